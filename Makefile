@@ -80,9 +80,9 @@ $(B)/bin/vigie-$(1): $(B)/obj/$$(FOLDER_$(1))/main.o $(B)/lib$(1).a $(if $(filte
 endef
 $(foreach p,ingest api notify vehicle,$(eval $(call program,$(p))))
 
-$(B)/lib/vigie_guard.so: $(B)/obj/services/broker/guard.o $(B)/libproto.a
+$(B)/lib/vigie_guard.so: $(call objs,$(call srcs,services/broker)) $(B)/libproto.a
 	@mkdir -p $(@D); echo "  LD    $@"
-	@$(CC) $(ALL_CFLAGS) $(LDFLAGS) -shared -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=$(SAN)) -o $@ $^ -ljansson -lcrypto -lz
+	@$(CC) $(ALL_CFLAGS) $(LDFLAGS) -shared -Wl,-z,relro,-z,now -Wl,--as-needed $(if $(SAN),-fsanitize=$(SAN)) -o $@ $^ -lcrypto -lz
 
 $(B)/obj/%.o: %.c $(B)/flags.mk
 	@mkdir -p $(@D); echo "  CC    $<"
@@ -106,6 +106,9 @@ $(eval $(call unit_room,proto,$(B)/libproto.a,-ljansson -lz -lm))
 $(eval $(call unit_room,lib,$(GP),$(LIBS_ground)))
 $(eval $(call unit_room,store,$(B)/libstore.a $(GP),$(LIBS_store) $(LIBS_ground)))
 $(foreach p,ingest api notify,$(eval $(call unit_room,$(p),$(B)/lib$(p).a $(B)/libstore.a $(GP),$(LIBS_$(p)))))
+# guard.c calls the broker it is loaded by; the rest of the room stands alone
+BROKER_O := $(filter-out %/guard.o,$(call objs,$(call srcs,services/broker)))
+$(eval $(call unit_room,broker,$(BROKER_O) $(B)/libproto.a,-lcrypto -lz))
 $(eval $(call unit_room,vehicle,$(B)/libvehicle.a $(GP),$(LIBS_vehicle)))
 
 clean:
