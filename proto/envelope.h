@@ -35,4 +35,8 @@ enum status clock_parse(const char *name, enum clock_source *out, struct fault *
  * then (stream "" or seq 0 = unreadable), so that a bad record can still be acknowledged as a dead letter. */
 enum status envelope_read(struct envelope *out, const json_t *message, struct fault *fault) MUST_CHECK;
 
+/* The stream and seq of bytes that are no JSON we accept (a double key, NaN, cut short): the outermost object's
+ * members, each there exactly once; "" and 0 = unreadable.  Never guesses: two streams are none. */
+void envelope_salvage(struct envelope *out, const char *bytes, size_t len);
+
 #endif

@@ -12,6 +12,7 @@
 
 #define JSON_MAX_BYTES 32768
 #define JSON_MAX_DEPTH 16
+#define JSON_INTEGER_MAX (INT64_C(1) << 53) /* of times and sequence numbers: a double still counts to there */
 
 /* Parse one JSON object; json_decref(*out) is yours.  ST_REJECT: refused, the fault says where. */
 enum status json_read(json_t **out, const char *bytes, size_t len, size_t max_bytes,
