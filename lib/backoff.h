@@ -1,4 +1,5 @@
-/* lib/backoff.h - growing pauses with jitter between tries.  Pure but for the jitter's random number. */
+/* lib/backoff.h - growing pauses with jitter between tries.  Pure but for the jitter's random
+ * number. */
 #ifndef LIB_BACKOFF_H
 #define LIB_BACKOFF_H
 
@@ -10,7 +11,10 @@ struct backoff {
     int64_t next_ms;           /* 0: not begun */
 };
 
-#define BACKOFF_START {250, 8000, 0}
+#define BACKOFF_START                                                                              \
+    {                                                                                              \
+        250, 8000, 0                                                                               \
+    }
 
 /* The next pause in ms: doubles from first_ms to last_ms, each +-20 % (never below 1). */
 int64_t backoff_next(struct backoff *b);

@@ -1,4 +1,5 @@
-/* lib/clock.h - the time, for those who may ask for it (edges and main; decisions get it as an argument). Any thread. */
+/* lib/clock.h - the time, for those who may ask for it (edges and main; decisions get it as an
+ * argument). Any thread. */
 #ifndef LIB_CLOCK_H
 #define LIB_CLOCK_H
 
@@ -7,8 +8,9 @@
 
 #include "proto/status.h"
 
-int64_t clock_now_ms(void);  /* ms since 1970-01-01 UTC (CLOCK_REALTIME) */
-int64_t clock_boot_ms(void); /* ms since boot, sleep included (CLOCK_BOOTTIME): for deadlines and intervals */
+int64_t clock_now_ms(void); /* ms since 1970-01-01 UTC (CLOCK_REALTIME) */
+int64_t clock_boot_ms(
+    void); /* ms since boot, sleep included (CLOCK_BOOTTIME): for deadlines and intervals */
 int64_t clock_boot_us(void); /* the same in microseconds */
 
 /* RFC 3339 UTC with ms, "2026-01-31T09:00:00.125Z"; `out` holds 25 bytes. */

@@ -1,6 +1,7 @@
 /* lib/log.h - one line on stderr per thing worth telling:
- *   2026-01-31T09:00:00.125Z level=warn service=ingest event=points.rejected vehicle=V123 reason="speed 900"
- * Any thread; each line is one write.  Control characters become '?'.  Tokens, people, positions are not logged. */
+ *   2026-01-31T09:00:00.125Z level=warn service=ingest event=points.rejected vehicle=V123
+ * reason="speed 900" Any thread; each line is one write.  Control characters become '?'.  Tokens,
+ * people, positions are not logged. */
 #ifndef LIB_LOG_H
 #define LIB_LOG_H
 
@@ -13,7 +14,8 @@ void log_open(const char *service, enum log_level level);
 void log_set_level(enum log_level level);
 enum status log_parse_level(const char *text, enum log_level *out, struct fault *fault) MUST_CHECK;
 
-/* `event` is a stable name; the rest is key=value pairs, printf style ("vehicle=%s reason=\"%s\""), "" for none. */
+/* `event` is a stable name; the rest is key=value pairs, printf style ("vehicle=%s reason=\"%s\""),
+ * "" for none. */
 void log_line(enum log_level level, const char *event, const char *format, ...) PRINTF_LIKE(3, 4);
 
 #define log_error(event, ...) log_line(LEVEL_ERROR, event, __VA_ARGS__)

@@ -1,5 +1,6 @@
-/* lib/metrics.h - counters, gauges and histograms, printed as Prometheus text.  Any thread, lock-free (atomics).
- * Metrics are static objects that register themselves on first metrics_add; no vehicle in a label. */
+/* lib/metrics.h - counters, gauges and histograms, printed as Prometheus text.  Any thread,
+ * lock-free (atomics). Metrics are static objects that register themselves on first metrics_add; no
+ * vehicle in a label. */
 #ifndef LIB_METRICS_H
 #define LIB_METRICS_H
 
@@ -12,16 +13,19 @@ enum metric_kind { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
 
 struct metric; /* one name with its labelled series */
 
-/* Make (once, at start, by main) a metric; returned pointer lives for ever.  `name`, `help`, `label` are literals;
- * label NULL = no label.  Two labels: "route,code", and values joined by a comma "x,200".
- * Histograms: `bounds` ascending upper bounds in base units, `bound_count` of them (<= 20). */
+/* Make (once, at start, by main) a metric; returned pointer lives for ever.  `name`, `help`,
+ * `label` are literals; label NULL = no label.  Two labels: "route,code", and values joined by a
+ * comma "x,200". Histograms: `bounds` ascending upper bounds in base units, `bound_count` of them
+ * (<= 20). */
 struct metric *metric_counter(const char *name, const char *help, const char *label);
 struct metric *metric_gauge(const char *name, const char *help, const char *label);
-struct metric *metric_histogram(const char *name, const char *help, const char *label, const double *bounds,
-                                size_t bound_count);
+struct metric *metric_histogram(const char *name, const char *help, const char *label,
+                                const double *bounds, size_t bound_count);
 
-/* `value` of the label is copied ("" or NULL without label); at most 256 label values per metric, more count as "other". */
-void metric_add(struct metric *m, const char *label_value, double amount); /* counters: amount >= 0; NULL m is fine */
+/* `value` of the label is copied ("" or NULL without label); at most 256 label values per metric,
+ * more count as "other". */
+void metric_add(struct metric *m, const char *label_value,
+                double amount); /* counters: amount >= 0; NULL m is fine */
 void metric_set(struct metric *m, const char *label_value, double value);
 void metric_observe(struct metric *m, const char *label_value, double value);
 double metric_read(struct metric *m, const char *label_value); /* for tests; counters and gauges */
