@@ -1,0 +1,346 @@
+/* lib/store/postgres.c - one libpq connection: connect with a deadline, say what a failure asks
+ * for. */
+#include "lib/store/postgres.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/clock.h"
+
+#define CONNECT_MS 5000
+#define STATE_LEN 5 /* an SQLSTATE */
+
+struct pg {
+    PGconn *conn; /* NULL: not connected */
+    char *conninfo, *application;
+    char state[STATE_LEN + 1];
+};
+
+enum status pg_open(struct pg **out, const char *conninfo, const char *application,
+                    struct fault *fault)
+{
+    PQconninfoOption *options = PQconninfoParse(conninfo, NULL);
+    struct pg *db;
+
+    if (!options) /* libpq's words would quote the string, password included */
+        return fault_set(fault, ST_REJECT, "PostgreSQL: not a connection string");
+    PQconninfoFree(options);
+    db = calloc(1, sizeof *db);
+    if (!db)
+        return fault_set(fault, ST_FATAL, "PostgreSQL client: out of memory");
+    db->conninfo = strdup(conninfo);
+    db->application = strdup(application);
+    if (!db->conninfo || !db->application) {
+        pg_close(db);
+        return fault_set(fault, ST_FATAL, "PostgreSQL client: out of memory");
+    }
+    *out = db;
+    return ST_OK;
+}
+
+static void hang_up(struct pg *db)
+{
+    PQfinish(db->conn); /* NULL is fine */
+    db->conn = NULL;
+}
+
+void pg_close(struct pg *db)
+{
+    if (!db)
+        return;
+    hang_up(db);
+    free(db->conninfo);
+    free(db->application);
+    free(db);
+}
+
+const char *pg_state(const struct pg *db)
+{
+    return db->state;
+}
+
+static void drop_notice(void *self, const PGresult *notice)
+{
+    (void)self;
+    (void)notice;
+}
+
+/* libpq's text without its line breaks' tail. */
+static enum status complain(const struct pg *db, enum status st, struct fault *fault)
+{
+    const char *text = PQerrorMessage(db->conn);
+    int len = (int)strcspn(text, "\n");
+
+    return fault_set(fault, st, "%s%s%.*s", db->state, db->state[0] ? " " : "", len, text);
+}
+
+static PGconn *start(const struct pg *db)
+{
+    /* what stands before dbname is our advice and the string may overrule it; what stands behind is
+     * an order */
+    const char *const keys[] = {
+        "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout",
+        "dbname",          "application_name",    "client_encoding",  NULL};
+    const char *const values[] = {"10",   "5", "3", "20000", db->conninfo, db->application,
+                                  "UTF8", NULL};
+
+    return PQconnectStartParams(keys, values, 1);
+}
+
+static enum status wait_for_socket(struct pg *db, PostgresPollingStatusType wants,
+                                   int64_t deadline_ms, struct fault *fault)
+{
+    struct pollfd one = {.fd = PQsocket(db->conn),
+                         .events = wants == PGRES_POLLING_READING ? POLLIN : POLLOUT};
+    int64_t left = deadline_ms - clock_boot_ms();
+
+    while (left > 0) {
+        int n = poll(&one, 1, (int)left);
+
+        if (n > 0)
+            return ST_OK;
+        if (n < 0 && errno != EINTR)
+            return fault_set(fault, ST_RETRY, "poll: %s", strerror(errno));
+        left = deadline_ms - clock_boot_ms();
+    }
+    return fault_set(fault, ST_RETRY, "PostgreSQL did not answer within %d ms", CONNECT_MS);
+}
+
+/* libpq hands no SQLSTATE of a refused connection out, but prints it when verbose: "FATAL:  28P01:
+ * password …". */
+static void find_state(struct pg *db)
+{
+    const char *text = PQerrorMessage(db->conn);
+
+    for (const char *at = strstr(text, ":  "); at; at = strstr(at + 1, ":  ")) {
+        size_t n = 0;
+
+        while (n < STATE_LEN && isalnum((unsigned char)at[3 + n]))
+            n++;
+        if (n == STATE_LEN && at[3 + n] == ':')
+            memcpy(db->state, at + 3, STATE_LEN);
+    }
+}
+
+static enum status explain_refusal(struct pg *db, struct fault *fault)
+{
+    static const char *const for_good[] = {"28", "3D",
+                                           "42"}; /* who we are, which database, rights */
+    enum status st = PQconnectionNeedsPassword(db->conn) ? ST_FATAL : ST_RETRY;
+
+    find_state(db);
+    for (size_t i = 0; i < sizeof for_good / sizeof *for_good; i++)
+        if (strncmp(db->state, for_good[i], 2) == 0)
+            st = ST_FATAL;
+    return complain(db, st, fault);
+}
+
+static enum status connect_now(struct pg *db, struct fault *fault)
+{
+    int64_t deadline_ms = clock_boot_ms() + CONNECT_MS;
+    PostgresPollingStatusType wants = PGRES_POLLING_WRITING;
+    enum status st = ST_OK;
+
+    db->state[0] = '\0';
+    db->conn = start(db);
+    if (!db->conn)
+        return fault_set(fault, ST_FATAL, "PostgreSQL client: out of memory");
+    PQsetNoticeReceiver(db->conn, drop_notice, NULL);
+    PQsetErrorVerbosity(db->conn, PQERRORS_VERBOSE);
+    if (PQstatus(db->conn) == CONNECTION_BAD)
+        wants = PGRES_POLLING_FAILED;
+    while (st == ST_OK && wants != PGRES_POLLING_OK && wants != PGRES_POLLING_FAILED) {
+        st = wait_for_socket(db, wants, deadline_ms, fault);
+        if (st == ST_OK)
+            wants = PQconnectPoll(db->conn);
+    }
+    if (st == ST_OK && wants == PGRES_POLLING_FAILED)
+        st = explain_refusal(db, fault);
+    if (st == ST_OK)
+        PQsetErrorVerbosity(db->conn, PQERRORS_DEFAULT);
+    else
+        hang_up(db);
+    return st;
+}
+
+/* Has the server said goodbye while nobody listened?  Costs one poll. */
+static bool is_gone(struct pg *db)
+{
+    struct pollfd one = {.fd = PQsocket(db->conn), .events = POLLIN};
+
+    if (PQstatus(db->conn) != CONNECTION_OK)
+        return true;
+    return poll(&one, 1, 0) != 0 && !PQconsumeInput(db->conn);
+}
+
+enum status pg_ready(struct pg *db, struct fault *fault)
+{
+    if (db->conn && is_gone(db))
+        hang_up(db);
+    if (db->conn && PQtransactionStatus(db->conn) != PQTRANS_IDLE)
+        pg_rollback(db);
+    return db->conn ? ST_OK : connect_now(db, fault);
+}
+
+static bool state_is_one_of(const char *state, const char *const *list)
+{
+    for (; *list; list++)
+        if (strncmp(state, *list, strlen(*list)) == 0)
+            return true;
+    return false;
+}
+
+/* Prefixes of SQLSTATEs (PostgreSQL, appendix A). */
+static enum status status_of(const char *state)
+{
+    static const char *const again[] = {
+        "08",    /* connection */
+        "40",    /* rolled back: 40001 serialization, 40P01 deadlock */
+        "53",    /* resources: disk, memory, connections */
+        "57",    /* shutting down, starting, cancelled */
+        "58",    /* the machine under it: files, disks */
+        "55P03", /* lock not available */
+        "25006", /* read-only: a standby, or a primary on its way down */
+        NULL};
+    static const char *const data[] = {"22", "23", NULL};
+
+    if (state[0] == '\0' || state_is_one_of(state, again))
+        return ST_RETRY; /* no state: the connection went */
+    return state_is_one_of(state, data) ? ST_REJECT : ST_FATAL;
+}
+
+static enum status explain_failure(struct pg *db, const PGresult *r, struct fault *fault)
+{
+    const char *state = r ? PQresultErrorField(r, PG_DIAG_SQLSTATE) : NULL;
+    const char *what = r ? PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY) : NULL;
+    enum status st;
+
+    if (state && strlen(state) == STATE_LEN)
+        memcpy(db->state, state, STATE_LEN + 1);
+    st = status_of(db->state);
+    if (what)
+        fault_set(fault, st, "%s %s", db->state, what);
+    else
+        complain(db, st, fault);
+    if (PQstatus(db->conn) != CONNECTION_OK || strcmp(db->state, "25006") == 0)
+        hang_up(db); /* pg_ready connects again, elsewhere if the string lists several hosts */
+    return st;
+}
+
+enum status pg_run_typed(struct pg *db, const char *sql, size_t n, const Oid *types,
+                         const char *const *params, const int *lengths, const int *formats,
+                         PGresult **result, struct fault *fault)
+{
+    PGresult *r;
+    enum status st = ST_OK;
+
+    db->state[0] = '\0';
+    if (!db->conn)
+        return fault_set(fault, ST_RETRY, "not connected to PostgreSQL");
+    r = PQexecParams(db->conn, sql, (int)n, types, params, lengths, formats, 0);
+    switch (r ? PQresultStatus(r) : PGRES_FATAL_ERROR) {
+    case PGRES_COMMAND_OK:
+    case PGRES_TUPLES_OK:
+        break;
+    case PGRES_FATAL_ERROR:
+        st = explain_failure(db, r, fault);
+        break;
+    default: /* COPY wants pg_raw; an empty statement is a mistake */
+        st = fault_set(fault, ST_FATAL, "%s: not a statement for pg_run",
+                       PQresStatus(PQresultStatus(r)));
+        hang_up(db);
+        break;
+    }
+    if (st == ST_OK && result)
+        *result = r;
+    else
+        PQclear(r);
+    return st;
+}
+
+enum status pg_run(struct pg *db, const char *sql, size_t n, const char *const *params,
+                   PGresult **result, struct fault *fault)
+{
+    return pg_run_typed(db, sql, n, NULL, params, NULL, NULL, result, fault);
+}
+
+enum status pg_begin(struct pg *db, struct fault *fault)
+{
+    return pg_run(db, "BEGIN", 0, NULL, NULL, fault);
+}
+
+enum status pg_commit(struct pg *db, struct fault *fault)
+{
+    PGresult *r = NULL;
+    enum status st = pg_run(db, "COMMIT", 0, NULL, &r, fault);
+
+    if (st != ST_OK)
+        return st;
+    /* COMMIT after a failed statement succeeds, saying ROLLBACK */
+    if (strcmp(PQcmdStatus(r), "COMMIT") != 0)
+        st = fault_set(fault, ST_FATAL, "COMMIT was answered %s: a statement before it had failed",
+                       PQcmdStatus(r));
+    PQclear(r);
+    return st;
+}
+
+void pg_rollback(struct pg *db)
+{
+    PGresult *r;
+
+    if (!db->conn || PQtransactionStatus(db->conn) == PQTRANS_IDLE)
+        return;
+    r = PQexec(db->conn, "ROLLBACK");
+    if (PQresultStatus(r) != PGRES_COMMAND_OK || PQtransactionStatus(db->conn) != PQTRANS_IDLE)
+        hang_up(db);
+    PQclear(r);
+}
+
+int pg_socket(struct pg *db)
+{
+    return db->conn ? PQsocket(db->conn) : -1;
+}
+
+PGconn *pg_raw(struct pg *db)
+{
+    return db->conn;
+}
+
+static void copy_cut(char *out, size_t size, const char *from)
+{
+    size_t n = strlen(from);
+
+    if (size == 0)
+        return;
+    n = n < size ? n : size - 1;
+    memcpy(out, from, n);
+    out[n] = '\0';
+}
+
+enum status pg_take_notify(struct pg *db, char *channel, size_t channel_size, char *payload,
+                           size_t size, struct fault *fault)
+{
+    PGnotify *one;
+
+    if (!db->conn)
+        return fault_set(fault, ST_RETRY, "not connected to PostgreSQL");
+    one = PQnotifies(db->conn);
+    if (!one) {
+        if (!PQconsumeInput(db->conn)) {
+            db->state[0] = '\0';
+            complain(db, ST_RETRY, fault);
+            hang_up(db);
+            return ST_RETRY;
+        }
+        one = PQnotifies(db->conn);
+    }
+    if (!one)
+        return ST_NONE;
+    copy_cut(channel, channel_size, one->relname);
+    copy_cut(payload, size, one->extra);
+    PQfreemem(one);
+    return ST_OK;
+}
