@@ -118,8 +118,9 @@ class Car:
         now = self.moment()
         values = now.values
         if not self.ignition_on(now) or not set(ecu.recorded) <= set(values):
-            starts = [s.times[0] for s in self.replay.drive.pids.values() if s.times]
-            values = self.replay.at(self.replay.time_of(max(starts, default=0.0))).values
+            recorded = self.replay.drive.pids
+            first = max((series.times[0] for series in recorded.values()), default=0.0)
+            values = {pid: series.newest(first) for pid, series in recorded.items()}
         ecu.frozen_code = code
         ecu.frozen = {pid: self.encoder.encode(pid, self._reading(ecu, pid, values))
                       for pid in ecu.recorded if pid in values}
