@@ -1,0 +1,125 @@
+/* lib/map.c - text keys to values, on uthash. */
+#include "lib/map.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* uthash's own default falls through switch labels, which clang reports; FNV-1a is as good for keys this short. */
+#define HASH_FUNCTION(key, length, hash) ((hash) = fnv1a((const unsigned char *)(key), (length)))
+#define HASH_NONFATAL_OOM 1
+static unsigned fnv1a(const unsigned char *key, size_t len);
+#include <uthash.h>
+
+struct entry {
+    UT_hash_handle hh;
+    char key[MAP_KEY_MAX + 1];
+    max_align_t value[];
+};
+
+struct map {
+    struct entry *all;
+    size_t value_size, max;
+    void (*done)(void *value);
+};
+
+static unsigned fnv1a(const unsigned char *key, size_t len)
+{
+    unsigned hash = 2166136261u;
+
+    for (size_t i = 0; i < len; i++)
+        hash = (unsigned)((hash ^ key[i]) * 16777619ull);
+    return hash;
+}
+
+enum status map_open(struct map **out, size_t value_size, size_t max, void (*done)(void *value), struct fault *fault)
+{
+    struct map *m = calloc(1, sizeof *m);
+
+    if (!m)
+        return fault_set(fault, ST_FATAL, "out of memory for a map");
+    m->value_size = value_size;
+    m->max = max;
+    m->done = done;
+    *out = m;
+    return ST_OK;
+}
+
+static struct entry *find(struct map *m, const char *key)
+{
+    struct entry *e;
+
+    HASH_FIND_STR(m->all, key, e);
+    return e;
+}
+
+void *map_get(struct map *m, const char *key)
+{
+    struct entry *e = find(m, key);
+
+    return e ? e->value : NULL;
+}
+
+void *map_put(struct map *m, const char *key)
+{
+    struct entry *e = find(m, key);
+
+    if (e)
+        return e->value;
+    if (strlen(key) > MAP_KEY_MAX || HASH_COUNT(m->all) >= m->max)
+        return NULL;
+    e = calloc(1, sizeof *e + m->value_size);
+    if (!e)
+        return NULL;
+    strcpy(e->key, key);
+    HASH_ADD_STR(m->all, key, e);
+    if (!e->hh.tbl) { /* out of memory for the table */
+        free(e);
+        return NULL;
+    }
+    return e->value;
+}
+
+static void discard(struct map *m, struct entry *e)
+{
+    HASH_DEL(m->all, e);
+    if (m->done)
+        m->done(e->value);
+    free(e);
+}
+
+void map_remove(struct map *m, const char *key)
+{
+    struct entry *e = find(m, key);
+
+    if (e)
+        discard(m, e);
+}
+
+size_t map_count(const struct map *m)
+{
+    return HASH_COUNT(m->all);
+}
+
+void map_each(struct map *m, bool (*keep)(void *self, const char *key, void *value), void *self)
+{
+    struct entry *e, *next;
+
+    HASH_ITER(hh, m->all, e, next)
+    {
+        if (!keep(self, e->key, e->value))
+            discard(m, e);
+    }
+}
+
+void map_close(struct map *m)
+{
+    struct entry *e, *next;
+
+    if (!m)
+        return;
+    HASH_ITER(hh, m->all, e, next)
+    {
+        discard(m, e);
+    }
+    free(m);
+}

@@ -1,0 +1,43 @@
+/* services/ingest/columns.c - one statement per table and group. */
+#include "columns.h"
+
+void columns_begin(struct columns *c, size_t n, const Oid *types)
+{
+    for (size_t i = 0; i < n; i++)
+        pg_array_begin(&c->column[i], types[i]);
+}
+
+enum status columns_run(struct columns *c, struct pg *db, size_t n, const char *sql, PGresult **result,
+                        struct fault *fault)
+{
+    Oid types[COLUMNS_MAX];
+    const char *params[COLUMNS_MAX];
+    int lengths[COLUMNS_MAX], formats[COLUMNS_MAX];
+
+    if (c->column[0].count == 0)
+        return ST_OK;
+    for (size_t i = 0; i < n; i++) {
+        pg_array_end(&c->column[i]);
+        if (c->column[i].failed)
+            return fault_set(fault, ST_RETRY, "out of memory for a group");
+        types[i] = pg_array_type(&c->column[i]);
+        params[i] = c->column[i].bytes;
+        lengths[i] = (int)c->column[i].len;
+        formats[i] = 1;
+    }
+    return pg_run_typed(db, sql, n, types, params, lengths, formats, result, fault);
+}
+
+void columns_add_double(struct pg_array *column, bool known, double value)
+{
+    if (known)
+        pg_array_float8(column, value);
+    else
+        pg_array_null(column);
+}
+
+void columns_done(struct columns *c)
+{
+    for (size_t i = 0; i < COLUMNS_MAX; i++)
+        pg_array_done(&c->column[i]);
+}

@@ -1,0 +1,153 @@
+/* services/ingest/main.c - MQTT telemetry in, InfluxDB points and PostgreSQL state out. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "accept.h"
+#include "intake.h"
+#include "lib/health.h"
+#include "lib/log.h"
+#include "lib/mqtt.h"
+#include "lib/queue.h"
+#include "lib/stop.h"
+#include "meters.h"
+#include "settings.h"
+#include "shards.h"
+#include "writer.h"
+
+struct ingest {
+    struct ingest_settings set;
+    struct health *health;
+    struct mqtt *reader, *speaker; /* apart, so that no ack waits behind a record */
+    struct ring *ring;
+    struct queue *queue;
+    struct accept *accept;
+    struct writer *writer;
+    struct shards *shards;
+};
+
+static void reader_connection(void *self, bool connected, const char *broker, const char *reason)
+{
+    struct ingest *in = self;
+
+    health_set(in->health, "broker", connected);
+    if (connected)
+        log_info("broker.connected", "broker=%s", broker);
+    else
+        log_warn("broker.lost", "broker=%s reason=\"%s\"", broker, reason);
+}
+
+static void refused(void *self, int reason, const char *what)
+{
+    (void)self;
+    metric_add(meters.rejected, "broker", 1);
+    log_warn("broker.refused", "reason_code=%d what=\"%s\"", reason, what);
+}
+
+static void message(void *self, const struct mqtt_message *m)
+{
+    struct ingest *in = self;
+
+    intake_message(in->ring, m);
+}
+
+static enum status connect_broker(struct ingest *in, struct fault *fault)
+{
+    const struct ingest_settings *set = &in->set;
+    char id[160];
+    struct mqtt_options o = {.brokers = set->mqtt, .client_id = id, .ca = set->ca, .cert = set->cert, .key = set->key,
+                             .on_refused = refused, .self = in};
+    enum status st;
+
+    snprintf(id, sizeof id, "svc-ingest-%.60s-%.60s-out", set->common.site, set->instance);
+    if ((st = mqtt_open(&in->speaker, &o, fault)) != ST_OK)
+        return st;
+    snprintf(id, sizeof id, "svc-ingest-%.60s-%.60s", set->common.site, set->instance);
+    o.on_message = message;
+    o.on_connection = reader_connection;
+    return mqtt_open(&in->reader, &o, fault);
+}
+
+static enum status start(struct ingest *in, struct fault *fault)
+{
+    const struct ingest_settings *set = &in->set;
+    enum status st;
+
+    if ((st = stop_open(fault)) != ST_OK || (st = health_open(&in->health, set->common.admin, fault)) != ST_OK)
+        return st;
+    health_set(in->health, "broker", false);
+    health_set(in->health, "influx", false);
+    health_set(in->health, "postgres", false);
+    health_set(in->health, "shards", false);
+    meters_open();
+    metric_set(meters.ring_slots, NULL, (double)set->ring_bytes);
+    if ((st = ring_open(&in->ring, (size_t)set->ring_bytes, sizeof(struct arrival) + INTAKE_PAYLOAD_MAX, fault)) !=
+            ST_OK ||
+        (st = queue_open(&in->queue, (size_t)set->queue_slots, sizeof(struct record *), fault)) != ST_OK ||
+        (st = connect_broker(in, fault)) != ST_OK)
+        return st;
+
+    struct writer_options w = {in->queue, in->speaker, in->health, set->pg, set->influx, set->common.site,
+                               set->batch_wait_ms};
+    struct accept_options a = {in->ring, in->queue, in->speaker, set->pg, (double)set->rate_per_s,
+                               (double)set->burst};
+
+    if ((st = writer_start(&in->writer, &w, fault)) != ST_OK || (st = accept_start(&in->accept, &a, fault)) != ST_OK)
+        return st;
+    return shards_open(&in->shards, set->pg, set->common.site, in->reader, fault);
+}
+
+static void run(struct ingest *in)
+{
+    struct fault fault;
+    bool away = false;
+
+    log_info("started", "site=%s broker=%s influx=%s", in->set.common.site, in->set.mqtt, in->set.influx);
+    do {
+        enum status st = shards_step(in->shards, &fault);
+
+        health_set(in->health, "shards", st == ST_OK);
+        if (st != ST_OK && !away)
+            log_warn("shards.unknown", "reason=\"%s\"", fault.text);
+        away = st != ST_OK;
+    } while (!stop_wait(1000));
+    log_info("stopping", "reason=signal");
+}
+
+/* The tap first, then the pipe, then the drain. */
+static void finish(struct ingest *in)
+{
+    health_drain(in->health);
+    shards_close(in->shards);
+    mqtt_close(in->reader);
+    if (in->ring)
+        ring_shut(in->ring);
+    accept_join(in->accept);
+    if (in->queue)
+        queue_shut(in->queue);
+    writer_join(in->writer);
+    mqtt_close(in->speaker);
+    queue_close(in->queue);
+    ring_close(in->ring);
+    health_close(in->health);
+}
+
+int main(int argc, char **argv)
+{
+    static struct ingest in;
+    struct fault fault = {""};
+    enum log_level level = LEVEL_INFO;
+    enum status st;
+
+    log_open("ingest", LEVEL_INFO);
+    if ((st = settings_load(&in.set, ingest_table, &ingest_program, argc, argv, NULL, NULL, &fault)) == ST_OK &&
+        (st = log_parse_level(in.set.common.log_level, &level, &fault)) == ST_OK && !in.set.common.check) {
+        log_set_level(level);
+        if ((st = start(&in, &fault)) == ST_OK)
+            run(&in);
+        finish(&in);
+    }
+    if (st == ST_OK || st == ST_NONE)
+        return EXIT_SUCCESS;
+    log_error("failed", "reason=\"%s\"", fault.text);
+    return st == ST_REJECT ? 2 : EXIT_FAILURE;
+}

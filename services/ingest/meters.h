@@ -1,0 +1,29 @@
+/* services/ingest/meters.h - what ingest counts; names as in the contract.  Any thread. */
+#ifndef INGEST_METERS_H
+#define INGEST_METERS_H
+
+#include "lib/metrics.h"
+
+struct meters {
+    struct metric *messages;      /* {kind} */
+    struct metric *samples;
+    struct metric *stored;        /* {store} influx, postgres */
+    struct metric *duplicates;
+    struct metric *rejected;      /* {reason} */
+    struct metric *dead_letters;  /* {reason} */
+    struct metric *ring_dropped;
+    struct metric *live_dropped;  /* live messages the broker could not take; the next one replaces them */
+    struct metric *ring_depth, *ring_slots;
+    struct metric *queue_depth;
+    struct metric *unacked_age_seconds;
+    struct metric *unknown_signals;
+    struct metric *lag_seconds;    /* now - sample time */
+    struct metric *commit_seconds; /* {store} */
+    struct metric *shards_owned;
+};
+
+extern struct meters meters; /* set once by meters_open, before threads start */
+
+void meters_open(void);
+
+#endif

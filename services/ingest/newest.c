@@ -1,0 +1,159 @@
+/* services/ingest/newest.c - late data never replaces newer data. */
+#include "newest.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/json.h"
+
+#define TOGETHER_MS 10000 /* values this close belong to one picture */
+
+void newest_done(struct newest *n)
+{
+    free(n->values);
+    *n = (struct newest){0};
+}
+
+/* The place of `signal`: where it is, or where it belongs. */
+static size_t place_of(const struct newest *n, uint16_t signal)
+{
+    size_t low = 0, high = n->count;
+
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+
+        if (n->values[middle].signal < signal)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+const struct newest_value *newest_find(const struct newest *n, uint16_t signal)
+{
+    size_t at = place_of(n, signal);
+
+    return at < n->count && n->values[at].signal == signal ? &n->values[at] : NULL;
+}
+
+bool newest_take(struct newest *n, uint16_t signal, int64_t t_ms, double value, enum origin origin)
+{
+    size_t at = place_of(n, signal);
+    struct newest_value new = {t_ms, value, signal, (uint8_t)origin};
+
+    if (at < n->count && n->values[at].signal == signal) {
+        if (t_ms < n->values[at].t_ms)
+            return false;
+        n->values[at] = new;
+        return true;
+    }
+    if (n->count == n->room) {
+        size_t room = n->room ? 2 * n->room : 16;
+        struct newest_value *more = realloc(n->values, room * sizeof *more);
+
+        if (!more)
+            return false; /* shown a second later, stored all the same */
+        n->values = more;
+        n->room = room;
+    }
+    memmove(n->values + at + 1, n->values + at, (n->count - at) * sizeof new);
+    n->values[at] = new;
+    n->count++;
+    return true;
+}
+
+static bool is_position(uint16_t signal)
+{
+    return signal >= SIGNAL_LATITUDE && signal <= SIGNAL_VERTICAL_ACCURACY;
+}
+
+bool newest_merge(struct newest *n, const struct telemetry *record)
+{
+    bool changed = false;
+
+    for (size_t i = 0; i < record->sample_count; i++) {
+        const struct sample *s = &record->samples[i];
+        const struct reading *r = record->readings + s->first;
+        bool engine = false;
+
+        for (uint32_t k = 0; k < s->count; k++)
+            engine |= r[k].signal == SIGNAL_ENGINE_SPEED;
+        for (uint32_t k = 0; k < s->count; k++) {
+            bool gps = is_position(r[k].signal) || (r[k].signal == SIGNAL_SPEED && !engine);
+
+            changed |= newest_take(n, r[k].signal, s->t_ms, r[k].value, gps ? ORIGIN_GPS : ORIGIN_OBD);
+        }
+        if (s->t_ms > n->t_ms)
+            n->t_ms = s->t_ms;
+    }
+    return changed;
+}
+
+void newest_print(const struct newest *n, struct text *out)
+{
+    char number[32];
+
+    text_add(out, "{", 1);
+    for (size_t i = 0; i < n->count; i++) {
+        const struct newest_value *v = &n->values[i];
+
+        json_print_double(number, v->value);
+        text_print(out, "%s\"%s\":[%s,%lld,\"%s\"]", i ? "," : "", signal_row(v->signal)->path, number,
+                   (long long)v->t_ms, v->origin == ORIGIN_GPS ? "gps" : "obd");
+    }
+    text_add(out, "}", 1);
+}
+
+void newest_read(struct newest *n, const char *json, size_t len)
+{
+    json_t *root = NULL, *entry;
+    struct fault fault;
+    const char *path;
+
+    if (json_read(&root, json, len, 1 << 20, &fault) != ST_OK)
+        return;
+    json_object_foreach(root, path, entry)
+    {
+        uint16_t signal = signal_find(path, strlen(path));
+        const json_t *value = json_array_get(entry, 0), *t = json_array_get(entry, 1);
+        const char *origin = json_string_value(json_array_get(entry, 2));
+
+        if (signal == SIGNAL_NONE || !json_is_number(value) || !json_is_integer(t))
+            continue;
+        newest_take(n, signal, json_integer_value(t), json_number_value(value),
+                    origin && strcmp(origin, "gps") == 0 ? ORIGIN_GPS : ORIGIN_OBD);
+        if (json_integer_value(t) > n->t_ms)
+            n->t_ms = json_integer_value(t);
+    }
+    json_decref(root);
+}
+
+static bool fresh(const struct newest *n, uint16_t signal, double *out)
+{
+    const struct newest_value *v = newest_find(n, signal);
+
+    if (!v || v->t_ms < n->t_ms - TOGETHER_MS)
+        return false;
+    *out = v->value;
+    return true;
+}
+
+void newest_live(const struct newest *n, struct live *out)
+{
+    double lat, lon, running;
+
+    out->t_ms = n->t_ms;
+    out->has_position = fresh(n, SIGNAL_LATITUDE, &lat) && fresh(n, SIGNAL_LONGITUDE, &lon);
+    if (out->has_position) {
+        out->lat = lat;
+        out->lon = lon;
+    }
+    out->has_speed = fresh(n, SIGNAL_SPEED, &out->speed_kmh);
+    out->has_heading = fresh(n, SIGNAL_HEADING, &out->heading_deg);
+    out->has_ignition = fresh(n, SIGNAL_LOW_VOLTAGE_STATE, &running);
+    if (out->has_ignition)
+        out->ignition_on = running >= 4; /* on, start */
+    else if ((out->has_ignition = fresh(n, SIGNAL_ENGINE_RUNNING, &running)))
+        out->ignition_on = running != 0;
+}

@@ -1,0 +1,54 @@
+/* services/ingest/record.h - one message on its way through ingest: as received, then decoded.  Plain values; the
+ * queue between accept and writer passes ownership of a `struct record *`. */
+#ifndef INGEST_RECORD_H
+#define INGEST_RECORD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/fact.h"
+#include "proto/state.h"
+#include "proto/telemetry.h"
+#include "proto/topic.h"
+
+/* What the broker callback puts before the payload in the ring. */
+struct arrival {
+    struct topic topic;
+    int64_t received_ms;
+    bool retained;
+    bool columnar; /* its label says so */
+};
+
+/* Why a record, or part of it, goes to the dead letters; "" = it does not. */
+#define REASON_MAX 16
+
+struct record {
+    struct arrival from;
+    struct envelope head;        /* of a journalled message; stream "" or seq 0: unreadable */
+    struct telemetry telemetry;  /* LEAF_TELEMETRY */
+    struct fact fact;            /* LEAF_EVENT .. LEAF_RESULT */
+    struct vehicle_state state;  /* LEAF_STATE */
+    char lost_stream[UUID_TEXT + 1]; /* an outbox_lost event: first .. last of this stream will never come */
+    int64_t lost_first, lost_last;
+    char reason[REASON_MAX];     /* dead letter: "json", "time", "store", ... */
+    char detail[200];
+    bool dead;                   /* nothing of it can be stored but the dead letter */
+    size_t len;
+    char payload[];
+};
+
+/* Decode `payload` of `len` bytes.  Never NULL but when out of memory: a record that cannot be decoded is `dead`, with
+ * its reason.  `now_ms` bounds sample times: 60 days back, 10 minutes ahead; samples outside are taken out. */
+struct record *record_decode(const struct arrival *from, const char *payload, size_t len, int64_t now_ms);
+
+/* Journalled messages carry a stream and a seq and are acknowledged; up/state is neither. */
+bool record_is_journalled(const struct record *r);
+/* Can it be acknowledged at all? */
+bool record_has_seq(const struct record *r);
+/* Does it belong to the urgent stream (alerts, results)? */
+bool record_is_urgent(const struct record *r);
+
+void record_free(struct record *r); /* NULL is fine */
+
+#endif

@@ -1,0 +1,23 @@
+/* services/ingest/settings.h - what ingest is told; flags, environment, defaults and --help come from one table. */
+#ifndef INGEST_SETTINGS_H
+#define INGEST_SETTINGS_H
+
+#include "lib/settings.h"
+
+struct ingest_settings {
+    struct settings_common common;
+    char mqtt[SETTING_TEXT_MAX];
+    char ca[SETTING_TEXT_MAX], cert[SETTING_TEXT_MAX], key[SETTING_TEXT_MAX];
+    char influx[SETTING_TEXT_MAX];
+    char pg[SETTING_TEXT_MAX];
+    char instance[SETTING_TEXT_MAX];
+    int64_t ring_bytes;
+    int64_t queue_slots;
+    int64_t batch_wait_ms;
+    int64_t rate_per_s, burst;
+};
+
+extern const struct program ingest_program;
+extern const struct setting ingest_table[];
+
+#endif

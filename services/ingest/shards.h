@@ -1,0 +1,24 @@
+/* services/ingest/shards.h - which of the 64 shards are ours: PostgreSQL advisory locks, and subscriptions to match.
+ * Called from main's loop; one thread.  Two instances holding one shard for a moment is harmless: every write is
+ * idempotent and the watermark row is locked. */
+#ifndef INGEST_SHARDS_H
+#define INGEST_SHARDS_H
+
+#include <stddef.h>
+
+#include "lib/mqtt.h"
+#include "proto/status.h"
+
+struct shards;
+
+enum status shards_open(struct shards **out, const char *conninfo, const char *site, struct mqtt *reader,
+                        struct fault *fault) MUST_CHECK;
+
+/* Take every shard nobody holds; subscribe to those gained, leave those lost with the connection.
+ * ST_RETRY: the database is away; what we held stays subscribed until somebody can tell otherwise. */
+enum status shards_step(struct shards *s, struct fault *fault) MUST_CHECK;
+
+size_t shards_owned(const struct shards *s);
+void shards_close(struct shards *s); /* the locks go with the connection */
+
+#endif

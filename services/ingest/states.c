@@ -1,0 +1,248 @@
+/* services/ingest/states.c - memory holds what is newest; the database gets the vehicles a group touched. */
+#include "states.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "columns.h"
+#include "lib/map.h"
+#include "newest.h"
+
+#define VEHICLES_MAX 200000
+
+struct vehicle {
+    char vin[VIN_LEN + 1];
+    struct newest newest;
+    bool read;    /* from the database, once */
+    bool touched; /* by this group */
+    int64_t last_seen_ms;
+    const struct record *state; /* the last up/state of this group */
+};
+
+struct states {
+    struct pg *db;
+    struct map *vehicles; /* VIN -> struct vehicle */
+    struct vehicle **touched;
+    size_t touched_count, touched_room;
+    struct columns c;
+    struct text text;
+};
+
+static void vehicle_done(void *value)
+{
+    newest_done(&((struct vehicle *)value)->newest);
+}
+
+enum status states_open(struct states **out, struct pg *db, struct fault *fault)
+{
+    struct states *s = calloc(1, sizeof *s);
+    enum status st;
+
+    if (!s)
+        return fault_set(fault, ST_FATAL, "out of memory");
+    s->db = db;
+    text_init(&s->text);
+    if ((st = map_open(&s->vehicles, sizeof(struct vehicle), VEHICLES_MAX, vehicle_done, fault)) != ST_OK) {
+        free(s);
+        return st;
+    }
+    *out = s;
+    return ST_OK;
+}
+
+void states_close(struct states *s)
+{
+    if (!s)
+        return;
+    columns_done(&s->c);
+    text_done(&s->text);
+    map_close(s->vehicles);
+    free(s->touched);
+    free(s);
+}
+
+/* ---- who is touched */
+static struct vehicle *touch(struct states *s, const char *vin)
+{
+    struct vehicle *v = map_put(s->vehicles, vin);
+
+    if (!v || v->touched)
+        return v;
+    memcpy(v->vin, vin, sizeof v->vin);
+    v->touched = true;
+    v->state = NULL;
+    s->touched[s->touched_count++] = v;
+    return v;
+}
+
+static enum status begin(struct states *s, size_t n, struct fault *fault)
+{
+    for (size_t i = 0; i < s->touched_count; i++)
+        s->touched[i]->touched = false;
+    s->touched_count = 0;
+    if (n > s->touched_room) {
+        struct vehicle **more = realloc(s->touched, n * sizeof *more);
+
+        if (!more)
+            return fault_set(fault, ST_RETRY, "out of memory for %zu records", n);
+        s->touched = more;
+        s->touched_room = n;
+    }
+    return ST_OK;
+}
+
+static void touch_all(struct states *s, struct record *const *records, const bool *fresh, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct record *r = records[i];
+        bool state = r->from.topic.leaf == LEAF_STATE;
+        struct vehicle *v;
+
+        if (!fresh[i] || (r->dead && !record_has_seq(r)) || !(v = touch(s, r->from.topic.vin)))
+            continue;
+        if (state)
+            v->state = r;
+        /* A last will and what the broker kept are not the vehicle speaking. */
+        if (!r->from.retained && !(state && r->state.presence == PRESENCE_OFFLINE) &&
+            r->from.received_ms > v->last_seen_ms)
+            v->last_seen_ms = r->from.received_ms;
+    }
+}
+
+/* ---- memory */
+/* What the database knows of vehicles we see for the first time. */
+static enum status read_unread(struct states *s, struct fault *fault)
+{
+    static const Oid types[] = {PG_TEXT};
+    PGresult *rows = NULL;
+    enum status st;
+
+    columns_begin(&s->c, 1, types);
+    for (size_t i = 0; i < s->touched_count; i++)
+        if (!s->touched[i]->read)
+            pg_array_text(&s->c.column[0], s->touched[i]->vin, VIN_LEN);
+    st = columns_run(&s->c, s->db, 1,
+                     "SELECT v, s.signals FROM unnest($1) AS k (v) LEFT JOIN vehicle_state s ON s.vin = k.v", &rows,
+                     fault);
+    if (st != ST_OK || !rows)
+        return st;
+    for (int i = 0; i < PQntuples(rows); i++) {
+        struct vehicle *v = map_get(s->vehicles, PQgetvalue(rows, i, 0));
+
+        if (!v)
+            continue;
+        if (!PQgetisnull(rows, i, 1))
+            newest_read(&v->newest, PQgetvalue(rows, i, 1), (size_t)PQgetlength(rows, i, 1));
+        v->read = true;
+    }
+    PQclear(rows);
+    return ST_OK;
+}
+
+static void merge(struct states *s, struct record *const *records, const bool *fresh, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct record *r = records[i];
+        struct vehicle *v;
+
+        if (fresh[i] && !r->dead && r->from.topic.leaf == LEAF_TELEMETRY &&
+            (v = map_get(s->vehicles, r->from.topic.vin)) != NULL)
+            newest_merge(&v->newest, &r->telemetry);
+    }
+}
+
+/* ---- rows */
+static void add_newest(struct states *s, const struct vehicle *v)
+{
+    struct pg_array *column = s->c.column;
+    struct live live = {0};
+
+    newest_live(&v->newest, &live);
+    text_clear(&s->text);
+    newest_print(&v->newest, &s->text);
+    pg_array_text(&column[0], v->vin, VIN_LEN);
+    pg_array_int8(&column[1], v->last_seen_ms);
+    pg_array_int8(&column[2], v->newest.t_ms);
+    columns_add_double(&column[3], live.has_position, live.lat);
+    columns_add_double(&column[4], live.has_position, live.lon);
+    columns_add_double(&column[5], live.has_speed, live.speed_kmh);
+    columns_add_double(&column[6], live.has_heading, live.heading_deg);
+    columns_add_double(&column[7], live.has_ignition, live.ignition_on);
+    pg_array_jsonb(&column[8], s->text.bytes, s->text.len);
+}
+
+/* A second owner may know more: the row with the newer sample stands. */
+static enum status write_newest(struct states *s, struct fault *fault)
+{
+    static const Oid types[] = {PG_TEXT,   PG_INT8,   PG_INT8,   PG_FLOAT8, PG_FLOAT8,
+                                PG_FLOAT8, PG_FLOAT8, PG_FLOAT8, PG_JSONB};
+
+    columns_begin(&s->c, 9, types);
+    for (size_t i = 0; i < s->touched_count; i++)
+        add_newest(s, s->touched[i]);
+    return columns_run(
+        &s->c, s->db, 9,
+        "INSERT INTO vehicle_state AS s (vin, last_seen, t_ms, lat, lon, speed_kmh, heading_deg, ignition_on, signals) "
+        "SELECT v, to_timestamp(nullif(l, 0) / 1000.0), nullif(t, 0), la, lo, sp, he, ig <> 0, si "
+        "FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9) AS f (v, l, t, la, lo, sp, he, ig, si) ORDER BY v "
+        "ON CONFLICT (vin) DO UPDATE SET last_seen = greatest(s.last_seen, excluded.last_seen), "
+        "t_ms = excluded.t_ms, lat = excluded.lat, lon = excluded.lon, speed_kmh = excluded.speed_kmh, "
+        "heading_deg = excluded.heading_deg, ignition_on = excluded.ignition_on, signals = excluded.signals "
+        "WHERE s.t_ms IS NULL OR excluded.t_ms >= s.t_ms",
+        NULL, fault);
+}
+
+static void add_presence(struct states *s, const struct vehicle *v)
+{
+    const struct vehicle_state *told = &v->state->state;
+    struct pg_array *column = s->c.column;
+    const char *presence = presence_name(told->presence);
+
+    text_clear(&s->text);
+    text_print(&s->text, "{\"gps\":\"%s\",\"obd\":\"%s\",\"camera\":\"%s\"}", source_name(told->gps),
+               source_name(told->obd), source_name(told->camera));
+    pg_array_text(&column[0], v->vin, VIN_LEN);
+    pg_array_text(&column[1], presence, strlen(presence));
+    pg_array_int8(&column[2], told->t_ms);
+    pg_array_text(&column[3], told->boot, strlen(told->boot));
+    pg_array_text(&column[4], told->agent, strlen(told->agent));
+    pg_array_int8(&column[5], told->config);
+    pg_array_jsonb(&column[6], s->text.bytes, s->text.len);
+}
+
+/* The order of arrival counts: a last will carries the time of the connection it ends. */
+static enum status write_presence(struct states *s, struct fault *fault)
+{
+    static const Oid types[] = {PG_TEXT, PG_TEXT, PG_INT8, PG_TEXT, PG_TEXT, PG_INT8, PG_JSONB};
+    enum status st;
+
+    columns_begin(&s->c, 7, types);
+    for (size_t i = 0; i < s->touched_count; i++)
+        if (s->touched[i]->state && !s->touched[i]->state->dead)
+            add_presence(s, s->touched[i]);
+    st = columns_run(&s->c, s->db, 7,
+                     "UPDATE vehicle_state s SET presence = f.p, presence_t = f.t, boot = f.b, agent = f.a, "
+                     "config = f.c, sources = f.s FROM unnest($1, $2, $3, $4, $5, $6, $7) AS f (v, p, t, b, a, c, s) "
+                     "WHERE s.vin = f.v",
+                     NULL, fault);
+    if (st != ST_OK)
+        return st;
+    return columns_run(&s->c, s->db, 1, "SELECT pg_notify('vehicle', v) FROM unnest($1) AS k (v)", NULL, fault);
+}
+
+enum status states_write(struct states *s, struct record *const *records, const bool *fresh, size_t n,
+                         struct fault *fault)
+{
+    enum status st;
+
+    if ((st = begin(s, n, fault)) != ST_OK)
+        return st;
+    touch_all(s, records, fresh, n);
+    if ((st = read_unread(s, fault)) != ST_OK)
+        return st;
+    merge(s, records, fresh, n);
+    if ((st = write_newest(s, fault)) != ST_OK)
+        return st;
+    return write_presence(s, fault);
+}

@@ -1,0 +1,98 @@
+/* services/ingest/vehicles.c - the allow-list.  A yes is kept for a minute, a no for two seconds; while the database is
+ * away the last answer stands. */
+#include "vehicles.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/map.h"
+#include "lib/store/postgres.h"
+
+#define VEHICLES_MAX 200000
+#define YES_MS 60000
+#define NO_MS 2000
+#define AWAY_MS 1000 /* between two questions to a database that does not answer */
+
+struct known {
+    bool active;
+    int64_t asked_ms;
+};
+
+struct vehicles {
+    struct pg *db;
+    struct map *known;
+    int64_t away_until_ms;
+};
+
+enum status vehicles_open(struct vehicles **out, const char *conninfo, struct fault *fault)
+{
+    struct vehicles *v = calloc(1, sizeof *v);
+    enum status st;
+
+    if (!v)
+        return fault_set(fault, ST_FATAL, "out of memory");
+    if ((st = pg_open(&v->db, conninfo, "vigie-ingest-accept", fault)) != ST_OK ||
+        (st = map_open(&v->known, sizeof(struct known), VEHICLES_MAX, NULL, fault)) != ST_OK) {
+        vehicles_close(v);
+        return st;
+    }
+    *out = v;
+    return ST_OK;
+}
+
+/* Forget what changed since we last looked. */
+static void notice_changes(struct vehicles *v)
+{
+    char channel[32], vin[64];
+
+    while (pg_take_notify(v->db, channel, sizeof channel, vin, sizeof vin, NULL) == ST_OK)
+        map_remove(v->known, vin);
+}
+
+static enum status ask(struct vehicles *v, const char *vin, bool *active)
+{
+    bool fresh = pg_socket(v->db) < 0;
+    PGresult *rows = NULL;
+    enum status st;
+
+    if ((st = pg_ready(v->db, NULL)) != ST_OK ||
+        (fresh && (st = pg_run(v->db, "LISTEN fleet", 0, NULL, NULL, NULL)) != ST_OK) ||
+        (st = pg_run(v->db, "SELECT FROM vehicle WHERE vin = $1 AND status IN ('awaiting', 'active')", 1, &vin, &rows,
+                     NULL)) != ST_OK)
+        return ST_RETRY;
+    *active = PQntuples(rows) == 1;
+    PQclear(rows);
+    return ST_OK;
+}
+
+enum status vehicles_allow(struct vehicles *v, const char *vin, int64_t now_ms)
+{
+    struct known *k;
+    bool active;
+
+    notice_changes(v);
+    k = map_get(v->known, vin);
+    if (k && now_ms - k->asked_ms < (k->active ? YES_MS : NO_MS))
+        return k->active ? ST_OK : ST_REJECT;
+    if (now_ms >= v->away_until_ms) {
+        if (ask(v, vin, &active) == ST_OK) {
+            if (!(k = map_put(v->known, vin))) /* full: not remembered */
+                return active ? ST_OK : ST_REJECT;
+            *k = (struct known){active, now_ms};
+        } else {
+            v->away_until_ms = now_ms + AWAY_MS;
+        }
+    }
+    if (!k)
+        return ST_RETRY;
+    return k->active ? ST_OK : ST_REJECT;
+}
+
+void vehicles_close(struct vehicles *v)
+{
+    if (!v)
+        return;
+    pg_close(v->db);
+    map_close(v->known);
+    free(v);
+}
