@@ -33,7 +33,8 @@ class Sim:
         self.replay = replay.Replay(replay.load(args.drive), track, epoch, args.factor,
                                     args.offset, args.loop, args.place)
         self.faults = faults.Faults()
-        self.car = obd.Car(self.replay, args.vin, args.protocol, args.ecus, args.batch == "on")
+        self.car = obd.Car(self.replay, args.vin, args.protocol, args.ecus, args.batch == "on",
+                           self.faults)
         for text in filter(None, args.dtc.split(",")):
             self.car.set_code(*control_dtc(text))
         self.args = args
@@ -50,7 +51,7 @@ class Sim:
                                search=a.delay_search / 1e3, init=a.delay_init / 1e3,
                                reset=a.delay_reset / 1e3)
         return elm327.Elm327(self.car, a.adapter, filter(None, a.quirks.split(",")), delays,
-                             self.faults, None if a.pad == "none" else int(a.pad, 16), a.seed)
+                             None if a.pad == "none" else int(a.pad, 16), a.seed)
 
     async def open(self):
         if self.args.link:

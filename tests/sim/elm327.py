@@ -9,7 +9,6 @@ import re
 from dataclasses import dataclass
 
 import bus
-from faults import Faults
 
 IDENT = {"elm327": "ELM327 v2.1", "stn": "ELM327 v1.4b", "clone": "ELM327 v1.5"}
 STN_IDENT = "STN1110 v4.0.1"
@@ -65,13 +64,12 @@ class Delays:
 
 
 class Elm327:
-    def __init__(self, car, kind="elm327", quirks=(), delays=None, faults=None, pad=0xAA,
-                 seed=1):
+    def __init__(self, car, kind="elm327", quirks=(), delays=None, pad=0xAA, seed=1):
         self.car = car
         self.kind = kind
         self.quirks = frozenset(quirks) | (CLONE if kind == "clone" else frozenset())
         self.delays = delays or Delays()
-        self.faults = faults or Faults()
+        self.faults = car.faults
         self.pad = pad
         self.random = random.Random(seed)
         self.last = ""               # a lone CR repeats it
@@ -89,7 +87,7 @@ class Elm327:
         self.header = ""
         self.filter = ""
         self.auto = self.kept[0] in "0A" and self.kept != "A"
-        self.chosen = self.kept
+        self.chosen = self.kept[-1]
         self.found = None            # protocol digit of the bus being spoken
 
     # ---- output --------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass, field
 
 import pids
+from faults import Faults
 
 STORED, PENDING, PERMANENT = "stored", "pending", "permanent"
 NOT_SUPPORTED, NO_SUBFUNCTION, CONDITIONS = 0x11, 0x12, 0x22
@@ -48,7 +49,8 @@ class Car:
     `protocol` is the adapter's digit for the car's bus: 1-5 legacy, 6-9 CAN, A J1939 (which
     answers no OBD-II request)."""
 
-    def __init__(self, replay, vin, protocol="6", ecus=1, batch=True, clock=time.time):
+    def __init__(self, replay, vin, protocol="6", ecus=1, batch=True, faults=None,
+                 clock=time.time):
         self.replay = replay
         self.vin = vin
         self.protocol = protocol
@@ -56,7 +58,7 @@ class Car:
         self.clock = clock
         self.encoder = pids.Encoder()
         self.ignition = None         # True or False overrides the recording
-        self.asleep = False          # ECUs silent although the ignition is on
+        self.faults = faults or Faults()
         self.volts = None            # overrides the battery
         self.requests = 0
         recorded = frozenset(replay.drive.pids)
@@ -82,8 +84,8 @@ class Car:
 
     def awake(self):
         """Would anybody on the bus answer?  A recording without OBD is a car without it."""
-        return (self.protocol != "A" and not self.asleep and bool(self.replay.drive.pids) and
-                self.ignition_on())
+        return (self.protocol != "A" and not self.faults.on("asleep") and
+                bool(self.replay.drive.pids) and self.ignition_on())
 
     def running(self, moment):
         return self.ignition_on(moment) and moment.values.get(0x0C, 0) > 300

@@ -4,6 +4,7 @@ Gives the text of elm327.py its timing (baud rate, delays), answers STOPPED when
 before its prompt, and plays the faults that spoil bytes.  One asyncio loop, no threads.
 """
 import asyncio
+import collections
 import fcntl
 import os
 import pty
@@ -54,7 +55,8 @@ class Port:
         self.task = None
         self.pause = None                # future of the wait in progress
         self.free_at = 0.0               # when the line has sent all it was given
-        self.pending = []                # bytes not sent yet: timer handles
+        self.pending = collections.deque()   # timers of the bytes not sent yet
+        self.finishing = False           # all of the reply is pending
         self.received_bytes = 0
         self.sent_bytes = 0
         self.stops = 0
@@ -115,8 +117,9 @@ class Port:
                 if echo and banner_first:
                     self.send(echo)
                     echo = b""
-        await self._wait(self.free_at - self.loop.time())
-        self._idle()
+        self.finishing = True
+        if not self.pending:
+            self._idle()
 
     async def _wait(self, seconds):
         if seconds <= 0:
@@ -134,7 +137,7 @@ class Port:
             future.set_result(None)
 
     def _idle(self):
-        self.busy = False
+        self.busy = self.finishing = False
         self.adapter.on_the_bus = False
         rest, self.waiting = bytes(self.waiting), bytearray()
         if rest:
@@ -148,11 +151,13 @@ class Port:
             return
         now = self.loop.time()
         self.free_at = max(self.free_at, now) + len(data) * BITS_PER_BYTE / self.baud
-        self.pending = [timer for timer in self.pending if timer.when() > now]
         self.pending.append(self.loop.call_at(self.free_at, self._sent, data))
 
     def _sent(self, data):
+        self.pending.popleft()
         self.sent_bytes += len(data)
+        if self.finishing and not self.pending:
+            self._idle()                 # first: the host may write the moment it sees the >
         self._write(data)
 
     def _abandon(self):
@@ -166,7 +171,7 @@ class Port:
         self.free_at = 0.0
         self.typed.clear()
         self.waiting.clear()
-        self.busy = False
+        self.busy = self.finishing = False
         self.adapter.on_the_bus = False
 
     def stop(self):

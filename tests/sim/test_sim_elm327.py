@@ -1,4 +1,7 @@
 """The adapter's conversation, character by character."""
+import random
+
+import bus
 import pytest
 from conftest import VIN, Bench
 
@@ -38,7 +41,6 @@ def test_headers_on_shows_what_was_received(protocol, answer):
 
 @pytest.mark.parametrize("protocol", "12")
 def test_j1850_ends_with_its_own_checksum(protocol):
-    import bus
     bench = Bench(protocol=protocol).setup(*QUIET)
     line = bytes.fromhex(bench.lines("0100")[1])
     assert line[:3] == (b"\x41\x6b\x10" if protocol == "1" else b"\x48\x6b\x10")
@@ -252,3 +254,17 @@ def test_a_fault_may_stay():
     assert bench.lines("010D") == ["7E803410D00AAAAAAAA"]
     with pytest.raises(ValueError):
         bench.adapter.faults.set("rain", [])
+
+
+def test_no_line_however_odd_upsets_it():
+    bench = Bench(ecus=2, kind="stn")
+    dice = random.Random(7)
+    words = ["AT", "ST", "SH", "SP", "CRA", "DPN", "E", "H", "0", "1", "7E0", "DA10F1", "01", "0C",
+             "09", "02", "03", "A", "X", " ", "\t", "\0", "z", "é", "FF", "CAF0", "D1"]
+    for _ in range(20000):
+        line = "".join(dice.choices(words, k=dice.randrange(6)))
+        assert bench.ask(line).count(">") == 0, line
+        if dice.random() < 0.01:
+            bench.now = 1_000_000 + dice.uniform(-10, 1200)
+    for _ in range(2000):
+        bench.ask("".join(chr(dice.randrange(256)) for _ in range(dice.randrange(20))))

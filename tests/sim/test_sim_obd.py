@@ -146,7 +146,7 @@ def test_nobody_answers_without_ignition():
     bench.car.ignition = False
     assert bench.car.request(b"\x01\x00") == [] and not bench.car.awake()
     bench.car.ignition = None
-    bench.car.asleep = True
+    bench.car.faults.set("asleep", [])
     assert bench.car.request(b"\x01\x00") == []
     assert Bench(t=5000).car.request(b"\x01\x00") == []
     assert Bench("ndsbr", t=10).car.request(b"\x01\x00") == []
