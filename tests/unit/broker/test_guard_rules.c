@@ -58,6 +58,7 @@ static void a_car_may_subscribe_to_down_and_receive_it(void **state)
     answers(GUARD_ALLOW, MOSQ_ACL_SUBSCRIBE, own("down/#"), false);
     answers(GUARD_ALLOW, MOSQ_ACL_SUBSCRIBE, own("down/ack"), false);
     answers(GUARD_ALLOW, MOSQ_ACL_UNSUBSCRIBE, own("down/#"), false);
+    answers(GUARD_ALLOW, MOSQ_ACL_UNSUBSCRIBE, own("whatever"), false);
     answers(GUARD_DEFER, MOSQ_ACL_READ, own("down/ack"), false);
     answers(GUARD_DEFER, MOSQ_ACL_READ, own("down/config"), true);
 }
@@ -116,6 +117,10 @@ static void what_is_not_the_cars_own_tree_is_foreign(void **state)
         snprintf(topic, sizeof topic, "fleet/v1/%02x/" OTHER "/up/state", topic_shard(OTHER));
         assert_int_equal(refused(CAR, accesses[a], topic, false), GUARD_FOREIGN_TOPIC);
         snprintf(topic, sizeof topic, "fleet/v1/%02x/" OTHER "/up/state", topic_shard(CAR));
+        assert_int_equal(refused(CAR, accesses[a], topic, false), GUARD_FOREIGN_TOPIC);
+        snprintf(topic, sizeof topic, "fleet/v1/%02x/" CAR, topic_shard(CAR));
+        assert_int_equal(refused(CAR, accesses[a], topic, false), GUARD_FOREIGN_TOPIC);
+        snprintf(topic, sizeof topic, "fleet/v1/%02x/" CAR "up/state", topic_shard(CAR));
         assert_int_equal(refused(CAR, accesses[a], topic, false), GUARD_FOREIGN_TOPIC);
         snprintf(topic, sizeof topic, "$share/g/%s", own("down/#"));
         assert_int_equal(refused(CAR, accesses[a], topic, false), GUARD_FOREIGN_TOPIC);
