@@ -1,0 +1,63 @@
+/* lib/mqtt_inside.h - what the three files of the MQTT client share; nobody else includes it.
+ * Paho runs every callback under its own process-wide lock, so mqtt.lock is taken inside that lock and is never held
+ * while Paho or the owner is called. */
+#ifndef LIB_MQTT_INSIDE_H
+#define LIB_MQTT_INSIDE_H
+
+#include <MQTTAsync.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/backoff.h"
+#include "lib/mqtt.h"
+
+#define MQTT_COLUMNAR "application/vnd.vigie.columnar"
+#define MQTT_BROKERS_MAX 16
+#define MQTT_REASON_MAX 160
+#define MQTT_UNSENT_BYTES_MAX (4 * 1024 * 1024)
+#define MQTT_UNSENT_MESSAGES_MAX 2000
+
+enum phase { PHASE_DOWN, PHASE_TRYING, PHASE_UP };
+
+struct filter {
+    char *text; /* NULL: a free slot */
+    int qos;
+};
+
+struct mqtt {
+    MQTTAsync client;
+    struct mqtt_options options; /* its texts are ours */
+    char *brokers[MQTT_BROKERS_MAX];
+    size_t broker_count;
+
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    /* under lock: */
+    enum phase phase;
+    bool closing, disconnected;
+    size_t broker; /* the one in use or tried next */
+    struct backoff backoff;
+    int64_t pause_ms, up_since_ms;
+    char tls_reason[MQTT_REASON_MAX]; /* what OpenSSL said last */
+    char told[MQTT_REASON_MAX]; /* the failure the owner has heard of */
+    size_t told_broker;
+    struct filter *filters;
+    size_t filter_room;
+
+    atomic_bool connected;
+    atomic_size_t unsent_bytes, unsent_messages;
+};
+
+/* lib/mqtt_link.c: the connection and the thread that keeps it. */
+int mqtt_link_start(struct mqtt *m); /* sets Paho's callbacks, starts the thread; 0 or not */
+void mqtt_link_stop(struct mqtt *m); /* joins it, waits for what is unsent, says goodbye; 2 s at most */
+
+/* lib/mqtt_traffic.c */
+void mqtt_ask_for_all(struct mqtt *m); /* every remembered filter, after CONNACK */
+int mqtt_on_arrived(void *self, char *topic, int topic_len, MQTTAsync_message *message);
+
+#endif

@@ -1,0 +1,310 @@
+/* lib/mqtt_link.c - the connection: what Paho tells of it, and one thread of ours that brings it
+ * back. */
+#include "lib/mqtt_inside.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "lib/clock.h"
+
+#define CONNECT_TIMEOUT_S 10
+#define STEADY_MS 10000 /* a connection that lived shorter counts as a failed try */
+#define CLOSE_MS 2000
+/* Suites of TLS 1.2 with forward secrecy; none older knows them, and those of TLS 1.3 are not
+ * touched by this. */
+#define SUITES "ECDHE+AESGCM:ECDHE+CHACHA20"
+
+/* ---- what Paho tells, on its side */
+
+static void tell(struct mqtt *m, bool connected, const char *broker, const char *reason)
+{
+    if (m->options.on_connection)
+        m->options.on_connection(m->options.self, connected, broker, reason);
+}
+
+static void on_connected(void *self, MQTTAsync_successData5 *answer)
+{
+    struct mqtt *m = self;
+    const char *broker;
+
+    (void)answer;
+    pthread_mutex_lock(&m->lock);
+    m->phase = PHASE_UP;
+    m->up_since_ms = clock_boot_ms();
+    m->told[0] = '\0';
+    m->told_broker = SIZE_MAX;
+    broker = m->brokers[m->broker];
+    atomic_store(&m->connected, true); /* before the filters are read: see mqtt_subscribe */
+    pthread_mutex_unlock(&m->lock);
+    tell(m, true, broker, "");
+    mqtt_ask_for_all(m);
+}
+
+/* Under lock: plan the next try. */
+static void plan(struct mqtt *m, bool move_on)
+{
+    m->phase = PHASE_DOWN;
+    if (move_on)
+        m->broker = (m->broker + 1) % m->broker_count;
+    m->pause_ms = backoff_next(&m->backoff);
+    pthread_cond_broadcast(&m->changed);
+}
+
+/* A try came to nothing.  The owner hears of it once per broker and reason. */
+static void try_failed(struct mqtt *m, const char *reason)
+{
+    const char *broker;
+    bool news;
+
+    pthread_mutex_lock(&m->lock);
+    broker = m->brokers[m->broker];
+    news = m->told_broker != m->broker || strcmp(m->told, reason) != 0;
+    m->told_broker = m->broker;
+    snprintf(m->told, sizeof m->told, "%s", reason);
+    plan(m, true);
+    news = news && !m->closing;
+    pthread_mutex_unlock(&m->lock);
+    if (news)
+        tell(m, false, broker, reason);
+}
+
+static void on_refused_connect(void *self, MQTTAsync_failureData5 *answer)
+{
+    struct mqtt *m = self;
+    char reason[MQTT_REASON_MAX];
+    int code = 0;
+
+    if (answer)
+        code = answer->reasonCode ? (int)answer->reasonCode : answer->code;
+    pthread_mutex_lock(&m->lock);
+    if (code >= MQTTREASONCODE_UNSPECIFIED_ERROR)
+        snprintf(reason, sizeof reason, "refused: %s (%d)",
+                 MQTTReasonCode_toString((enum MQTTReasonCodes)code), code);
+    else if (m->tls_reason[0])
+        snprintf(reason, sizeof reason, "%.*s", MQTT_REASON_MAX - 1, m->tls_reason);
+    else
+        snprintf(reason, sizeof reason, "%s",
+                 answer && answer->message ? answer->message : "no connection");
+    m->tls_reason[0] = '\0';
+    pthread_mutex_unlock(&m->lock);
+    try_failed(m, reason);
+}
+
+static void lost(struct mqtt *m, const char *reason)
+{
+    const char *broker;
+
+    pthread_mutex_lock(&m->lock);
+    if (m->phase != PHASE_UP) { /* told already */
+        pthread_mutex_unlock(&m->lock);
+        return;
+    }
+    atomic_store(&m->connected, false);
+    broker = m->brokers[m->broker];
+    if (clock_boot_ms() - m->up_since_ms >= STEADY_MS) {
+        backoff_reset(&m->backoff);
+        plan(m, false); /* the same broker first: it may only have been restarted */
+    } else {
+        plan(m, true);
+    }
+    pthread_mutex_unlock(&m->lock);
+    tell(m, false, broker, reason);
+}
+
+/* The broker said DISCONNECT.  Paho 1.3.12 does not report the loss as well, so this is it. */
+static void on_bye(void *self, MQTTProperties *properties, enum MQTTReasonCodes code)
+{
+    const char *name = MQTTReasonCode_toString(code);
+    char reason[MQTT_REASON_MAX];
+
+    (void)properties;
+    snprintf(reason, sizeof reason, "the broker hung up: %s (%d)", name ? name : "unknown",
+             (int)code);
+    lost(self, reason);
+}
+
+static void on_lost(void *self, char *cause)
+{
+    lost(self, cause ? cause : "connection lost");
+}
+
+/* OpenSSL's words about a failed handshake: "…:error:0A000086:SSL routines::certificate verify
+ * failed:…" */
+static int on_tls_error(const char *text, size_t len, void *self)
+{
+    struct mqtt *m = self;
+    const char *reason = strstr(text, "::");
+
+    (void)len;
+    reason = reason ? reason + 2 : text;
+    pthread_mutex_lock(&m->lock);
+    snprintf(m->tls_reason, sizeof m->tls_reason, "TLS: %.*s", (int)strcspn(reason, ":\n"), reason);
+    pthread_mutex_unlock(&m->lock);
+    return 1;
+}
+
+/* ---- our own thread */
+
+static int try_broker(struct mqtt *m, char *url)
+{
+    MQTTAsync_connectOptions connect = MQTTAsync_connectOptions_initializer5;
+    MQTTAsync_willOptions will = MQTTAsync_willOptions_initializer;
+    MQTTAsync_SSLOptions tls = MQTTAsync_SSLOptions_initializer;
+
+    tls.trustStore = m->options.ca;
+    tls.keyStore = m->options.cert;
+    tls.privateKey = m->options.key;
+    tls.enabledCipherSuites = SUITES;
+    tls.sslVersion = MQTT_SSL_VERSION_TLS_1_2;
+    tls.enableServerCertAuth = 1;
+    tls.verify = 1; /* the host's name, too */
+    tls.ssl_error_cb = on_tls_error;
+    tls.ssl_error_context = m;
+    if (m->options.will_topic) {
+        will.topicName = m->options.will_topic;
+        will.payload.data = m->options.will_payload;
+        will.payload.len = (int)m->options.will_len;
+        will.qos = 1;
+        will.retained = 1;
+        connect.will = &will;
+    }
+    connect.ssl = &tls;
+    connect.keepAliveInterval = m->options.keepalive_s;
+    connect.connectTimeout = CONNECT_TIMEOUT_S;
+    connect.cleanstart = 1;
+    connect.onSuccess5 = on_connected;
+    connect.onFailure5 = on_refused_connect;
+    connect.context = m;
+    connect.serverURIcount = 1;
+    connect.serverURIs = &url;
+    return MQTTAsync_connect(m->client, &connect);
+}
+
+static void wait_ms(struct mqtt *m, int64_t ms)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += ms / 1000;
+    until.tv_nsec += (ms % 1000) * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    pthread_cond_timedwait(&m->changed, &m->lock, &until);
+}
+
+static int64_t monotonic_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Under lock: the pause before a try; false when there is nothing to try any more. */
+static bool pause_before_try(struct mqtt *m)
+{
+    int64_t until = monotonic_ms() + m->pause_ms, left;
+
+    while (!m->closing && m->phase == PHASE_DOWN && (left = until - monotonic_ms()) > 0)
+        wait_ms(m, left);
+    return !m->closing && m->phase == PHASE_DOWN;
+}
+
+static void *keep_connected(void *self)
+{
+    struct mqtt *m = self;
+    char *url;
+    int rc;
+
+    pthread_mutex_lock(&m->lock);
+    while (!m->closing) {
+        if (m->phase != PHASE_DOWN) {
+            pthread_cond_wait(&m->changed, &m->lock);
+            continue;
+        }
+        if (!pause_before_try(m))
+            continue;
+        m->phase = PHASE_TRYING;
+        url = m->brokers[m->broker];
+        pthread_mutex_unlock(&m->lock);
+        rc = try_broker(m, url); /* its answer may come before it returns */
+        if (rc != MQTTASYNC_SUCCESS)
+            try_failed(m, MQTTAsync_strerror(rc));
+        pthread_mutex_lock(&m->lock);
+    }
+    pthread_mutex_unlock(&m->lock);
+    return NULL;
+}
+
+/* No signal is ours: the main thread takes them.  Paho's threads inherit this, they are started
+ * from here. */
+int mqtt_link_start(struct mqtt *m)
+{
+    sigset_t all, before;
+    int rc;
+
+    if (MQTTAsync_setCallbacks(m->client, m, on_lost, mqtt_on_arrived, NULL) != MQTTASYNC_SUCCESS ||
+        MQTTAsync_setDisconnected(m->client, m, on_bye) != MQTTASYNC_SUCCESS)
+        return -1;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    rc = pthread_create(&m->thread, NULL, keep_connected, m);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return rc;
+}
+
+/* ---- closing */
+
+static void on_disconnected(void *self, MQTTAsync_successData5 *answer)
+{
+    struct mqtt *m = self;
+
+    (void)answer;
+    pthread_mutex_lock(&m->lock);
+    m->disconnected = true;
+    pthread_cond_broadcast(&m->changed);
+    pthread_mutex_unlock(&m->lock);
+}
+
+static void on_disconnect_failed(void *self, MQTTAsync_failureData5 *answer)
+{
+    (void)answer;
+    on_disconnected(self, NULL);
+}
+
+/* Let what was handed over go out, then say goodbye; both within CLOSE_MS. */
+static void say_goodbye(struct mqtt *m)
+{
+    MQTTAsync_disconnectOptions bye = MQTTAsync_disconnectOptions_initializer5;
+    int64_t until = monotonic_ms() + CLOSE_MS, left;
+
+    pthread_mutex_lock(&m->lock);
+    while (m->phase == PHASE_UP && atomic_load(&m->unsent_messages) > 0 &&
+           (left = until - 200 - monotonic_ms()) > 0)
+        wait_ms(m, left);
+    pthread_mutex_unlock(&m->lock);
+    bye.timeout = 0;
+    bye.onSuccess5 = on_disconnected;
+    bye.onFailure5 = on_disconnect_failed;
+    bye.context = m;
+    if (MQTTAsync_disconnect(m->client, &bye) != MQTTASYNC_SUCCESS)
+        return; /* not connected */
+    pthread_mutex_lock(&m->lock);
+    while (!m->disconnected && m->phase == PHASE_UP && (left = until - monotonic_ms()) > 0)
+        wait_ms(m, left);
+    pthread_mutex_unlock(&m->lock);
+}
+
+void mqtt_link_stop(struct mqtt *m)
+{
+    pthread_mutex_lock(&m->lock);
+    m->closing = true;
+    pthread_cond_broadcast(&m->changed);
+    pthread_mutex_unlock(&m->lock);
+    pthread_join(m->thread, NULL);
+    say_goodbye(m);
+}
