@@ -25,8 +25,6 @@ enum status watermark_take(struct watermark *w, int64_t seq)
 /* Keep a piece of a gap that stays open; false when it would be one too many. */
 static bool keep(struct watermark *w, int64_t first, int64_t last)
 {
-    if (first > last)
-        return true;
     if (w->gap_count == ACK_GAPS_MAX)
         return false;
     w->gaps[w->gap_count++] = (struct seq_range){first, last};
@@ -48,9 +46,10 @@ enum status watermark_take_range(struct watermark *w, int64_t first, int64_t las
             continue;
         }
         is_new = true;
-        fits = keep(&next, gap.first, first - 1) && keep(&next, last + 1, gap.last);
+        fits = (first <= gap.first || keep(&next, gap.first, first - 1)) &&
+               (last >= gap.last || keep(&next, last + 1, gap.last));
     }
-    if (fits && first > w->upto)
+    if (fits && first > w->upto && first - w->upto > 1)
         fits = keep(&next, w->upto + 1, first - 1);
     if (!is_new)
         return ST_NONE;

@@ -45,6 +45,8 @@ enum status json_read(json_t **out, const char *bytes, size_t len, size_t max_by
     if (too_deep(bytes, len))
         return fault_set(fault, ST_REJECT, "JSON is nested deeper than %d", JSON_MAX_DEPTH);
     root = json_loadb(bytes, len, JSON_REJECT_DUPLICATES, &error);
+    if (!root && json_error_code(&error) == json_error_out_of_memory)
+        return fault_set(fault, ST_FATAL, "out of memory for JSON of %zu bytes", len);
     if (!root) {
         /* What follows " near" is the sender's own bytes, cut anywhere: not for a log or a
          * database. */
