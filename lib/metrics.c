@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "lib/process.h"
+#include "lib/version.h"
 
 #define BOUNDS_MAX 20
 #define SERIES_MAX 256
@@ -384,7 +385,7 @@ void metrics_print(struct text *out)
     for (struct metric *m = atomic_load(&metrics); m; m = atomic_load(&m->next))
         print_metric(out, m);
     print_title(out, "vigie_build_info", "What is running; always 1.", "gauge");
-    text_print(out, "vigie_build_info{version=\"%s\",revision=\"%s\"} 1\n", VIGIE_VERSION,
-               VIGIE_REVISION);
+    text_print(out, "vigie_build_info{version=\"%s\",revision=\"%s\"} 1\n", version_number,
+               version_revision);
     print_process(out);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "lib/text.h"
+#include "lib/version.h"
 
 #define ROWS_MAX 96
 #define NAME_MAX_BYTES 64
@@ -406,7 +407,7 @@ enum status settings_load(void *into, const struct setting *table, const struct 
     if (line.help)
         print_help(table, program);
     else if (line.version)
-        printf("%s %s (%s)\n", program->name, VIGIE_VERSION, VIGIE_REVISION);
+        printf("%s %s (%s)\n", program->name, version_number, version_revision);
     if (line.help || line.version) {
         fflush(stdout);
         return ST_NONE;
