@@ -22,6 +22,7 @@
 #include "lib/clock.h"
 #include "lib/metrics.h"
 #include "lib/text.h"
+#include "lib/version.h"
 
 #define CLIENTS_MAX 16
 #define PARTS_MAX 16
@@ -138,8 +139,8 @@ static void answer_path(struct health *h, struct client *c, const char *path, bo
         metrics_print(&body);
         answer(c, "200 OK", "text/plain; version=0.0.4", "", &body, head);
     } else if (strcmp(path, "/version") == 0) {
-        text_print(&body, "{\"version\":\"%s\",\"revision\":\"%s\"}\n", VIGIE_VERSION,
-                   VIGIE_REVISION);
+        text_print(&body, "{\"version\":\"%s\",\"revision\":\"%s\"}\n", version_number,
+                   version_revision);
         answer(c, "200 OK", "application/json", "", &body, head);
     } else {
         text_print(&body, "not found; there are /healthz /readyz /metrics /version\n");
@@ -266,8 +267,11 @@ static void accept_client(struct health *h)
     struct client *c = free_client(h);
     int fd = c ? accept4(h->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK) : -1;
 
-    if (fd < 0)
+    if (fd < 0) {
+        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+            poll(NULL, 0, 50); /* the client stays in line; do not spin until it can be served */
         return;
+    }
     c->fd = fd;
     c->phase = READING;
     c->end_ms = clock_boot_ms() + CLIENT_MS;

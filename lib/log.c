@@ -1,9 +1,11 @@
 /* lib/log.c - one line on stderr per thing worth telling, each in one write. */
 #include "lib/log.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -54,6 +56,38 @@ static void make_plain(char *line, size_t len)
     }
 }
 
+/* At `at` a quoted value ends: what follows is the end of the line or the next key. */
+static bool quote_closes(const char *line, size_t len, size_t at)
+{
+    size_t key = at + 2;
+
+    if (at + 1 == len)
+        return true;
+    if (line[at + 1] != ' ')
+        return false;
+    while (key < len && (islower((unsigned char)line[key]) || line[key] == '_'))
+        key++;
+    return key > at + 2 && key < len && line[key] == '=';
+}
+
+/* Faults are quoted by callers and quote in turn; inside a quoted value `"` becomes `'`, so that a
+ * machine still reads key="value". */
+static void tame_quotes(char *line, size_t len)
+{
+    bool inside = false;
+
+    for (size_t i = 1; i < len; i++) {
+        if (line[i] != '"')
+            continue;
+        if (!inside)
+            inside = line[i - 1] == '=';
+        else if (quote_closes(line, len, i))
+            inside = false;
+        else
+            line[i] = '\'';
+    }
+}
+
 /* What does not fit is cut, between characters, and ends with "...". */
 static size_t mark_cut(char *line, size_t len)
 {
@@ -101,6 +135,7 @@ void log_line(enum log_level level, const char *event, const char *format, ...)
     if (len >= room)
         len = mark_cut(line, room - 1);
     make_plain(line, len);
+    tame_quotes(line, len);
     line[len] = '\n';
     write_line(line, len + 1);
     errno = saved;

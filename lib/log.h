@@ -1,7 +1,8 @@
 /* lib/log.h - one line on stderr per thing worth telling:
- *   2026-01-31T09:00:00.125Z level=warn service=ingest event=points.rejected vehicle=V123
- * reason="speed 900" Any thread; each line is one write.  Control characters become '?'.  Tokens,
- * people, positions are not logged. */
+ *   2026-01-31T09:00:00.125Z level=warn service=ingest event=points.rejected reason="speed 900"
+ *
+ * Any thread; each line is one write of at most 2 KiB.  Control characters become '?', quotes
+ * inside a quoted value become '.  Tokens, people, positions are not logged. */
 #ifndef LIB_LOG_H
 #define LIB_LOG_H
 
