@@ -14,6 +14,7 @@
     at UNIXTIME                          the same for another time
 """
 import asyncio
+import contextlib
 import json
 import os
 import socket
@@ -22,11 +23,26 @@ import faults
 import obd
 
 
+@contextlib.contextmanager
+def short(path):
+    """The same socket under a name that fits: a Unix socket takes 107 bytes, a folder's path
+    may be longer."""
+    if len(os.fsencode(path)) <= 107:
+        yield path
+        return
+    folder = os.open(os.path.dirname(os.path.abspath(path)), os.O_PATH)
+    try:
+        yield f"/proc/self/fd/{folder}/{os.path.basename(path)}"
+    finally:
+        os.close(folder)
+
+
 def ask(path, line, timeout_s=5.0):
     """Send one order to a car and return its answer; for tests and scripts."""
     with socket.socket(socket.AF_UNIX) as link:
         link.settimeout(timeout_s)
-        link.connect(path)
+        with short(path) as name:
+            link.connect(name)
         link.sendall(line.encode() + b"\n")
         answer = b""
         while not answer.endswith(b"\n"):
@@ -54,7 +70,8 @@ class Control:
     async def open(self):
         if os.path.lexists(self.path):
             os.unlink(self.path)
-        self.server = await asyncio.start_unix_server(self._serve, self.path)
+        with short(self.path) as name:
+            self.server = await asyncio.start_unix_server(self._serve, name)
 
     def close(self):
         if self.server is not None:

@@ -345,6 +345,17 @@ class Replay:
         self._stand(here, inside)
         return here
 
+    def values_between(self, pid, first, last):
+        """Every value the PID had from unix time `first` to `last` of one pass: what a reading
+        taken somewhere in between may be.  Empty: the ECU had nothing to say."""
+        values = {moment.values.get(pid) for moment in (self.at(first), self.at(last))}
+        series = self.drive.pids.get(pid)
+        (t0, pass0), (t1, pass1) = self.second(first), self.second(last)
+        if series is not None and pass0 == pass1:
+            low, high = bisect.bisect_right(series.times, t0), bisect.bisect_right(series.times, t1)
+            values.update(series.values[low:high])
+        return values - {None}
+
     def _speed(self, t, inside):
         if t < 0:
             return (t + self.lead_s) * EASE_MS2 * 3.6

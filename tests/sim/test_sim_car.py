@@ -273,6 +273,17 @@ def test_what_is_answered_is_what_the_car_does(start):
     assert json.loads(car.order(f"at {now['time']}"))["lat"] == now["lat"]
 
 
+def test_the_socket_may_lie_deep_in_folders(tmp_path):
+    folder = tmp_path / ("d" * 60) / ("e" * 60)
+    folder.mkdir(parents=True)
+    car = Process(folder)
+    try:
+        assert car.state()["vin"] == VIN
+    finally:
+        assert car.stop() == 0
+    assert os.listdir(folder) == []
+
+
 def test_a_restart_with_the_same_epoch_goes_on(start):
     epoch = str(time.time() - 400)
     car = start("--epoch", epoch, "--loop")

@@ -128,6 +128,15 @@ def test_factor_offset_and_their_inverse():
     assert passes == 3 and t == pytest.approx(50)
 
 
+def test_every_value_of_a_span_is_told():
+    r = replay.Replay(drive("2017"), epoch=EPOCH)
+    start = EPOCH + 138.297
+    assert r.values_between(0x0D, start + 0.01, start + 4.5) == {77, 60, 38, 11, 0}
+    assert r.values_between(0x0D, start + 0.01, start + 0.02) == {77}
+    assert r.values_between(0x5E, start, start + 9) == set()
+    assert r.values_between(0x0D, EPOCH + 400, EPOCH + 500) == set()
+
+
 def test_what_is_no_recording_is_refused(tmp_path):
     path = tmp_path / "x.csv"
     path.write_text("hello\n")
