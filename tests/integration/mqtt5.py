@@ -85,7 +85,11 @@ class Client:
                   varint(len(properties)) + properties + payload)
 
     def send(self, kind, flags, body):
-        self.sock.sendall(bytes([kind << 4 | flags]) + varint(len(body)) + body)
+        self.sock.settimeout(self.timeout_s)
+        try:
+            self.sock.sendall(bytes([kind << 4 | flags]) + varint(len(body)) + body)
+        except (ssl.SSLError, ConnectionError) as e:
+            raise Disconnected(None) from e
 
     def read_exactly(self, n, end):
         data = b""
@@ -190,7 +194,7 @@ class Client:
     def close(self):
         try:
             self.send(DISCONNECT, 0, b"")
-        except OSError:
+        except (OSError, Disconnected):
             pass
         self.sock.close()
 

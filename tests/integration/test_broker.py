@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "tests/stack"), str(ROOT / "tests/integration")]
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests/integration")]
 
 import mqtt5  # noqa: E402
 from bench_pki import BenchPki  # noqa: E402
-from broker import Broker, fill  # noqa: E402
 from mqtt5 import (ADMINISTRATIVE, NO_SUBSCRIBERS, NOT_AUTHORIZED, PACKET_TOO_LARGE,  # noqa: E402
                    SUCCESS)
+from stack.broker import Broker, fill  # noqa: E402
 
-BUILD = os.environ.get("B", "build")  # as in the Makefile
+BUILD = os.environ.get("VIGIE_BUILD", "build")
 GUARD = ROOT / BUILD / "lib/vigie_guard.so"
 CAR, OTHER = "WVWZZZ1KZAW000001", "VF1RFB00866123456"
 ROLES = ("ingest", "api", "notify", "video", "bridge")
@@ -43,7 +43,7 @@ def wait_until(what, timeout_s=20):
 
 
 def make(target):
-    done = subprocess.run(["make", "-s", f"{BUILD}/{target}"], cwd=ROOT, timeout=300,
+    done = subprocess.run(["make", "-s", f"B={BUILD}", f"{BUILD}/{target}"], cwd=ROOT, timeout=300,
                           capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -12,7 +12,7 @@ import zlib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-BUILD = os.environ.get("B", "build")
+BUILD = os.environ.get("VIGIE_BUILD", "build")
 QUESTIONS = 1_050_000
 
 READ, WRITE, SUBSCRIBE, UNSUBSCRIBE = 1, 2, 4, 8
@@ -115,7 +115,7 @@ def as_line(question):
 
 def test_guard_agrees_with_the_model_on_a_million_questions(tmp_path):
     target = f"{BUILD}/unit/broker/judge"
-    done = subprocess.run(["make", "-s", target], cwd=ROOT, timeout=300, capture_output=True, text=True)
+    done = subprocess.run(["make", "-s", f"B={BUILD}", target], cwd=ROOT, timeout=300, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     seed = os.environ.get("VIGIE_SEED") or str(random.SystemRandom().randrange(2**32))
     print(f"VIGIE_SEED={seed}", file=sys.stderr)

@@ -2,7 +2,7 @@
 
     broker = Broker(folder, pki)      # folder: its own; pki: as made by `vigie-api pki init`
     broker.start()                    # fills the template, starts, waits until both ports answer
-    broker.revoke(["WVW..."])         # replaces etc/revoked.vins as `vigie-api revoke` does
+    broker.revoke(["WVW..."])         # replaces the deny file as `vigie-api revoke` does
     broker.reload()                   # SIGHUP
     broker.stop()
 
@@ -19,6 +19,8 @@ import subprocess
 import threading
 import time
 from pathlib import Path
+
+from .process import end_with_parent
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOM = ROOT / "services" / "broker"
@@ -60,7 +62,8 @@ def as_user(user):
         caps = "-all,+dac_override"
     else:
         caps = "-all"
-    return ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups",
+    # Changing user makes the kernel forget the signal end_with_parent asked for.
+    return ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups", "--pdeathsig=TERM",
             f"--inh-caps={caps}", f"--ambient-caps={caps}"]
 
 
@@ -108,6 +111,8 @@ class LogFilter:
 
 
 class Broker:
+    name = "mosquitto"
+
     def __init__(self, folder, pki, guard=None, bind="127.0.0.1", port_vehicles=None,
                  port_services=None, log=None, refusals=True):
         """`refusals`: have what Mosquitto itself refuses in the log too (see LogFilter).  It makes
@@ -122,7 +127,7 @@ class Broker:
         self.refusals = refusals
         self.etc, self.data = self.folder / "etc", self.folder / "data"
         self.conf = self.etc / "mosquitto.conf"
-        self.deny_file = self.etc / "revoked.vins"
+        self.deny_file = self.pki / "revoked.vins"
         self.process = None
 
     def prepare(self):
@@ -147,7 +152,7 @@ class Broker:
         found = shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
         return as_user(USER) + [found or "mosquitto", "-c", str(self.conf)]
 
-    def spawn(self, **popen):
+    def spawn(self):
         """Start the process (its pid is Mosquitto's own) and return it; does not wait."""
         if self.refusals:
             sink = LogFilter(self.log).sink
@@ -155,7 +160,8 @@ class Broker:
             sink = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         try:
             self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=sink,
-                                            stderr=sink, **popen)
+                                            stderr=sink, start_new_session=True,
+                                            preexec_fn=end_with_parent)
         finally:
             os.close(sink)
         return self.process
@@ -181,12 +187,17 @@ class Broker:
         return self
 
     def revoke(self, vins):
-        aside = self.etc / "revoked.vins.new"
+        aside = self.deny_file.with_suffix(".new")
         aside.write_text("".join(f"{vin}\n" for vin in vins))
         aside.rename(self.deny_file)
 
     def reload(self):
         self.process.send_signal(signal.SIGHUP)
+
+    def kill(self):
+        """As a power cut would."""
+        self.process.kill()
+        self.process.wait()
 
     def stop(self, timeout_s=10):
         if self.process and self.process.poll() is None:
@@ -194,8 +205,7 @@ class Broker:
             try:
                 self.process.wait(timeout_s)
             except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+                self.kill()
 
     def log_text(self):
         return self.log.read_text(errors="replace") if self.log.exists() else ""
