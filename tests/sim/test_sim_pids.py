@@ -40,7 +40,7 @@ def letters_of(row):
     return sorted(set(re.findall(r"\b[A-M]\b", formula)))
 
 
-@pytest.mark.parametrize("row,index", arithmetic_rows())
+@pytest.mark.parametrize("row,index", list(arithmetic_rows()))
 def test_every_row_encodes_what_its_formula_decodes(row, index):
     letters = letters_of(row)
     size, fields = pids.FIELDS[row["pid"]]
@@ -67,7 +67,7 @@ def test_every_row_encodes_what_its_formula_decodes(row, index):
             assert made[0] & int(re.search(r"if A&(\d)", row["name"])[1])
 
 
-@pytest.mark.parametrize("row,index", arithmetic_rows())
+@pytest.mark.parametrize("row,index", list(arithmetic_rows()))
 def test_a_value_beyond_the_field_is_clamped_and_counted(row, index):
     encoder = pids.Encoder()
     values = [None] * len(pids.FIELDS[row["pid"]][1])
