@@ -28,7 +28,8 @@ else
 OPT := -O1 -fno-omit-frame-pointer -fsanitize=$(SAN) $(if $(findstring undefined,$(SAN)),-fno-sanitize-recover=undefined)
 HARD_LD += -fsanitize=$(SAN)
 endif
-ifneq ($(filter-out clean lint format fresh help,$(or $(MAKECMDGOALS),all)),)
+# What needs no compiler must not ask for one: `make run` installs it first.
+ifneq ($(filter-out clean clean-run run test lint format fresh dashboard packages-%,$(or $(MAKECMDGOALS),all)),)
 -include $(B)/flags.mk
 endif
 CPPFLAGS += -I. -D_GNU_SOURCE -DVIGIE_VERSION='"$(VERSION)"' -DVIGIE_REVISION='"$(REVISION)"'
@@ -38,7 +39,7 @@ ALL_CFLAGS = -std=c17 $(OPT) $(CFLAGS) $(PROBED)
 $(B)/flags.mk: Makefile
 	@mkdir -p $(@D)
 	@printf 'int main(void){return 0;}\n' > $(B)/probe.c; ok=; \
-	for f in $(WANTED); do $(CC) -Werror $$f -c $(B)/probe.c -o $(B)/probe.o 2>/dev/null && ok="$$ok $$f"; done; \
+	for f in $(WANTED); do $(CC) -Werror -Wall -Wformat=2 $$f -c $(B)/probe.c -o $(B)/probe.o 2>/dev/null && ok="$$ok $$f"; done; \
 	printf 'PROBED :=%s\n' "$$ok" > $@
 
 # ---- libraries (Paho has no .pc file)
@@ -111,10 +112,33 @@ BROKER_O := $(filter-out %/guard.o,$(call objs,$(call srcs,services/broker)))
 $(eval $(call unit_room,broker,$(BROKER_O) $(B)/libproto.a,-lcrypto -lz))
 $(eval $(call unit_room,vehicle,$(B)/libvehicle.a $(GP),$(LIBS_vehicle)))
 
+# ---- the system on this machine, and its tests
+packages-%:
+	@sh tests/stack/packages.sh $*
+
+dashboard:
+	@sh tests/stack/dashboard.sh
+
+run: packages-run
+	@$(MAKE) --no-print-directory all dashboard
+	@exec $(PYTHON) tests/stack/run.py
+
+clean-run:
+	rm -rf "$${RUN_DIR:-run}"
+
+# VIGIE_TEST_LOGS=folder keeps the logs there; ONLY=unit|python|dashboard and WORD=text run a part.
+test: packages-test
+	@$(MAKE) --no-print-directory all unit dashboard
+	@PATH="$$(sh tests/stack/dashboard.sh node):$$PATH" VIGIE_BUILD=$(B) $(PYTHON) tests/run.py $(if $(ONLY),--only $(ONLY)) $(WORD)
+
+# The two README commands in a bare Debian 12 and a bare Debian 13, as root and as a user who may sudo.
+fresh:
+	@sh tests/stack/fresh.sh
+
 clean:
 	rm -rf build build-*
 
-.PHONY: all unit clean tables
+.PHONY: all unit clean tables run clean-run test fresh dashboard lint format fuzz install
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(wildcard $(B)/obj/*/*.d $(B)/obj/*/*/*.d $(B)/obj/*/*/*/*.d)

@@ -1,0 +1,28 @@
+"""For every pytest below: where `stack` and `sim` are, and a line per test for tests/run.py."""
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+for folder in (HERE, HERE / "sim", HERE / "integration"):
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    report = outcome.get_result()
+    path = os.environ.get("VIGIE_TEST_REPORT")
+    if not path or not (report.when == "call" or report.outcome != "passed"):
+        return
+    log = Path(os.environ.get("VIGIE_TEST_LOGS", ".")) / "pytest.log"
+    if report.failed:
+        log = log.with_name(f"failed-{item.name[:80].replace('/', '_')}.log")
+        log.write_text(str(report.longrepr) + "".join(f"\n--- {title}\n{text}" for title, text in report.sections))
+    line = {"outcome": report.outcome, "name": item.nodeid.removeprefix("tests/"), "seconds": call.duration, "log": str(log)}
+    with open(path, "a", encoding="utf-8") as out:
+        out.write(json.dumps(line) + "\n")

@@ -1,0 +1,142 @@
+"""One process of ours under a supervisor: started, watched, started again, stopped by its own id.
+
+Anything with a name, spawn(), wait_ready() and stop() can be supervised; Process is that for our
+programs.  Supervisor keeps NAME.pid files and brings back what dies within two seconds."""
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+PR_SET_PDEATHSIG = 1
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def end_with_parent():
+    """In the child: if whoever started us is killed, we are asked to end too."""
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def answers(url, timeout_s=1):
+    """The status an HTTP address answers with; 0 when it does not."""
+    try:
+        with urllib.request.urlopen(url, timeout=timeout_s) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        return error.code
+    except (OSError, ValueError):
+        return 0
+
+
+class Process:
+    def __init__(self, name, argv, log, env=None, ready=None, stop_signal=signal.SIGTERM):
+        """`ready`: called until it is true; `env`: added to ours."""
+        self.name, self.argv, self.log = name, [str(a) for a in argv], Path(log)
+        self.env = {**os.environ, **{k: str(v) for k, v in (env or {}).items()}}
+        self.ready = ready or (lambda: True)
+        self.stop_signal = stop_signal
+        self.process = None
+
+    def spawn(self):
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(self.argv, env=self.env, stdin=subprocess.DEVNULL, stdout=log,
+                                            stderr=log, start_new_session=True, preexec_fn=end_with_parent)
+        return self.process
+
+    def wait_ready(self, timeout_s=20):
+        end = time.monotonic() + timeout_s
+        while not self.ready():
+            if self.process.poll() is not None:
+                raise RuntimeError(f"{self.name} ended with {self.process.returncode}, see {self.log}")
+            if time.monotonic() > end:
+                raise RuntimeError(f"{self.name} is not ready after {timeout_s} s, see {self.log}")
+            time.sleep(0.05)
+
+    def start(self):
+        self.spawn()
+        self.wait_ready()
+        return self
+
+    def kill(self):
+        """As a power cut would."""
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self, timeout_s=12):
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.process.send_signal(self.stop_signal)
+        try:
+            self.process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            print(f"{self.name} did not end in {timeout_s} s: killed", file=sys.stderr)
+            self.kill()
+
+
+class Supervisor:
+    """Starts in order, stops in the reverse; a thread brings back what dies."""
+    SOONEST_S, LATEST_S = 0.1, 1.0  # pause before a start; doubles while starts keep failing
+
+    def __init__(self, pids=None, tell=None):
+        self.members, self.pids, self.tell = [], Path(pids) if pids else None, tell or (lambda text: None)
+        self.lock, self.ending = threading.RLock(), threading.Event()
+        self.held, self.retry = set(), {}
+        self.thread = threading.Thread(target=self.watch, daemon=True)
+
+    def start(self, member):
+        with self.lock:
+            member.spawn()
+            self.note(member)
+            self.members.append(member)
+        member.wait_ready()
+        if not self.thread.is_alive():
+            self.thread.start()
+        return member
+
+    def note(self, member):
+        if self.pids:
+            self.pids.mkdir(exist_ok=True)
+            (self.pids / f"{member.name}.pid").write_text(f"{member.process.pid}\n")
+
+    def hold(self, member):
+        """A test stops it on purpose: leave it alone until release."""
+        with self.lock:
+            self.held.add(member.name)
+
+    def release(self, member):
+        with self.lock:
+            self.held.discard(member.name)
+
+    def watch(self):
+        while not self.ending.wait(0.1):
+            with self.lock:
+                for member in self.members:
+                    if member.name not in self.held and member.process.poll() is not None:
+                        self.revive(member)
+
+    def revive(self, member):
+        now = time.monotonic()
+        not_before, pause, died = self.retry.get(member.name, (0, self.SOONEST_S, 0))
+        if died != member.process.pid:  # a new death: was the life before it a short one?
+            pause = min(pause * 2, self.LATEST_S) if now - not_before < 5 else self.SOONEST_S
+            self.tell(f"{member.name} ended with {member.process.returncode}; started again")
+            self.retry[member.name] = (now + pause, pause, member.process.pid)
+        elif now >= not_before:
+            member.spawn()
+            self.note(member)
+            self.retry[member.name] = (now, pause, 0)
+
+    def stop(self):
+        self.ending.set()
+        if self.thread.is_alive():
+            self.thread.join()
+        for member in reversed(self.members):
+            member.stop()
+            if self.pids:
+                (self.pids / f"{member.name}.pid").unlink(missing_ok=True)
+        self.members.clear()
