@@ -12,7 +12,7 @@ import time
 import tty
 
 import pytest
-from conftest import HERE, VIN, capture
+from simbench import HERE, VIN, capture
 
 import control
 

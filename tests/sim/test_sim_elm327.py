@@ -3,7 +3,7 @@ import random
 
 import bus
 import pytest
-from conftest import VIN, Bench
+from simbench import VIN, Bench
 
 QUIET = ("ATE0", "ATL0", "ATS0", "ATH1", "ATAT1")
 

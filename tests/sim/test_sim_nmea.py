@@ -3,7 +3,7 @@ import calendar
 import time
 
 import pytest
-from conftest import Bench
+from simbench import Bench
 
 import nmea
 

@@ -1,6 +1,6 @@
 """The ECUs: bytes in, bytes out."""
 import pytest
-from conftest import VIN, Bench
+from simbench import VIN, Bench
 
 import bus
 import pids

@@ -3,7 +3,7 @@ import math
 import re
 
 import pytest
-from conftest import drive
+from simbench import drive
 
 import pids
 

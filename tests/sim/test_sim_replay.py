@@ -1,6 +1,6 @@
 """The recordings, and where their known answers are."""
 import pytest
-from conftest import Bench, drive
+from simbench import Bench, drive
 
 import replay
 
