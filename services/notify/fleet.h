@@ -1,0 +1,58 @@
+/* services/notify/fleet.h - the newest state of every vehicle, whose it is, and since when it is news.  Pure but for its
+ * memory; one thread.  Live is state, not a queue: a client that missed ten ticks gets one frame, the newest.
+ * A version grows with every change; a client remembers the version it has seen. */
+#ifndef NOTIFY_FLEET_H
+#define NOTIFY_FLEET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/text.h"
+#include "proto/envelope.h"
+#include "proto/live.h"
+
+struct fleet;
+
+/* Which vehicles a client wants. */
+#define FILTER_VINS_MAX 1000
+struct filter {
+    bool all;
+    size_t vin_count;
+    char (*vins)[VIN_LEN + 1]; /* sorted */
+    bool has_box;
+    double west, south, east, north; /* degrees; west > east crosses the antimeridian */
+};
+
+/* What the database knows of a vehicle. */
+struct vehicle_row {
+    char vin[VIN_LEN + 1];
+    char customer[UUID_TEXT + 1];
+    char name[201], plate[33];
+    struct live live; /* t_ms 0: nothing measured yet */
+};
+
+enum status fleet_open(struct fleet **out, struct fault *fault) MUST_CHECK;
+
+/* A row read from the database: identity always, the live part only where it is newer than what we have. */
+void fleet_know(struct fleet *f, const struct vehicle_row *row);
+/* Vehicles not known again since the last fleet_forget_begin leave. */
+void fleet_forget_begin(struct fleet *f);
+void fleet_forget_end(struct fleet *f);
+
+/* A live message.  Older than what we have: false.  A VIN nobody told us of is kept, and shown once it is known. */
+bool fleet_take(struct fleet *f, const struct live *live);
+bool fleet_knows(struct fleet *f, const char *vin);
+
+uint64_t fleet_version(const struct fleet *f);
+
+/* Append the objects of `customer`'s vehicles that changed after `since` and pass the filter, comma-separated; `full`
+ * adds name and plate.  Returns how many. */
+size_t fleet_print(struct fleet *f, struct text *out, const char *customer, const struct filter *filter,
+                   uint64_t since, bool full, int64_t now_ms);
+
+void fleet_close(struct fleet *f);
+
+bool filter_passes(const struct filter *filter, const char *vin, const struct live *live);
+void filter_done(struct filter *filter);
+
+#endif
