@@ -1,5 +1,5 @@
-/* proto/fact.h - the other journalled messages (event, alert, diagnostics, media, result): a head, an id, a time and
- * a body that is stored as it came.  Pure. */
+/* proto/fact.h - the other journalled messages (event, alert, diagnostics, media, result): a head,
+ * an id, a time and a body that is stored as it came.  Pure. */
 #ifndef PROTO_FACT_H
 #define PROTO_FACT_H
 
@@ -12,18 +12,19 @@
 
 struct fact {
     struct envelope head;
-    char id[UUID_TEXT + 1]; /* the message's own, or derived from (vin, stream, seq) where the schema has none */
+    char id[UUID_TEXT + 1]; /* the message's own, or derived from (vin, stream, seq) where the
+                               schema has none */
     int64_t t_ms;           /* occurred at; media: t_start; result: 0 (it has none) */
-    char type[40];          /* event and alert: their type; media: its kind; diagnostics, result: "" */
+    char type[40]; /* event and alert: their type; media: its kind; diagnostics, result: "" */
 };
 
 /* Read what all facts have in common and check what the schema of `leaf` demands.
  * ST_REJECT as envelope_read: stream and seq are in *out where readable. */
-enum status fact_read(struct fact *out, const char *vin, enum leaf leaf, const char *bytes, size_t len,
-                      struct fault *fault) MUST_CHECK;
+enum status fact_read(struct fact *out, const char *vin, enum leaf leaf, const char *bytes,
+                      size_t len, struct fault *fault) MUST_CHECK;
 
 /* Write event/1 with `data`, a JSON object as text ("{}" at least). */
-enum status event_write(const struct fact *event, const char *data, char *out, size_t size, size_t *len,
-                        struct fault *fault) MUST_CHECK;
+enum status event_write(const struct fact *event, const char *data, char *out, size_t size,
+                        size_t *len, struct fault *fault) MUST_CHECK;
 
 #endif

@@ -1,5 +1,6 @@
 /* proto/json.h - jansson with the fences hostile bytes need.  One document, one thread.
- * Refused: more than JSON_MAX_BYTES, depth over 16, duplicate keys, NaN, bad UTF-8, bytes after the end. */
+ * Refused: more than JSON_MAX_BYTES, depth over 16, duplicate keys, NaN, bad UTF-8, bytes after the
+ * end. */
 #ifndef PROTO_JSON_H
 #define PROTO_JSON_H
 
@@ -12,24 +13,28 @@
 
 #define JSON_MAX_BYTES 32768
 #define JSON_MAX_DEPTH 16
-#define JSON_INTEGER_MAX (INT64_C(1) << 53) /* of times and sequence numbers: a double still counts to there */
+#define JSON_INTEGER_MAX                                                                           \
+    (INT64_C(1) << 53) /* of times and sequence numbers: a double still counts to there */
 
 /* Parse one JSON object; json_decref(*out) is yours.  ST_REJECT: refused, the fault says where. */
 enum status json_read(json_t **out, const char *bytes, size_t len, size_t max_bytes,
                       struct fault *fault) MUST_CHECK;
 
-/* Typed reads of member `key`.  ST_NONE: absent (never null, null is a wrong type); ST_REJECT: wrong type or range.
+/* Typed reads of member `key`.  ST_NONE: absent (never null, null is a wrong type); ST_REJECT:
+ * wrong type or range.
  * `*out` is left alone unless ST_OK. */
 enum status json_get_int64(const json_t *object, const char *key, int64_t lowest, int64_t highest,
                            int64_t *out, struct fault *fault) MUST_CHECK;
-enum status json_get_number(const json_t *object, const char *key, double *out, struct fault *fault) MUST_CHECK;
+enum status json_get_number(const json_t *object, const char *key, double *out,
+                            struct fault *fault) MUST_CHECK;
 /* Copies at most size - 1 bytes; longer is ST_REJECT. */
 enum status json_get_text(const json_t *object, const char *key, char *out, size_t size,
                           struct fault *fault) MUST_CHECK;
-enum status json_get_bool(const json_t *object, const char *key, bool *out, struct fault *fault) MUST_CHECK;
+enum status json_get_bool(const json_t *object, const char *key, bool *out,
+                          struct fault *fault) MUST_CHECK;
 
-/* `value` in the fewest digits that read back to the very same double (C locale); returns the length, 0 when it
- * is not finite.  The buffer needs 32 bytes. */
+/* `value` in the fewest digits that read back to the very same double (C locale); returns the
+ * length, 0 when it is not finite.  The buffer needs 32 bytes. */
 size_t json_print_double(char out[32], double value);
 
 #endif

@@ -9,7 +9,13 @@
 #include "proto/status.h"
 
 enum presence { PRESENCE_ONLINE, PRESENCE_OFFLINE, PRESENCE_SLEEPING };
-enum source { SOURCE_ABSENT, SOURCE_OK, SOURCE_SEARCHING, SOURCE_SILENT, SOURCE_GONE }; /* of GPS, OBD, camera */
+enum source {
+    SOURCE_ABSENT,
+    SOURCE_OK,
+    SOURCE_SEARCHING,
+    SOURCE_SILENT,
+    SOURCE_GONE
+}; /* of GPS, OBD, camera */
 
 struct vehicle_state {
     enum presence presence;
@@ -24,8 +30,10 @@ const char *presence_name(enum presence p); /* "online" "offline" "sleeping" */
 const char *source_name(enum source s);     /* "absent" "ok" "searching" "silent" "gone" */
 
 /* Write as JSON; ST_REJECT when `size` is too small. */
-enum status state_write(const struct vehicle_state *s, char *out, size_t size, size_t *len, struct fault *fault) MUST_CHECK;
+enum status state_write(const struct vehicle_state *s, char *out, size_t size, size_t *len,
+                        struct fault *fault) MUST_CHECK;
 /* Unknown keys ignored, unknown source words read as absent. */
-enum status state_read(struct vehicle_state *out, const char *bytes, size_t len, struct fault *fault) MUST_CHECK;
+enum status state_read(struct vehicle_state *out, const char *bytes, size_t len,
+                       struct fault *fault) MUST_CHECK;
 
 #endif

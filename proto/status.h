@@ -18,7 +18,8 @@ struct fault {
 #define MUST_CHECK __attribute__((warn_unused_result))
 #define PRINTF_LIKE(text_at, args_at) __attribute__((format(printf, text_at, args_at)))
 
-/* Write one line into `fault` (NULL is fine) and return `st`, so that a failure is one statement. */
+/* Write one line into `fault` (NULL is fine) and return `st`, so that a failure is one statement.
+ */
 enum status fault_set(struct fault *fault, enum status st, const char *format, ...)
     PRINTF_LIKE(3, 4);
 

@@ -18,12 +18,13 @@ struct reading {
 };
 
 struct sample {
-    int64_t t_ms;    /* since 1970 UTC */
-    uint32_t first;  /* its readings are telemetry.readings[first .. first + count) */
+    int64_t t_ms;   /* since 1970 UTC */
+    uint32_t first; /* its readings are telemetry.readings[first .. first + count) */
     uint32_t count;
 };
 
-/* One record.  Grows on the heap as needed and is reused: telemetry_init once, telemetry_done at the end. */
+/* One record.  Grows on the heap as needed and is reused: telemetry_init once, telemetry_done at
+ * the end. */
 struct telemetry {
     struct envelope head;
     struct sample *samples;
@@ -37,17 +38,21 @@ void telemetry_init(struct telemetry *t);  /* empty, owns nothing */
 void telemetry_clear(struct telemetry *t); /* empty, keeps its memory */
 void telemetry_done(struct telemetry *t);  /* frees; NULL is fine */
 
-/* Build: begin a sample, then add its readings.  ST_REJECT over the limits above; ST_FATAL out of memory. */
+/* Build: begin a sample, then add its readings.  ST_REJECT over the limits above; ST_FATAL out of
+ * memory. */
 enum status telemetry_sample(struct telemetry *t, int64_t t_ms, struct fault *fault) MUST_CHECK;
-enum status telemetry_reading(struct telemetry *t, uint16_t signal, double value, struct fault *fault) MUST_CHECK;
+enum status telemetry_reading(struct telemetry *t, uint16_t signal, double value,
+                              struct fault *fault) MUST_CHECK;
 
-/* Write as JSON, values in the fewest digits that read back the same double.  *len = bytes written, no terminator
- * counted.  ST_REJECT: more than `size` bytes (the caller splits). */
+/* Write as JSON, values in the fewest digits that read back the same double.  *len = bytes written,
+ * no terminator counted.  ST_REJECT: more than `size` bytes (the caller splits). */
 enum status telemetry_write(const struct telemetry *t, char *out, size_t size, size_t *len,
                             struct fault *fault) MUST_CHECK;
 
-/* Read a record.  Samples are sorted by time, equal times merged, the later value wins, as the database would.
- * ST_REJECT: not a telemetry/1 record; `out->head` holds what could be read of stream and seq (see envelope_read). */
-enum status telemetry_read(struct telemetry *out, const char *bytes, size_t len, struct fault *fault) MUST_CHECK;
+/* Read a record.  Samples are sorted by time, equal times merged, the later value wins, as the
+ * database would. ST_REJECT: not a telemetry/1 record; `out->head` holds what could be read of
+ * stream and seq (see envelope_read). */
+enum status telemetry_read(struct telemetry *out, const char *bytes, size_t len,
+                           struct fault *fault) MUST_CHECK;
 
 #endif

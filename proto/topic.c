@@ -9,12 +9,18 @@
 #define PREFIX_LEN (sizeof PREFIX - 1)
 
 static const char *const leaf_names[LEAF_COUNT] = {
-    [LEAF_STATE] = "up/state",         [LEAF_TELEMETRY] = "up/telemetry",
-    [LEAF_EVENT] = "up/event",         [LEAF_ALERT] = "up/alert",
-    [LEAF_DIAGNOSTICS] = "up/diagnostics", [LEAF_MEDIA] = "up/media",
-    [LEAF_RESULT] = "up/result",       [LEAF_ACK] = "down/ack",
-    [LEAF_COMMAND] = "down/command",   [LEAF_CONFIG] = "down/config",
-    [LEAF_LIVE] = "live",              [LEAF_ALERT_CHANGE] = "alert",
+    [LEAF_STATE] = "up/state",
+    [LEAF_TELEMETRY] = "up/telemetry",
+    [LEAF_EVENT] = "up/event",
+    [LEAF_ALERT] = "up/alert",
+    [LEAF_DIAGNOSTICS] = "up/diagnostics",
+    [LEAF_MEDIA] = "up/media",
+    [LEAF_RESULT] = "up/result",
+    [LEAF_ACK] = "down/ack",
+    [LEAF_COMMAND] = "down/command",
+    [LEAF_CONFIG] = "down/config",
+    [LEAF_LIVE] = "live",
+    [LEAF_ALERT_CHANGE] = "alert",
 };
 
 unsigned topic_shard(const char *vin)

@@ -37,7 +37,8 @@ struct topic {
 unsigned topic_shard(const char *vin);
 
 /* Take a topic apart.  ST_REJECT: not one of ours, or the shard is not the VIN's. */
-enum status topic_parse(struct topic *out, const char *text, size_t len, struct fault *fault) MUST_CHECK;
+enum status topic_parse(struct topic *out, const char *text, size_t len,
+                        struct fault *fault) MUST_CHECK;
 
 /* Write the topic of `vin` and `leaf` into `out`; `vin` must be valid. */
 void topic_format(char out[TOPIC_MAX], const char *vin, enum leaf leaf);

@@ -1,4 +1,5 @@
-/* proto/vin.h - vehicle identification numbers (ISO 3779): 17 characters [A-HJ-NPR-Z0-9].  Pure, any thread. */
+/* proto/vin.h - vehicle identification numbers (ISO 3779): 17 characters [A-HJ-NPR-Z0-9].  Pure,
+ * any thread. */
 #ifndef PROTO_VIN_H
 #define PROTO_VIN_H
 
