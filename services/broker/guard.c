@@ -126,8 +126,8 @@ static void look_at_deny_file(struct guard *guard)
     guard->told = fault;
 }
 
-/* Write down what the last second refused. */
-static void tell_refusals(const struct guard *guard)
+/* Write down what the last second refused, and begin anew. */
+static void tell_refusals(struct guard *guard)
 {
     char line[REFUSALS_LINE_MAX];
 
@@ -139,12 +139,12 @@ static void tell_refusals(const struct guard *guard)
         mosquitto_log_printf(MOSQ_LOG_WARNING,
                              "level=warn service=broker event=guard.refused_others count=%lu",
                              guard->refused.others);
+    refusals_init(&guard->refused);
 }
 
 /* A revoked car can still connect (the broker asks no plugin about that), so the first thing it
- * tries shows it up and it goes again.  Its will is refused too: into a tally that is empty by
- * then. */
-static void kick_revoked(struct guard *guard)
+ * tries shows it up and it goes again.  Its will is refused as well, and told with the rest. */
+static void kick_revoked(const struct guard *guard)
 {
     char vins[REFUSALS_KINDS][VIN_LEN + 1];
     size_t n = 0;
@@ -155,7 +155,6 @@ static void kick_revoked(struct guard *guard)
         if (one->reason == GUARD_REVOKED)
             memcpy(vins[n++], one->name, sizeof vins[0]);
     }
-    refusals_init(&guard->refused);
     for (size_t i = 0; i < n; i++)
         mosquitto_kick_client_by_username(vins[i], true);
 }
@@ -189,9 +188,9 @@ static int on_tick(int event, void *data, void *self)
     if (guard->reload_wanted)
         reload_issuer(guard);
     guard->reload_wanted = false;
-    tell_refusals(guard);
-    kick_revoked(guard);
     look_at_deny_file(guard);
+    kick_revoked(guard);
+    tell_refusals(guard);
     return MOSQ_ERR_SUCCESS;
 }
 
@@ -235,17 +234,20 @@ static enum status guard_open(struct guard **out, const char *service_ca, const 
                               const char *deny_file, struct fault *fault)
 {
     struct guard *guard = calloc(1, sizeof *guard);
-    enum status st;
+    enum status st = ST_FATAL;
 
     if (!guard || !(guard->service_ca = strdup(service_ca)) ||
-        !(guard->vehicle_ca = strdup(vehicle_ca)))
-        st = fault_set(fault, ST_FATAL, "no memory");
-    else if ((st = issuer_open(&guard->issuer, service_ca, vehicle_ca, fault)) == ST_OK &&
-             (st = deny_file_open(&guard->deny_file, deny_file, fault)) == ST_OK) {
-        look_at_deny_file(guard);
-        *out = guard;
-        return ST_OK;
+        !(guard->vehicle_ca = strdup(vehicle_ca))) {
+        fault_set(fault, ST_FATAL, "no memory");
+        goto out;
     }
+    if ((st = issuer_open(&guard->issuer, service_ca, vehicle_ca, fault)) != ST_OK ||
+        (st = deny_file_open(&guard->deny_file, deny_file, fault)) != ST_OK)
+        goto out;
+    look_at_deny_file(guard);
+    *out = guard;
+    return ST_OK;
+out:
     guard_close(guard);
     return st;
 }

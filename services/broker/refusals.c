@@ -19,9 +19,9 @@ static void copy_printable(char *out, size_t size, const char *text)
     size_t n = 0;
 
     for (; text && text[n] && n + 1 < size; n++) {
-        char c = text[n];
-
-        out[n] = c < ' ' || c > '~' || c == '"' || c == '\\' ? '?' : c;
+        out[n] = text[n];
+        if (text[n] < ' ' || text[n] > '~' || text[n] == '"' || text[n] == '\\')
+            out[n] = '?';
     }
     out[n] = '\0';
 }

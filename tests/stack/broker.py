@@ -9,6 +9,7 @@
 A supervisor that looks after processes itself calls prepare() once and spawn() for every start.
 fill() alone serves whoever installs the configuration somewhere else.
 """
+import collections
 import os
 import pwd
 import re
@@ -26,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ROOM = ROOT / "services" / "broker"
 USER = "mosquitto"  # what a broker started as root changes to
 CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 1, 2
-LINES_PER_SECOND = 20  # of Mosquitto's own refusals; the rest is counted
+LINES, KINDS = 5, 64  # of Mosquitto's own refusals in a second: of one client, and of how many
 
 
 def fill(template, **values):
@@ -74,29 +75,34 @@ def owned_by_broker(path):
 
 
 class LogFilter:
-    """Keeps of Mosquitto's debug lines its refusals only, and of those a few per second.
+    """Keeps of Mosquitto's debug lines its refusals only, and of those a few per client and second.
 
     `sink` is the stderr to give to a broker; the thread ends when the last holder closed it."""
     CHATTER = re.compile(rb"[^ ]+: (Received |Sending |No will message|Will message specified|\t)")
-    REFUSAL = re.compile(rb"[^ ]+: (Denied PUBLISH|Dropped too large PUBLISH)")
+    REFUSAL = re.compile(rb"[^ ]+: ((Denied|Dropped too large) PUBLISH from .*?) \(d")
 
     def __init__(self, path):
         source, self.sink = os.pipe()
-        self.second, self.kept, self.left_out = 0, 0, 0
+        self.second, self.kinds, self.left_out = 0, collections.Counter(), 0
         self.thread = threading.Thread(target=self.run, args=(source, path), daemon=True)
         self.thread.start()
 
     def keeps(self, line):
         if self.CHATTER.match(line):
             return False
-        if not self.REFUSAL.match(line):
+        refusal = self.REFUSAL.match(line)
+        if not refusal:
             return True
-        self.kept += 1
-        self.left_out += self.kept > LINES_PER_SECOND
-        return self.kept <= LINES_PER_SECOND
+        if refusal[1] in self.kinds or len(self.kinds) < KINDS:
+            self.kinds[refusal[1]] += 1
+            if self.kinds[refusal[1]] <= LINES:
+                return True
+        self.left_out += 1
+        return False
 
     def new_second(self):
-        self.second, self.kept = int(time.monotonic()), 0
+        self.second = int(time.monotonic())
+        self.kinds.clear()
         left_out, self.left_out = self.left_out, 0
         return b"%d more refusals of Mosquitto in that second\n" % left_out if left_out else b""
 
