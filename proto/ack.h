@@ -31,7 +31,7 @@ bool watermark_has(const struct watermark *w, int64_t seq);
 enum status watermark_take(struct watermark *w, int64_t seq) MUST_CHECK;
 
 /* Take a whole range that will never come (a loss the vehicle announced).  Same answers; ST_NONE
- * when all was taken. */
+ * when all was taken, ST_REJECT also when last < first. */
 enum status watermark_take_range(struct watermark *w, int64_t first, int64_t last) MUST_CHECK;
 
 struct ack {

@@ -19,11 +19,14 @@ struct fact {
 };
 
 /* Read what all facts have in common and check what the schema of `leaf` demands.
- * ST_REJECT as envelope_read: stream and seq are in *out where readable. */
+ * An event's type is any lower_snake word (newer agents know more), an alert's one of the list.
+ * ST_REJECT as envelope_read: stream and seq are in *out where readable, all else is empty.
+ * ST_FATAL: out of memory. */
 enum status fact_read(struct fact *out, const char *vin, enum leaf leaf, const char *bytes,
                       size_t len, struct fault *fault) MUST_CHECK;
 
-/* Write event/1 with `data`, a JSON object as text ("{}" at least). */
+/* Write event/1 with `data`, a JSON object as text ("{}" at least).
+ * ST_REJECT: too long, or data is not one. */
 enum status event_write(const struct fact *event, const char *data, char *out, size_t size,
                         size_t *len, struct fault *fault) MUST_CHECK;
 

@@ -16,7 +16,8 @@
 #define JSON_INTEGER_MAX                                                                           \
     (INT64_C(1) << 53) /* of times and sequence numbers: a double still counts to there */
 
-/* Parse one JSON object; json_decref(*out) is yours.  ST_REJECT: refused, the fault says where. */
+/* Parse one JSON object; json_decref(*out) is yours.  ST_REJECT: refused, the fault says where
+ * (never in the bytes of the sender: it may be logged and stored).  ST_FATAL: out of memory. */
 enum status json_read(json_t **out, const char *bytes, size_t len, size_t max_bytes,
                       struct fault *fault) MUST_CHECK;
 

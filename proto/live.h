@@ -20,6 +20,7 @@ struct live {
     char connectivity[12]; /* online late lost sleeping never */
 };
 
+/* ST_REJECT: `size` too small, no VIN, a position off the globe, none of the five words. */
 enum status live_write(const struct live *l, char *out, size_t size, size_t *len,
                        struct fault *fault) MUST_CHECK;
 enum status live_read(struct live *out, const char *bytes, size_t len,
