@@ -65,12 +65,14 @@ static void pauses_of_many_differ(void **state)
 
 static void no_pause_is_below_one_ms_and_none_overflows(void **state)
 {
-    struct backoff none = {0, 0, 0}, huge = {INT64_MAX / 3, INT64_MAX / 2, 0};
+    struct backoff none = {0, 0, 0}, huge = {INT64_MAX / 3, INT64_MAX / 10 * 7, 0};
 
     (void)state;
     for (int i = 0; i < 10; i++) {
+        int64_t pause_ms = backoff_next(&huge);
+
         assert_true(backoff_next(&none) >= 1);
-        assert_true(backoff_next(&huge) > INT64_MAX / 5);
+        assert_true(pause_ms > (i ? INT64_MAX / 2 : INT64_MAX / 4));
     }
 }
 

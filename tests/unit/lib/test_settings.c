@@ -279,9 +279,10 @@ static void what_is_required_and_missing_is_named_with_the_cure(void **state)
 
 static void a_secret_comes_from_its_file_before_its_variable(void **state)
 {
-    static const char path[] = "/tmp/test_settings.secret";
+    char path[64];
 
     (void)state;
+    snprintf(path, sizeof path, "/tmp/test_settings.%d", (int)getpid());
     setenv("VIGIE_PASS", "from-variable", 1);
     assert_int_equal(load(""), ST_OK);
     assert_string_equal(set.pass, "from-variable");
@@ -292,7 +293,7 @@ static void a_secret_comes_from_its_file_before_its_variable(void **state)
     assert_int_equal(text_write_file(path, "\nsecond\n", 8, 0600, &fault), ST_OK);
     assert_refused("", "VIGIE_PASS_FILE: the first line", "is empty");
     unlink(path);
-    assert_refused("", "VIGIE_PASS_FILE: /tmp/test_settings.secret", "No such file");
+    assert_refused("", "VIGIE_PASS_FILE: /tmp/test_settings.", "No such file");
 }
 
 static void a_secret_is_no_flag_and_appears_in_no_fault(void **state)

@@ -25,7 +25,7 @@ static int run_apart(bool (*child)(void))
     pid_t pid = fork();
 
     if (pid == 0) {
-        alarm(60); /* a test that hangs fails */
+        alarm(20); /* a test that hangs fails */
         _exit(child() ? 0 : 1);
     }
     assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -129,6 +129,27 @@ static void sighup_ends_the_wait_and_reloads_once(void **state)
     assert_int_equal(run_apart(hangup_reloads), 0);
 }
 
+/* The signal comes from another process, most likely when main already waits. */
+static bool hangup_comes_late(void)
+{
+    pid_t parent = getpid();
+
+    if (!opened())
+        return false;
+    if (fork() == 0) {
+        usleep(50000);
+        kill(parent, SIGHUP);
+        _exit(0);
+    }
+    return !stop_wait(-1) && stop_take_reload();
+}
+
+static void sighup_wakes_main_from_a_wait_without_end(void **state)
+{
+    (void)state;
+    assert_int_equal(run_apart(hangup_comes_late), 0);
+}
+
 static bool hangup_is_left_to_main(void)
 {
     if (!opened())
@@ -226,6 +247,7 @@ int main(void)
         cmocka_unit_test(the_same_signal_again_ends_the_process),
         cmocka_unit_test(another_signal_while_stopping_lets_it_drain),
         cmocka_unit_test(sighup_ends_the_wait_and_reloads_once),
+        cmocka_unit_test(sighup_wakes_main_from_a_wait_without_end),
         cmocka_unit_test(a_pause_does_not_take_the_reload_away),
         cmocka_unit_test(asking_wakes_main_and_every_pause),
         cmocka_unit_test(a_signal_ends_the_pauses_of_all_threads),

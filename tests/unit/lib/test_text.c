@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,7 +35,7 @@ static int remove_folder(void **state)
 {
     (void)state;
     unlink(in_folder("a"));
-    return rmdir(folder); /* fails when a temporary file was left behind */
+    return rmdir(folder);
 }
 
 static void an_empty_text_is_terminated(void **state)
@@ -222,16 +223,31 @@ static void a_file_that_is_too_long_missing_or_a_folder_is_told_apart(void **sta
     text_done(&t);
 }
 
+static int entries_in_folder(void)
+{
+    DIR *dir = opendir(folder);
+    int n = 0;
+
+    assert_non_null(dir);
+    for (struct dirent *entry; (entry = readdir(dir));)
+        n += entry->d_name[0] != '.';
+    closedir(dir);
+    return n;
+}
+
 static void a_file_that_cannot_be_replaced_stays_and_leaves_no_temporary(void **state)
 {
     struct fault fault = {""};
     char inner[300];
+    int before;
 
     (void)state;
     snprintf(inner, sizeof inner, "%s/sub", folder);
     assert_int_equal(mkdir(inner, 0700), 0);
+    before = entries_in_folder();
     assert_int_equal(text_write_file(inner, "x", 1, 0600, &fault),
                      ST_FATAL); /* a folder is there */
+    assert_int_equal(entries_in_folder(), before);
     assert_int_equal(rmdir(inner), 0);
     snprintf(inner, sizeof inner, "%s/no/such/file", folder);
     assert_int_equal(text_write_file(inner, "x", 1, 0600, &fault), ST_FATAL);
