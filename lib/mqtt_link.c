@@ -130,17 +130,17 @@ static void on_lost(void *self, char *cause)
     lost(self, cause ? cause : "connection lost");
 }
 
-/* OpenSSL's words about a failed handshake: "…:error:0A000086:SSL routines::certificate verify
- * failed:…" */
+/* OpenSSL's words about a failed handshake, "thread:error:code:library:function:reason:file:line:":
+ * the reason. */
 static int on_tls_error(const char *text, size_t len, void *self)
 {
     struct mqtt *m = self;
-    const char *reason = strstr(text, "::");
 
     (void)len;
-    reason = reason ? reason + 2 : text;
+    for (int field = 0; field < 5 && strchr(text, ':'); field++)
+        text = strchr(text, ':') + 1;
     pthread_mutex_lock(&m->lock);
-    snprintf(m->tls_reason, sizeof m->tls_reason, "TLS: %.*s", (int)strcspn(reason, ":\n"), reason);
+    snprintf(m->tls_reason, sizeof m->tls_reason, "TLS: %.*s", (int)strcspn(text, ":\n"), text);
     pthread_mutex_unlock(&m->lock);
     return 1;
 }

@@ -124,20 +124,18 @@ void pg_array_jsonb(struct pg_array *a, const char *bytes, size_t len)
 
 void pg_array_uuid(struct pg_array *a, const char *text36)
 {
-    char digits[32];
+    static const size_t starts[] = {0, 9, 14, 19, 24}, digits[] = {8, 4, 4, 4, 12};
     char *at = add(a, 16);
-    size_t n = 0;
+    bool read = strlen(text36) == 36;
 
-    if (!at)
-        return;
-    for (const char *c = text36; *c; c++)
-        if (*c != '-') {
-            if (n == sizeof digits)
-                break;
-            digits[n++] = *c;
-        }
-    if (strlen(text36) != 36 || n != sizeof digits ||
-        !text_unhex((unsigned char *)at, digits, sizeof digits))
+    for (size_t i = 0; at && read && i < 5; i++) {
+        const char *group = text36 + starts[i];
+
+        read = text_unhex((unsigned char *)at, group, digits[i]) &&
+               (i == 4 || group[digits[i]] == '-');
+        at += digits[i] / 2;
+    }
+    if (!read)
         a->failed = true;
 }
 

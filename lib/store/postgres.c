@@ -166,14 +166,18 @@ static enum status connect_now(struct pg *db, struct fault *fault)
     return st;
 }
 
-/* Has the server said goodbye while nobody listened?  Costs one poll. */
+/* Has the server said goodbye while nobody listened?  Its last words come before the end, so read
+ * until there is no more.  Costs one poll when all is well. */
 static bool is_gone(struct pg *db)
 {
     struct pollfd one = {.fd = PQsocket(db->conn), .events = POLLIN};
 
     if (PQstatus(db->conn) != CONNECTION_OK)
         return true;
-    return poll(&one, 1, 0) != 0 && !PQconsumeInput(db->conn);
+    while (poll(&one, 1, 0) > 0)
+        if (!PQconsumeInput(db->conn))
+            return true;
+    return false;
 }
 
 enum status pg_ready(struct pg *db, struct fault *fault)
