@@ -1,0 +1,32 @@
+"""One running system for all tests that only look at it; those that break things start their own."""
+import os
+
+import pytest
+from stack.ports import Ports
+from stack.stack import Stack
+
+BUILD = os.environ.get("VIGIE_BUILD") or "build"
+
+
+@pytest.fixture(scope="session")
+def fleet_of_three(tmp_path_factory):
+    stack = Stack(tmp_path_factory.mktemp("system"), Ports.free(3), vehicles=3, build=BUILD, tell=print)
+    try:
+        yield stack.start()
+    finally:
+        stack.stop()
+
+
+@pytest.fixture
+def own_stack(tmp_path):
+    """own_stack(vehicles=2) starts one for this test alone."""
+    stacks = []
+
+    def start(vehicles=1, **more):
+        stack = Stack(tmp_path / f"system-{len(stacks)}", Ports.free(vehicles), vehicles=vehicles, build=BUILD, tell=print, **more)
+        stacks.append(stack)
+        return stack.start()
+
+    yield start
+    for stack in stacks:
+        stack.stop()

@@ -1,0 +1,97 @@
+"""What whole-system tests share: waiting, reading an agent's outbox, reading both stores."""
+import json
+import sqlite3
+import time
+import urllib.error
+
+from stack.stack import Session
+
+
+def wait_for(what, condition, timeout_s=60, every_s=0.2):
+    """The first true answer of `condition`; says what was waited for when it does not come."""
+    end = time.monotonic() + timeout_s
+    while True:
+        answer = condition()
+        if answer:
+            return answer
+        if time.monotonic() > end:
+            raise AssertionError(f"waited {timeout_s} s for {what}; last answer: {answer!r}")
+        time.sleep(every_s)
+
+
+def patient(call, *args):
+    """None while a service is away, as a script would treat it."""
+    try:
+        return call(*args)
+    except (urllib.error.URLError, ConnectionError, TimeoutError):
+        return None
+
+
+class Outbox:
+    """An agent's outbox, read while it runs (see vehicle/README.md for its tables)."""
+
+    def __init__(self, home):
+        self.path = home / "outbox" / "outbox.db"
+
+    def rows(self, statement):
+        db = sqlite3.connect(f"file:{self.path}?mode=ro", uri=True, timeout=10)
+        try:
+            return db.execute(statement).fetchall()
+        finally:
+            db.close()
+
+    def streams(self):
+        """{stream id: highest number given}"""
+        return {id_: next_seq - 1 for id_, next_seq in self.rows("SELECT id, next_seq FROM stream")}
+
+    def readings(self):
+        """{(t, path): value} of every telemetry record ever made here."""
+        found = {}
+        for (payload,) in self.rows("SELECT payload FROM record WHERE leaf = 'up/telemetry' ORDER BY stream, seq"):
+            for sample in json.loads(payload)["samples"]:
+                for path, value in sample["s"].items():
+                    key = (sample["t"], path)
+                    assert key not in found, f"two readings of {key}"
+                    found[key] = float(value)
+        return found
+
+    def facts(self):
+        rows = self.rows("SELECT payload FROM record WHERE leaf NOT IN ('up/telemetry')")
+        return [json.loads(payload) for (payload,) in rows]
+
+
+class Stores:
+    def __init__(self, stack):
+        self.stack = stack
+
+    def readings(self, vin):
+        """{(t, path): value} of everything InfluxDB holds of a vehicle."""
+        found = {}
+        for row in self.stack.influx.query(f"SELECT * FROM telemetry WHERE vin = '{vin}'", "fleet"):
+            for path, value in row.items():
+                if path not in ("time", "vin") and value is not None:
+                    found[(row["time"], path)] = float(value)
+        return found
+
+    def watermarks(self, vin):
+        """{stream: (upto, gaps)}"""
+        rows = self.stack.postgres.sql(f"SELECT stream, upto, gaps FROM watermark WHERE vin = '{vin}'").splitlines()
+        return {s: (int(u), g) for s, u, g in (row.split("|") for row in rows)}
+
+    def facts(self, vin):
+        """How many rows per (stream, seq)."""
+        rows = self.stack.postgres.sql(
+            f"SELECT stream || ' ' || seq, count(*) FROM fact WHERE vin = '{vin}' GROUP BY 1").splitlines()
+        return {key: int(n) for key, n in (row.split("|") for row in rows)}
+
+    def drained(self, vin, outbox):
+        """Does the watermark cover every number the agent has given?"""
+        try:
+            marks = self.watermarks(vin)
+        except RuntimeError:  # the database is just coming back
+            return False
+        return all(marks.get(stream, (0, "{}")) == (given, "{}") for stream, given in outbox.streams().items() if given)
+
+
+def session(stack):
+    return wait_for("a sign-in", lambda: patient(Session, stack.env), 30)

@@ -1,0 +1,158 @@
+"""The main job: a recorded drive becomes numbers in both stores and a moving car on the map."""
+import base64
+import json
+import subprocess
+import time
+
+import pytest
+import websocket
+from replay import Replay, load
+from stack.fleet import LINE
+from system import Outbox, Stores, session, wait_for
+
+ENGINE = "Vehicle.Powertrain.CombustionEngine."
+# Path: what the simulated car was asked, and one step of the answer's encoding (SAE J1979).
+PIDS = {"Vehicle.Speed": (0x0D, 1), ENGINE + "Speed": (0x0C, 0.25), ENGINE + "MAP": (0x0B, 1),
+        "Vehicle.OBD.IntakeTemp": (0x0F, 1), ENGINE + "EngineCoolant.Temperature": (0x05, 1),
+        "Vehicle.OBD.EngineLoad": (0x04, 100 / 255)}
+
+
+def truth(stack, n):
+    car = stack.cars[n - 1]
+    return Replay(load(car.drive), load(LINE), epoch=stack.epoch - car.offset_s, loop=True)
+
+
+def test_every_value_in_influx_is_the_recorded_one_within_one_step(fleet_of_three):
+    stack = fleet_of_three
+    for n, car in enumerate(stack.cars, 1):
+        readings = wait_for(f"20 s of {car.vin}", lambda c=car: (
+            lambda r: r if len({t for t, _ in r}) >= 20 else None)(Stores(stack).readings(c.vin)), 90)
+        real, checked = truth(stack, n), 0
+        for (t, path), value in readings.items():
+            if path not in PIDS or (path == "Vehicle.Speed" and (t, ENGINE + "Speed") not in readings):
+                continue
+            # The answer fell somewhere in the round it was asked in.
+            pid, step = PIDS[path]
+            said = [v for v in real.values_between(pid, t / 1000 - 2.5, t / 1000 + 2.5) if v is not None]
+            assert any(abs(v - value) <= step for v in said), (car.vin, t, path, value, said)
+            checked += 1
+        assert checked >= 20
+
+
+def test_state_and_influx_hold_the_same_double(fleet_of_three):
+    stack, signed_in = fleet_of_three, session(fleet_of_three)
+    vin = stack.cars[0].vin
+    state = wait_for("a state with speed", lambda: (
+        lambda s: s if "Vehicle.Speed" in s["signals"] else None)(signed_in.get(f"vehicles/{vin}/state")))
+    time.sleep(0.1)
+    stored = Stores(stack).readings(vin)
+    for path, signal in state["signals"].items():
+        t = signal["t"]
+        assert stored[(t, path)] == signal["value"], path
+        assert signal["source"] in ("gps", "obd")
+        assert signal["age_ms"] >= 0
+    assert state["connectivity"] == "online"
+
+
+def test_the_position_is_where_the_recording_stands(fleet_of_three):
+    from replay import haversine_m
+    stack = fleet_of_three
+    for n, car in enumerate(stack.cars, 1):
+        readings, real = Stores(stack).readings(car.vin), truth(stack, n)
+        fixes = [(t, readings[(t, "Vehicle.CurrentLocation.Latitude")], readings[(t, "Vehicle.CurrentLocation.Longitude")])
+                 for t, path in readings if path == "Vehicle.CurrentLocation.Latitude"]
+        assert len(fixes) >= 5
+        for t, lat, lon in fixes:
+            moment = real.at(t / 1000)
+            assert haversine_m((lat, lon), (moment.lat, moment.lon)) < 60, (car.vin, t)
+
+
+def test_history_and_track_show_what_is_stored(fleet_of_three):
+    stack, signed_in = fleet_of_three, session(fleet_of_three)
+    vin = stack.cars[1].vin
+    to = int(time.time() * 1000)
+    answer = signed_in.get(f"vehicles/{vin}/history?signals={ENGINE}Speed&from={to - 600000}&to={to}&points=2000")
+    series, stored = answer["signals"][ENGINE + "Speed"], Stores(stack).readings(vin)
+    assert len(series["t"]) >= 5
+    for t, v in zip(series["t"], series["v"]):
+        assert stored[(t, ENGINE + "Speed")] == v
+    track = signed_in.get(f"vehicles/{vin}/track?from={to - 600000}&to={to}")
+    assert track["type"] == "FeatureCollection"
+    feature = track["features"][0]
+    assert feature["geometry"]["type"] == "LineString"
+    assert len(feature["geometry"]["coordinates"]) == len(feature["properties"]["times"]) >= 5
+
+
+def test_live_moves_on_the_websocket(fleet_of_three):
+    stack, signed_in = fleet_of_three, session(fleet_of_three)
+    ticket = signed_in.call("POST", "ws-tickets")["ticket"]
+    feed = websocket.create_connection(stack.env["VIGIE_WS"], origin=stack.env["VIGIE_URL"], timeout=20,
+                                       subprotocols=["fleet.v1", "ticket." + ticket])
+    try:
+        feed.send(json.dumps({"type": "subscribe", "vehicles": ["*"]}))
+        snapshot = json.loads(feed.recv())
+        assert snapshot["type"] == "snapshot"
+        assert {v["vin"] for v in snapshot["vehicles"]} == {c.vin for c in stack.cars}
+        places, frames, began = {}, 0, time.monotonic()
+        while time.monotonic() - began < 15 and not any(len(p) > 3 for p in places.values()):
+            frame = json.loads(feed.recv())
+            frames += 1
+            assert frame["type"] == "live"
+            for v in frame["vehicles"]:
+                if "lat" in v:
+                    places.setdefault(v["vin"], set()).add((v["lat"], v["lon"]))
+        assert any(len(p) > 3 for p in places.values())
+        assert frames <= 4 * (time.monotonic() - began) + 2
+    finally:
+        feed.close()
+
+
+def test_the_car_forgets_only_what_is_acknowledged(fleet_of_three):
+    stack = fleet_of_three
+    for n, car in enumerate(stack.cars, 1):
+        outbox = Outbox(stack.folder / f"vehicle-{n}")
+        for stream, given in outbox.streams().items():
+            if not given:
+                continue
+            upto, _ = Stores(stack).watermarks(car.vin)[stream]
+            kept = outbox.rows(f"SELECT min(seq), max(seq), count(*) FROM record WHERE stream = "
+                               f"(SELECT name FROM stream WHERE id = '{stream}')")[0]
+            assert kept[0] == 1 and kept[2] == kept[1], "24 h of acknowledged records are kept"
+            assert upto <= given
+
+
+def test_metrics_of_every_program_are_served(fleet_of_three):
+    import urllib.request
+    for name, port in fleet_of_three.ports.numbers.items():
+        if name.startswith("admin_"):
+            text = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5).read().decode()
+            assert "vigie_build_info{" in text and "process_resident_memory_bytes" in text, name
+
+
+@pytest.mark.parametrize("program", ["ingest", "api", "notify", "vehicle"])
+def test_programs_explain_themselves(fleet_of_three, program):
+    binary = fleet_of_three.build / "bin" / f"vigie-{program}"
+    shown = subprocess.run([binary, "--help"], capture_output=True, text=True, timeout=10)
+    assert shown.returncode == 0 and "VIGIE_" in shown.stdout
+    wrong = subprocess.run([binary, "--no-such-flag"], capture_output=True, text=True, timeout=10)
+    assert wrong.returncode == 2 and len(wrong.stderr.strip().splitlines()) == 1
+    assert "no-such-flag" in wrong.stderr
+
+
+def test_a_forged_token_is_refused(fleet_of_three):
+    import urllib.error
+    import urllib.request
+    stack, signed_in = fleet_of_three, session(fleet_of_three)
+    head, body, signature = signed_in.token.split(".")
+    encode = lambda value: base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+    kid = json.loads(base64.urlsafe_b64decode(head + "=="))["kid"]
+    forged = {"no signature": f"{encode({'alg': 'none', 'kid': kid})}.{body}.",
+              "another algorithm": f"{encode({'alg': 'HS256', 'kid': kid, 'typ': 'JWT'})}.{body}.{signature}",
+              "another body": f"{head}.{encode({'sub': 'x'})}.{signature}"}
+    for what, token in forged.items():
+        request = urllib.request.Request(stack.env["VIGIE_URL"] + "/api/frontend/vehicles",
+                                         headers={"Authorization": f"Bearer {token}"})
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(request, timeout=10)
+        assert refused.value.code == 401, what
+        assert refused.value.headers["Content-Type"] == "application/problem+json"
