@@ -146,6 +146,22 @@ static bool remember(struct mqtt *m, const char *text, int qos)
     return slot && slot->text;
 }
 
+/* False when it was not there. */
+static bool forget(struct mqtt *m, const char *text)
+{
+    bool known = false;
+
+    pthread_mutex_lock(&m->lock);
+    for (size_t i = 0; i < m->filter_room; i++)
+        if (m->filters[i].text && strcmp(m->filters[i].text, text) == 0) {
+            free(m->filters[i].text);
+            m->filters[i].text = NULL;
+            known = true;
+        }
+    pthread_mutex_unlock(&m->lock);
+    return known;
+}
+
 enum status mqtt_subscribe(struct mqtt *m, const char *filter, int qos, struct fault *fault)
 {
     size_t len = strlen(filter);
@@ -160,27 +176,20 @@ enum status mqtt_subscribe(struct mqtt *m, const char *filter, int qos, struct f
     rc = ask_for(m, filter, qos);
     if (rc == MQTTASYNC_SUCCESS)
         return ST_OK;
-    return fault_set(fault, rc == MQTTASYNC_BAD_UTF8_STRING ? ST_REJECT : ST_RETRY,
-                     "subscribe to %s: %s", filter, MQTTAsync_strerror(rc));
+    if (rc == MQTTASYNC_BAD_UTF8_STRING) {
+        forget(m, filter);
+        return fault_set(fault, ST_REJECT, "filter %s: not UTF-8", filter);
+    }
+    return fault_set(fault, ST_RETRY, "subscribe to %s: %s", filter, MQTTAsync_strerror(rc));
 }
 
 enum status mqtt_unsubscribe(struct mqtt *m, const char *filter, struct fault *fault)
 {
-    bool known = false;
     int rc;
 
-    pthread_mutex_lock(&m->lock);
-    for (size_t i = 0; i < m->filter_room; i++)
-        if (m->filters[i].text && strcmp(m->filters[i].text, filter) == 0) {
-            free(m->filters[i].text);
-            m->filters[i].text = NULL;
-            known = true;
-        }
-    pthread_mutex_unlock(&m->lock);
-    if (!known)
-        return fault_set(fault, ST_NONE, "not subscribed to %s", filter);
-    if (!atomic_load(&m->connected))
-        return ST_OK; /* a clean start brings no subscription along */
+    /* a clean start brings no subscription along: nothing to take back when not connected */
+    if (!forget(m, filter) || !atomic_load(&m->connected))
+        return ST_OK;
     rc = MQTTAsync_unsubscribe(m->client, filter, NULL);
     if (rc == MQTTASYNC_SUCCESS || rc == MQTTASYNC_DISCONNECTED)
         return ST_OK;
@@ -260,6 +269,8 @@ enum status mqtt_publish(struct mqtt *m, const struct mqtt_publish *p, struct fa
 
     if (!atomic_load(&m->connected))
         return fault_set(fault, ST_RETRY, "not connected");
+    if (!*p->topic || strpbrk(p->topic, "+#")) /* a broker would hang up for it */
+        return fault_set(fault, ST_REJECT, "\"%s\" is not a topic", p->topic);
     if (p->len > MQTT_UNSENT_BYTES_MAX / 2)
         return fault_set(fault, ST_REJECT, "publish to %s: %zu bytes", p->topic, p->len);
     e = make_errand(m, p->topic, strlen(p->topic) + p->len + MESSAGE_OVERHEAD);

@@ -14,12 +14,20 @@ struct pg;
 
 /* Copies `conninfo`; does not connect yet.  `application` shows in pg_stat_activity. */
 enum status pg_open(struct pg **out, const char *conninfo, const char *application, struct fault *fault) MUST_CHECK;
-/* Connected and sane?  Connects (5 s at most) if not.  ST_RETRY: the server is away.  ST_FATAL: it refuses us. */
+/* Connected and sane?  Connects (5 s at most) if not; rolls back a transaction left open.  ST_RETRY: the server is
+ * away.  ST_FATAL: it refuses us (28xxx, 3D000, 42501, a password is missing). */
 enum status pg_ready(struct pg *db, struct fault *fault) MUST_CHECK;
+
+/* An answer that takes longer than `wait_ms` (0, as at first: no limit) is ST_RETRY and ends the connection: what the
+ * server made of the statement is not known then.  Once stop was asked for (lib/stop), 2 s are enough. */
+void pg_set_patience(struct pg *db, int wait_ms);
+/* How often it has connected: when it changes, LISTENs and session locks are gone. */
+unsigned pg_connections(const struct pg *db);
 
 /* Run one statement with `n` text parameters (NULL entry = SQL NULL).  *result is yours (PQclear), NULL unless ST_OK;
  * `result` may be NULL when rows are not wanted.
- *   ST_RETRY   connection lost, 40001, 40P01, 57P0x, 53xxx: roll back and do the whole transaction again
+ *   ST_RETRY   connection lost or none, 08xxx, 40xxx, 53xxx, 57xxx (a statement_timeout too), 58xxx, 55P03, 25006 (read
+ *              only: the connection is closed, pg_ready finds a better one): roll back, do the whole transaction again
  *   ST_REJECT  the data is refused (22xxx, 23xxx); the fault carries the SQLSTATE first
  *   ST_FATAL   42xxx and the rest: our statement or the schema is wrong */
 enum status pg_run(struct pg *db, const char *sql, size_t n, const char *const *params, PGresult **result,
@@ -31,11 +39,13 @@ enum status pg_run_typed(struct pg *db, const char *sql, size_t n, const Oid *ty
 const char *pg_state(const struct pg *db);
 
 enum status pg_begin(struct pg *db, struct fault *fault) MUST_CHECK;
+/* ST_RETRY: whether it was stored is not known.  ST_FATAL: a statement before it had failed, nothing is stored. */
 enum status pg_commit(struct pg *db, struct fault *fault) MUST_CHECK;
 void pg_rollback(struct pg *db); /* never fails: a broken connection is closed */
 
 int pg_socket(struct pg *db);  /* for poll; -1 when not connected */
-/* Take one NOTIFY that has arrived, without waiting.  ST_NONE: none.  Payload is truncated to `size`. */
+/* Take one NOTIFY that has arrived, without waiting.  ST_NONE: none.  Payload is truncated to `size`.
+ * ST_RETRY: not connected any more; after pg_ready, LISTEN again. */
 enum status pg_take_notify(struct pg *db, char *channel, size_t channel_size, char *payload, size_t size,
                            struct fault *fault) MUST_CHECK;
 PGconn *pg_raw(struct pg *db); /* for COPY and the like; borrowed */
@@ -46,9 +56,9 @@ struct pg_array {
     char *bytes;
     size_t len, room;
     int32_t count;
-    bool failed, has_null;
+    bool failed, has_null; /* failed: no memory, or a UUID that is none; do not send it */
     Oid element;
-};
+}; /* all zero before the first pg_array_begin */
 
 enum { PG_INT2 = 21, PG_INT8 = 20, PG_TEXT = 25, PG_FLOAT8 = 701, PG_BYTEA = 17, PG_UUID = 2950, PG_JSONB = 3802 };
 
