@@ -14,6 +14,7 @@ mount --rbind /dev "$m/dev"
 for folder in run tmp dev/shm; do mount -t tmpfs tmpfs "$m/$folder"; done
 chmod 1777 "$m/tmp" "$m/dev/shm"
 cp -L /etc/resolv.conf "$m/etc/resolv.conf"
+echo "127.0.0.1 localhost $(hostname)" >"$m/etc/hosts"
 # Behind a proxy with a certificate of its own, the machine's trust is ours.
 cp -L /etc/ssl/certs/ca-certificates.crt "$m/etc/ssl/certs/ca-certificates.crt"
 git clone -q "$project" "$m/srv/vigie"
@@ -54,8 +55,9 @@ for step in $steps; do
     run) try_run || exit 1 ;;
     *)
         began=$(date +%s)
-        inside "make $step" >"$work/$step.log" 2>&1 || { tail -n 30 "$work/$step.log"; exit 1; }
-        echo "[fresh]   make $step: $(tail -n 1 "$work/$step.log"), $(($(date +%s) - began)) s"
+        log=$work/$(echo "$step" | tr / -).log
+        inside "make $step" >"$log" 2>&1 || { tail -n 30 "$log"; exit 1; }
+        echo "[fresh]   make $step: $(tail -n 1 "$log"), $(($(date +%s) - began)) s"
         ;;
     esac
 done
