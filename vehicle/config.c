@@ -1,0 +1,88 @@
+/* vehicle/config.c - see config.h. */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "proto/json.h"
+
+static enum status config_sites(struct config *c, const json_t *list, struct fault *fault)
+{
+    if (list == NULL)
+        return ST_OK;
+    if (!json_is_array(list) || json_array_size(list) > LEDGER_SITES_MAX)
+        return fault_set(fault, ST_REJECT, "required_sites: a list of at most %d names",
+                         LEDGER_SITES_MAX);
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *site = json_string_value(json_array_get(list, i));
+
+        if (site == NULL || site[0] == '\0' || strlen(site) >= LEDGER_SITE_TEXT)
+            return fault_set(fault, ST_REJECT, "required_sites: entry %zu is not a site's name", i);
+        snprintf(c->sites[c->site_count++], LEDGER_SITE_TEXT, "%s", site);
+    }
+    return ST_OK;
+}
+
+static enum status config_brokers(struct config *c, const json_t *list, struct fault *fault)
+{
+    size_t used = 0;
+
+    if (list == NULL)
+        return ST_OK;
+    if (!json_is_array(list))
+        return fault_set(fault, ST_REJECT, "brokers: a list of addresses");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *broker = json_string_value(json_array_get(list, i));
+
+        if (broker == NULL || strncmp(broker, "mqtts://", 8) != 0 ||
+            strpbrk(broker, ", \t\r\n") != NULL)
+            return fault_set(fault, ST_REJECT, "brokers: entry %zu is not mqtts://host:port", i);
+        if (used + strlen(broker) + 2 > sizeof c->brokers)
+            return fault_set(fault, ST_REJECT, "brokers: the list is too long");
+        used += (size_t)snprintf(c->brokers + used, sizeof c->brokers - used, "%s%s",
+                                 i > 0 ? "," : "", broker);
+    }
+    return ST_OK;
+}
+
+static enum status config_rates(struct config *c, const json_t *rates, struct fault *fault)
+{
+    enum status st;
+
+    if (rates == NULL)
+        return ST_OK;
+    if (!json_is_object(rates))
+        return fault_set(fault, ST_REJECT, "rates: not an object");
+    st = json_get_int64(rates, "record_ms", 1, 86400000, &c->record_ms, fault);
+    if (st == ST_REJECT)
+        return st;
+    if (c->record_ms != 0 && c->record_ms < CONFIG_RECORD_MS_LOWEST)
+        c->record_ms = CONFIG_RECORD_MS_LOWEST;
+    if (c->record_ms > CONFIG_RECORD_MS_HIGHEST)
+        c->record_ms = CONFIG_RECORD_MS_HIGHEST;
+    return ST_OK;
+}
+
+enum status config_read(struct config *out, const char *bytes, size_t len, struct fault *fault)
+{
+    struct config c;
+    char schema[32] = "";
+    json_t *message;
+    enum status st;
+
+    memset(&c, 0, sizeof c);
+    if ((st = json_read(&message, bytes, len, JSON_MAX_BYTES, fault)) != ST_OK)
+        return st;
+    if (json_get_text(message, "schema", schema, sizeof schema, fault) != ST_OK ||
+        strcmp(schema, "config/1") != 0)
+        st = fault_set(fault, ST_REJECT, "not a config/1");
+    else if (json_get_int64(message, "revision", 1, JSON_INTEGER_MAX, &c.revision, fault) != ST_OK)
+        st = fault_set(fault, ST_REJECT, "config/1 without a revision");
+    else if ((st = config_sites(&c, json_object_get(message, "required_sites"), fault)) == ST_OK &&
+             (st = config_brokers(&c, json_object_get(message, "brokers"), fault)) == ST_OK)
+        st = config_rates(&c, json_object_get(message, "rates"), fault);
+    json_decref(message);
+    if (st == ST_OK)
+        *out = c;
+    return st;
+}

@@ -1,0 +1,25 @@
+/* vehicle/config.h - config/1: what the server wants of this car.  Pure. */
+#ifndef VEHICLE_CONFIG_H
+#define VEHICLE_CONFIG_H
+
+#include "ledger.h"
+#include "proto/status.h"
+
+#define CONFIG_BROKERS_MAX 512
+#define CONFIG_RECORD_MS_LOWEST 250
+#define CONFIG_RECORD_MS_HIGHEST 10000 /* a power cut costs at most one record's age */
+
+struct config {
+    int64_t revision;  /* 0: none yet */
+    size_t site_count; /* required sites; 0: not known, nothing may be forgotten */
+    char sites[LEDGER_SITES_MAX][LEDGER_SITE_TEXT];
+    char brokers[CONFIG_BROKERS_MAX]; /* "mqtts://..,mqtts://.."; "" not said */
+    int64_t record_ms;                /* 0: not said */
+};
+
+/* Read config/1.  ST_REJECT: not one, or it asks for what we cannot do; unknown keys are ignored.
+ */
+enum status config_read(struct config *out, const char *bytes, size_t len,
+                        struct fault *fault) MUST_CHECK;
+
+#endif

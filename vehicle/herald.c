@@ -1,0 +1,57 @@
+/* vehicle/herald.c - see herald.h. */
+#include "herald.h"
+
+#include <stdio.h>
+#include <string.h>
+
+void herald_init(struct herald *p, const char *boot, const char *agent)
+{
+    memset(p, 0, sizeof *p);
+    p->state.gps = p->state.obd = p->state.camera = SOURCE_ABSENT;
+    snprintf(p->state.boot, sizeof p->state.boot, "%s", boot);
+    snprintf(p->state.agent, sizeof p->state.agent, "%s", agent);
+}
+
+void herald_set_gps(struct herald *p, enum source source)
+{
+    p->due = p->due || p->state.gps != source;
+    p->state.gps = source;
+}
+
+void herald_set_obd(struct herald *p, enum source source)
+{
+    p->due = p->due || p->state.obd != source;
+    p->state.obd = source;
+}
+
+void herald_set_config(struct herald *p, int64_t revision)
+{
+    p->due = p->due || p->state.config != revision;
+    p->state.config = revision;
+}
+
+void herald_connected(struct herald *p)
+{
+    p->due = true;
+}
+
+bool herald_is_due(const struct herald *p, int64_t boot_ms, int64_t heartbeat_ms)
+{
+    return p->due || boot_ms - p->told_ms >= heartbeat_ms;
+}
+
+void herald_told(struct herald *p, int64_t boot_ms)
+{
+    p->due = false;
+    p->told_ms = boot_ms;
+}
+
+enum status herald_write(const struct herald *p, enum presence what, int64_t now_ms, char *out,
+                         size_t size, size_t *len, struct fault *fault)
+{
+    struct vehicle_state state = p->state;
+
+    state.presence = what;
+    state.t_ms = now_ms;
+    return state_write(&state, out, size, len, fault);
+}

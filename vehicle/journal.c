@@ -1,0 +1,363 @@
+/* vehicle/journal.c - see journal.h. */
+#include "journal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "diagnosis.h"
+#include "lib/metrics.h"
+#include "lib/text.h"
+#include "proto/fact.h"
+#include "proto/telemetry.h"
+
+#define JOURNAL_EVENTS_MAX 256
+#define JOURNAL_NOTES_MAX 32
+#define JOURNAL_BATCH 200 /* records deleted in one commit: more would stall it */
+
+struct journal_note {
+    char name[80];
+    struct text value;
+};
+
+struct journal {
+    struct journal_options options;
+    struct outbox *outbox;
+    struct sampler *sampler;
+    struct ledger *ledgers;
+    struct metric *lost, *dropped;
+    uint64_t told_dropped;
+    size_t event_count;
+    struct {
+        struct fact fact;
+        char *data;
+    } events[JOURNAL_EVENTS_MAX];
+    bool has_diagnosis;
+    struct diagnosis diagnosis;
+    size_t note_count;
+    struct journal_note notes[JOURNAL_NOTES_MAX];
+    struct telemetry telemetry;
+    char payload[JSON_MAX_BYTES];
+};
+
+/* ---- opening */
+
+static void journal_load_ack(void *self, const char *name, const char *bytes, size_t len)
+{
+    struct journal *j = self;
+    struct ack ack;
+
+    (void)name;
+    if (ack_read(&ack, bytes, len, NULL) != ST_OK)
+        return;
+    for (int i = 0; i < STREAMS; i++)
+        if (strcmp(ack.stream, outbox_stream_id(j->outbox, (enum outbox_stream)i)) == 0 &&
+            ledger_take(&j->ledgers[i], &ack, outbox_given(j->outbox, (enum outbox_stream)i)) ==
+                ST_REJECT)
+            continue; /* a site too many: it will tell us again */
+}
+
+enum status journal_open(struct journal **out, const struct journal_options *options,
+                         struct outbox *outbox, struct sampler *sampler, struct ledger *ledgers,
+                         struct fault *fault)
+{
+    struct journal *j = calloc(1, sizeof *j);
+    struct text last;
+    enum status st;
+
+    if (j == NULL)
+        return fault_set(fault, ST_FATAL, "out of memory");
+    j->options = *options;
+    j->outbox = outbox;
+    j->sampler = sampler;
+    j->ledgers = ledgers;
+    telemetry_init(&j->telemetry);
+    j->lost = metric_counter("vigie_vehicle_outbox_lost_total",
+                             "Records that had to go unacknowledged: outbox full.", "stream");
+    j->dropped = metric_counter(
+        "vigie_vehicle_samples_dropped_total",
+        "Samples and events dropped from memory because the disk took nothing.", NULL);
+    text_init(&last);
+    st = outbox_get(outbox, "last_sample_ms", &last, fault);
+    sampler_init(sampler, st == ST_OK ? strtoll(last.bytes, NULL, 10) : 0);
+    text_done(&last);
+    if (st == ST_OK || st == ST_NONE)
+        st = outbox_each(outbox, "ack/", journal_load_ack, j, fault);
+    if (st != ST_OK) {
+        journal_close(j);
+        return st;
+    }
+    *out = j;
+    return ST_OK;
+}
+
+void journal_close(struct journal *j)
+{
+    if (j == NULL)
+        return;
+    for (size_t i = 0; i < j->event_count; i++)
+        free(j->events[i].data);
+    for (size_t i = 0; i < JOURNAL_NOTES_MAX; i++)
+        text_done(&j->notes[i].value);
+    telemetry_done(&j->telemetry);
+    free(j);
+}
+
+/* ---- what waits */
+
+void journal_event(struct journal *j, const char *type, int64_t t_ms, const char *data)
+{
+    struct fact fact = {.t_ms = t_ms};
+    unsigned char random[10];
+    char *copy = strdup(data);
+
+    if (copy == NULL)
+        return;
+    if (j->event_count == JOURNAL_EVENTS_MAX) {
+        free(j->events[0].data);
+        memmove(j->events, j->events + 1, (--j->event_count) * sizeof j->events[0]);
+        metric_add(j->dropped, NULL, 1);
+    }
+    text_random(random, sizeof random);
+    uuid_v7(fact.id, t_ms, random);
+    (void)text_copy(fact.type, sizeof fact.type, type);
+    j->events[j->event_count].fact = fact;
+    j->events[j->event_count++].data = copy;
+}
+
+void journal_diagnosis(struct journal *j, const struct diagnosis *d)
+{
+    j->diagnosis = *d;
+    j->has_diagnosis = true;
+}
+
+void journal_note(struct journal *j, const char *name, const char *bytes, size_t len)
+{
+    size_t i = 0;
+
+    while (i < j->note_count && strcmp(j->notes[i].name, name) != 0)
+        i++;
+    if (i == JOURNAL_NOTES_MAX)
+        return; /* never: two streams, eight sites, three names */
+    if (i == j->note_count) {
+        (void)text_copy(j->notes[i].name, sizeof j->notes[i].name, name);
+        j->note_count++;
+    }
+    text_clear(&j->notes[i].value);
+    text_add(&j->notes[i].value, bytes, len);
+}
+
+void journal_ack(struct journal *j, enum outbox_stream stream, const char *site, const char *bytes,
+                 size_t len)
+{
+    char name[80];
+
+    snprintf(name, sizeof name, "ack/%s/%s", outbox_stream_name(stream), site);
+    journal_note(j, name, bytes, len);
+}
+
+/* ---- records */
+
+static struct envelope journal_head(struct journal *j, enum outbox_stream stream,
+                                    const char *schema, enum clock_source clock)
+{
+    struct envelope head = {.seq = outbox_number(j->outbox, stream), .clock = clock};
+
+    (void)text_copy(head.schema, sizeof head.schema, schema);
+    (void)text_copy(head.stream, sizeof head.stream, outbox_stream_id(j->outbox, stream));
+    return head;
+}
+
+static enum status journal_fill(struct journal *j, size_t from, size_t to, enum clock_source clock,
+                                struct fault *fault)
+{
+    enum status st = ST_OK;
+
+    telemetry_clear(&j->telemetry);
+    j->telemetry.head = journal_head(j, STREAM_BULK, "telemetry/1", clock);
+    for (size_t i = from; i < to && st == ST_OK; i++) {
+        const struct planned *p = &j->sampler->pending[i];
+
+        st = telemetry_sample(&j->telemetry, p->t_ms, fault);
+        for (uint16_t k = 0; k < p->count && st == ST_OK; k++)
+            st = telemetry_reading(&j->telemetry, p->readings[k].signal, p->readings[k].value,
+                                   fault);
+    }
+    return st;
+}
+
+/* Samples [0 .. n) as records of at most 32 KiB: tried whole, then halved until it fits. */
+static enum status journal_put_samples(struct journal *j, size_t n, int64_t now_ms,
+                                       enum clock_source clock, struct fault *fault)
+{
+    size_t at = 0, take = n, len;
+    enum status st;
+
+    while (at < n) {
+        if (take > n - at)
+            take = n - at;
+        if ((st = journal_fill(j, at, at + take, clock, fault)) == ST_OK)
+            st = telemetry_write(&j->telemetry, j->payload, sizeof j->payload, &len, fault);
+        if (st == ST_REJECT && take > 1) {
+            take = (take + 1) / 2;
+            continue;
+        }
+        if (st == ST_OK)
+            st = outbox_put(j->outbox, STREAM_BULK, LEAF_TELEMETRY, now_ms, j->payload, len, fault);
+        if (st != ST_OK && st != ST_REJECT)
+            return st;
+        at += take; /* a single sample that cannot be written is a mistake of ours; it must not
+                       wedge the rest */
+    }
+    return ST_OK;
+}
+
+static enum status journal_put_event(struct journal *j, const struct fact *event, const char *data,
+                                     int64_t now_ms, enum clock_source clock, struct fault *fault)
+{
+    struct fact fact = *event;
+    enum status st;
+    size_t len;
+
+    fact.head = journal_head(j, STREAM_BULK, "event/1", clock);
+    st = event_write(&fact, data, j->payload, sizeof j->payload, &len, fault);
+    if (st != ST_OK)
+        return st == ST_REJECT ? ST_OK : st;
+    return outbox_put(j->outbox, STREAM_BULK, LEAF_EVENT, now_ms, j->payload, len, fault);
+}
+
+static enum status journal_put_diagnosis(struct journal *j, int64_t now_ms, enum clock_source clock,
+                                         struct fault *fault)
+{
+    struct envelope head = journal_head(j, STREAM_BULK, "diagnostics/1", clock);
+    enum status st;
+    size_t len;
+
+    st = diagnosis_write(&j->diagnosis, &head, j->payload, sizeof j->payload, &len, fault);
+    if (st != ST_OK)
+        return st == ST_REJECT ? ST_OK : st;
+    return outbox_put(j->outbox, STREAM_BULK, LEAF_DIAGNOSTICS, now_ms, j->payload, len, fault);
+}
+
+/* ---- forgetting */
+
+/* Delete what every required site has and was made before `before_ms`. */
+static enum status journal_forget(struct journal *j, enum outbox_stream stream, int64_t before_ms,
+                                  int64_t *n, struct fault *fault)
+{
+    struct seq_range range;
+    int64_t from = 1, some, last;
+    enum status st;
+
+    *n = 0;
+    while (*n < JOURNAL_BATCH && ledger_stored_range(&j->ledgers[stream], from, &range)) {
+        st = outbox_delete(j->outbox, stream, range.first, range.last, before_ms,
+                           JOURNAL_BATCH - *n, &some, &last, fault);
+        if (st != ST_OK)
+            return st;
+        *n += some;
+        from = range.last + 1;
+    }
+    return ST_OK;
+}
+
+/* The outbox is full: the oldest of a stream goes, and an event says which numbers will never come.
+ */
+static enum status journal_lose(struct journal *j, enum outbox_stream stream, int64_t now_ms,
+                                enum clock_source clock, int64_t *n, struct fault *fault)
+{
+    struct fact event = {.t_ms = now_ms, .type = "outbox_lost"};
+    int64_t given = outbox_given(j->outbox, stream), first, last;
+    unsigned char random[10];
+    char data[160];
+    enum status st =
+        outbox_delete(j->outbox, stream, 1, given, INT64_MAX, JOURNAL_BATCH, n, &last, fault);
+
+    if (st != ST_OK || *n == 0)
+        return st;
+    first = ledger_next_unsettled(&j->ledgers[stream], 1);
+    if (first > last)
+        return ST_OK;
+    metric_add(j->lost, outbox_stream_name(stream), (double)*n);
+    text_random(random, sizeof random);
+    uuid_v7(event.id, now_ms, random);
+    snprintf(data, sizeof data, "{\"stream\":\"%s\",\"first\":%lld,\"last\":%lld}",
+             outbox_stream_id(j->outbox, stream), (long long)first, (long long)last);
+    return journal_put_event(j, &event, data, now_ms, clock, fault);
+}
+
+static enum status journal_make_room(struct journal *j, int64_t now_ms, enum clock_source clock,
+                                     struct fault *fault)
+{
+    int64_t n = 0;
+    enum status st = ST_OK;
+
+    for (int i = 0; i < STREAMS && st == ST_OK; i++)
+        st = journal_forget(j, (enum outbox_stream)i, now_ms - j->options.keep_ms, &n, fault);
+    if (st != ST_OK || outbox_used_bytes(j->outbox) <= j->options.limit_bytes)
+        return st;
+    for (int i = 0; i < STREAMS && n == 0 && st == ST_OK;
+         i++) /* stored ones first, however young */
+        st = journal_forget(j, (enum outbox_stream)i, INT64_MAX, &n, fault);
+    for (int i = 0; i < STREAMS && n == 0 && st == ST_OK; i++)
+        st = journal_lose(j, (enum outbox_stream)i, now_ms, clock, &n, fault);
+    return st;
+}
+
+/* ---- the commit */
+
+static enum status journal_write(struct journal *j, size_t samples, int64_t now_ms,
+                                 enum clock_source clock, struct fault *fault)
+{
+    enum status st = ST_OK;
+    char number[24];
+    int n;
+
+    for (size_t i = 0; i < j->event_count && st == ST_OK; i++)
+        st = journal_put_event(j, &j->events[i].fact, j->events[i].data, now_ms, clock, fault);
+    if (st == ST_OK && j->has_diagnosis)
+        st = journal_put_diagnosis(j, now_ms, clock, fault);
+    if (st == ST_OK && samples > 0) {
+        st = journal_put_samples(j, samples, now_ms, clock, fault);
+        n = snprintf(number, sizeof number, "%lld", (long long)j->sampler->last_ms);
+        if (st == ST_OK)
+            st = outbox_set(j->outbox, "last_sample_ms", number, (size_t)n, fault);
+    }
+    for (size_t i = 0; i < j->note_count && st == ST_OK; i++)
+        st = outbox_set(j->outbox, j->notes[i].name, j->notes[i].value.bytes, j->notes[i].value.len,
+                        fault);
+    return st == ST_OK ? journal_make_room(j, now_ms, clock, fault) : st;
+}
+
+static void journal_done(struct journal *j, size_t samples)
+{
+    sampler_forget(j->sampler, samples);
+    for (size_t i = 0; i < j->event_count; i++)
+        free(j->events[i].data);
+    j->event_count = 0;
+    j->has_diagnosis = false;
+    j->note_count = 0;
+}
+
+enum status journal_commit(struct journal *j, int64_t now_ms, enum clock_source clock, bool all,
+                           struct fault *fault)
+{
+    size_t samples = sampler_settle(j->sampler, now_ms, all);
+    enum status st;
+
+    if (j->sampler->dropped != j->told_dropped) {
+        metric_add(j->dropped, NULL, (double)(j->sampler->dropped - j->told_dropped));
+        j->told_dropped = j->sampler->dropped;
+    }
+    if (samples == 0 && j->event_count == 0 && !j->has_diagnosis && j->note_count == 0)
+        return ST_OK;
+    if ((st = outbox_begin(j->outbox, fault)) == ST_OK &&
+        (st = journal_write(j, samples, now_ms, clock, fault)) == ST_OK)
+        st = outbox_end(j->outbox, fault);
+    if (st != ST_OK) {
+        outbox_undo(j->outbox);
+        return st;
+    }
+    journal_done(j, samples);
+    return ST_OK;
+}

@@ -1,0 +1,43 @@
+/* vehicle/journal.h - puts what was measured and what happened into the outbox, once a second or at
+ * once. One transaction holds the samples' records, the events, the acks and the configuration that
+ * came meanwhile; what may be forgotten is deleted in it, and when the outbox is full the oldest
+ * goes, announced.  Main thread only. */
+#ifndef VEHICLE_JOURNAL_H
+#define VEHICLE_JOURNAL_H
+
+#include "inbox.h"
+#include "ledger.h"
+#include "outbox.h"
+#include "sampler.h"
+
+struct journal;
+
+struct journal_options {
+    int64_t limit_bytes; /* of the outbox file */
+    int64_t keep_ms;     /* acknowledged records are kept so long */
+};
+
+/* Borrows outbox, sampler and the ledgers (one per stream); takes last sample time and acks from
+ * the outbox. */
+enum status journal_open(struct journal **out, const struct journal_options *options,
+                         struct outbox *outbox, struct sampler *sampler, struct ledger *ledgers,
+                         struct fault *fault) MUST_CHECK;
+void journal_close(struct journal *j); /* NULL is fine; what was not committed is lost */
+
+/* Keep an event for the next commit.  `data` is a JSON object as text, copied.  At most 256 wait;
+ * then the oldest is dropped and counted. */
+void journal_event(struct journal *j, const char *type, int64_t t_ms, const char *data);
+void journal_diagnosis(struct journal *j, const struct diagnosis *d); /* the newest one waits */
+
+/* Remember for the next commit that a ledger's site, or a named text, changed. */
+void journal_ack(struct journal *j, enum outbox_stream stream, const char *site, const char *bytes,
+                 size_t len);
+void journal_note(struct journal *j, const char *name, const char *bytes, size_t len);
+
+/* Write all that waits.  `all`: the samples that have not settled too.
+ *   ST_RETRY  the disk takes nothing: everything stays in memory, try again    ST_FATAL  the outbox
+ * is damaged */
+enum status journal_commit(struct journal *j, int64_t now_ms, enum clock_source clock, bool all,
+                           struct fault *fault) MUST_CHECK;
+
+#endif

@@ -1,0 +1,141 @@
+/* vehicle/main.c - the agent in the car: GPS and OBD-II in, an outbox that forgets nothing, MQTT
+ * out. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent.h"
+#include "enroll.h"
+#include "identity.h"
+#include "lib/backoff.h"
+#include "lib/log.h"
+#include "lib/stop.h"
+#include "report.h"
+
+/* Our VIN: the setting's, the certificate's, or the car's. */
+static enum status main_vin(char vin[VIN_LEN + 1], const struct vehicle_settings *set,
+                            struct fault *fault)
+{
+    struct backoff pause = {1000, 60000, 0};
+    enum status st = identity_settle(vin, set->vin, set->cert, fault);
+
+    if (st != ST_NONE)
+        return st;
+    while ((st = report_vin(vin, set, fault)) != ST_OK) {
+        if (st == ST_REJECT || st == ST_FATAL)
+            return st;
+        log_warn("vin.unknown", "reason=\"%s\"", fault->text);
+        if (!backoff_wait(&pause))
+            return ST_NONE;
+    }
+    return ST_OK;
+}
+
+static enum status main_keep_config(struct outbox *outbox, const struct text *config,
+                                    struct fault *fault)
+{
+    enum status st;
+
+    if (config->len == 0)
+        return ST_OK;
+    if ((st = outbox_begin(outbox, fault)) == ST_OK &&
+        (st = outbox_set(outbox, "config", config->bytes, config->len, fault)) == ST_OK)
+        st = outbox_end(outbox, fault);
+    if (st != ST_OK)
+        outbox_undo(outbox);
+    return st;
+}
+
+/* Without a certificate and with a token: get one, however long the API is away. */
+static enum status main_enroll(const struct vehicle_settings *set, const char *vin,
+                               struct outbox *outbox, struct fault *fault)
+{
+    struct enroll_options options = {vin, set->api, set->ca, set->token_file, set->cert, set->key};
+    struct backoff pause = {1000, 60000, 0};
+    struct text config;
+    enum status st;
+
+    if (access(set->cert, R_OK) == 0)
+        return ST_OK;
+    if (set->token_file[0] == '\0' || set->api[0] == '\0')
+        return fault_set(
+            fault, ST_REJECT,
+            "%s is not there: give --cert and --key, or --api and --token-file to enrol",
+            set->cert);
+    text_init(&config);
+    while ((st = enroll(&options, &config, fault)) == ST_RETRY) {
+        log_warn("enrol.waiting", "reason=\"%s\"", fault->text);
+        if (!backoff_wait(&pause)) {
+            st = ST_NONE;
+            break;
+        }
+    }
+    if (st == ST_OK) {
+        log_info("enrolled", "vin=%s", vin);
+        st = main_keep_config(outbox, &config, fault);
+    }
+    text_done(&config);
+    return st;
+}
+
+static enum status main_serve(const struct vehicle_settings *set, struct fault *fault)
+{
+    struct outbox_found found;
+    struct outbox *outbox = NULL;
+    struct health *health = NULL;
+    struct agent *agent = NULL;
+    char vin[VIN_LEN + 1];
+    enum status st;
+
+    if ((st = stop_open(fault)) != ST_OK ||
+        (st = health_open(&health, set->common.admin, fault)) != ST_OK)
+        goto out;
+    health_set(health, "outbox", false);
+    if ((st = outbox_open(&outbox, set->outbox, &found, fault)) != ST_OK ||
+        (st = main_vin(vin, set, fault)) != ST_OK ||
+        (st = main_enroll(set, vin, outbox, fault)) != ST_OK ||
+        (st = identity_settle(vin, vin, set->cert, fault)) != ST_OK ||
+        (st = agent_open(&agent, set, vin, outbox, &found, health, fault)) != ST_OK)
+        goto out;
+    log_info("started", "vin=%s obd=%s gps=%s outbox=%s", vin, set->obd, set->gps, set->outbox);
+    st = agent_run(agent, fault);
+    log_info("stopping", "reason=%s", st == ST_OK ? "signal" : "fault");
+    health_drain(health);
+out:
+    if (st != ST_OK)
+        stop_ask(); /* the threads wait for it */
+    agent_close(agent);
+    outbox_close(outbox);
+    health_close(health);
+    return st;
+}
+
+int main(int argc, char **argv)
+{
+    static struct vehicle_settings set;
+    struct fault fault = {""};
+    enum log_level level = LEVEL_INFO;
+    enum status st;
+
+    log_open("vehicle", LEVEL_INFO);
+    if ((st = settings_load(&set, vehicle_table, &vehicle_program, argc, argv, NULL, NULL,
+                            &fault)) != ST_OK ||
+        (st = vehicle_settings_check(&set, &fault)) != ST_OK ||
+        (st = log_parse_level(set.common.log_level, &level, &fault)) != ST_OK)
+        goto out;
+    log_set_level(level);
+    if (set.common.check)
+        goto out;
+    if (set.status)
+        st = report_status(&set, &fault);
+    else if (set.probe)
+        st = report_probe(&set, &fault);
+    else
+        st = main_serve(&set, &fault);
+out:
+    if (st == ST_OK || st == ST_NONE)
+        return EXIT_SUCCESS;
+    log_error("failed", "reason=\"%s\"", fault.text);
+    return st == ST_REJECT ? 2 : EXIT_FAILURE; /* 2: wrong usage */
+}

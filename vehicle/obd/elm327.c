@@ -1,0 +1,356 @@
+/* vehicle/obd/elm327.c - see elm327.h.  One rule above all: never write before the prompt. */
+#include "elm327.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "elm_reply.h"
+#include "lib/clock.h"
+#include "lib/stop.h"
+#include "serial.h"
+
+#define ELM_RESET_MS 3000
+#define ELM_COMMAND_MS 1500
+#define ELM_REQUEST_MS 2000
+#define ELM_SEARCH_MS 12000
+#define ELM_RESCUE_MS 1000 /* for the prompt after a lone CR */
+#define ELM_TRIES 3
+
+struct elm327 {
+    struct link link;
+    struct serial *serial;
+    struct elm_intake in;
+    char hint;       /* protocol to begin with, '0' automatic */
+    int hint_misses; /* searches it failed */
+    bool headers_off;
+    int resets, bus_errors; /* in a row */
+    int64_t t_ms;           /* midpoint of the last exchange */
+};
+
+static struct elm327 *elm_of(struct link *link)
+{
+    return (struct elm327 *)link; /* its first member */
+}
+
+/* ---- bytes */
+
+/* Read to the prompt.  ST_OK: *prompt says whether it came in time. */
+static enum status elm_collect(struct elm327 *e, int wait_ms, bool *prompt, struct fault *fault)
+{
+    int64_t deadline = clock_boot_ms() + wait_ms, began = clock_now_ms(), ended = began;
+    char chunk[512];
+    bool substance;
+    enum status st;
+    size_t n;
+
+    elm_intake_init(&e->in);
+    while (!e->in.prompt) {
+        st = serial_read(e->serial, chunk, sizeof chunk, deadline, &n, fault);
+        if (st == ST_NONE)
+            break;
+        if (st != ST_OK)
+            return st;
+        substance = false;
+        elm_intake_feed(&e->in, chunk, n, &substance);
+        if (substance)
+            ended = clock_now_ms();
+    }
+    e->t_ms = began + (ended - began) / 2;
+    *prompt = e->in.prompt;
+    return stop_asked() ? ST_NONE : ST_OK;
+}
+
+static enum status elm_write(struct elm327 *e, const char *line, struct fault *fault)
+{
+    char text[64];
+    int n = snprintf(text, sizeof text, "%s\r", line);
+
+    serial_flush(e->serial); /* whatever still came belongs to an older question */
+    return serial_write(e->serial, text, (size_t)n, clock_boot_ms() + ELM_COMMAND_MS, fault);
+}
+
+/* Write a line and read its reply; when the prompt stays away one CR often brings it (the adapter
+ * then repeats its last command). */
+static enum status elm_exchange(struct elm327 *e, const char *line, int wait_ms, bool *prompt,
+                                struct fault *fault)
+{
+    enum status st;
+
+    if ((st = elm_write(e, line, fault)) != ST_OK ||
+        (st = elm_collect(e, wait_ms, prompt, fault)) != ST_OK || *prompt)
+        return st;
+    if ((st = elm_write(e, "", fault)) != ST_OK)
+        return st;
+    return elm_collect(e, ELM_RESCUE_MS, prompt, fault);
+}
+
+/* An AT command.  *outcome LINK_TIMEOUT when no prompt came. */
+static enum status elm_command(struct elm327 *e, const char *line, int wait_ms,
+                               enum link_outcome *outcome, char *text, size_t size,
+                               struct fault *fault)
+{
+    bool prompt = false;
+    enum status st = elm_exchange(e, line, wait_ms, &prompt, fault);
+
+    if (st != ST_OK)
+        return st;
+    text[0] = '\0';
+    *outcome = prompt ? elm_reply_text(text, size, &e->in, line) : LINK_TIMEOUT;
+    return ST_OK;
+}
+
+/* ---- setting up */
+
+/* Commands that may be answered '?' by old or small relatives: then their default has to do. */
+static enum status elm_configure(struct elm327 *e, struct fault *fault)
+{
+    char protocol[8], text[64];
+    const char *const lines[] = {"ATE0",  "ATL0",  "ATS0", e->headers_off ? "ATH0" : "ATH1",
+                                 "ATAT1", protocol};
+    enum link_outcome outcome;
+    enum status st;
+
+    snprintf(protocol, sizeof protocol, "ATSP%c",
+             e->link.protocol != '0' ? e->link.protocol : e->hint);
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        if ((st = elm_command(e, lines[i], ELM_COMMAND_MS, &outcome, text, sizeof text, fault)) !=
+            ST_OK)
+            return st;
+        if (outcome == LINK_TIMEOUT)
+            return fault_set(fault, ST_RETRY, "no prompt after %s", lines[i]);
+    }
+    return ST_OK;
+}
+
+static enum status elm_restart(struct elm327 *e, struct fault *fault)
+{
+    enum link_outcome outcome;
+    char text[64];
+    enum status st;
+
+    if ((st = elm_command(e, "ATZ", ELM_RESET_MS, &outcome, text, sizeof text, fault)) != ST_OK)
+        return st;
+    if (outcome == LINK_TIMEOUT)
+        return fault_set(fault, ST_RETRY, "no prompt after ATZ");
+    if (strstr(text, "ELM") != NULL || e->link.adapter[0] == '\0')
+        snprintf(e->link.adapter, sizeof e->link.adapter, "%s", text);
+    return elm_configure(e, fault);
+}
+
+/* ---- requests */
+
+static enum status elm_ask(struct elm327 *e, const struct link_request *request,
+                           struct link_answer *answer, struct fault *fault)
+{
+    char line[2 * LINK_REQUEST_MAX + 1];
+    struct elm_asked asked = {line, e->headers_off ? '0' : e->link.protocol, request->bytes,
+                              request->len};
+    bool prompt = false;
+    enum status st;
+
+    for (size_t i = 0; i < request->len; i++)
+        snprintf(line + 2 * i, 3, "%02X", request->bytes[i]);
+    st = elm_exchange(e, line, request->wait_ms != 0 ? request->wait_ms : ELM_REQUEST_MS, &prompt,
+                      fault);
+    if (st != ST_OK)
+        return st;
+    elm_reply_parse(answer, &e->in, &asked);
+    answer->t_ms = e->t_ms;
+    if (!prompt)
+        answer->outcome = LINK_TIMEOUT;
+    return ST_OK;
+}
+
+/* What has to be done before the same request may go out again.  *again: it may. */
+static enum status elm_mend(struct elm327 *e, const struct link_answer *answer, int attempt,
+                            bool *again, struct fault *fault)
+{
+    enum link_outcome outcome;
+    char text[64];
+
+    *again = attempt == 0;
+    switch (answer->outcome) {
+    case LINK_STOPPED:
+    case LINK_DAMAGED:
+        return ST_OK;
+    case LINK_PENDING: /* give the ECU all the time the adapter can */
+        return elm_command(e, "ATSTFF", ELM_COMMAND_MS, &outcome, text, sizeof text, fault);
+    case LINK_RESET:
+        *again = true;
+        if (++e->resets >= 3)
+            return fault_set(fault, ST_RETRY, "the adapter keeps restarting");
+        return elm_restart(e, fault);
+    case LINK_TIMEOUT: /* the lone CR did not help */
+        return elm_restart(e, fault);
+    case LINK_BUS:
+        *again = false;
+        if (++e->bus_errors < 3)
+            return ST_OK;
+        e->bus_errors = 0;
+        if (elm_command(e, "ATPC", ELM_COMMAND_MS, &outcome, text, sizeof text, fault) != ST_OK)
+            return fault_set(fault, ST_RETRY, "the adapter does not answer after bus errors");
+        return elm_configure(e, fault);
+    default:
+        *again = false;
+        return ST_OK;
+    }
+}
+
+static enum status elm_request(struct link *link, const struct link_request *request,
+                               struct link_answer *answer, struct fault *fault)
+{
+    struct elm327 *e = elm_of(link);
+    bool again = true;
+    enum status st;
+
+    for (int attempt = 0; attempt < ELM_TRIES && again; attempt++) {
+        if ((st = elm_ask(e, request, answer, fault)) != ST_OK)
+            return st;
+        if (answer->outcome <= LINK_REFUSED) {
+            e->resets = e->bus_errors = 0;
+            return ST_OK;
+        }
+        if ((st = elm_mend(e, answer, attempt, &again, fault)) != ST_OK)
+            return st;
+    }
+    return ST_OK;
+}
+
+static enum status elm_voltage(struct link *link, double *volts, struct fault *fault)
+{
+    struct elm327 *e = elm_of(link);
+    enum link_outcome outcome;
+    char text[64];
+    enum status st = elm_command(e, "ATRV", ELM_COMMAND_MS, &outcome, text, sizeof text, fault);
+
+    if (st != ST_OK)
+        return st;
+    if (outcome == LINK_TIMEOUT)
+        return fault_set(fault, ST_RETRY, "no prompt after ATRV");
+    return elm_read_volts(text, volts) ? ST_OK : ST_REJECT;
+}
+
+/* ---- finding the bus */
+
+static enum status elm_find_protocol(struct elm327 *e, struct fault *fault)
+{
+    enum link_outcome outcome;
+    char text[64];
+    enum status st;
+
+    if ((st = elm_command(e, "ATDPN", ELM_COMMAND_MS, &outcome, text, sizeof text, fault)) != ST_OK)
+        return st;
+    e->link.protocol = outcome == LINK_ANSWERED ? elm_read_protocol(text) : '0';
+    if (e->link.protocol != '0') {
+        e->hint = e->link.protocol;
+        return ST_OK;
+    }
+    e->headers_off = true; /* an adapter that cannot say what it speaks: read it without headers */
+    return elm_command(e, "ATH0", ELM_COMMAND_MS, &outcome, text, sizeof text, fault);
+}
+
+static enum status elm_search(struct link *link, struct link_answer *answer, struct fault *fault)
+{
+    static const struct link_request first = {{0x01, 0x00}, 2, ELM_SEARCH_MS},
+                                     known = {{0x01, 0x00}, 2, 0};
+    struct elm327 *e = elm_of(link);
+    enum status st;
+
+    link->protocol = '0';
+    e->headers_off = false;
+    if (e->hint_misses >= 2)
+        e->hint = '0', e->hint_misses = 0;
+    if ((st = elm_configure(e, fault)) != ST_OK ||
+        (st = elm_ask(e, &first, answer, fault)) != ST_OK)
+        return st;
+    if (answer->outcome != LINK_ANSWERED && answer->outcome != LINK_REFUSED &&
+        answer->ignored == 0) {
+        e->hint_misses++;
+        return ST_OK;
+    }
+    e->hint_misses = 0; /* something spoke; what, is read once the protocol is known */
+    if ((st = elm_find_protocol(e, fault)) != ST_OK)
+        return st;
+    return elm_request(link, &known, answer, fault);
+}
+
+/* ---- opening */
+
+static enum status elm_hello(struct elm327 *e, struct fault *fault)
+{
+    bool prompt = false;
+    enum status st;
+
+    for (int i = 0; i < 2 && !prompt; i++)
+        if ((st = elm_write(e, "", fault)) != ST_OK ||
+            (st = elm_collect(e, ELM_RESCUE_MS, &prompt, fault)) != ST_OK)
+            return st;
+    return prompt ? ST_OK : fault_set(fault, ST_REJECT, "no prompt");
+}
+
+static enum status elm_connect(struct elm327 *e, const char *name, int baud, struct fault *fault)
+{
+    static const int speeds[] = {38400, 115200, 9600, 230400};
+    enum status st = ST_RETRY;
+
+    for (size_t i = 0; i < sizeof speeds / sizeof speeds[0]; i++) {
+        if ((st = serial_open(&e->serial, name, baud != 0 ? baud : speeds[i], fault)) != ST_OK)
+            return st;
+        st = elm_hello(e, fault);
+        if (st == ST_OK || st == ST_NONE)
+            return st;
+        serial_close(e->serial);
+        e->serial = NULL;
+        if (baud != 0)
+            break;
+    }
+    return st == ST_REJECT
+               ? fault_set(fault, ST_RETRY, "%s: nothing there answers with a prompt", name)
+               : st;
+}
+
+static enum status elm_introduce(struct elm327 *e, struct fault *fault)
+{
+    enum link_outcome outcome;
+    char text[64];
+    enum status st;
+
+    if ((st = elm_restart(e, fault)) != ST_OK ||
+        (st = elm_command(e, "STI", ELM_COMMAND_MS, &outcome, text, sizeof text, fault)) != ST_OK)
+        return st;
+    if (outcome == LINK_ANSWERED && text[0] != '\0')
+        snprintf(e->link.adapter, sizeof e->link.adapter, "%s", text);
+    return ST_OK;
+}
+
+static void elm_close(struct link *link)
+{
+    struct elm327 *e = elm_of(link);
+
+    serial_close(e->serial);
+    free(e);
+}
+
+enum status elm327_open(struct link **out, const char *name, int baud, char protocol,
+                        struct fault *fault)
+{
+    struct elm327 *e = calloc(1, sizeof *e);
+    enum status st;
+
+    if (e == NULL)
+        return fault_set(fault, ST_FATAL, "out of memory");
+    e->link = (struct link){.request = elm_request,
+                            .voltage = elm_voltage,
+                            .search = elm_search,
+                            .close = elm_close,
+                            .protocol = '0'};
+    e->hint = protocol;
+    if ((st = elm_connect(e, name, baud, fault)) != ST_OK ||
+        (st = elm_introduce(e, fault)) != ST_OK) {
+        elm_close(&e->link);
+        return st;
+    }
+    *out = &e->link;
+    return ST_OK;
+}

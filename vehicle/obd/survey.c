@@ -1,0 +1,116 @@
+/* vehicle/obd/survey.c - see survey.h. */
+#include "survey.h"
+
+#include <string.h>
+
+#include "lib/clock.h"
+#include "lib/metrics.h"
+
+#define SURVEY_LONG_MS 4000 /* several frames of several ECUs */
+
+static struct metric *requests; /* made by main before the thread that asks is started */
+
+void survey_init(void)
+{
+    requests = metric_counter("vigie_vehicle_obd_requests_total",
+                              "Requests to the car, by how they ended.", "outcome");
+}
+
+enum status survey_ask(struct link *link, const uint8_t *bytes, size_t len, int wait_ms,
+                       struct link_answer *answer, struct fault *fault)
+{
+    struct link_request request = {.len = len, .wait_ms = wait_ms};
+    enum status st;
+
+    memcpy(request.bytes, bytes, len);
+    st = link->request(link, &request, answer, fault);
+    metric_add(requests, st == ST_OK ? link_outcome_name(answer->outcome) : "unplugged",
+               st == ST_NONE ? 0 : 1);
+    return st;
+}
+
+/* Take the bitmaps of one answer; true when one of them says that the next bitmap exists. */
+static bool survey_take_bitmap(struct support *support, const struct link_answer *answer,
+                               uint8_t base)
+{
+    bool more = false;
+
+    for (size_t i = 0; i < answer->count; i++) {
+        const struct link_message *m = &answer->messages[i];
+        const uint8_t *b = answer->bytes + m->at;
+
+        if (m->len < 6 || b[1] != base)
+            continue;
+        support_add(support, m->ecu, base, b + 2);
+        more = more || (b[5] & 1) != 0;
+    }
+    return more;
+}
+
+enum status survey_support(struct link *link, struct support *support, struct fault *fault)
+{
+    struct link_answer answer;
+    enum status st;
+    bool more;
+
+    support_init(support);
+    if ((st = link->search(link, &answer, fault)) != ST_OK)
+        return st;
+    more = answer.outcome == LINK_ANSWERED && survey_take_bitmap(support, &answer, 0);
+    for (unsigned base = 0x20; base <= 0xE0 && more; base += 0x20) {
+        const uint8_t request[] = {0x01, (uint8_t)base};
+
+        if ((st = survey_ask(link, request, sizeof request, 0, &answer, fault)) != ST_OK)
+            return st;
+        more =
+            answer.outcome == LINK_ANSWERED && survey_take_bitmap(support, &answer, (uint8_t)base);
+    }
+    return ST_OK;
+}
+
+static enum status survey_vin(struct link *link, struct diagnosis *out, struct link_answer *answer,
+                              struct fault *fault)
+{
+    static const uint8_t request[] = {0x09, 0x02};
+    enum status st = survey_ask(link, request, sizeof request, SURVEY_LONG_MS, answer, fault);
+
+    if (st == ST_OK && answer->outcome == LINK_ANSWERED)
+        (void)vin_from_answer(out->vin, answer); /* older cars do not answer, or not in full */
+    return st;
+}
+
+static enum status survey_readiness(struct link *link, struct diagnosis *out,
+                                    struct link_answer *answer, struct fault *fault)
+{
+    static const uint8_t request[] = {0x01, 0x01};
+    enum status st = survey_ask(link, request, sizeof request, 0, answer, fault);
+
+    for (size_t i = 0; st == ST_OK && answer->outcome == LINK_ANSWERED && i < answer->count; i++)
+        if (answer->messages[i].len >= 6)
+            readiness_take(&out->readiness, answer->bytes + answer->messages[i].at + 2);
+    return st;
+}
+
+enum status survey_diagnosis(struct link *link, const struct support *support,
+                             struct diagnosis *out, struct fault *fault)
+{
+    struct link_answer answer;
+    enum status st;
+
+    memset(out, 0, sizeof *out);
+    out->protocol = link->protocol;
+    for (unsigned pid = 0; pid < SUPPORT_PIDS; pid++)
+        out->supported[pid] = support_has(support, (uint8_t)pid);
+    if ((st = survey_vin(link, out, &answer, fault)) != ST_OK ||
+        (st = survey_readiness(link, out, &answer, fault)) != ST_OK)
+        return st;
+    for (int state = DTC_STORED; state < DTC_STATES; state++) {
+        const uint8_t service = dtc_service((enum dtc_state)state);
+
+        if ((st = survey_ask(link, &service, 1, SURVEY_LONG_MS, &answer, fault)) != ST_OK)
+            return st;
+        dtc_take(&out->dtcs, (enum dtc_state)state, &answer, link_is_can(link->protocol));
+    }
+    out->t_ms = clock_now_ms();
+    return ST_OK;
+}

@@ -1,0 +1,25 @@
+/* vehicle/obd/survey.h - what is asked once per connection: who is there, what they offer, VIN,
+ * codes, readiness. */
+#ifndef VEHICLE_OBD_SURVEY_H
+#define VEHICLE_OBD_SURVEY_H
+
+#include "link.h"
+#include "support.h"
+#include "vehicle/inbox.h"
+
+void survey_init(void); /* makes the metric; main, once (without it nothing is counted) */
+
+/* Ask through this, so that every request is counted (vigie_vehicle_obd_requests_total). */
+enum status survey_ask(struct link *link, const uint8_t *bytes, size_t len, int wait_ms,
+                       struct link_answer *answer, struct fault *fault) MUST_CHECK;
+
+/* Look for the bus and read the support bitmaps of every ECU.  ST_OK with support->count 0: the bus
+ * sleeps, or nobody answers.  ST_RETRY: the cable is gone.  ST_NONE: stop. */
+enum status survey_support(struct link *link, struct support *support,
+                           struct fault *fault) MUST_CHECK;
+
+/* Read VIN, readiness and the three lists of codes.  What does not answer is left absent. */
+enum status survey_diagnosis(struct link *link, const struct support *support,
+                             struct diagnosis *out, struct fault *fault) MUST_CHECK;
+
+#endif

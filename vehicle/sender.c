@@ -1,0 +1,175 @@
+/* vehicle/sender.c - see sender.h.  What to send is window.c's decision. */
+#include "sender.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/backoff.h"
+#include "lib/metrics.h"
+#include "window.h"
+
+struct sender_stream {
+    struct window window;
+    struct backoff silence;
+    int64_t resend_ms;  /* boot time: no progress until then means sending again */
+    int64_t settled;    /* by the ledger, last time */
+    int64_t backlog_ms; /* boot time from which the backlog may go */
+};
+
+struct sender {
+    const char *vin;
+    struct outbox *outbox;
+    struct ledger *ledgers;
+    struct bucket bucket;
+    struct sender_stream streams[STREAMS];
+    struct metric *sent, *again;
+    struct outbox_record record;
+};
+
+static void sender_arm(struct sender *s, enum outbox_stream stream, int64_t boot_ms)
+{
+    struct sender_stream *t = &s->streams[stream];
+
+    t->resend_ms = boot_ms + backoff_next(&t->silence);
+}
+
+enum status sender_open(struct sender **out, const char *vin, struct outbox *outbox,
+                        struct ledger *ledgers, int64_t boot_ms, struct fault *fault)
+{
+    struct sender *s = calloc(1, sizeof *s);
+
+    if (s == NULL)
+        return fault_set(fault, ST_FATAL, "out of memory");
+    s->vin = vin;
+    s->outbox = outbox;
+    s->ledgers = ledgers;
+    bucket_init(&s->bucket, SENDER_PER_SECOND, SENDER_BURST, boot_ms);
+    window_init(&s->streams[STREAM_BULK].window, SENDER_BULK_BYTES, SENDER_BULK_RESERVE);
+    window_init(&s->streams[STREAM_URGENT].window, SENDER_URGENT_BYTES, 0);
+    s->sent = metric_counter("vigie_vehicle_sent_total",
+                             "Records handed to the broker, repeats included.", "stream");
+    s->again = metric_counter("vigie_vehicle_resent_total",
+                              "Records that had to go again, by reason.", "reason");
+    *out = s;
+    return ST_OK;
+}
+
+void sender_close(struct sender *s)
+{
+    free(s);
+}
+
+static void sender_restart(struct sender *s, enum outbox_stream stream, bool insist,
+                           int64_t boot_ms)
+{
+    window_restart(&s->streams[stream].window, outbox_given(s->outbox, stream), insist);
+    sender_arm(s, stream, boot_ms);
+}
+
+void sender_connected(struct sender *s, int64_t boot_ms)
+{
+    for (int i = 0; i < STREAMS; i++) {
+        s->streams[i].silence = (struct backoff){SENDER_SILENCE_MS, SENDER_SILENCE_MAX_MS, 0};
+        s->streams[i].settled = ledger_settled_count(&s->ledgers[i]);
+        s->streams[i].backlog_ms = boot_ms + SENDER_ACK_WAIT_MS;
+        sender_restart(s, (enum outbox_stream)i, false, boot_ms);
+    }
+}
+
+void sender_acked(struct sender *s, enum outbox_stream stream, bool went_back, int64_t boot_ms)
+{
+    struct sender_stream *t = &s->streams[stream];
+    int64_t settled = ledger_settled_count(&s->ledgers[stream]);
+
+    t->backlog_ms = boot_ms;
+    metric_add(s->again, "passed_over", (double)window_heard(&t->window, &s->ledgers[stream]));
+    if (went_back)
+        window_restart(&t->window, outbox_given(s->outbox, stream), false);
+    if (settled > t->settled) {
+        backoff_reset(&t->silence);
+        sender_arm(s, stream, boot_ms);
+    }
+    t->settled = settled;
+}
+
+/* No progress for too long although something is unsettled: all of it again. */
+static void sender_check_silence(struct sender *s, enum outbox_stream stream, int64_t boot_ms)
+{
+    struct sender_stream *t = &s->streams[stream];
+    int64_t given = outbox_given(s->outbox, stream);
+
+    if (ledger_next_unsettled(&s->ledgers[stream], 1) >
+        given) { /* nothing is owed: the clock starts with the next */
+        backoff_reset(&t->silence);
+        sender_arm(s, stream, boot_ms);
+    } else if (boot_ms >= t->resend_ms) {
+        metric_add(s->again, "silence", (double)t->window.count);
+        sender_restart(s, stream, true, boot_ms);
+    }
+}
+
+static enum status sender_publish(struct sender *s, struct mqtt *mqtt, enum outbox_stream stream,
+                                  struct fault *fault)
+{
+    char topic[TOPIC_MAX];
+    struct mqtt_publish message = {.topic = topic,
+                                   .payload = s->record.payload,
+                                   .len = s->record.len,
+                                   .qos = s->record.leaf == LEAF_TELEMETRY ? 0 : 1};
+    enum status st;
+
+    topic_format(topic, s->vin, s->record.leaf);
+    st = mqtt_publish(mqtt, &message, fault);
+    if (st == ST_OK)
+        metric_add(s->sent, outbox_stream_name(stream), 1);
+    return st;
+}
+
+/* One stream.  ST_OK: nothing more to send, or the window is full; ST_RETRY: rate or client. */
+static enum status sender_pump_stream(struct sender *s, struct mqtt *mqtt,
+                                      enum outbox_stream stream, int64_t boot_ms,
+                                      struct fault *fault)
+{
+    struct sender_stream *t = &s->streams[stream];
+    struct ledger *ledger = &s->ledgers[stream];
+    int64_t given = outbox_given(s->outbox, stream);
+    struct window_pick pick;
+    enum status st;
+
+    while (window_next(&t->window, ledger, given, boot_ms >= t->backlog_ms, &pick)) {
+        if (!bucket_has(&s->bucket, boot_ms))
+            return ST_RETRY;
+        st = outbox_read(s->outbox, stream, pick.seq, &s->record, fault);
+        if (st != ST_OK && st != ST_NONE)
+            return st;
+        if (st == ST_NONE || s->record.seq != pick.seq) {
+            window_skip(&t->window, &pick, st == ST_NONE ? given + 1 : s->record.seq);
+            continue;
+        }
+        if (!window_fits(&t->window, &pick, (int64_t)s->record.len))
+            return ST_OK;
+        if ((st = sender_publish(s, mqtt, stream, fault)) != ST_OK)
+            return st;
+        bucket_take(&s->bucket);
+        window_sent(&t->window, &pick, (int64_t)s->record.len);
+    }
+    return ST_OK;
+}
+
+enum status sender_pump(struct sender *s, struct mqtt *mqtt, int64_t boot_ms, struct fault *fault)
+{
+    static const enum outbox_stream order[STREAMS] = {STREAM_URGENT, STREAM_BULK};
+    enum status st;
+
+    for (int i = 0; i < STREAMS; i++) {
+        sender_check_silence(s, order[i], boot_ms);
+        if ((st = sender_pump_stream(s, mqtt, order[i], boot_ms, fault)) != ST_OK)
+            return st;
+    }
+    return ST_OK;
+}
+
+int64_t sender_in_flight(const struct sender *s, enum outbox_stream stream)
+{
+    return s->streams[stream].window.bytes;
+}

@@ -1,0 +1,43 @@
+/* vehicle/sender.h - publishes from the outbox: urgent first, then the newest, then the backlog
+ * from the oldest, within a window of unacknowledged bytes and a rate.  Only an ack frees; after
+ * long silence it all goes again. Main thread only. */
+#ifndef VEHICLE_SENDER_H
+#define VEHICLE_SENDER_H
+
+#include "ledger.h"
+#include "lib/mqtt.h"
+#include "outbox.h"
+
+#define SENDER_BULK_BYTES (256 * 1024)
+#define SENDER_BULK_RESERVE                                                                        \
+    (32 * 1024) /* of it, for the newest: a backlog never delays the live view */
+#define SENDER_URGENT_BYTES (8 * 1024)
+#define SENDER_PER_SECOND 50
+#define SENDER_BURST 100
+#define SENDER_SILENCE_MS 30000 /* without progress: send again, then ever more rarely ... */
+#define SENDER_SILENCE_MAX_MS 600000
+#define SENDER_ACK_WAIT_MS                                                                         \
+    2000 /* after connecting, the backlog waits so long for the server to say what it has */
+
+struct sender;
+
+/* Borrows everything; `ledgers` one per stream. */
+enum status sender_open(struct sender **out, const char *vin, struct outbox *outbox,
+                        struct ledger *ledgers, int64_t boot_ms, struct fault *fault) MUST_CHECK;
+void sender_close(struct sender *s); /* NULL is fine */
+
+/* The connection is up again (it was down, or is a new one). */
+void sender_connected(struct sender *s, int64_t boot_ms);
+
+/* An ack of this stream was taken by its ledger; `went_back`: the site knows less than before. */
+void sender_acked(struct sender *s, enum outbox_stream stream, bool went_back, int64_t boot_ms);
+
+/* Send what may be sent now.  ST_RETRY: the client takes no more at the moment.  ST_FATAL: the
+ * outbox is damaged. */
+enum status sender_pump(struct sender *s, struct mqtt *mqtt, int64_t boot_ms,
+                        struct fault *fault) MUST_CHECK;
+
+/* Is there more to send than the window lets? For logs and tests. */
+int64_t sender_in_flight(const struct sender *s, enum outbox_stream stream);
+
+#endif

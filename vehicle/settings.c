@@ -1,0 +1,88 @@
+/* vehicle/settings.c - see settings.h. */
+#include "settings.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "config.h"
+#include "gps.h"
+#include "lib/log.h"
+#include "obd/address.h"
+#include "proto/vin.h"
+
+#define AT(member) SETTING_AT(struct vehicle_settings, member)
+
+const struct program vehicle_program = {
+    "vigie-vehicle",
+    "the agent in the car: GPS and OBD-II in, an outbox that forgets nothing, MQTT out", NULL};
+
+const struct setting vehicle_table[] = {
+    {"vin", SET_TEXT, "", AT(vin),
+     "17 characters; absent: the certificate's, else asked of the car"},
+    {"brokers", SET_TEXT, "", AT(brokers),
+     "mqtts://host:port,... in order; absent: as enrolment or config/1 said"},
+    {"ca", SET_TEXT, "", AT(ca), "file with the roots that brokers and API are verified with"},
+    {"cert", SET_TEXT, "", AT(cert),
+     "file of the certificate chain; absent: vehicle.pem in the outbox folder"},
+    {"key", SET_TEXT, "", AT(key),
+     "file of the private key; absent: vehicle.key in the outbox folder"},
+    {"api", SET_TEXT, "", AT(api), "https://host:port,... where to enrol"},
+    {"token-file", SET_TEXT, "", AT(token_file),
+     "file with the one-time token; enrols when there is no certificate"},
+    {"obd", SET_TEXT, "auto", AT(obd),
+     "elm327:/dev/ttyUSB0?baud=38400, elm327+tcp:host:port, auto or none"},
+    {"gps", SET_TEXT, "gpsd:localhost:2947", AT(gps), "gpsd:host:port or none"},
+    {"outbox", SET_TEXT, "/var/lib/vigie-vehicle", AT(outbox), "folder of the outbox"},
+    {"outbox-limit", SET_COUNT, "512M", AT(outbox_limit),
+     "bytes; beyond, the oldest telemetry goes, announced"},
+    {"outbox-keep", SET_MILLIS, "1d", AT(outbox_keep_ms),
+     "acknowledged records are kept so long (ms, s, m, h, d)"},
+    {"obd-period", SET_MILLIS, "1s", AT(obd_period_ms),
+     "length of a polling round; 0: as fast as the adapter answers"},
+    {"record", SET_MILLIS, "1s", AT(record_ms),
+     "age of a record, 250ms .. 10s: what a power cut may cost"},
+    {"heartbeat", SET_MILLIS, "10m", AT(heartbeat_ms),
+     "up/state is told again at least this often"},
+    {"probe", SET_SWITCH, "off", AT(probe), "print what adapter and car answer, and exit"},
+    {"status", SET_SWITCH, "off", AT(status), "print what the running agent is doing, and exit"},
+    SETTINGS_COMMON(struct vehicle_settings, common, "127.0.0.1:9110"),
+    {0},
+};
+
+static enum status settings_files(struct vehicle_settings *set, struct fault *fault)
+{
+    if ((set->cert[0] == '\0') != (set->key[0] == '\0'))
+        return fault_set(fault, ST_REJECT, "--cert and --key go together");
+    if (set->cert[0] == '\0') {
+        snprintf(set->cert, sizeof set->cert, "%.490s/vehicle.pem", set->outbox);
+        snprintf(set->key, sizeof set->key, "%.490s/vehicle.key", set->outbox);
+    }
+    return ST_OK;
+}
+
+enum status vehicle_settings_check(struct vehicle_settings *set, struct fault *fault)
+{
+    struct obd_address address;
+    enum log_level level;
+    enum status st;
+
+    if (set->vin[0] != '\0' && !vin_is_valid(set->vin, strlen(set->vin)))
+        return fault_set(fault, ST_REJECT,
+                         "--vin: 17 characters, capital letters without I O Q, and digits");
+    if (set->outbox[0] == '\0' || strlen(set->outbox) > 480)
+        return fault_set(fault, ST_REJECT, "--outbox: the folder is missing or its name too long");
+    if (set->outbox_limit < 1024 * 1024)
+        return fault_set(fault, ST_REJECT, "--outbox-limit: at least 1M");
+    if (set->record_ms < CONFIG_RECORD_MS_LOWEST || set->record_ms > CONFIG_RECORD_MS_HIGHEST)
+        return fault_set(fault, ST_REJECT, "--record: %dms .. %ds", CONFIG_RECORD_MS_LOWEST,
+                         CONFIG_RECORD_MS_HIGHEST / 1000);
+    if (set->heartbeat_ms < 1000 || set->heartbeat_ms > 600000)
+        return fault_set(fault, ST_REJECT, "--heartbeat: 1s .. 10m");
+    if (set->obd_period_ms > 60000)
+        return fault_set(fault, ST_REJECT, "--obd-period: at most 60s");
+    if ((st = obd_address_read(&address, set->obd, fault)) != ST_OK ||
+        (st = gps_check(set->gps, fault)) != ST_OK ||
+        (st = log_parse_level(set->common.log_level, &level, fault)) != ST_OK)
+        return st;
+    return settings_files(set, fault);
+}
