@@ -1,0 +1,1 @@
+export function check(bundle: object, folder: string): void
