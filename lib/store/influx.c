@@ -164,8 +164,8 @@ static enum status make_query(struct influx *db, const char *statement, const js
     return ST_OK;
 }
 
-enum status influx_query(struct influx *db, const char *statement, const json_t *params,
-                         json_t **result, struct fault *fault)
+static enum status query(struct influx *db, struct http *through, const char *statement,
+                         const json_t *params, json_t **result, struct fault *fault)
 {
     struct http_request request = {.method = "POST",
                                    .url = db->query_url.bytes,
@@ -179,7 +179,7 @@ enum status influx_query(struct influx *db, const char *statement, const json_t 
         return st;
     request.body = db->body.bytes;
     request.len = db->body.len;
-    st = http_call(db->asker, &request, &code, &db->answer, fault);
+    st = http_call(through, &request, &code, &db->answer, fault);
     if (st != ST_OK)
         return st; /* ST_REJECT here: an answer too long, so a question too wide */
     if (code != 200)
@@ -195,6 +195,12 @@ enum status influx_query(struct influx *db, const char *statement, const json_t 
     }
     *result = answer;
     return ST_OK;
+}
+
+enum status influx_query(struct influx *db, const char *statement, const json_t *params,
+                         json_t **result, struct fault *fault)
+{
+    return query(db, db->asker, statement, params, result, fault);
 }
 
 /* The value of column `column` in row `row` of the only series; NULL when there is none. */
@@ -214,7 +220,8 @@ static const json_t *cell(const json_t *answer, size_t row, const char *column)
     return NULL;
 }
 
-/* A statement of our own, '?' in it standing for the quoted database. */
+/* A statement of our own, '?' in it standing for the quoted database.  Its answer is short and
+ * quick, so it has a write's deadline. */
 static enum status run(struct influx *db, const char *pattern, json_t **result, struct fault *fault)
 {
     struct text statement;
@@ -230,7 +237,7 @@ static enum status run(struct influx *db, const char *pattern, json_t **result, 
     if (statement.failed)
         st = fault_set(fault, ST_FATAL, "InfluxDB client: out of memory");
     else
-        st = influx_query(db, statement.bytes, NULL, &answer, fault);
+        st = query(db, db->writer, statement.bytes, NULL, &answer, fault);
     text_done(&statement);
     if (st == ST_OK && result)
         *result = answer;

@@ -9,14 +9,19 @@
 #include <string.h>
 
 #include "lib/clock.h"
+#include "lib/stop.h"
 
 #define CONNECT_MS 5000
+#define STOPPING_MS 2000 /* how much longer an answer may take once stop was asked for */
+#define LOOK_MS 100      /* between two looks at whether it was */
 #define STATE_LEN 5 /* an SQLSTATE */
 
 struct pg {
     PGconn *conn; /* NULL: not connected */
     char *conninfo, *application;
     char state[STATE_LEN + 1];
+    int patience_ms; /* 0: for ever */
+    unsigned connections;
 };
 
 enum status pg_open(struct pg **out, const char *conninfo, const char *application,
@@ -55,6 +60,16 @@ void pg_close(struct pg *db)
     free(db->conninfo);
     free(db->application);
     free(db);
+}
+
+void pg_set_patience(struct pg *db, int wait_ms)
+{
+    db->patience_ms = wait_ms;
+}
+
+unsigned pg_connections(const struct pg *db)
+{
+    return db->connections;
 }
 
 const char *pg_state(const struct pg *db)
@@ -106,7 +121,7 @@ static enum status wait_for_socket(struct pg *db, PostgresPollingStatusType want
             return fault_set(fault, ST_RETRY, "poll: %s", strerror(errno));
         left = deadline_ms - clock_boot_ms();
     }
-    return fault_set(fault, ST_RETRY, "PostgreSQL did not answer within %d ms", CONNECT_MS);
+    return fault_set(fault, ST_RETRY, "PostgreSQL did not let us in in time");
 }
 
 /* libpq hands no SQLSTATE of a refused connection out, but prints it when verbose: "FATAL:  28P01:
@@ -140,7 +155,8 @@ static enum status explain_refusal(struct pg *db, struct fault *fault)
 
 static enum status connect_now(struct pg *db, struct fault *fault)
 {
-    int64_t deadline_ms = clock_boot_ms() + CONNECT_MS;
+    bool hasty = db->patience_ms > 0 && db->patience_ms < CONNECT_MS;
+    int64_t deadline_ms = clock_boot_ms() + (hasty ? db->patience_ms : CONNECT_MS);
     PostgresPollingStatusType wants = PGRES_POLLING_WRITING;
     enum status st = ST_OK;
 
@@ -159,11 +175,13 @@ static enum status connect_now(struct pg *db, struct fault *fault)
     }
     if (st == ST_OK && wants == PGRES_POLLING_FAILED)
         st = explain_refusal(db, fault);
-    if (st == ST_OK)
-        PQsetErrorVerbosity(db->conn, PQERRORS_DEFAULT);
-    else
+    if (st != ST_OK) {
         hang_up(db);
-    return st;
+        return st;
+    }
+    PQsetErrorVerbosity(db->conn, PQERRORS_DEFAULT);
+    db->connections++;
+    return ST_OK;
 }
 
 /* Has the server said goodbye while nobody listened?  Its last words come before the end, so read
@@ -234,6 +252,63 @@ static enum status explain_failure(struct pg *db, const PGresult *r, struct faul
     return st;
 }
 
+/* Send what is left to send and read until a result is there.  False: our patience is at its end. */
+static bool wait_for_result(struct pg *db, int64_t *deadline_ms)
+{
+    bool stopping = false;
+
+    for (;;) {
+        int unsent = PQflush(db->conn);
+        struct pollfd one = {.fd = PQsocket(db->conn), .events = POLLIN};
+
+        if (unsent < 0 || (unsent == 0 && !PQisBusy(db->conn)))
+            return true; /* or a failure, which PQgetResult tells */
+        if (unsent > 0)
+            one.events |= POLLOUT;
+        if (!stopping && !stop_pause(0)) {
+            int64_t last_ms = clock_boot_ms() + STOPPING_MS;
+
+            stopping = true;
+            *deadline_ms = *deadline_ms < last_ms ? *deadline_ms : last_ms;
+        }
+        if (clock_boot_ms() >= *deadline_ms)
+            return false;
+        if (poll(&one, 1, LOOK_MS) > 0 && (one.revents & ~POLLOUT) && !PQconsumeInput(db->conn))
+            return true;
+    }
+}
+
+/* As PQexecParams, within db->patience_ms.  False: too late, the connection is closed. */
+static bool exchange(struct pg *db, const char *sql, int n, const Oid *types,
+                     const char *const *params, const int *lengths, const int *formats,
+                     PGresult **out)
+{
+    int64_t deadline_ms = clock_boot_ms() + db->patience_ms;
+    PGresult *r, *last = NULL;
+
+    if (db->patience_ms <= 0) {
+        *out = PQexecParams(db->conn, sql, n, types, params, lengths, formats, 0);
+        return true;
+    }
+    PQsetnonblocking(db->conn, 1);
+    if (PQsendQueryParams(db->conn, sql, n, types, params, lengths, formats, 0))
+        do {
+            if (!wait_for_result(db, &deadline_ms)) {
+                PQclear(last);
+                hang_up(db);
+                return false;
+            }
+            r = PQgetResult(db->conn);
+            if (r) {
+                PQclear(last);
+                last = r;
+            }
+        } while (r && PQresultStatus(r) != PGRES_COPY_IN && PQresultStatus(r) != PGRES_COPY_OUT);
+    PQsetnonblocking(db->conn, 0);
+    *out = last;
+    return true;
+}
+
 enum status pg_run_typed(struct pg *db, const char *sql, size_t n, const Oid *types,
                          const char *const *params, const int *lengths, const int *formats,
                          PGresult **result, struct fault *fault)
@@ -244,7 +319,9 @@ enum status pg_run_typed(struct pg *db, const char *sql, size_t n, const Oid *ty
     db->state[0] = '\0';
     if (!db->conn)
         return fault_set(fault, ST_RETRY, "not connected to PostgreSQL");
-    r = PQexecParams(db->conn, sql, (int)n, types, params, lengths, formats, 0);
+    if (!exchange(db, sql, (int)n, types, params, lengths, formats, &r))
+        return fault_set(fault, ST_RETRY, "PostgreSQL did not answer within %d ms",
+                         db->patience_ms);
     switch (r ? PQresultStatus(r) : PGRES_FATAL_ERROR) {
     case PGRES_COMMAND_OK:
     case PGRES_TUPLES_OK:
@@ -293,14 +370,15 @@ enum status pg_commit(struct pg *db, struct fault *fault)
 
 void pg_rollback(struct pg *db)
 {
-    PGresult *r;
-
     if (!db->conn || PQtransactionStatus(db->conn) == PQTRANS_IDLE)
         return;
-    r = PQexec(db->conn, "ROLLBACK");
-    if (PQresultStatus(r) != PGRES_COMMAND_OK || PQtransactionStatus(db->conn) != PQTRANS_IDLE)
+    char state[sizeof db->state];
+
+    memcpy(state, db->state, sizeof state); /* of the failure that led here */
+    if (pg_run(db, "ROLLBACK", 0, NULL, NULL, NULL) != ST_OK ||
+        PQtransactionStatus(db->conn) != PQTRANS_IDLE)
         hang_up(db);
-    PQclear(r);
+    memcpy(db->state, state, sizeof state);
 }
 
 int pg_socket(struct pg *db)

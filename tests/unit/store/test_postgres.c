@@ -294,8 +294,54 @@ static void a_server_that_takes_us_in_but_never_answers_costs_five_seconds(void 
     ask("freeze postgres");
     assert_int_equal(pg_ready(db, &fault), ST_RETRY);
     ask("thaw postgres");
-    assert_non_null(strstr(fault.text, "did not answer"));
+    assert_string_equal(pg_state(db), "");
     WAIT_FOR(pg_ready(db, NULL) == ST_OK);
+    pg_close(db);
+}
+
+static void an_answer_beyond_our_patience_ends_the_connection(void **state)
+{
+    struct pg *db = open_ready();
+    unsigned before = pg_connections(db);
+
+    (void)state;
+    pg_set_patience(db, 300);
+    expect(db, "SELECT 1", ST_OK);
+    expect_answer(db, "SELECT repeat('x', 10)", "xxxxxxxxxx");
+    expect(db, "SELECT pg_sleep(20)", ST_RETRY);
+    assert_int_equal(pg_socket(db), -1);
+    assert_int_equal(pg_ready(db, NULL), ST_OK);
+    assert_int_equal(pg_connections(db), before + 1);
+    ask("freeze postgres"); /* the postmaster: who is in already is still served */
+    expect(db, "SELECT 1", ST_OK);
+    ask("thaw postgres");
+    pg_set_patience(db, 0);
+    expect(db, "SELECT pg_sleep(0.5)", ST_OK);
+    pg_close(db);
+}
+
+static void patience_takes_long_statements_and_long_answers_whole(void **state)
+{
+    static char big[4000000];
+    struct pg *db = open_ready();
+    const char *const params[] = {big};
+    PGresult *r = NULL;
+
+    (void)state;
+    memset(big, 'x', sizeof big - 1);
+    pg_set_patience(db, 20000);
+    assert_int_equal(pg_run(db, "SELECT $1 || $1", 1, params, &r, NULL), ST_OK);
+    assert_int_equal(PQgetlength(r, 0, 0), 2 * (int)(sizeof big - 1));
+    PQclear(r);
+    expect(db, "SELECT 1/0", ST_REJECT);
+    expect(db, "SELECT 1; SELECT 2", ST_FATAL);
+    expect(db, "COPY pg_class TO STDOUT", ST_FATAL);
+    assert_int_equal(pg_ready(db, NULL), ST_OK);
+    assert_int_equal(pg_begin(db, NULL), ST_OK);
+    expect(db, "SELECT 1/0", ST_REJECT);
+    pg_rollback(db);
+    assert_string_equal(pg_state(db), "22012"); /* still that of the failure */
+    expect(db, "SELECT 1", ST_OK);
     pg_close(db);
 }
 
@@ -412,6 +458,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_connection_cut_while_idle_is_replaced_by_pg_ready),
         cmocka_unit_test(a_read_only_server_is_left_for_a_better_one),
         cmocka_unit_test(a_server_that_takes_us_in_but_never_answers_costs_five_seconds),
+        cmocka_unit_test(an_answer_beyond_our_patience_ends_the_connection),
+        cmocka_unit_test(patience_takes_long_statements_and_long_answers_whole),
         cmocka_unit_test(who_is_refused_for_good_is_told_so),
         cmocka_unit_test(a_notify_arrives_once_and_is_cut_to_size),
         cmocka_unit_test(a_listener_hears_that_its_server_is_gone),
