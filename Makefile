@@ -89,6 +89,17 @@ $(B)/obj/%.o: %.c $(B)/flags.mk
 	@mkdir -p $(@D); echo "  CC    $<"
 	@$(CC) $(CPPFLAGS) $(CPPFLAGS_store) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
+# ---- proto/sql as bytes in vigie-api: what `migrate` applies is what was compiled
+SQL := $(sort $(wildcard proto/sql/*.sql))
+$(B)/gen/migrations.inc: $(SQL)
+	@mkdir -p $(@D); i=0; for f in $^; do i=$$((i+1)); printf 'static const unsigned char sql_%d[] = {\n' $$i; \
+	od -An -v -tu1 $$f | sed 's/ \{1,\}/,/g; s/^,//; s/$$/,/'; printf '0};\n'; done > $@
+	@{ printf 'const struct migration migrations[] = {\n'; i=0; for f in $^; do i=$$((i+1)); \
+	printf '    {"%s", sql_%d, sizeof sql_%d - 1},\n' $$(basename $$f .sql) $$i $$i; done; \
+	printf '};\nconst size_t migration_count = sizeof migrations / sizeof *migrations;\n'; } >> $@
+$(B)/obj/services/api/migrations.o: $(B)/gen/migrations.inc
+$(B)/obj/services/api/migrations.o: CPPFLAGS += -I$(B)/gen
+
 # ---- generated tables: committed, so that a build needs no Python; `make lint` holds them fresh
 tables:
 	$(PYTHON) proto/tables.py

@@ -1,0 +1,22 @@
+/* services/api/access.h - who may do what: permission = (role, action); whose rows is the tenant's business.
+ * What is not in the table is denied.  Pure, any thread. */
+#ifndef API_ACCESS_H
+#define API_ACCESS_H
+
+#include <stdbool.h>
+
+enum action {
+    ACTION_OPEN,           /* no sign-in needed */
+    ACTION_OWN,            /* whoever is signed in, about themselves */
+    ACTION_VEHICLE_READ,   /* list, detail, state, live feed */
+    ACTION_VEHICLE_CHANGE, /* create and change */
+    ACTION_VEHICLE_RETIRE,
+    ACTION_HISTORY_READ, /* measured values over time, position left out */
+    ACTION_TRACK_READ,   /* where it was */
+    ACTION_COUNT
+};
+
+bool access_role_is_known(const char *role);
+bool access_allows(const char *role, enum action action);
+
+#endif

@@ -1,0 +1,227 @@
+/* services/api/admin_pki.c - pki init, issue, revoke. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "admin.h"
+#include "audit.h"
+#include "certificates.h"
+#include "lib/clock.h"
+#include "pki_files.h"
+#include "proto/vin.h"
+#include "render.h"
+
+enum status admin_pki_init(struct admin *ad, struct fault *fault)
+{
+    struct text report;
+    enum status st;
+    char *save = NULL, *line;
+
+    text_init(&report);
+    st = pki_files_init(ad->set->pki_dir, ad->set->hosts, clock_now_ms() / 1000, &report, fault);
+    if (st == ST_OK && ad->set->json) {
+        text_print(&ad->out, "{\"written\":[");
+        for (line = report.bytes ? strtok_r(report.bytes, "\n", &save) : NULL; line;
+             line = strtok_r(NULL, "\n", &save)) {
+            if (ad->out.bytes[ad->out.len - 1] != '[')
+                text_print(&ad->out, ",");
+            render_text(&ad->out, line);
+        }
+        text_print(&ad->out, "]}\n");
+    } else if (st == ST_OK) {
+        text_print(&ad->out, "%s", report.len ? report.bytes : "nothing to make\n");
+    }
+    text_done(&report);
+    return st;
+}
+
+/* ---- issue: key and certificate of a bench, a test or a gateway that cannot enrol */
+static enum status check_vehicle(struct admin *ad, const char *vin, char customer[37],
+                                 struct fault *fault)
+{
+    const char *params[] = {vin};
+    PGresult *rows = NULL;
+    enum status st;
+
+    if (!vin_is_valid(vin, strlen(vin)))
+        return fault_set(fault, ST_REJECT, "%.40s is not a VIN", vin);
+    st = pg_run(ad->pg,
+                "SELECT customer_id FROM vehicle WHERE vin = $1 AND status IN ('awaiting', 'active')", 1,
+                params, &rows, fault);
+    if (st != ST_OK)
+        return st;
+    if (PQntuples(rows) == 1)
+        snprintf(customer, 37, "%s", PQgetvalue(rows, 0, 0));
+    else
+        st = fault_set(fault, ST_REJECT, "%s is not awaited: vigie-api vehicle add %s", vin, vin);
+    PQclear(rows);
+    return st;
+}
+
+static enum status make_folder(const char *path, struct fault *fault)
+{
+    if (mkdir(path, 0755) != 0 && errno != EEXIST)
+        return fault_set(fault, ST_FATAL, "%s: %s", path, strerror(errno));
+    return ST_OK;
+}
+
+static enum status write_bundle(struct admin *ad, const char *vin, const char *key_pem,
+                                const char *chain, struct fault *fault)
+{
+    char path[2048];
+    struct text ca;
+    enum status st;
+
+    text_init(&ca);
+    snprintf(path, sizeof path, "%s/service-root.pem", ad->set->pki_dir);
+    if ((st = text_read_file(&ca, path, 16384, fault)) != ST_OK ||
+        (st = make_folder(ad->set->out, fault)) != ST_OK)
+        goto out;
+    snprintf(path, sizeof path, "%s/%s", ad->set->out, vin);
+    if ((st = make_folder(path, fault)) != ST_OK)
+        goto out;
+    snprintf(path, sizeof path, "%s/%s/key.pem", ad->set->out, vin);
+    if ((st = text_write_file(path, key_pem, strlen(key_pem), 0600, fault)) != ST_OK)
+        goto out;
+    snprintf(path, sizeof path, "%s/%s/cert.pem", ad->set->out, vin);
+    if ((st = text_write_file(path, chain, strlen(chain), 0644, fault)) != ST_OK)
+        goto out;
+    snprintf(path, sizeof path, "%s/%s/ca.pem", ad->set->out, vin);
+    st = text_write_file(path, ca.bytes, ca.len, 0644, fault);
+out:
+    text_done(&ca);
+    return st == ST_NONE ? ST_REJECT : st;
+}
+
+static enum status issue_one(struct admin *ad, const struct pki_issuer *issuer, const char *vin,
+                             struct fault *fault)
+{
+    char serial[PKI_SERIAL_TEXT], customer[37], *chain = NULL, *key_pem = NULL;
+    struct audit_entry e = {.action = "certificate.issue", .vin = vin, .address = "shell"};
+    EVP_PKEY *key = pki_new_key();
+    enum status st;
+
+    e.customer = customer;
+    if (!key)
+        return fault_set(fault, ST_FATAL, "no key could be made");
+    key_pem = pki_key_pem(key);
+    if (!key_pem)
+        st = fault_set(fault, ST_FATAL, "out of memory");
+    else if ((st = pg_begin(ad->pg, fault)) == ST_OK &&
+             (st = check_vehicle(ad, vin, customer, fault)) == ST_OK &&
+             (st = certificates_issue(ad->pg, issuer, vin, key, clock_now_ms() / 1000, &chain, serial,
+                                      fault)) == ST_OK &&
+             (st = audit_add(ad->pg, &e, fault)) == ST_OK &&
+             (st = write_bundle(ad, vin, key_pem, chain, fault)) == ST_OK)
+        st = pg_commit(ad->pg, fault);
+    if (st == ST_OK) {
+        text_print(&ad->out, ad->set->json ? "%s{\"vin\":\"%s\",\"serial\":\"%s\"}" : "%s%s %s\n",
+                   ad->set->json && ad->out.len > 1 ? "," : "", vin, serial);
+    }
+    if (key_pem)
+        explicit_bzero(key_pem, strlen(key_pem));
+    free(key_pem);
+    free(chain);
+    EVP_PKEY_free(key);
+    return st;
+}
+
+enum status admin_issue(struct admin *ad, struct fault *fault)
+{
+    struct pki_issuer issuer = {0};
+    enum status st;
+
+    if (ad->argc < 1 || !ad->set->out[0])
+        return fault_set(fault, ST_REJECT, "issue VIN... --out DIR");
+    st = pki_files_issuer(&issuer, ad->set->pki_dir, "vehicle-intermediate", fault);
+    if (ad->set->json)
+        text_print(&ad->out, "[");
+    for (int i = 0; i < ad->argc && st == ST_OK; i++)
+        st = issue_one(ad, &issuer, ad->argv[i], fault);
+    if (ad->set->json)
+        text_print(&ad->out, "]\n");
+    pki_issuer_done(&issuer);
+    return st;
+}
+
+/* ---- revoke */
+static enum status mark(struct admin *ad, const char *vin, struct fault *fault)
+{
+    const char *params[] = {vin};
+    struct audit_entry e = {.action = "vehicle.revoke", .vin = vin, .address = "shell"};
+    PGresult *rows = NULL;
+    char customer[37] = "";
+    enum status st;
+
+    if ((st = pg_begin(ad->pg, fault)) != ST_OK ||
+        (st = pg_run(ad->pg,
+                     "UPDATE vehicle SET status = 'revoked', version = version + 1 WHERE vin = $1"
+                     " RETURNING customer_id",
+                     1, params, &rows, fault)) != ST_OK)
+        return st;
+    if (PQntuples(rows) == 1)
+        snprintf(customer, sizeof customer, "%s", PQgetvalue(rows, 0, 0));
+    PQclear(rows);
+    if (!customer[0])
+        return fault_set(fault, ST_REJECT, "there is no vehicle %s", vin);
+    e.customer = customer;
+    if ((st = pg_run(ad->pg,
+                     "UPDATE certificate SET revoked_at = now() WHERE vin = $1 AND revoked_at IS NULL", 1,
+                     params, NULL, fault)) != ST_OK ||
+        /* the broker refuses a revoked car's last will as well: its presence is ours to say */
+        (st = pg_run(ad->pg, "UPDATE vehicle_state SET presence = 'offline' WHERE vin = $1", 1, params,
+                     NULL, fault)) != ST_OK ||
+        (st = audit_add(ad->pg, &e, fault)) != ST_OK ||
+        (st = pg_run(ad->pg, "SELECT pg_notify('fleet', $1)", 1, params, NULL, fault)) != ST_OK)
+        return st;
+    return pg_commit(ad->pg, fault);
+}
+
+/* Everything the database calls revoked, so that a file lost or half written is whole again after the next one. */
+static enum status publish(struct admin *ad, struct fault *fault)
+{
+    PGresult *vins = NULL, *serials = NULL;
+    const char **list = NULL;
+    size_t count = 0;
+    enum status st;
+
+    if ((st = pg_run(ad->pg, "SELECT vin FROM vehicle WHERE status = 'revoked' ORDER BY vin", 0, NULL,
+                     &vins, fault)) != ST_OK ||
+        (st = pg_run(ad->pg, "SELECT serial FROM certificate WHERE revoked_at IS NOT NULL"
+                             " AND not_after > now()",
+                     0, NULL, &serials, fault)) != ST_OK)
+        goto out;
+    list = calloc((size_t)PQntuples(vins) + (size_t)PQntuples(serials) + 1, sizeof *list);
+    if (!list) {
+        st = fault_set(fault, ST_FATAL, "out of memory");
+        goto out;
+    }
+    for (int i = 0; i < PQntuples(vins); i++)
+        list[count++] = PQgetvalue(vins, i, 0);
+    if ((st = pki_files_deny(ad->set->pki_dir, list, count, fault)) != ST_OK)
+        goto out;
+    count = 0;
+    for (int i = 0; i < PQntuples(serials); i++)
+        list[count++] = PQgetvalue(serials, i, 0);
+    st = pki_files_crl(ad->set->pki_dir, list, count, clock_now_ms() / 1000, fault);
+out:
+    free(list);
+    PQclear(vins);
+    PQclear(serials);
+    return st;
+}
+
+enum status admin_revoke(struct admin *ad, struct fault *fault)
+{
+    enum status st;
+
+    if (ad->argc != 1)
+        return fault_set(fault, ST_REJECT, "revoke VIN");
+    if ((st = mark(ad, ad->argv[0], fault)) != ST_OK || (st = publish(ad, fault)) != ST_OK)
+        return st;
+    text_print(&ad->out, ad->set->json ? "{\"vin\":\"%s\",\"status\":\"revoked\"}\n" : "%s revoked\n",
+               ad->argv[0]);
+    return ST_OK;
+}

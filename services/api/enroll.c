@@ -1,0 +1,220 @@
+/* services/api/enroll.c - a car becomes ours: one-time token and certificate request in, certificate out.
+ * Token, certificate and audit are one transaction.  An answer that got lost is given again for 10 minutes, to the
+ * same key only. */
+#include <openssl/sha.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "audit.h"
+#include "body.h"
+#include "certificates.h"
+#include "handlers.h"
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "render.h"
+#include "tenant.h"
+
+#define TRIES_MOST "5"
+
+struct enrolment {
+    char vin[32], token[128], csr[8193], agent[64];
+    char token_hash[67], key_hash[67]; /* bytea literals */
+    EVP_PKEY *key;
+};
+
+static void bytea_literal(char out[67], const unsigned char hash[32])
+{
+    out[0] = '\\';
+    out[1] = 'x';
+    text_hex(out + 2, hash, 32);
+}
+
+/* ST_NONE: the body is wrong, the answer is set. */
+static enum status read_enrolment(const struct request *r, struct enrolment *e, struct answer *a)
+{
+    static const char *const allowed[] = {"vin", "token", "csr", "agent_version", NULL};
+    unsigned char hash[32];
+    struct fault why = {""};
+    json_t *body = NULL;
+    enum status st;
+
+    memset(e, 0, sizeof *e);
+    if (body_read(r, allowed, &body, a) != ST_OK)
+        return ST_NONE;
+    if ((st = body_text(r, body, "vin", true, e->vin, sizeof e->vin, a)) == ST_OK &&
+        (st = body_text(r, body, "token", true, e->token, sizeof e->token, a)) == ST_OK &&
+        (st = body_text(r, body, "csr", true, e->csr, sizeof e->csr, a)) == ST_OK)
+        st = body_text(r, body, "agent_version", false, e->agent, sizeof e->agent, a);
+    json_decref(body);
+    if (st != ST_OK)
+        return ST_NONE;
+    if (!vin_is_valid(e->vin, strlen(e->vin))) {
+        answer_field(a, r, 422, "/vin", "vin");
+        return ST_NONE;
+    }
+    if (pki_csr_key(&e->key, e->csr, strlen(e->csr), &why) != ST_OK ||
+        pki_key_hash(e->key, hash, &why) != ST_OK) {
+        answer_field(a, r, 422, "/csr", "csr");
+        return ST_NONE;
+    }
+    bytea_literal(e->key_hash, hash);
+    SHA256((const unsigned char *)e->token, strlen(e->token), hash);
+    bytea_literal(e->token_hash, hash);
+    return ST_OK;
+}
+
+/* Every refusal says the same: neither which VINs exist nor what was wrong with the token. */
+static void refuse(const struct request *r, const struct enrolment *e, const char *why,
+                   struct answer *a)
+{
+    log_warn("enrol.refused", "vehicle=%s reason=\"%s\" address=%s", e->vin, why, r->address);
+    answer_problem(a, r, 403, "enroll-token", "This token does not enrol this vehicle.");
+}
+
+/* A wrong token costs every token of that car one try. */
+static enum status wrong_token(struct worker *w, const struct request *r, const struct enrolment *e,
+                               struct answer *a, struct fault *fault)
+{
+    const char *params[] = {e->vin};
+    struct audit_entry entry = {.action = "enroll.refused", .vin = e->vin, .address = r->address};
+    enum status st;
+
+    if ((st = pg_run(w->pg,
+                     "UPDATE enroll_token SET tries = tries + 1 WHERE vin = $1 AND used_at IS NULL", 1,
+                     params, NULL, fault)) != ST_OK ||
+        (st = audit_add(w->pg, &entry, fault)) != ST_OK || (st = pg_commit(w->pg, fault)) != ST_OK)
+        return st;
+    refuse(r, e, "wrong token", a);
+    return ST_OK;
+}
+
+/* certificate chain, what to trust, where to go, and what must be acknowledged */
+static void render_enrolled(struct worker *w, const char *chain, struct answer *a)
+{
+    const struct api_settings *set = w->shared->set;
+    struct text *out = &a->body;
+
+    text_print(out, "{");
+    render_key(out, "certificate");
+    render_text(out, chain);
+    render_key(out, "ca");
+    render_text(out, w->shared->service_root_pem);
+    render_key(out, "brokers");
+    certificates_render_list(out, set->brokers);
+    text_print(out, ",\"config\":{\"schema\":\"config/1\",\"revision\":1");
+    render_key(out, "required_sites");
+    certificates_render_list(out, set->required_sites);
+    render_key(out, "brokers");
+    certificates_render_list(out, set->brokers);
+    text_print(out, ",\"detects\":\"agent\"}}");
+    answer_json(a, 201);
+}
+
+/* The token was used before: the same key within 10 minutes has only lost our answer. */
+static enum status used_token(struct worker *w, const struct request *r, const struct enrolment *e,
+                              struct answer *a, struct fault *fault)
+{
+    const char *params[] = {e->token_hash, e->key_hash};
+    struct audit_entry entry = {.action = "enroll.replayed", .vin = e->vin, .address = r->address};
+    PGresult *rows = NULL;
+    enum status st;
+
+    st = pg_run(w->pg,
+                "SELECT c.pem FROM enroll_token t JOIN certificate c"
+                " ON c.vin = t.vin AND c.key_sha256 = t.key_sha256 AND c.revoked_at IS NULL"
+                " WHERE t.hash = $1::bytea AND t.key_sha256 = $2::bytea"
+                " AND t.used_at > now() - interval '10 min' ORDER BY c.created_at DESC LIMIT 1",
+                2, params, &rows, fault);
+    if (st != ST_OK)
+        return st;
+    if (PQntuples(rows) == 1) {
+        render_enrolled(w, PQgetvalue(rows, 0, 0), a);
+        PQclear(rows);
+        return pg_commit(w->pg, fault);
+    }
+    PQclear(rows);
+    log_error("enrol.replayed", "vehicle=%s address=%s", e->vin, r->address);
+    if ((st = audit_add(w->pg, &entry, fault)) != ST_OK || (st = pg_commit(w->pg, fault)) != ST_OK)
+        return st;
+    refuse(r, e, "used token, another key", a);
+    return ST_OK;
+}
+
+static enum status spend(struct worker *w, const struct request *r, const struct enrolment *e,
+                         struct answer *a, struct fault *fault)
+{
+    const char *params[] = {e->token_hash, e->key_hash};
+    char detail[128];
+    struct audit_entry entry = {.action = "enroll", .vin = e->vin, .detail = detail,
+                                .address = r->address};
+    char *chain = NULL, serial[PKI_SERIAL_TEXT];
+    enum status st;
+
+    if ((st = pg_run(w->pg,
+                     "UPDATE enroll_token SET used_at = now(), key_sha256 = $2::bytea"
+                     " WHERE hash = $1::bytea",
+                     2, params, NULL, fault)) != ST_OK ||
+        (st = certificates_issue(w->pg, &w->shared->issuer, e->vin, e->key, clock_now_ms() / 1000,
+                                 &chain, serial, fault)) != ST_OK)
+        return st;
+    snprintf(detail, sizeof detail, "{\"serial\":\"%s\"}", serial);
+    if ((st = audit_add(w->pg, &entry, fault)) == ST_OK &&
+        (st = pg_commit(w->pg, fault)) == ST_OK) {
+        log_info("enrolled", "vehicle=%s serial=%s", e->vin, serial);
+        render_enrolled(w, chain, a);
+    }
+    free(chain);
+    return st;
+}
+
+static enum status judge(struct worker *w, const struct request *r, const struct enrolment *e,
+                         struct answer *a, struct fault *fault)
+{
+    const char *params[] = {e->token_hash, e->vin};
+    PGresult *rows = NULL;
+    bool alive, used;
+    enum status st;
+
+    if ((st = enroll_begin(w, fault)) != ST_OK ||
+        (st = pg_run(w->pg,
+                     "SELECT t.used_at IS NOT NULL, t.expires_at > now() AND t.tries < " TRIES_MOST
+                     " AND v.status IN ('awaiting', 'active')"
+                     " FROM enroll_token t JOIN vehicle v ON v.vin = t.vin"
+                     " WHERE t.hash = $1::bytea AND t.vin = $2 FOR UPDATE",
+                     2, params, &rows, fault)) != ST_OK)
+        return st;
+    if (PQntuples(rows) != 1) {
+        PQclear(rows);
+        return wrong_token(w, r, e, a, fault);
+    }
+    used = PQgetvalue(rows, 0, 0)[0] == 't';
+    alive = PQgetvalue(rows, 0, 1)[0] == 't';
+    PQclear(rows);
+    if (!alive) {
+        pg_rollback(w->pg);
+        refuse(r, e, "token expired or tried too often, or vehicle not awaited", a);
+        return ST_OK;
+    }
+    return used ? used_token(w, r, e, a, fault) : spend(w, r, e, a, fault);
+}
+
+enum status enroll_create(struct worker *w, const struct request *r, struct answer *a,
+                          struct fault *fault)
+{
+    struct enrolment e;
+    enum status st;
+
+    if (!w->shared->issuer.key) {
+        answer_problem(a, r, 503, "enroll-off", "This site cannot sign certificates.");
+        return ST_NONE;
+    }
+    if (read_enrolment(r, &e, a) != ST_OK) {
+        EVP_PKEY_free(e.key);
+        return ST_NONE;
+    }
+    st = judge(w, r, &e, a, fault);
+    EVP_PKEY_free(e.key);
+    explicit_bzero(e.token, sizeof e.token);
+    return st;
+}

@@ -1,0 +1,85 @@
+/* services/api/route.c - the table of routes. */
+#include "route.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "handlers.h"
+
+#define F "/api/frontend/"
+#define PUBLIC DOOR_PUBLIC
+#define QUICK LANE_QUICK
+
+const struct route route_table[] = {
+    /* method, path, name, door, action, lane, takes_json, by_cookie, run */
+    {METHOD_GET, F "health", "health", PUBLIC, ACTION_OPEN, QUICK, false, false, health_read},
+    {METHOD_GET, F "config", "config", PUBLIC, ACTION_OPEN, QUICK, false, false, config_read},
+    {METHOD_GET, "/.well-known/jwks.json", "jwks", PUBLIC, ACTION_OPEN, QUICK, false, false,
+     jwks_read},
+    {METHOD_POST, F "session", "session", PUBLIC, ACTION_OPEN, LANE_HASH, true, false,
+     session_create},
+    {METHOD_PUT, F "session", "session", PUBLIC, ACTION_OPEN, QUICK, true, true, session_refresh},
+    {METHOD_DELETE, F "session", "session", PUBLIC, ACTION_OPEN, QUICK, false, true, session_end},
+    {METHOD_GET, F "me", "me", PUBLIC, ACTION_OWN, QUICK, false, false, me_read},
+    {METHOD_GET, F "vehicles", "vehicles", PUBLIC, ACTION_VEHICLE_READ, QUICK, false, false,
+     vehicle_list},
+    {METHOD_GET, F "vehicles/{vin}", "vehicle", PUBLIC, ACTION_VEHICLE_READ, QUICK, false, false,
+     vehicle_read},
+    {METHOD_PUT, F "vehicles/{vin}", "vehicle", PUBLIC, ACTION_VEHICLE_CHANGE, QUICK, true, false,
+     vehicle_create},
+    {METHOD_PATCH, F "vehicles/{vin}", "vehicle", PUBLIC, ACTION_VEHICLE_CHANGE, QUICK, true, false,
+     vehicle_change},
+    {METHOD_DELETE, F "vehicles/{vin}", "vehicle", PUBLIC, ACTION_VEHICLE_RETIRE, QUICK, false,
+     false, vehicle_retire},
+    {METHOD_GET, F "vehicles/{vin}/state", "state", PUBLIC, ACTION_VEHICLE_READ, QUICK, false,
+     false, state_read},
+    {METHOD_GET, F "vehicles/{vin}/history", "history", PUBLIC, ACTION_HISTORY_READ, QUICK, false,
+     false, history_read},
+    {METHOD_GET, F "vehicles/{vin}/track", "track", PUBLIC, ACTION_TRACK_READ, QUICK, false, false,
+     track_read},
+    {METHOD_POST, F "ws-tickets", "ws-tickets", PUBLIC, ACTION_VEHICLE_READ, QUICK, false, false,
+     ticket_create},
+    {METHOD_POST, "/api/embedded/enroll", "enroll", DOOR_VEHICLES, ACTION_OPEN, QUICK, true, false,
+     enroll_create},
+};
+const size_t route_count = sizeof route_table / sizeof *route_table;
+
+/* Does `path` fit the pattern?  The VIN, where there is one, goes to `vin`. */
+static bool fits(const char *pattern, const char *path, char vin[VIN_LEN + 1])
+{
+    const char *hole = strstr(pattern, "{vin}");
+    size_t before;
+
+    if (!hole)
+        return !strcmp(pattern, path);
+    before = (size_t)(hole - pattern);
+    if (strncmp(pattern, path, before) != 0 || strlen(path) < before + VIN_LEN ||
+        strcmp(hole + 5, path + before + VIN_LEN) != 0 || !vin_is_valid(path + before, VIN_LEN))
+        return false;
+    memcpy(vin, path + before, VIN_LEN);
+    vin[VIN_LEN] = '\0';
+    return true;
+}
+
+enum match route_match(struct request *r, const struct route **out, char *allow, size_t allow_size)
+{
+    enum method want = r->method == METHOD_HEAD ? METHOD_GET : r->method;
+    size_t len = 0;
+
+    allow[0] = '\0';
+    for (size_t i = 0; i < route_count; i++) {
+        const struct route *row = &route_table[i];
+
+        if (row->door != r->door || !fits(row->path, r->path, r->vin))
+            continue;
+        if (row->method == want) {
+            *out = row;
+            return MATCH_FOUND;
+        }
+        if (len < allow_size)
+            len += (size_t)snprintf(allow + len, allow_size - len, "%s%s%s", len ? ", " : "",
+                                    method_name(row->method),
+                                    row->method == METHOD_GET ? ", HEAD" : "");
+    }
+    return len ? MATCH_NO_METHOD : MATCH_NO_PATH;
+}

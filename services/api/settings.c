@@ -1,0 +1,46 @@
+/* services/api/settings.c - flags, environment names and defaults. */
+#include "settings.h"
+
+#define AT(member) SETTING_AT(struct api_settings, member)
+
+const struct program api_program = {
+    "vigie-api",
+    "REST API, sign-in, enrolment and administration",
+    "[serve] [settings]\n"
+    "       vigie-api migrate\n"
+    "       vigie-api pki init [--hosts NAMES]\n"
+    "       vigie-api customer add NAME | list\n"
+    "       vigie-api user add NAME [--role ROLE] [--customer ID] | passwd NAME | list\n"
+    "       vigie-api vehicle add VIN... [--customer ID]\n"
+    "       vigie-api enroll-token VIN [--hours N] | issue VIN... --out DIR | revoke VIN\n"
+    "       vigie-api dead-letter list [--limit N] | show ID",
+};
+
+const struct setting api_table[] = {
+    SETTINGS_COMMON(struct api_settings, common, "127.0.0.1:9102"),
+    {"pg", SET_SECRET, "", AT(pg), "PostgreSQL connection string"},
+    {"pki-dir", SET_TEXT, "pki", AT(pki_dir), "folder of certificates, token keys and the deny file"},
+    {"listen", SET_TEXT, "127.0.0.1:8080", AT(listen), "serve: address of dashboard and API, HTTP"},
+    {"listen-vehicles", SET_TEXT, "127.0.0.1:8443", AT(listen_vehicles),
+     "serve: address for cars, HTTPS; none: not offered"},
+    {"influx", SET_TEXT, "http://127.0.0.1:8086", AT(influx), "serve: InfluxDB, credentials in it if any"},
+    {"assets", SET_TEXT, "dashboard/dist", AT(assets), "serve: folder of the built dashboard"},
+    {"brokers", SET_TEXT, "mqtts://127.0.0.1:8883", AT(brokers),
+     "serve: ordered brokers a car is told at enrolment"},
+    {"required-sites", SET_TEXT, "illkirch", AT(required_sites),
+     "serve: sites that must have stored a record before a car forgets it"},
+    {"origins", SET_TEXT, "http://127.0.0.1:8080,http://localhost:8080", AT(origins),
+     "serve: exact addresses the dashboard is opened at, the first one told to browsers"},
+    {"ws-url", SET_TEXT, "ws://127.0.0.1:8081", AT(ws_url), "serve: address of the live feed"},
+    {"media-url", SET_TEXT, "http://127.0.0.1:8082", AT(media_url), "serve: address of photos and clips"},
+    {"password", SET_SECRET, "", AT(password), "user add, passwd: the password; absent: read from stdin"},
+    {"customer", SET_TEXT, "", AT(customer), "id of the customer; absent: the only one there is"},
+    {"role", SET_TEXT, "dispatcher", AT(role), "owner, admin, dispatcher, mechanic, driver or auditor"},
+    {"name", SET_TEXT, "", AT(name), "user add: the person's name; vehicle add: the car's"},
+    {"hosts", SET_TEXT, "localhost,127.0.0.1,::1", AT(hosts), "pki init: names in the server's certificate"},
+    {"out", SET_TEXT, "", AT(out), "issue: folder for VIN/{key,cert,ca}.pem"},
+    {"hours", SET_COUNT, "24", AT(hours), "enroll-token: life in hours, at most 168"},
+    {"limit", SET_COUNT, "100", AT(limit), "dead-letter list: rows at most"},
+    {"json", SET_SWITCH, "off", AT(json), "administration: print JSON"},
+    {0},
+};

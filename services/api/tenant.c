@@ -1,0 +1,86 @@
+/* services/api/tenant.c - role and tenant, set in the transaction. */
+#include "tenant.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One statement: role, tenant and the longest a statement may take. */
+static enum status begin_as(struct worker *w, const char *role, const char *customer,
+                            struct fault *fault)
+{
+    const char *params[] = {role, customer};
+    enum status st;
+
+    if ((st = pg_ready(w->pg, fault)) != ST_OK || (st = pg_begin(w->pg, fault)) != ST_OK)
+        return st;
+    return pg_run(w->pg,
+                  "SELECT set_config('statement_timeout', '5000', true),"
+                  " set_config('app.customer', $2, true), set_config('role', $1, true)",
+                  2, params, NULL, fault);
+}
+
+enum status login_begin(struct worker *w, struct fault *fault)
+{
+    return begin_as(w, "vigie_login", "", fault);
+}
+
+enum status enroll_begin(struct worker *w, struct fault *fault)
+{
+    return begin_as(w, "vigie_enroll", "", fault);
+}
+
+enum status api_begin(struct worker *w, struct fault *fault)
+{
+    return begin_as(w, "vigie_api", "", fault);
+}
+
+enum status tenant_begin(struct worker *w, const struct request *r, struct answer *a,
+                         struct fault *fault)
+{
+    const char *params[2];
+    PGresult *rows = NULL;
+    char epoch[24];
+    enum status st;
+    int found;
+
+    st = begin_as(w, "vigie_api", r->claims.tenant, fault);
+    if (st != ST_OK)
+        return st;
+    snprintf(epoch, sizeof epoch, "%lld", (long long)r->claims.epoch);
+    params[0] = r->claims.user;
+    params[1] = epoch;
+    st = pg_run(w->pg,
+                "SELECT 1 FROM app_user WHERE id = $1::uuid AND NOT disabled AND epoch <= $2::bigint",
+                2, params, &rows, fault);
+    if (st != ST_OK)
+        return st;
+    found = PQntuples(rows);
+    PQclear(rows);
+    if (found)
+        return ST_OK;
+    pg_rollback(w->pg);
+    answer_problem(a, r, 401, "token", "The access token is no longer good: refresh it.");
+    answer_header(a, "www-authenticate:", "Bearer error=\"invalid_token\"");
+    return ST_NONE;
+}
+
+enum status tenant_owns(struct worker *w, const struct request *r, struct answer *a,
+                        struct fault *fault)
+{
+    const char *params[] = {r->vin};
+    PGresult *rows = NULL;
+    enum status st;
+    int found;
+
+    st = pg_run(w->pg, "SELECT 1 FROM vehicle WHERE vin = $1", 1, params, &rows, fault);
+    if (st != ST_OK)
+        return st;
+    found = PQntuples(rows);
+    PQclear(rows);
+    if (found)
+        return ST_OK;
+    pg_rollback(w->pg);
+    answer_problem(a, r, 404, "not-found", "There is no such vehicle.");
+    return ST_NONE;
+}

@@ -1,0 +1,23 @@
+/* services/api/vehicle_row.h - a vehicle as SQL gives it and as JSON says it. */
+#ifndef API_VEHICLE_ROW_H
+#define API_VEHICLE_ROW_H
+
+#include <libpq-fe.h>
+#include <stdbool.h>
+
+#include "lib/text.h"
+
+/* Columns in the order vehicle_row_render expects them, and the tables they come from. */
+#define VEHICLE_COLUMNS                                                                            \
+    " v.vin, v.name, v.plate, v.make, v.class, v.fuel, v.status, c.id, c.name,"                    \
+    " connectivity(s, now()), (extract(epoch FROM s.last_seen) * 1000)::bigint, s.t_ms,"           \
+    " s.lat, s.lon, s.speed_kmh, s.heading_deg, s.ignition_on, v.version,"                         \
+    " (extract(epoch FROM v.created_at) * 1000)::bigint "
+#define VEHICLE_TABLES                                                                             \
+    " vehicle v JOIN customer c ON c.id = v.customer_id LEFT JOIN vehicle_state s ON s.vin = v.vin "
+
+/* One row as a JSON object; what was not measured is left out.  `whole` adds created_at. */
+void vehicle_row_render(struct text *out, const PGresult *rows, int row, bool whole);
+long vehicle_row_version(const PGresult *rows, int row);
+
+#endif
