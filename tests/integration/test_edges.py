@@ -236,9 +236,9 @@ def misnamed_broker(tmp_path_factory, certificates):
     one.end(signal.SIGKILL)
 
 
-@pytest.mark.parametrize("test", served_tests("lib/test_mqtt"))
-def test_mqtt(test, broker, misnamed_broker, kicker, certificates):
-    environment = {
+@pytest.fixture
+def mqtt_environment(broker, misnamed_broker, kicker, certificates):
+    return {
         "VIGIE_TEST_BROKER": broker.address,
         "VIGIE_TEST_BROKERS": f"mqtts://localhost:{free_port()},{broker.address}",
         "VIGIE_TEST_MISNAMED": misnamed_broker.address,
@@ -250,7 +250,16 @@ def test_mqtt(test, broker, misnamed_broker, kicker, certificates):
         "VIGIE_TEST_OTHER_CERT": certificates["stranger"][0],
         "VIGIE_TEST_OTHER_KEY": certificates["stranger"][1],
     }
-    drive("lib/test_mqtt", test, environment, broker.actions())
+
+
+@pytest.mark.parametrize("test", served_tests("lib/test_mqtt"))
+def test_mqtt(test, broker, mqtt_environment):
+    drive("lib/test_mqtt", test, mqtt_environment, broker.actions())
+
+
+@pytest.mark.parametrize("test", served_tests("lib/test_mqtt_link"))
+def test_mqtt_link(test, broker, mqtt_environment):
+    drive("lib/test_mqtt_link", test, mqtt_environment, broker.actions())
 
 
 # ---- HTTP
