@@ -2,6 +2,7 @@
 #   make            all programs into build/bin/          make PROGRAMS=vehicle   the agent alone, no server library
 #   make run        the whole system on this machine      make test               everything, closes with "N passed, N failed"
 #   make SAN=address,undefined | SAN=thread               the same programs under a sanitizer, in build-address,undefined/ ...
+#   make help       every command
 
 PROGRAMS  ?= ingest api notify vehicle
 PLUGINS   ?= $(if $(filter-out vehicle,$(PROGRAMS)),guard)
@@ -29,10 +30,10 @@ OPT := -O1 -fno-omit-frame-pointer -fsanitize=$(SAN) $(if $(findstring undefined
 HARD_LD += -fsanitize=$(SAN)
 endif
 # What needs no compiler must not ask for one: `make run` installs it first.
-ifneq ($(filter-out clean clean-run run test lint format fresh dashboard packages-%,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out clean clean-run run test lint format fuzz bench fresh dashboard help tables packages-%,$(or $(MAKECMDGOALS),all)),)
 -include $(B)/flags.mk
 endif
-CPPFLAGS += -I. -D_GNU_SOURCE -DVIGIE_VERSION='"$(VERSION)"' -DVIGIE_REVISION='"$(REVISION)"'
+CPPFLAGS += -I. -D_GNU_SOURCE -DVIGIE_VERSION='"$(VERSION)"'
 CFLAGS   ?= -g
 ALL_CFLAGS = -std=c17 $(OPT) $(CFLAGS) $(PROBED)
 
@@ -88,6 +89,12 @@ $(B)/lib/vigie_guard.so: $(call objs,$(call srcs,services/broker)) $(B)/libproto
 $(B)/obj/%.o: %.c $(B)/flags.mk
 	@mkdir -p $(@D); echo "  CC    $<"
 	@$(CC) $(CPPFLAGS) $(CPPFLAGS_store) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# One object is told the revision; this file changes when HEAD or the version does, and only then.
+$(B)/revision: FORCE
+	@mkdir -p $(@D); echo '$(VERSION) $(REVISION)' | cmp -s - $@ || echo '$(VERSION) $(REVISION)' > $@
+$(B)/obj/lib/version.o: $(B)/revision
+$(B)/obj/lib/version.o: CPPFLAGS += -DVIGIE_REVISION='"$(REVISION)"'
 
 # ---- proto/sql as bytes in vigie-api: what `migrate` applies is what was compiled
 SQL := $(sort $(wildcard proto/sql/*.sql))
@@ -146,10 +153,98 @@ test: packages-test
 fresh:
 	@sh tests/stack/fresh.sh
 
+# ---- style and rooms; CHECK="rooms tidy" runs a part, FILES="vehicle/*.c" limits format and tidy
+lint: packages-lint
+	@CHECK='$(CHECK)' FILES='$(FILES)' sh tests/lint.sh
+
+format: packages-lint
+	@git ls-files -co --exclude-standard '*.[ch]' | xargs clang-format -i
+
+# ---- fuzz: tests/fuzz/ROOM/TARGET.c, each for FUZZ_SECONDS, with the room's archives built the same way; WORD=target runs a part
+FUZZ_SECONDS ?= 60
+FUZZ_B   := build-fuzz
+FUZZ_SRC := $(wildcard tests/fuzz/*/*.c)
+FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(FUZZ_SRC))
+fuzz: packages-lint
+	@$(MAKE) --no-print-directory fuzzers CC=clang B=$(FUZZ_B) SAN=fuzzer-no-link,address,undefined
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) sh tests/fuzz/run.sh $(FUZZ_B) $(WORD)
+fuzzers: $(FUZZ_BIN)
+define fuzz_room
+$(B)/fuzz/$(1)/%: $(B)/obj/tests/fuzz/$(1)/%.o $(2)
+	@mkdir -p $$(@D); echo "  LD    $$@"
+	@$$(CC) $$(ALL_CFLAGS) $$(LDFLAGS) -fsanitize=fuzzer,address,undefined -o $$@ $$^ $(3)
+endef
+$(eval $(call fuzz_room,proto,$(B)/libproto.a,-ljansson -lz -lm))
+$(eval $(call fuzz_room,lib,$(GP),$(LIBS_ground)))
+$(eval $(call fuzz_room,store,$(B)/libstore.a $(GP),$(LIBS_store) $(LIBS_ground)))
+$(foreach p,ingest api notify,$(eval $(call fuzz_room,$(p),$(B)/lib$(p).a $(B)/libstore.a $(GP),$(LIBS_$(p)))))
+$(eval $(call fuzz_room,broker,$(BROKER_O) $(B)/libproto.a,-lcrypto -lz))
+$(eval $(call fuzz_room,vehicle,$(B)/libvehicle.a $(GP),$(LIBS_vehicle)))
+
+# ---- bench: tests/bench/NAME/main.c prints one row per figure; what each is measured against runs beside it
+BENCH_SRC := $(wildcard tests/bench/*/main.c)
+BENCH_BIN := $(patsubst tests/bench/%/main.c,$(B)/bench/%,$(BENCH_SRC))
+bench: packages-build
+	@$(MAKE) --no-print-directory benches
+	@sh tests/bench/run.sh $(B) $(WORD)
+benches: $(BENCH_BIN)
+$(B)/bench/%: $(B)/obj/tests/bench/%/main.o $(B)/libstore.a $(GP)
+	@mkdir -p $(@D); echo "  LD    $@"
+	@$(CC) $(ALL_CFLAGS) $(LDFLAGS) $(HARD_LD) -o $@ $^ $(LIBS_store) $(LIBS_ground)
+
+# ---- install: what is there is replaced, except in SYSCONFDIR, where a file somebody may have changed is left alone
+SYSCONFDIR ?= $(if $(filter /usr /usr/local,$(PREFIX)),,$(PREFIX))/etc
+STATEDIR   ?= /var/lib
+UNITDIR    ?= $(PREFIX)/lib/systemd/system
+INSTALLED  := $(PROGRAMS) $(if $(PLUGINS),broker)
+SERVER     := $(filter api,$(PROGRAMS))
+ROOMS      := $(patsubst %,services/%,$(filter-out vehicle,$(INSTALLED))) $(filter vehicle,$(INSTALLED))
+UNITS      := $(wildcard $(addsuffix /*.service,$(ROOMS)))
+ENVS       := $(wildcard $(addsuffix /*.env,$(ROOMS)))
+FILL = sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@LIB@|$(PREFIX)/lib/vigie|g' -e 's|@STATE@|$(STATEDIR)|g' -e 's|@PKI@|$(STATEDIR)/vigie/pki|g'
+DOC  = $(DESTDIR)$(PREFIX)/share/doc/vigie
+WEB  = $(DESTDIR)$(PREFIX)/share/vigie/dashboard
+ETC  = $(DESTDIR)$(SYSCONFDIR)/vigie
+install: all $(if $(SERVER),dashboard)
+	@install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(UNITDIR) $(DOC) $(ETC)
+	@install -m 755 $(PROGRAMS:%=$(B)/bin/vigie-%) $(DESTDIR)$(PREFIX)/bin
+	@install -m 644 README.md LICENSE NOTICE docs/*.md $(DOC)
+	@for f in $(UNITS); do $(FILL) -e 's|@ETC@|$(SYSCONFDIR)|g' $$f > $(DESTDIR)$(UNITDIR)/$${f##*/} || exit 1; done
+	@for f in $(ENVS); do to=$(ETC)/$${f##*/}; [ -e $$to ] || $(FILL) -e 's|@ETC@|$(SYSCONFDIR)|g' $$f > $$to || exit 1; done
+ifneq ($(PLUGINS),)
+	@install -D -m 755 -t $(DESTDIR)$(PREFIX)/lib/vigie $(PLUGINS:%=$(B)/lib/vigie_%.so)
+	@[ -e $(ETC)/fleet.acl ] || install -m 644 services/broker/fleet.acl $(ETC)
+	@[ -e $(ETC)/mosquitto.conf ] || sed -e '/^# A template/,/^# Keep/{/^# Keep/!d}' -e 's|@PKI@/server.key|/run/vigie-broker/server.key|' \
+	  -e 's|@DATA@|$(STATEDIR)/vigie-broker|' -e 's|@PORT_SERVICES@ @BIND@|8884 127.0.0.1|' -e 's|@PORT_VEHICLES@ @BIND@|8883 0.0.0.0|' \
+	  services/broker/mosquitto.conf.in | $(FILL) -e 's|@ETC@|$(SYSCONFDIR)/vigie|g' > $(ETC)/mosquitto.conf
+endif
+ifneq ($(SERVER),)
+	@install -D -m 644 services/api/vigie.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/vigie.conf
+	@rm -rf $(WEB); install -d $(WEB) && cp -R dashboard/dist/. $(WEB) && chmod -R u+w,a+rX $(WEB)
+endif
+	@echo "installed $(INSTALLED): programs in $(DESTDIR)$(PREFIX)/bin, settings in $(ETC); docs/OPERATIONS.md says what comes next"
+
+help:
+	@sed -n 's/^#?//p' Makefile
+#?make                builds every program into build/bin/; PROGRAMS=vehicle: the agent alone
+#?make run            the whole system on this machine until Ctrl-C; VEHICLES=3 PORT_BASE=0 RUN_DIR=run
+#?make clean-run      forgets what it has stored
+#?make test           every test; ONLY=unit|python|dashboard WORD=text a part; VIGIE_TEST_LOGS=folder keeps the logs
+#?make fresh          both of them in a bare Debian 12 and 13
+#?make lint           style, rooms, warnings of both compilers, clang-tidy; CHECK="rooms format" a part
+#?make format         lays out every C file as .clang-format says
+#?make fuzz           every fuzz target for FUZZ_SECONDS=60; WORD=text a part
+#?make bench          benchmarks, with a table
+#?make tables         the generated signal and PID tables, from their CSV files
+#?make install        DESTDIR= PREFIX=/usr/local SYSCONFDIR=/etc; PROGRAMS=vehicle: the agent alone
+#?make clean          removes build/ and build-*/
+
 clean:
 	rm -rf build build-*
 
-.PHONY: all unit clean tables run clean-run test fresh dashboard lint format fuzz install
+FORCE:
+
+.PHONY: all unit clean tables run clean-run test fresh dashboard lint format fuzz fuzzers bench benches install help FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(wildcard $(B)/obj/*/*.d $(B)/obj/*/*/*.d $(B)/obj/*/*/*/*.d)
