@@ -1,0 +1,68 @@
+"""`make install` puts everything where the units look for it, twice in a row, and the agent alone."""
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = os.environ.get("VIGIE_BUILD", "build")
+
+
+@pytest.fixture
+def install(tmp_path):
+    if not (ROOT / BUILD / "bin/vigie-api").exists() or not (ROOT / "dashboard/dist/index.html").exists():
+        pytest.skip("not built")
+
+    def run(**variables):
+        # -o: what `make test` has just built is installed as it is.
+        argv = ["make", "--no-print-directory", "-o", "all", "-o", "dashboard", "install", f"B={BUILD}", f"DESTDIR={tmp_path}"]
+        subprocess.run(argv + [f"{k}={v}" for k, v in variables.items()], cwd=ROOT, check=True, capture_output=True, timeout=120)
+        return tmp_path
+    return run
+
+
+def files(folder):
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_installing_twice_changes_nothing_and_keeps_what_an_operator_wrote(install):
+    folder = install()
+    first = files(folder)
+    for name in ("ingest", "api", "notify", "vehicle"):
+        assert f"usr/local/bin/vigie-{name}" in first and f"usr/local/lib/systemd/system/vigie-{name}.service" in first
+    assert "usr/local/lib/vigie/vigie_guard.so" in first and "usr/local/share/vigie/dashboard/index.html" in first
+    assert files(install()) == first
+    (folder / "etc/vigie/api.env").write_text("VIGIE_SITE=esplanade\n")
+    install()
+    assert (folder / "etc/vigie/api.env").read_text() == "VIGIE_SITE=esplanade\n"
+
+
+def test_nothing_is_left_to_fill_in_and_units_name_installed_files(install):
+    folder = install(PREFIX="/opt/vigie")
+    for path in [*(folder / "opt/vigie/lib/systemd/system").iterdir(), *(folder / "opt/vigie/etc/vigie").iterdir()]:
+        text = path.read_text()
+        assert not re.findall(r"@[A-Z_]+@", text), path
+        for name in re.findall(r"^(?:ExecStart|EnvironmentFile|plugin|acl_file)[= ](/opt/\S+)", text, re.M):
+            assert (folder / name.lstrip("/")).exists(), f"{path.name} names {name}"
+
+
+def test_the_agent_alone_brings_no_part_of_a_server(install):
+    folder = install(PROGRAMS="vehicle")
+    names = files(folder)
+    assert {n for n in names if n.startswith("usr/local/bin/")} == {"usr/local/bin/vigie-vehicle"}
+    assert {n for n in names if n.startswith("etc/")} == {"etc/vigie/vehicle.env"}
+    assert not [n for n in names if "guard" in n or "dashboard" in n or "sysusers" in n]
+    linked = subprocess.run(["ldd", folder / "usr/local/bin/vigie-vehicle"], capture_output=True, text=True, check=True).stdout
+    assert not re.search("libpq|libwebsockets|libjwt|libmosquitto", linked)
+
+
+@pytest.mark.parametrize("name", ["ingest", "api", "notify", "vehicle"])
+def test_the_default_settings_pass_the_programs_own_check(install, name, tmp_path):
+    folder = install()
+    env = dict(line.split("=", 1) for line in (folder / f"etc/vigie/{name}.env").read_text().splitlines()
+               if "=" in line and not line.startswith("#"))
+    env |= {"VIGIE_PG": "host=/none", "VIGIE_KEY": "/none"} if name != "vehicle" else {"VIGIE_OUTBOX": str(tmp_path)}
+    done = subprocess.run([folder / f"usr/local/bin/vigie-{name}", "--check"], env=env, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0, done.stderr
