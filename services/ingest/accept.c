@@ -71,11 +71,12 @@ static void show(struct accept *a, const struct record *r, struct vehicle *v)
 static void count(const struct record *r, int64_t now_ms)
 {
     const struct telemetry *t = &r->telemetry;
+    int64_t lag_ms = t->sample_count ? now_ms - t->samples[t->sample_count - 1].t_ms : 0;
 
     metric_add(meters.samples, NULL, (double)t->sample_count);
     metric_add(meters.unknown_signals, NULL, (double)t->unknown_signals);
     if (t->sample_count)
-        metric_observe(meters.lag_seconds, NULL, (double)(now_ms - t->samples[t->sample_count - 1].t_ms) / 1000);
+        metric_observe(meters.lag_seconds, NULL, (double)(lag_ms > 0 ? lag_ms : 0) / 1000);
 }
 
 static void accept_one(struct accept *a, const struct arrival *from, const char *payload, size_t len)
@@ -86,11 +87,11 @@ static void accept_one(struct accept *a, const struct arrival *from, const char 
     struct record *r;
     enum status st;
 
-    if (!v || !bucket_take(&v->bucket, a->set.rate_per_s, a->set.burst, now_ms)) {
-        metric_add(meters.rejected, "rate", 1);
+    if (!v || !bucket_take(&v->bucket, a->set.rate_per_s, a->set.burst, clock_boot_ms())) {
+        metric_add(meters.rejected, v ? "rate" : "memory", 1);
         return;
     }
-    if ((st = vehicles_allow(a->allowed, vin, now_ms)) != ST_OK) {
+    if ((st = vehicles_allow(a->allowed, vin)) != ST_OK) {
         metric_add(meters.rejected, st == ST_REJECT ? "vehicle" : "unavailable", 1);
         return;
     }
@@ -100,7 +101,8 @@ static void accept_one(struct accept *a, const struct arrival *from, const char 
     }
     count(r, now_ms);
     show(a, r, v);
-    if (queue_push(a->set.to, &r, 0) != ST_OK) { /* the stores are behind: it comes again */
+    /* The stores are behind: it comes again.  Waiting here would hold up `live`. */
+    if (records_held_bytes() > a->set.held_bytes_max || queue_push(a->set.to, &r, 0) != ST_OK) {
         metric_add(meters.ring_dropped, NULL, 1);
         record_free(r);
     }

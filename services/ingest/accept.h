@@ -17,6 +17,7 @@ struct accept_options {
     struct mqtt *live;     /* where live/1 is published */
     const char *pg;        /* connection string, copied */
     double rate_per_s, burst; /* per vehicle */
+    size_t held_bytes_max;    /* of decoded records that wait to be stored */
 };
 
 enum status accept_start(struct accept **out, const struct accept_options *options, struct fault *fault) MUST_CHECK;

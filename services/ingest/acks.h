@@ -18,11 +18,13 @@ enum status acks_open(struct acks **out, struct fault *fault) MUST_CHECK;
 void acks_note(struct acks *a, const char *vin, const char *stream, const struct watermark *mark, size_t bytes,
                bool at_once);
 
-/* Hand over every ack that is due.  `send` returns false when it could not be sent: it stays due. */
+/* Hand over every ack that is due at `now_ms` (of a clock that never jumps; INT64_MAX: all of them).  `send` returns
+ * false when it could not be sent: it stays due. */
 void acks_due(struct acks *a, int64_t now_ms,
               bool (*send)(void *self, const char *vin, const char *stream, const struct watermark *mark), void *self);
 
+/* Streams remembered: with an ack waiting, or sent less than a second ago. */
 size_t acks_waiting(const struct acks *a);
-void acks_close(struct acks *a);
+void acks_close(struct acks *a); /* NULL is fine */
 
 #endif

@@ -11,14 +11,17 @@
 #include "rows.h"
 #include "states.h"
 
+#define ANSWER_MS 10000 /* a server that takes longer for one statement is away */
+
 struct commit {
     struct pg *db;
     char site[32];
     struct marks marks;
     struct rows rows;
     struct states *states;
-    bool *fresh; /* of each record in the group: is it new? */
-    size_t fresh_room;
+    bool *fresh;   /* of each record in the group: is it new? */
+    bool *refused; /* it would open too many gaps: neither new nor known */
+    size_t room;
 };
 
 enum status commit_open(struct commit **out, const char *conninfo, const char *site, struct fault *fault)
@@ -34,34 +37,46 @@ enum status commit_open(struct commit **out, const char *conninfo, const char *s
         commit_close(c);
         return st;
     }
+    pg_set_patience(c->db, ANSWER_MS);
     c->rows.db = c->db;
     c->rows.site = c->site;
     *out = c;
     return ST_OK;
 }
 
-/* Take each record's number; what was stored before is not stored again, what would open too many gaps waits. */
+/* Take one record's number, and with it the numbers of a loss it announces: both or none, for the vehicle forgets the
+ * announcement once it is acknowledged. */
+static enum status take_one(struct commit *c, const struct record *r)
+{
+    struct stream_mark *own = marks_find(&c->marks, r->from.topic.vin, r->head.stream);
+    struct watermark before = own->mark;
+    enum status st = watermark_take(&own->mark, r->head.seq);
+
+    if (st == ST_OK && r->lost_stream[0]) {
+        struct stream_mark *lost = marks_find(&c->marks, r->from.topic.vin, r->lost_stream);
+
+        st = watermark_take_range(&lost->mark, r->lost_first, r->lost_last);
+        if (st == ST_RETRY)
+            own->mark = before;
+        else
+            st = ST_OK; /* perhaps what was said to be lost had come: all the better */
+        lost->at_once |= st == ST_OK;
+    }
+    if (st != ST_RETRY)
+        own->bytes += r->len;
+    own->at_once |= record_is_urgent(r);
+    return st;
+}
+
+/* What was stored before is not stored again, what would open too many gaps waits. */
 static void take_numbers(struct commit *c, struct record *const *records, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        const struct record *r = records[i];
-        struct stream_mark *m;
-        enum status st;
+        bool numbered = record_is_journalled(records[i]) && record_has_seq(records[i]);
+        enum status st = numbered ? take_one(c, records[i]) : ST_OK;
 
-        c->fresh[i] = !record_is_journalled(r) || !record_has_seq(r);
-        if (c->fresh[i])
-            continue;
-        m = marks_find(&c->marks, r->from.topic.vin, r->head.stream);
-        st = watermark_take(&m->mark, r->head.seq);
         c->fresh[i] = st == ST_OK;
-        if (st == ST_RETRY)
-            continue;
-        m->bytes += r->len;
-        m->at_once |= record_is_urgent(r);
-        if (r->lost_stream[0] && st == ST_OK &&
-            (m = marks_find(&c->marks, r->from.topic.vin, r->lost_stream)) != NULL)
-            if (watermark_take_range(&m->mark, r->lost_first, r->lost_last) == ST_OK)
-                m->at_once = true;
+        c->refused[i] = st == ST_RETRY;
     }
 }
 
@@ -71,13 +86,13 @@ static void count(const struct commit *c, struct record *const *records, size_t 
     for (size_t i = 0; i < n; i++) {
         const struct record *r = records[i];
 
-        if (!c->fresh[i]) {
+        if (c->refused[i])
+            metric_add(meters.rejected, "gaps", 1);
+        else if (!c->fresh[i])
             metric_add(meters.duplicates, NULL, 1);
-            continue;
-        }
-        if (r->reason[0])
+        else if (r->reason[0])
             metric_add(meters.dead_letters, r->reason, 1);
-        if (!r->dead)
+        if (c->fresh[i] && !r->dead)
             metric_add(meters.stored, "postgres", (double)r->telemetry.sample_count);
     }
 }
@@ -98,17 +113,22 @@ static enum status run(struct commit *c, struct record *const *records, size_t n
     return pg_commit(c->db, fault);
 }
 
+static bool grow(bool **flags, size_t n)
+{
+    bool *more = realloc(*flags, n * sizeof *more);
+
+    if (more)
+        *flags = more;
+    return more;
+}
+
 static enum status make_room(struct commit *c, size_t n, struct fault *fault)
 {
-    bool *more;
-
-    if (n <= c->fresh_room)
+    if (n <= c->room)
         return ST_OK;
-    more = realloc(c->fresh, n * sizeof *more);
-    if (!more)
+    if (!grow(&c->fresh, n) || !grow(&c->refused, n))
         return fault_set(fault, ST_RETRY, "out of memory for %zu records", n);
-    c->fresh = more;
-    c->fresh_room = n;
+    c->room = n;
     return ST_OK;
 }
 
@@ -131,6 +151,13 @@ enum status commit_group(struct commit *c, struct record *const *records, size_t
     return ST_OK;
 }
 
+enum status commit_check(struct commit *c, struct fault *fault)
+{
+    enum status st = pg_ready(c->db, fault);
+
+    return st == ST_OK ? pg_run(c->db, "SELECT FROM watermark LIMIT 0", 0, NULL, NULL, fault) : st;
+}
+
 void commit_close(struct commit *c)
 {
     if (!c)
@@ -140,5 +167,6 @@ void commit_close(struct commit *c)
     marks_done(&c->marks);
     pg_close(c->db);
     free(c->fresh);
+    free(c->refused);
     free(c);
 }

@@ -28,6 +28,9 @@ enum status commit_open(struct commit **out, const char *conninfo, const char *s
 enum status commit_group(struct commit *c, struct record *const *records, size_t n, struct stream_mark **marks,
                          size_t *mark_count, struct fault *fault) MUST_CHECK;
 
+/* Does the database answer, with our tables in it? */
+enum status commit_check(struct commit *c, struct fault *fault) MUST_CHECK;
+
 void commit_close(struct commit *c);
 
 #endif

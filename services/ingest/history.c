@@ -1,8 +1,6 @@
 /* services/ingest/history.c - idempotent: the same series and time overwrite, so a group may be sent twice. */
 #include "history.h"
 
-#include <stdio.h>
-
 #include "lib/store/line.h"
 #include "meters.h"
 
@@ -35,11 +33,7 @@ enum status history_store(struct history *h, struct record *const *records, size
     if (st != ST_REJECT)
         return st;
     if (n == 1) {
-        struct record *r = records[0];
-
-        r->dead = true;
-        snprintf(r->reason, sizeof r->reason, "store");
-        snprintf(r->detail, sizeof r->detail, "%.199s", fault ? fault->text : "InfluxDB refused it");
+        record_condemn(records[0], "store", fault->text);
         return ST_OK;
     }
     if ((st = history_store(h, records, n / 2, fault)) != ST_OK)

@@ -16,6 +16,7 @@ struct history {
 
 /* Store the samples of `n` records (those that are not dead).  A record InfluxDB refuses becomes a dead letter
  * (reason "store"); the others are stored.
+ * `fault` is not NULL.
  *   ST_RETRY  no answer: call again with the same records    ST_FATAL  credentials or database are wrong: as ST_RETRY,
  *   but somebody should look */
 enum status history_store(struct history *h, struct record *const *records, size_t n, struct fault *fault) MUST_CHECK;

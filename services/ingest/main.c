@@ -89,7 +89,7 @@ static enum status start(struct ingest *in, struct fault *fault)
     struct writer_options w = {in->queue, in->speaker, in->health, set->pg, set->influx, set->common.site,
                                set->batch_wait_ms};
     struct accept_options a = {in->ring, in->queue, in->speaker, set->pg, (double)set->rate_per_s,
-                               (double)set->burst};
+                               (double)set->burst, (size_t)set->queue_bytes};
 
     if ((st = writer_start(&in->writer, &w, fault)) != ST_OK || (st = accept_start(&in->accept, &a, fault)) != ST_OK)
         return st;
@@ -98,7 +98,7 @@ static enum status start(struct ingest *in, struct fault *fault)
 
 static void run(struct ingest *in)
 {
-    struct fault fault;
+    struct fault fault = {""};
     bool away = false;
 
     log_info("started", "site=%s broker=%s influx=%s", in->set.common.site, in->set.mqtt, in->set.influx);
@@ -109,6 +109,8 @@ static void run(struct ingest *in)
         if (st != ST_OK && !away)
             log_warn("shards.unknown", "reason=\"%s\"", fault.text);
         away = st != ST_OK;
+        if (stop_take_reload()) /* each connection reads its certificate anew; the rest is set at start */
+            log_info("reload", "%s", "certificates are read at the next connection");
     } while (!stop_wait(1000));
     log_info("stopping", "reason=signal");
 }
@@ -140,6 +142,7 @@ int main(int argc, char **argv)
 
     log_open("ingest", LEVEL_INFO);
     if ((st = settings_load(&in.set, ingest_table, &ingest_program, argc, argv, NULL, NULL, &fault)) == ST_OK &&
+        (st = settings_check(&in.set, &fault)) == ST_OK &&
         (st = log_parse_level(in.set.common.log_level, &level, &fault)) == ST_OK && !in.set.common.check) {
         log_set_level(level);
         if ((st = start(&in, &fault)) == ST_OK)

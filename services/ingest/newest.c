@@ -107,24 +107,23 @@ void newest_print(const struct newest *n, struct text *out)
 
 void newest_read(struct newest *n, const char *json, size_t len)
 {
-    json_t *root = NULL, *entry;
-    struct fault fault;
+    /* What we wrote ourselves, but the database prints 1e20 as an integer no int64_t holds. */
+    json_t *root = json_loadb(json, len, JSON_DECODE_INT_AS_REAL, NULL), *entry;
     const char *path;
 
-    if (json_read(&root, json, len, 1 << 20, &fault) != ST_OK)
-        return;
     json_object_foreach(root, path, entry)
     {
         uint16_t signal = signal_find(path, strlen(path));
         const json_t *value = json_array_get(entry, 0), *t = json_array_get(entry, 1);
         const char *origin = json_string_value(json_array_get(entry, 2));
+        double at = json_number_value(t);
 
-        if (signal == SIGNAL_NONE || !json_is_number(value) || !json_is_integer(t))
+        if (signal == SIGNAL_NONE || !json_is_number(value) || !(at > 0 && at <= JSON_INTEGER_MAX))
             continue;
-        newest_take(n, signal, json_integer_value(t), json_number_value(value),
+        newest_take(n, signal, (int64_t)at, json_number_value(value),
                     origin && strcmp(origin, "gps") == 0 ? ORIGIN_GPS : ORIGIN_OBD);
-        if (json_integer_value(t) > n->t_ms)
-            n->t_ms = json_integer_value(t);
+        if ((int64_t)at > n->t_ms)
+            n->t_ms = (int64_t)at;
     }
     json_decref(root);
 }

@@ -1,6 +1,7 @@
 /* services/ingest/record.c - bytes become a record, or a dead letter with its reason. */
 #include "record.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,11 +11,16 @@
 #define OLDEST_MS (60LL * 24 * 3600 * 1000)
 #define AHEAD_MS (10LL * 60 * 1000)
 
-static void condemn(struct record *r, const char *reason, const char *detail)
+static atomic_size_t held_bytes;
+
+void record_condemn(struct record *r, const char *reason, const char *detail)
 {
     r->dead = true;
     snprintf(r->reason, sizeof r->reason, "%s", reason);
     snprintf(r->detail, sizeof r->detail, "%.199s", detail);
+    for (char *c = r->detail; *c; c++) /* a cut in the middle of a character is no UTF-8 */
+        if (*c < 0x20 || *c > 0x7e)
+            *c = '?';
 }
 
 /* Samples outside the window leave; the record then also becomes a dead letter, its good samples are kept. */
@@ -38,54 +44,86 @@ static void drop_untimely(struct record *r, int64_t now_ms)
     t->sample_count = kept;
 }
 
-/* An outbox_lost event tells which numbers of which stream will never come. */
-static void read_loss(struct record *r)
+/* An outbox_lost event tells which numbers of which stream will never come; without them it tells nothing. */
+static enum status read_loss(struct record *r, struct fault *fault)
 {
     json_t *message = NULL;
     const json_t *data;
-    struct fault fault;
+    enum status st;
 
-    if (r->from.topic.leaf != LEAF_EVENT || strcmp(r->fact.type, "outbox_lost") != 0 ||
-        json_read(&message, r->payload, r->len, JSON_MAX_BYTES, &fault) != ST_OK)
-        return;
+    if (r->from.topic.leaf != LEAF_EVENT || strcmp(r->fact.type, "outbox_lost") != 0)
+        return ST_OK;
+    if ((st = json_read(&message, r->payload, r->len, JSON_MAX_BYTES, fault)) != ST_OK)
+        return st;
     data = json_object_get(message, "data");
-    if (json_get_text(data, "stream", r->lost_stream, sizeof r->lost_stream, &fault) != ST_OK ||
-        !uuid_is_valid(r->lost_stream, strlen(r->lost_stream)) ||
-        json_get_int64(data, "first", 1, INT64_MAX / 2, &r->lost_first, &fault) != ST_OK ||
-        json_get_int64(data, "last", r->lost_first, INT64_MAX / 2, &r->lost_last, &fault) != ST_OK)
+    if (json_get_text(data, "stream", r->lost_stream, sizeof r->lost_stream, fault) != ST_OK ||
+        json_get_int64(data, "first", 1, JSON_INTEGER_MAX, &r->lost_first, fault) != ST_OK ||
+        json_get_int64(data, "last", r->lost_first, JSON_INTEGER_MAX, &r->lost_last, fault) != ST_OK)
+        st = ST_REJECT;
+    else if (!uuid_is_valid(r->lost_stream, strlen(r->lost_stream)))
+        st = fault_set(fault, ST_REJECT, "stream is not a UUID in lower case");
+    if (st != ST_OK)
         r->lost_stream[0] = '\0';
     json_decref(message);
+    return st;
 }
 
-static void decode(struct record *r, int64_t now_ms)
+static enum status read_payload(struct record *r, struct fault *fault)
+{
+    enum status st;
+
+    switch (r->from.topic.leaf) {
+    case LEAF_STATE:
+        return state_read(&r->state, r->payload, r->len, fault);
+    case LEAF_TELEMETRY:
+        st = telemetry_read(&r->telemetry, r->payload, r->len, fault);
+        r->head = r->telemetry.head;
+        return st;
+    default:
+        st = fact_read(&r->fact, r->from.topic.vin, r->from.topic.leaf, r->payload, r->len, fault);
+        r->head = r->fact.head;
+        return st == ST_OK ? read_loss(r, fault) : st;
+    }
+}
+
+/* Bytes that are no JSON we take, or JSON that does not say what it should? */
+static const char *reason_of(const struct record *r)
+{
+    json_t *message = NULL;
+    bool is_json = json_read(&message, r->payload, r->len, JSON_MAX_BYTES, NULL) == ST_OK;
+
+    json_decref(message);
+    if (r->len > JSON_MAX_BYTES)
+        return "size";
+    return is_json ? "schema" : "json";
+}
+
+/* The first byte decides, whatever the label says: no JSON begins with 0xC1.  ST_FATAL: out of memory. */
+static enum status decode(struct record *r, int64_t now_ms)
 {
     struct fault fault = {""};
     enum status st;
 
-    if (r->from.columnar || (r->len && (unsigned char)r->payload[0] == 0xc1)) {
-        condemn(r, "columnar", "columnar records are not understood by this version");
-        return;
+    if (r->len && (unsigned char)r->payload[0] == 0xc1) {
+        record_condemn(r, "columnar", "columnar records are not understood by this version");
+        return ST_OK;
     }
-    switch (r->from.topic.leaf) {
-    case LEAF_STATE:
-        st = state_read(&r->state, r->payload, r->len, &fault);
-        break;
-    case LEAF_TELEMETRY:
-        st = telemetry_read(&r->telemetry, r->payload, r->len, &fault);
-        r->head = r->telemetry.head;
-        break;
-    default:
-        st = fact_read(&r->fact, r->from.topic.vin, r->from.topic.leaf, r->payload, r->len, &fault);
-        r->head = r->fact.head;
-        break;
-    }
-    if (st != ST_OK) {
-        condemn(r, r->len > JSON_MAX_BYTES ? "size" : "schema", fault.text);
-        return;
-    }
-    if (r->from.topic.leaf == LEAF_TELEMETRY)
+    st = read_payload(r, &fault);
+    if (st == ST_FATAL)
+        return st;
+    if (st != ST_OK)
+        record_condemn(r, reason_of(r), fault.text);
+    else if (r->from.topic.leaf == LEAF_TELEMETRY)
         drop_untimely(r, now_ms);
-    read_loss(r);
+    return ST_OK;
+}
+
+static void weigh(struct record *r)
+{
+    const struct telemetry *t = &r->telemetry;
+
+    r->held = sizeof *r + r->len + t->sample_room * sizeof *t->samples + t->reading_room * sizeof *t->readings;
+    atomic_fetch_add(&held_bytes, r->held);
 }
 
 struct record *record_decode(const struct arrival *from, const char *payload, size_t len, int64_t now_ms)
@@ -96,9 +134,15 @@ struct record *record_decode(const struct arrival *from, const char *payload, si
         return NULL;
     r->from = *from;
     r->len = len;
-    memcpy(r->payload, payload, len);
+    if (len)
+        memcpy(r->payload, payload, len);
     telemetry_init(&r->telemetry);
-    decode(r, now_ms);
+    if (decode(r, now_ms) != ST_OK) {
+        telemetry_done(&r->telemetry);
+        free(r);
+        return NULL;
+    }
+    weigh(r);
     return r;
 }
 
@@ -121,6 +165,12 @@ void record_free(struct record *r)
 {
     if (!r)
         return;
+    atomic_fetch_sub(&held_bytes, r->held);
     telemetry_done(&r->telemetry);
     free(r);
+}
+
+size_t records_held_bytes(void)
+{
+    return atomic_load(&held_bytes);
 }

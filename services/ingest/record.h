@@ -34,6 +34,7 @@ struct record {
     char reason[REASON_MAX];     /* dead letter: "json", "time", "store", ... */
     char detail[200];
     bool dead;                   /* nothing of it can be stored but the dead letter */
+    size_t held;                 /* bytes it takes, all in all */
     size_t len;
     char payload[];
 };
@@ -41,6 +42,9 @@ struct record {
 /* Decode `payload` of `len` bytes.  Never NULL but when out of memory: a record that cannot be decoded is `dead`, with
  * its reason.  `now_ms` bounds sample times: 60 days back, 10 minutes ahead; samples outside are taken out. */
 struct record *record_decode(const struct arrival *from, const char *payload, size_t len, int64_t now_ms);
+
+/* Nothing of it can be stored: it becomes a dead letter.  `detail` may hold any bytes; it is kept as plain ASCII. */
+void record_condemn(struct record *r, const char *reason, const char *detail);
 
 /* Journalled messages carry a stream and a seq and are acknowledged; up/state is neither. */
 bool record_is_journalled(const struct record *r);
@@ -50,5 +54,8 @@ bool record_has_seq(const struct record *r);
 bool record_is_urgent(const struct record *r);
 
 void record_free(struct record *r); /* NULL is fine */
+
+/* Bytes of all records that were decoded and not freed yet.  Any thread. */
+size_t records_held_bytes(void);
 
 #endif

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#define HEX_AT_ONCE 512 /* bytes */
+
 void rows_done(struct rows *w)
 {
     columns_done(&w->c);
@@ -44,14 +46,24 @@ enum status rows_facts(struct rows *w, struct record *const *records, const bool
 }
 
 /* ---- dead letters */
-static void dead_letter_id(struct rows *w, const struct record *r, char id[UUID_TEXT + 1])
+static enum status dead_letter_id(struct rows *w, const struct record *r, char id[UUID_TEXT + 1],
+                                  struct fault *fault)
 {
+    char hex[2 * HEX_AT_ONCE + 1];
+
     text_clear(&w->text);
     text_print(&w->text, "%s %s %s %s %lld ", w->site, r->from.topic.vin, kind_of(r), r->head.stream,
                (long long)r->head.seq);
-    for (size_t i = 0; i < r->len; i++) /* as text: a NUL would end it */
-        text_print(&w->text, "%02x", (unsigned char)r->payload[i]);
-    uuid_of_text(id, w->text.bytes ? w->text.bytes : "");
+    for (size_t at = 0; at < r->len; at += HEX_AT_ONCE) { /* as hex: a NUL would end it */
+        size_t n = r->len - at < HEX_AT_ONCE ? r->len - at : HEX_AT_ONCE;
+
+        text_hex(hex, (const unsigned char *)r->payload + at, n);
+        text_add(&w->text, hex, 2 * n);
+    }
+    if (w->text.failed)
+        return fault_set(fault, ST_RETRY, "out of memory for a dead letter");
+    uuid_of_text(id, w->text.bytes);
+    return ST_OK;
 }
 
 static enum status keep_newest_dead_letters(struct rows *w, struct fault *fault)
@@ -77,7 +89,8 @@ enum status rows_dead_letters(struct rows *w, struct record *const *records, con
 
         if (!fresh[i] || !r->reason[0])
             continue;
-        dead_letter_id(w, r, id);
+        if ((st = dead_letter_id(w, r, id, fault)) != ST_OK)
+            return st;
         pg_array_text(&w->c.column[0], r->from.topic.vin, VIN_LEN);
         pg_array_uuid(&w->c.column[1], id);
         pg_array_text(&w->c.column[2], w->site, strlen(w->site));
@@ -100,4 +113,3 @@ enum status rows_dead_letters(struct rows *w, struct record *const *records, con
              NULL, fault);
     return st == ST_OK ? keep_newest_dead_letters(w, fault) : st;
 }
-

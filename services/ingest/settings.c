@@ -1,6 +1,14 @@
 /* services/ingest/settings.c */
 #include "settings.h"
 
+#include <string.h>
+
+#include "intake.h"
+#include "lib/log.h"
+#include "lib/store/influx.h"
+#include "lib/store/postgres.h"
+#include "proto/ack.h"
+
 #define AT(member) SETTING_AT(struct ingest_settings, member)
 
 const struct program ingest_program = {
@@ -19,9 +27,51 @@ const struct setting ingest_table[] = {
     {"instance", SET_TEXT, "0", AT(instance), "name of this instance within its site"},
     {"ring-bytes", SET_COUNT, "16M", AT(ring_bytes), "bytes of messages that may wait to be decoded"},
     {"queue-slots", SET_COUNT, "8192", AT(queue_slots), "decoded records that may wait to be stored"},
+    {"queue-bytes", SET_COUNT, "128M", AT(queue_bytes), "bytes they may take"},
     {"batch-wait", SET_MILLIS, "20", AT(batch_wait_ms), "ms a record may wait for others"},
     {"rate", SET_COUNT, "50", AT(rate_per_s), "messages a second per vehicle, sustained; 0: no limit"},
     {"burst", SET_COUNT, "500", AT(burst), "messages per vehicle at once"},
     SETTINGS_COMMON(struct ingest_settings, common, "127.0.0.1:9101"),
     {0},
 };
+
+/* A name that goes into acks, client ids and locks as it is. */
+static enum status check_name(const char *flag, const char *name, struct fault *fault)
+{
+    size_t len = strlen(name), fits = sizeof(((struct ack *)NULL)->site) - 1;
+
+    if (len == 0 || len > fits || strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_.") != len)
+        return fault_set(fault, ST_REJECT, "%s: 1 to %zu of a-z 0-9 - _ . are a name", flag, fits);
+    return ST_OK;
+}
+
+static enum status check_numbers(const struct ingest_settings *set, struct fault *fault)
+{
+    if (set->queue_slots < 1 || set->queue_slots > 1 << 24)
+        return fault_set(fault, ST_REJECT, "--queue-slots: 1 to 16M");
+    if (set->ring_bytes < 4 * INTAKE_PAYLOAD_MAX)
+        return fault_set(fault, ST_REJECT, "--ring-bytes: 256k at least");
+    if (set->batch_wait_ms > 10000)
+        return fault_set(fault, ST_REJECT, "--batch-wait: 10s at most");
+    if (set->rate_per_s > 0 && set->burst < 1)
+        return fault_set(fault, ST_REJECT, "--burst: 1 at least, or --rate 0 for no limit");
+    return ST_OK;
+}
+
+enum status settings_check(const struct ingest_settings *set, struct fault *fault)
+{
+    enum log_level level;
+    struct influx *influx = NULL;
+    struct pg *pg = NULL;
+    enum status st;
+
+    if ((st = check_name("--site", set->common.site, fault)) == ST_OK &&
+        (st = check_name("--instance", set->instance, fault)) == ST_OK &&
+        (st = check_numbers(set, fault)) == ST_OK &&
+        (st = log_parse_level(set->common.log_level, &level, fault)) == ST_OK &&
+        (st = influx_open(&influx, set->influx, "fleet", fault)) == ST_OK)
+        st = pg_open(&pg, set->pg, "vigie-ingest", fault); /* neither sends anything */
+    influx_close(influx);
+    pg_close(pg);
+    return st;
+}

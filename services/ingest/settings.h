@@ -12,12 +12,15 @@ struct ingest_settings {
     char pg[SETTING_TEXT_MAX];
     char instance[SETTING_TEXT_MAX];
     int64_t ring_bytes;
-    int64_t queue_slots;
+    int64_t queue_slots, queue_bytes;
     int64_t batch_wait_ms;
     int64_t rate_per_s, burst;
 };
 
 extern const struct program ingest_program;
 extern const struct setting ingest_table[];
+
+/* What the table cannot say.  ST_REJECT: the fault names the setting and the cure. */
+enum status settings_check(const struct ingest_settings *set, struct fault *fault) MUST_CHECK;
 
 #endif

@@ -1,4 +1,5 @@
-/* services/ingest/shards.c - a lock is held by the connection: when that dies the locks are anyone's. */
+/* services/ingest/shards.c - a lock is held by the connection: when that dies the locks are anyone's.  So what we hold
+ * is asked of the server each time, and never remembered. */
 #include "shards.h"
 
 #include <stdbool.h>
@@ -13,9 +14,13 @@ struct shards {
     struct pg *db;
     struct mqtt *reader;
     char site[32];
-    bool held[TOPIC_SHARDS];       /* by the connection that is open now */
+    bool held[TOPIC_SHARDS]; /* by this connection, as the server says */
     bool subscribed[TOPIC_SHARDS];
+    size_t instances; /* of this site, we included */
+    unsigned connections; /* pg_connections when we said that we are here */
 };
+
+#define ANSWER_MS 3000
 
 enum status shards_open(struct shards **out, const char *conninfo, const char *site, struct mqtt *reader,
                         struct fault *fault)
@@ -31,46 +36,117 @@ enum status shards_open(struct shards **out, const char *conninfo, const char *s
         free(s);
         return st;
     }
+    pg_set_patience(s->db, ANSWER_MS);
     *out = s;
     return ST_OK;
 }
 
-/* The locks of this connection are taken again from the start whenever it is a new one. */
-static enum status reconnect(struct shards *s, struct fault *fault)
+size_t shards_share(size_t instances)
 {
-    enum status st;
-
-    if (pg_socket(s->db) < 0)
-        for (size_t i = 0; i < TOPIC_SHARDS; i++)
-            s->held[i] = false;
-    if ((st = pg_ready(s->db, fault)) != ST_OK)
-        return st;
-    return pg_run(s->db, "SELECT", 0, NULL, NULL, fault);
+    return instances ? (TOPIC_SHARDS + instances - 1) / instances : TOPIC_SHARDS;
 }
 
-static enum status take_free(struct shards *s, struct fault *fault)
+/* A lock of its own class, keyed by the backend, says: one more instance. */
+static enum status appear(struct shards *s, struct fault *fault)
 {
-    char mask[TOPIC_SHARDS + 1] = "";
-    const char *params[] = {s->site, mask};
-    PGresult *rows = NULL;
-    enum status st;
+    const char *params[] = {s->site};
+    enum status st = pg_ready(s->db, fault);
 
-    for (size_t i = 0; i < TOPIC_SHARDS; i++)
-        mask[i] = s->held[i] ? '1' : '0';
-    st = pg_run(s->db,
-                "SELECT i FROM generate_series(0, 63) AS i WHERE substr($2, i + 1, 1) = '0' AND "
-                "pg_try_advisory_lock(hashtext('vigie history ' || $1), i)",
-                2, params, &rows, fault);
+    if (st != ST_OK || s->connections == pg_connections(s->db))
+        return st;
+    st = pg_run(s->db, "SELECT pg_advisory_lock(hashtext('vigie instance ' || $1), pg_backend_pid())", 1, params, NULL,
+                fault);
+    if (st == ST_OK)
+        s->connections = pg_connections(s->db);
+    return st;
+}
+
+/* Run a question that answers with shards, and mark each of them as held or not. */
+static enum status mark(struct shards *s, const char *sql, const char *number, bool held, struct fault *fault)
+{
+    const char *params[] = {s->site, number};
+    PGresult *rows = NULL;
+    enum status st = pg_run(s->db, sql, number ? 2 : 1, params, &rows, fault);
+
     if (st != ST_OK)
         return st;
     for (int r = 0; r < PQntuples(rows); r++) {
         int i = atoi(PQgetvalue(rows, r, 0));
 
         if (i >= 0 && i < TOPIC_SHARDS)
-            s->held[i] = true;
+            s->held[i] = held;
     }
     PQclear(rows);
     return ST_OK;
+}
+
+static enum status look(struct shards *s, struct fault *fault)
+{
+    const char *params[] = {s->site};
+    PGresult *rows = NULL;
+    enum status st;
+
+    for (size_t i = 0; i < TOPIC_SHARDS; i++)
+        s->held[i] = false;
+    st = mark(s,
+              "SELECT objid FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid() AND objsubid = 2 "
+              "AND classid::bigint = hashtext('vigie history ' || $1)::bigint & 4294967295",
+              NULL, true, fault);
+    if (st != ST_OK)
+        return st;
+    st = pg_run(s->db,
+                "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 2 AND database = "
+                "(SELECT oid FROM pg_database WHERE datname = current_database()) "
+                "AND classid::bigint = hashtext('vigie instance ' || $1)::bigint & 4294967295",
+                1, params, &rows, fault);
+    if (st != ST_OK)
+        return st;
+    s->instances = strtoul(PQgetvalue(rows, 0, 0), NULL, 10);
+    PQclear(rows);
+    return ST_OK;
+}
+
+/* The surplus goes first from our subscriptions, then from our locks: nobody else takes it before. */
+static enum status give_up(struct shards *s, struct fault *fault)
+{
+    size_t owned = shards_owned(s), share = shards_share(s->instances);
+    char filter[TOPIC_MAX], number[16];
+
+    for (unsigned i = TOPIC_SHARDS; i-- > 0 && owned > share;) {
+        enum status st;
+
+        if (!s->held[i])
+            continue;
+        topic_shard_filter(filter, i);
+        if (s->subscribed[i] && (st = mqtt_unsubscribe(s->reader, filter, fault)) == ST_FATAL)
+            return st;
+        s->subscribed[i] = false;
+        snprintf(number, sizeof number, "%u", i);
+        st = mark(s, "SELECT $2::int FROM pg_advisory_unlock(hashtext('vigie history ' || $1), $2::int)", number, false,
+                  fault);
+        if (st != ST_OK)
+            return st;
+        owned--;
+    }
+    return ST_OK;
+}
+
+/* One after the other: PostgreSQL may evaluate a volatile function for more rows than LIMIT lets through. */
+static enum status take_free(struct shards *s, struct fault *fault)
+{
+    size_t owned = shards_owned(s), share = shards_share(s->instances);
+    char number[16];
+    enum status st = ST_OK;
+
+    for (unsigned i = 0; i < TOPIC_SHARDS && owned < share && st == ST_OK; i++) {
+        if (s->held[i])
+            continue;
+        snprintf(number, sizeof number, "%u", i);
+        st = mark(s, "SELECT $2::int WHERE pg_try_advisory_lock(hashtext('vigie history ' || $1), $2::int)", number,
+                  true, fault);
+        owned += s->held[i];
+    }
+    return st;
 }
 
 /* ST_RETRY from the client means it asks for it itself once it is connected. */
@@ -96,8 +172,8 @@ enum status shards_step(struct shards *s, struct fault *fault)
 {
     enum status st;
 
-    if ((st = reconnect(s, fault)) != ST_OK || (st = take_free(s, fault)) != ST_OK ||
-        (st = subscribe_to_held(s, fault)) != ST_OK)
+    if ((st = appear(s, fault)) != ST_OK || (st = look(s, fault)) != ST_OK || (st = give_up(s, fault)) != ST_OK ||
+        (st = take_free(s, fault)) != ST_OK || (st = subscribe_to_held(s, fault)) != ST_OK)
         return st;
     metric_set(meters.shards_owned, NULL, (double)shards_owned(s));
     return ST_OK;

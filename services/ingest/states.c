@@ -1,4 +1,6 @@
-/* services/ingest/states.c - memory holds what is newest; the database gets the vehicles a group touched. */
+/* services/ingest/states.c - memory holds what is newest; the database gets the vehicles a group touched.
+ * Another instance may have had a vehicle meanwhile, or it was deleted and made anew: memory counts only while the row
+ * is the very version we wrote (its xmin). */
 #include "states.h"
 
 #include <stdio.h>
@@ -14,9 +16,9 @@
 struct vehicle {
     char vin[VIN_LEN + 1];
     struct newest newest;
-    bool read;    /* from the database, once */
-    bool touched; /* by this group */
-    int64_t last_seen_ms;
+    char version[16]; /* of the row that `newest` equals, "" none */
+    bool touched;     /* by this group */
+    int64_t last_seen_ms; /* in this group, 0 not */
     const struct record *state; /* the last up/state of this group */
 };
 
@@ -72,6 +74,7 @@ static struct vehicle *touch(struct states *s, const char *vin)
     memcpy(v->vin, vin, sizeof v->vin);
     v->touched = true;
     v->state = NULL;
+    v->last_seen_ms = 0;
     s->touched[s->touched_count++] = v;
     return v;
 }
@@ -111,30 +114,54 @@ static void touch_all(struct states *s, struct record *const *records, const boo
 }
 
 /* ---- memory */
-/* What the database knows of vehicles we see for the first time. */
-static enum status read_unread(struct states *s, struct fault *fault)
+static void keys(struct states *s, bool with_version)
 {
-    static const Oid types[] = {PG_TEXT};
+    static const Oid types[] = {PG_TEXT, PG_TEXT};
+
+    columns_begin(&s->c, 2, types);
+    for (size_t i = 0; i < s->touched_count; i++) {
+        pg_array_text(&s->c.column[0], s->touched[i]->vin, VIN_LEN);
+        if (with_version)
+            pg_array_text(&s->c.column[1], s->touched[i]->version, strlen(s->touched[i]->version));
+    }
+}
+
+/* Column 0 VIN, column 1 the version of its row. */
+static struct vehicle *take_version(struct states *s, const PGresult *rows, int row)
+{
+    struct vehicle *v = map_get(s->vehicles, PQgetvalue(rows, row, 0));
+
+    if (v)
+        text_copy(v->version, sizeof v->version, PQgetvalue(rows, row, 1));
+    return v;
+}
+
+/* Make the rows that are missing, lock all, read those we do not know.  In order: two instances never deadlock. */
+static enum status lock_rows(struct states *s, struct fault *fault)
+{
     PGresult *rows = NULL;
     enum status st;
 
-    columns_begin(&s->c, 1, types);
-    for (size_t i = 0; i < s->touched_count; i++)
-        if (!s->touched[i]->read)
-            pg_array_text(&s->c.column[0], s->touched[i]->vin, VIN_LEN);
+    keys(s, false);
     st = columns_run(&s->c, s->db, 1,
-                     "SELECT v, s.signals FROM unnest($1) AS k (v) LEFT JOIN vehicle_state s ON s.vin = k.v", &rows,
-                     fault);
+                     "INSERT INTO vehicle_state (vin) SELECT v FROM unnest($1) AS k (v) ORDER BY v ON CONFLICT DO NOTHING",
+                     NULL, fault);
+    if (st != ST_OK)
+        return st;
+    keys(s, true);
+    st = columns_run(&s->c, s->db, 2,
+                     "SELECT s.vin, s.xmin::text, CASE WHEN s.xmin::text <> k.x THEN s.signals END FROM vehicle_state s "
+                     "JOIN unnest($1, $2) AS k (v, x) ON s.vin = k.v ORDER BY s.vin FOR UPDATE OF s",
+                     &rows, fault);
     if (st != ST_OK || !rows)
         return st;
     for (int i = 0; i < PQntuples(rows); i++) {
-        struct vehicle *v = map_get(s->vehicles, PQgetvalue(rows, i, 0));
+        struct vehicle *v = take_version(s, rows, i);
 
-        if (!v)
+        if (!v || PQgetisnull(rows, i, 2))
             continue;
-        if (!PQgetisnull(rows, i, 1))
-            newest_read(&v->newest, PQgetvalue(rows, i, 1), (size_t)PQgetlength(rows, i, 1));
-        v->read = true;
+        newest_done(&v->newest);
+        newest_read(&v->newest, PQgetvalue(rows, i, 2), (size_t)PQgetlength(rows, i, 2));
     }
     PQclear(rows);
     return ST_OK;
@@ -172,25 +199,29 @@ static void add_newest(struct states *s, const struct vehicle *v)
     pg_array_jsonb(&column[8], s->text.bytes, s->text.len);
 }
 
-/* A second owner may know more: the row with the newer sample stands. */
+/* Should the transaction fail after this, the versions are those of rows that never were: read again then. */
 static enum status write_newest(struct states *s, struct fault *fault)
 {
     static const Oid types[] = {PG_TEXT,   PG_INT8,   PG_INT8,   PG_FLOAT8, PG_FLOAT8,
                                 PG_FLOAT8, PG_FLOAT8, PG_FLOAT8, PG_JSONB};
+    PGresult *rows = NULL;
+    enum status st;
 
     columns_begin(&s->c, 9, types);
     for (size_t i = 0; i < s->touched_count; i++)
         add_newest(s, s->touched[i]);
-    return columns_run(
-        &s->c, s->db, 9,
-        "INSERT INTO vehicle_state AS s (vin, last_seen, t_ms, lat, lon, speed_kmh, heading_deg, ignition_on, signals) "
-        "SELECT v, to_timestamp(nullif(l, 0) / 1000.0), nullif(t, 0), la, lo, sp, he, ig <> 0, si "
-        "FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9) AS f (v, l, t, la, lo, sp, he, ig, si) ORDER BY v "
-        "ON CONFLICT (vin) DO UPDATE SET last_seen = greatest(s.last_seen, excluded.last_seen), "
-        "t_ms = excluded.t_ms, lat = excluded.lat, lon = excluded.lon, speed_kmh = excluded.speed_kmh, "
-        "heading_deg = excluded.heading_deg, ignition_on = excluded.ignition_on, signals = excluded.signals "
-        "WHERE s.t_ms IS NULL OR excluded.t_ms >= s.t_ms",
-        NULL, fault);
+    if (s->text.failed)
+        return fault_set(fault, ST_RETRY, "out of memory for a state");
+    st = columns_run(&s->c, s->db, 9,
+                     "UPDATE vehicle_state s SET last_seen = greatest(s.last_seen, to_timestamp(nullif(l, 0) / 1000.0)), "
+                     "t_ms = nullif(t, 0), lat = la, lon = lo, speed_kmh = sp, heading_deg = he, ignition_on = ig <> 0, "
+                     "signals = si FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9) "
+                     "AS f (v, l, t, la, lo, sp, he, ig, si) WHERE s.vin = f.v RETURNING s.vin, s.xmin::text",
+                     &rows, fault);
+    for (int i = 0; st == ST_OK && i < PQntuples(rows); i++)
+        take_version(s, rows, i);
+    PQclear(rows);
+    return st;
 }
 
 static void add_presence(struct states *s, const struct vehicle *v)
@@ -239,7 +270,7 @@ enum status states_write(struct states *s, struct record *const *records, const 
     if ((st = begin(s, n, fault)) != ST_OK)
         return st;
     touch_all(s, records, fresh, n);
-    if ((st = read_unread(s, fault)) != ST_OK)
+    if ((st = lock_rows(s, fault)) != ST_OK)
         return st;
     merge(s, records, fresh, n);
     if ((st = write_newest(s, fault)) != ST_OK)

@@ -1,17 +1,19 @@
 /* services/ingest/vehicles.c - the allow-list.  A yes is kept for a minute, a no for two seconds; while the database is
- * away the last answer stands. */
+ * away the last answer stands.  Every record passes here, and `live` with it: a database that hangs is asked rarely. */
 #include "vehicles.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/clock.h"
 #include "lib/map.h"
 #include "lib/store/postgres.h"
 
 #define VEHICLES_MAX 200000
 #define YES_MS 60000
 #define NO_MS 2000
-#define AWAY_MS 1000 /* between two questions to a database that does not answer */
+#define AWAY_MS 5000    /* between two questions to a database that does not answer */
+#define ANSWER_MS 1000  /* it does not answer when it takes longer */
 
 struct known {
     bool active;
@@ -21,7 +23,8 @@ struct known {
 struct vehicles {
     struct pg *db;
     struct map *known;
-    int64_t away_until_ms;
+    unsigned connections;   /* pg_connections when we listened last */
+    int64_t listening_since_ms, away_until_ms;
 };
 
 enum status vehicles_open(struct vehicles **out, const char *conninfo, struct fault *fault)
@@ -36,6 +39,7 @@ enum status vehicles_open(struct vehicles **out, const char *conninfo, struct fa
         vehicles_close(v);
         return st;
     }
+    pg_set_patience(v->db, ANSWER_MS);
     *out = v;
     return ST_OK;
 }
@@ -49,38 +53,55 @@ static void notice_changes(struct vehicles *v)
         map_remove(v->known, vin);
 }
 
+/* A connection that was lost took its notices along: what was known before it is asked again. */
+static enum status listen(struct vehicles *v)
+{
+    enum status st = pg_ready(v->db, NULL);
+
+    if (st != ST_OK || v->connections == pg_connections(v->db))
+        return st;
+    if ((st = pg_run(v->db, "LISTEN fleet", 0, NULL, NULL, NULL)) != ST_OK)
+        return st;
+    v->connections = pg_connections(v->db);
+    v->listening_since_ms = clock_boot_ms();
+    return ST_OK;
+}
+
 static enum status ask(struct vehicles *v, const char *vin, bool *active)
 {
-    bool fresh = pg_socket(v->db) < 0;
     PGresult *rows = NULL;
-    enum status st;
 
-    if ((st = pg_ready(v->db, NULL)) != ST_OK ||
-        (fresh && (st = pg_run(v->db, "LISTEN fleet", 0, NULL, NULL, NULL)) != ST_OK) ||
-        (st = pg_run(v->db, "SELECT FROM vehicle WHERE vin = $1 AND status IN ('awaiting', 'active')", 1, &vin, &rows,
-                     NULL)) != ST_OK)
+    if (listen(v) != ST_OK ||
+        pg_run(v->db, "SELECT FROM vehicle WHERE vin = $1 AND status IN ('awaiting', 'active')", 1, &vin, &rows,
+               NULL) != ST_OK)
         return ST_RETRY;
     *active = PQntuples(rows) == 1;
     PQclear(rows);
     return ST_OK;
 }
 
-enum status vehicles_allow(struct vehicles *v, const char *vin, int64_t now_ms)
+static bool is_current(const struct vehicles *v, const struct known *k, int64_t now_ms)
 {
+    return k->asked_ms >= v->listening_since_ms && now_ms - k->asked_ms < (k->active ? YES_MS : NO_MS);
+}
+
+enum status vehicles_allow(struct vehicles *v, const char *vin)
+{
+    int64_t now_ms = clock_boot_ms();
     struct known *k;
     bool active;
 
     notice_changes(v);
     k = map_get(v->known, vin);
-    if (k && now_ms - k->asked_ms < (k->active ? YES_MS : NO_MS))
+    if (k && is_current(v, k, now_ms))
         return k->active ? ST_OK : ST_REJECT;
     if (now_ms >= v->away_until_ms) {
         if (ask(v, vin, &active) == ST_OK) {
             if (!(k = map_put(v->known, vin))) /* full: not remembered */
                 return active ? ST_OK : ST_REJECT;
-            *k = (struct known){active, now_ms};
+            *k = (struct known){active, clock_boot_ms()};
         } else {
-            v->away_until_ms = now_ms + AWAY_MS;
+            v->away_until_ms = clock_boot_ms() + AWAY_MS;
         }
     }
     if (!k)

@@ -3,8 +3,6 @@
 #ifndef INGEST_VEHICLES_H
 #define INGEST_VEHICLES_H
 
-#include <stdint.h>
-
 #include "proto/status.h"
 
 struct vehicles;
@@ -14,8 +12,8 @@ enum status vehicles_open(struct vehicles **out, const char *conninfo, struct fa
 /* May records of this VIN be stored?
  *   ST_OK      yes            ST_REJECT  no such vehicle, or it is revoked or retired
  *   ST_RETRY   not known, and the database is away: not acknowledged, so it comes again */
-enum status vehicles_allow(struct vehicles *v, const char *vin, int64_t now_ms) MUST_CHECK;
+enum status vehicles_allow(struct vehicles *v, const char *vin) MUST_CHECK;
 
-void vehicles_close(struct vehicles *v);
+void vehicles_close(struct vehicles *v); /* NULL is fine */
 
 #endif

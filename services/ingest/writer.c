@@ -16,7 +16,11 @@
 
 #define GROUP_RECORDS 5000
 #define GROUP_SAMPLES 5000
+#define GROUP_BYTES (8 << 20) /* of payload: what InfluxDB takes in one request is bounded, and in how long */
 #define CHECK_MS 2000
+#define IDLE_MS 200
+#define ACK_LOOK_MS 50  /* the same while an ack may be waiting */
+#define DRAIN_MS 5000   /* of those we have from SIGTERM to the end */
 
 struct writer {
     struct writer_options set;
@@ -28,6 +32,8 @@ struct writer {
     size_t count;
     bool influx_prepared;
     int64_t checked_ms; /* when the stores were last asked without anything to store */
+    int64_t drain_until_ms; /* 0: nobody asked for stop */
+    bool influx_away, postgres_away;
     pthread_t thread;
     bool running;
 };
@@ -36,12 +42,13 @@ struct writer {
 /* What has arrived, up to 5,000 samples or batch_wait_ms after the first.  False: shut and empty. */
 static bool gather(struct writer *w)
 {
-    size_t samples = 0, n;
+    size_t samples = 0, bytes = 0, n;
     int64_t until_ms = 0;
-    int wait_ms = 200; /* acks are due while nothing comes */
+    int wait_ms = acks_waiting(w->acks) ? ACK_LOOK_MS : IDLE_MS;
 
     w->count = 0;
-    while (w->count < GROUP_RECORDS && samples < GROUP_SAMPLES) {
+    while (w->count < GROUP_RECORDS && samples < GROUP_SAMPLES && bytes < GROUP_BYTES) {
+        const struct record *r;
         enum status st = queue_pop(w->set.from, &w->group[w->count], 1, wait_ms, &n);
 
         if (st == ST_NONE)
@@ -50,7 +57,9 @@ static bool gather(struct writer *w)
             return true;
         if (w->count == 0)
             until_ms = clock_boot_ms() + w->set.batch_wait_ms;
-        samples += w->group[w->count++]->telemetry.sample_count;
+        r = w->group[w->count++];
+        samples += r->telemetry.sample_count;
+        bytes += r->len;
         wait_ms = (int)(until_ms - clock_boot_ms());
         if (wait_ms < 0)
             wait_ms = 0;
@@ -64,113 +73,6 @@ static void drop_group(struct writer *w)
         record_free(w->group[i]);
     w->count = 0;
     metric_set(meters.unacked_age_seconds, NULL, 0);
-}
-
-/* ---- stores; each try of a store that is away counts as away until one succeeds */
-static void tell_age(const struct writer *w)
-{
-    metric_set(meters.unacked_age_seconds, NULL,
-               w->count ? (double)(clock_now_ms() - w->group[0]->from.received_ms) / 1000 : 0);
-    metric_set(meters.queue_depth, NULL, (double)queue_depth(w->set.from));
-}
-
-/* One store answers again, or is away: said once per change. */
-static void note(struct writer *w, const char *part, bool *away, enum status st, const struct fault *fault)
-{
-    bool now_away = st == ST_RETRY || st == ST_FATAL;
-
-    if (now_away && !*away)
-        log_warn("store.away", "store=%s reason=\"%s\"", part, fault->text);
-    if (!now_away && *away)
-        log_info("store.back", "store=%s", part);
-    *away = now_away;
-    health_set(w->set.health, part, !now_away);
-    tell_age(w);
-}
-
-static enum status store_history(struct writer *w, struct fault *fault)
-{
-    enum status st = ST_OK;
-    int64_t began_us = clock_boot_us();
-
-    if (!w->influx_prepared && (st = influx_prepare(w->influx, fault)) == ST_OK)
-        w->influx_prepared = true;
-    if (st == ST_OK)
-        st = history_store(&w->history, w->group, w->count, fault);
-    if (st == ST_OK)
-        metric_observe(meters.commit_seconds, "influx", (double)(clock_boot_us() - began_us) / 1e6);
-    else if (st == ST_FATAL)
-        w->influx_prepared = false; /* perhaps the database was dropped */
-    return st == ST_REJECT ? ST_RETRY : st;
-}
-
-static void note_acks(struct writer *w, const struct stream_mark *marks, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        acks_note(w->acks, marks[i].vin, marks[i].stream, &marks[i].mark, marks[i].bytes, marks[i].at_once);
-}
-
-static enum status commit_some(struct writer *w, struct record *const *records, size_t n, struct fault *fault)
-{
-    struct stream_mark *marks;
-    size_t mark_count;
-    int64_t began_us = clock_boot_us();
-    enum status st = commit_group(w->commit, records, n, &marks, &mark_count, fault);
-
-    if (st != ST_OK)
-        return st;
-    metric_observe(meters.commit_seconds, "postgres", (double)(clock_boot_us() - began_us) / 1e6);
-    note_acks(w, marks, mark_count);
-    return ST_OK;
-}
-
-/* PostgreSQL refuses something in the group: each record alone, then the culprit as a dead letter, then not at all
- * (its vehicle may be gone: nobody waits for an ack). */
-static enum status commit_each(struct writer *w, struct fault *fault)
-{
-    for (size_t i = 0; i < w->count; i++) {
-        struct record *r = w->group[i];
-        enum status st = commit_some(w, &r, 1, fault);
-
-        if (st == ST_REJECT && !r->dead) {
-            r->dead = true;
-            text_copy(r->reason, sizeof r->reason, "store");
-            text_copy(r->detail, sizeof r->detail, fault->text);
-            st = commit_some(w, &r, 1, fault);
-        }
-        if (st == ST_REJECT) {
-            metric_add(meters.rejected, "store", 1);
-            log_warn("record.refused", "vehicle=%s reason=\"%s\"", r->from.topic.vin, fault->text);
-            st = ST_OK;
-        }
-        if (st != ST_OK)
-            return st; /* those before are stored; a second pass finds them known */
-    }
-    return ST_OK;
-}
-
-static enum status store_facts(struct writer *w, struct fault *fault)
-{
-    enum status st = commit_some(w, w->group, w->count, fault);
-
-    return st == ST_REJECT ? commit_each(w, fault) : st;
-}
-
-/* Try until it is stored, or until we are asked to stop. */
-static bool persist(struct writer *w, const char *part, enum status (*store)(struct writer *, struct fault *))
-{
-    struct backoff pause = {100, 2000, 0};
-    struct fault fault = {""};
-    bool away = false;
-    enum status st;
-
-    while ((st = store(w, &fault)) != ST_OK) {
-        note(w, part, &away, st, &fault);
-        if (!backoff_wait(&pause))
-            return false;
-    }
-    note(w, part, &away, ST_OK, &fault);
-    return true;
 }
 
 /* ---- acks */
@@ -188,35 +90,161 @@ static bool send_ack(void *self, const char *vin, const char *stream, const stru
            mqtt_publish(w->set.acks, &p, NULL) == ST_OK;
 }
 
+/* ---- stores */
+static void tell_age(const struct writer *w)
+{
+    metric_set(meters.unacked_age_seconds, NULL,
+               w->count ? (double)(clock_now_ms() - w->group[0]->from.received_ms) / 1000 : 0);
+    metric_set(meters.queue_depth, NULL, (double)queue_depth(w->set.from));
+}
+
+/* A store answers again, or is away: said once per change. */
+static void note(struct writer *w, const char *part, bool *away, enum status st, const struct fault *fault)
+{
+    bool now_away = st == ST_RETRY || st == ST_FATAL;
+
+    if (now_away && !*away)
+        log_warn("store.away", "store=%s reason=\"%s\"", part, fault->text);
+    if (!now_away && *away)
+        log_info("store.back", "store=%s", part);
+    *away = now_away;
+    health_set(w->set.health, part, !now_away);
+    tell_age(w);
+}
+
+typedef enum status store_function(struct writer *w, struct record *const *records, size_t n, struct fault *fault);
+
+static enum status store_history(struct writer *w, struct record *const *records, size_t n, struct fault *fault)
+{
+    enum status st = ST_OK;
+    int64_t began_us = clock_boot_us();
+
+    if (!w->influx_prepared && (st = influx_prepare(w->influx, fault)) == ST_OK)
+        w->influx_prepared = true;
+    if (st == ST_OK)
+        st = history_store(&w->history, records, n, fault);
+    if (st == ST_OK)
+        metric_observe(meters.commit_seconds, "influx", (double)(clock_boot_us() - began_us) / 1e6);
+    else if (st == ST_FATAL)
+        w->influx_prepared = false; /* perhaps the database was dropped */
+    return st;
+}
+
+static enum status store_facts(struct writer *w, struct record *const *records, size_t n, struct fault *fault)
+{
+    struct stream_mark *marks;
+    size_t mark_count;
+    int64_t began_us = clock_boot_us();
+    enum status st = commit_group(w->commit, records, n, &marks, &mark_count, fault);
+
+    if (st != ST_OK)
+        return st;
+    metric_observe(meters.commit_seconds, "postgres", (double)(clock_boot_us() - began_us) / 1e6);
+    for (size_t i = 0; i < mark_count; i++)
+        acks_note(w->acks, marks[i].vin, marks[i].stream, &marks[i].mark, marks[i].bytes, marks[i].at_once);
+    acks_due(w->acks, clock_boot_ms(), send_ack, w);
+    return ST_OK;
+}
+
+/* Try until the store answers: ST_OK, or ST_REJECT with its words; ST_RETRY when we were asked to stop meanwhile. */
+static enum status persist(struct writer *w, const char *part, bool *away, store_function *store,
+                           struct record *const *records, size_t n, struct fault *fault)
+{
+    struct backoff pause = {100, 2000, 0};
+    enum status st;
+
+    while ((st = store(w, records, n, fault)) == ST_RETRY || st == ST_FATAL) {
+        note(w, part, away, st, fault);
+        acks_due(w->acks, clock_boot_ms(), send_ack, w); /* of what was stored before */
+        if (!backoff_wait(&pause))
+            return ST_RETRY;
+    }
+    note(w, part, away, st, fault);
+    return st;
+}
+
+/* PostgreSQL takes the others but not this one: as a dead letter, then not at all (its vehicle may be gone: nobody
+ * waits for an ack). */
+static bool quarantine(struct writer *w, struct record *r, struct fault *fault)
+{
+    enum status st = ST_REJECT;
+
+    if (!r->dead) {
+        record_condemn(r, "store", fault->text);
+        st = persist(w, "postgres", &w->postgres_away, store_facts, &r, 1, fault);
+    }
+    if (st == ST_REJECT) {
+        metric_add(meters.rejected, "store", 1);
+        log_warn("record.refused", "vehicle=%s reason=\"%s\"", r->from.topic.vin, fault->text);
+    }
+    return st != ST_RETRY;
+}
+
+/* Halves of what is refused, until the culprits are alone.  False: asked to stop. */
+static bool commit(struct writer *w, struct record *const *records, size_t n)
+{
+    struct fault fault = {""};
+    enum status st = persist(w, "postgres", &w->postgres_away, store_facts, records, n, &fault);
+
+    if (st != ST_REJECT)
+        return st == ST_OK;
+    if (n == 1)
+        return quarantine(w, records[0], &fault);
+    return commit(w, records, n / 2) && commit(w, records + n / 2, n - n / 2);
+}
+
+static bool store_group(struct writer *w)
+{
+    struct fault fault = {""};
+
+    return persist(w, "influx", &w->influx_away, store_history, w->group, w->count, &fault) == ST_OK &&
+           commit(w, w->group, w->count);
+}
+
 /* ---- while nothing comes, the stores are asked all the same: /readyz shall be true before the first car drives */
 static void check_stores(struct writer *w)
 {
     int64_t now_ms = clock_boot_ms();
-    struct fault fault;
+    struct fault fault = {""};
+    enum status st = ST_OK;
 
-    if (now_ms - w->checked_ms < CHECK_MS)
+    if (now_ms - w->checked_ms < CHECK_MS || stop_asked())
         return;
-    w->checked_ms = now_ms;
-    if (!w->influx_prepared && influx_prepare(w->influx, &fault) == ST_OK)
+    if (!w->influx_prepared && (st = influx_prepare(w->influx, &fault)) == ST_OK)
         w->influx_prepared = true;
-    health_set(w->set.health, "influx", w->influx_prepared && influx_ping(w->influx, &fault) == ST_OK);
-    health_set(w->set.health, "postgres", commit_some(w, NULL, 0, &fault) == ST_OK);
+    if (st == ST_OK)
+        st = influx_ping(w->influx, &fault);
+    note(w, "influx", &w->influx_away, st, &fault);
+    st = commit_check(w->commit, &fault);
+    note(w, "postgres", &w->postgres_away, st, &fault);
+    w->checked_ms = clock_boot_ms();
+}
+
+/* What is left then was never acknowledged: it comes again. */
+static bool is_drain_over(struct writer *w)
+{
+    if (!stop_asked())
+        return false;
+    if (w->drain_until_ms == 0)
+        w->drain_until_ms = clock_boot_ms() + DRAIN_MS;
+    return clock_boot_ms() >= w->drain_until_ms;
 }
 
 static void *writer_run(void *self)
 {
     struct writer *w = self;
 
-    while (gather(w)) {
+    while (!is_drain_over(w) && gather(w)) {
         tell_age(w);
         if (w->count == 0)
             check_stores(w);
-        else if (!(persist(w, "influx", store_history) && persist(w, "postgres", store_facts)))
+        else if (!store_group(w))
             break;
         drop_group(w);
         acks_due(w->acks, clock_boot_ms(), send_ack, w);
     }
     drop_group(w);
+    acks_due(w->acks, INT64_MAX, send_ack, w);
     return NULL;
 }
 
@@ -233,6 +261,7 @@ enum status writer_start(struct writer **out, const struct writer_options *optio
         (st = commit_open(&w->commit, options->pg, options->site, fault)) == ST_OK &&
         (st = acks_open(&w->acks, fault)) == ST_OK) {
         w->history.db = w->influx;
+        w->checked_ms = -CHECK_MS;
         text_init(&w->history.lines);
         w->running = pthread_create(&w->thread, NULL, writer_run, w) == 0;
         if (!w->running)
