@@ -1,0 +1,217 @@
+"""ingest when something dies or hangs: nothing acknowledged is missing, nothing is there twice, nobody waits for ever."""
+import random
+import socket
+import threading
+import time
+import uuid
+
+import pytest
+
+import mqtt5
+from ingest_site import LAT, MISSING, RPM, SPEED, Car, Ingest, Site, now_ms, wait_until
+
+pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    made = Site(tmp_path_factory.mktemp("ingest-faults"))
+    try:
+        yield made.start()
+        assert "Sanitizer" not in made.ingest.log_text() and "runtime error" not in made.ingest.log_text()
+    finally:
+        made.stop()
+
+
+# ---- a store that hangs
+
+
+@pytest.mark.parametrize("store", ["influx", "postgres"])
+def test_nothing_is_acknowledged_before_both_stores_have_it(site, store):
+    frozen = getattr(site, store)
+    with site.car() as car:
+        car.one()
+        car.wait_ack(1)
+        try:
+            site.freeze(frozen)
+            car.one()
+            wait_until(lambda: site.ingest.metric("vigie_ingest_unacked_age_seconds") > 0, why="an unacknowledged record")
+            wait_until(lambda: not site.ingest.is_ready(), why="/readyz to say so")
+            assert car.acks_so_far() == []
+        finally:
+            site.go_on(frozen)
+        car.wait_ack(2)
+        assert len(site.points(car.vin)) == 2
+        wait_until(site.ingest.is_ready)
+
+
+@pytest.mark.parametrize("store", ["influx", "postgres"])
+def test_a_hanging_store_does_not_keep_it_from_ending(site, store):
+    frozen = getattr(site, store)
+    with site.car() as car:
+        car.one()
+        car.wait_ack(1)
+        try:
+            site.freeze(frozen)
+            car.one()
+            wait_until(lambda: site.ingest.metric("vigie_ingest_unacked_age_seconds") > 0, why="an unacknowledged record")
+            site.ingest.process.terminate()
+            assert site.ingest.process.wait(10) == 0  # the contract's own limit
+            assert car.acks_so_far() == []
+        finally:
+            site.go_on(frozen)
+        site.ingest.start()
+        car.one(seq=2)
+        car.wait_ack(2)
+
+
+def test_what_has_arrived_is_stored_and_acknowledged_before_the_end(site):
+    with site.car() as car:
+        for _ in range(100):
+            car.one()
+        wait_until(lambda: site.ingest.metric("vigie_ingest_messages_total", 'kind="telemetry"') >= 100)
+        site.ingest.process.terminate()
+        assert site.ingest.process.wait(20) == 0
+        car.wait_ack(100)
+        assert len(site.points(car.vin)) == 100
+    site.ingest.start()
+
+
+# ---- kill -9
+
+
+class Agent(threading.Thread):
+    """A car with an outbox: sends what is not acknowledged, newest first, again and again until all of it is."""
+    WINDOW, AGAIN_S = 30, 2.0
+
+    def __init__(self, site, total, seed):
+        super().__init__(daemon=True)
+        self.site, self.vin, self.random = site, site.new_vin(), random.Random(seed)
+        site.identity(self.vin, "vehicle")
+        self.stream, self.began = str(uuid.uuid4()), now_ms() - 10 ** 6
+        self.outbox = {seq: self.body(seq) for seq in range(1, total + 1)}
+        self.journalled, self.sent_at, self.acknowledged, self.failure = 0, {}, set(), None
+        self.car, self.ending = None, threading.Event()
+
+    def body(self, seq):
+        head = {"schema": "telemetry/1", "stream": self.stream, "seq": seq, "clock": "gps"}
+        if seq % 7 == 0:
+            return "event", {**head, "schema": "event/1", "id": str(uuid.uuid4()), "t": self.began + seq, "type": "idle", "data": {"seq": seq}}
+        samples = [{"t": self.began + seq * 100 + k, "s": {SPEED: round(self.random.random() * 130, 1), RPM: seq + k / 4,
+                                                           LAT: 48 + seq / 1000000}} for k in range(3)]
+        return "telemetry", {**head, "samples": samples}
+
+    def connect(self):
+        self.car = Car(self.site, self.vin)
+        self.car.client.timeout_s = 3
+        self.car.online()
+        self.sent_at.clear()
+
+    def send_some(self):
+        now = time.monotonic()
+        open_ = [s for s in range(self.journalled, 0, -1) if s not in self.acknowledged]
+        for seq in (open_[:1] + open_[:0:-1])[:self.WINDOW]:  # the newest, then the oldest
+            if now - self.sent_at.get(seq, 0) > self.AGAIN_S:
+                leaf, body = self.outbox[seq]
+                self.sent_at[seq] = now
+                self.car.publish(leaf, body, qos=1 if leaf == "event" else 0)
+
+    def take_acks(self):
+        for ack in self.car.acks_so_far():
+            if ack["stream"] == self.stream:
+                gaps = {n for first, last in ack["gaps"] for n in range(first, last + 1)}
+                self.acknowledged |= set(range(1, ack["upto"] + 1)) - gaps
+
+    def run(self):
+        while len(self.acknowledged) < len(self.outbox) and not self.ending.is_set():
+            try:
+                if not self.car:
+                    self.connect()
+                self.journalled = min(self.journalled + 1, len(self.outbox))
+                self.send_some()
+                self.take_acks()
+                time.sleep(0.03)
+            except (OSError, mqtt5.Disconnected, mqtt5.Refused, socket.timeout):
+                if self.car:
+                    self.car.client.drop()
+                self.car = None
+                time.sleep(0.2)
+            except Exception as e:  # a test that hides its own mistakes proves nothing
+                self.failure = e
+                return
+        if self.car:
+            self.car.client.close()
+
+    # ---- the ledger
+    def points(self, seqs):
+        return {s["t"]: s["s"] for n in seqs for s in self.outbox[n][1].get("samples", [])}
+
+    def facts(self, seqs):
+        return {self.outbox[n][1]["id"] for n in seqs if self.outbox[n][0] == "event"}
+
+    def stored_facts(self):
+        return self.site.sql(f"SELECT id FROM fact WHERE vin = '{self.vin}'").split()
+
+    def check_acknowledged(self):
+        """What was acknowledged is there now, whatever died."""
+        seqs = set(self.acknowledged)
+        stored = self.site.points(self.vin)
+        assert {t: stored.get(t) for t in self.points(seqs)} == self.points(seqs)
+        assert self.facts(seqs) <= set(self.stored_facts())
+
+    def check_all(self):
+        assert self.site.points(self.vin) == self.points(self.outbox)
+        facts = self.stored_facts()
+        assert len(facts) == len(set(facts)) and set(facts) == self.facts(self.outbox)
+        assert self.site.watermark(self.vin, self.stream) == (len(self.outbox), "{}")
+        assert self.site.dead_letters(self.vin) == []
+
+
+def restart(part):
+    part.kill()
+    part.start()
+
+
+def test_whatever_is_killed_nothing_acknowledged_is_missing_and_nothing_is_there_twice(site):
+    agents = [Agent(site, 260, seed) for seed in range(3)]
+    progress = lambda: sum(len(a.acknowledged) for a in agents)
+    for agent in agents:
+        agent.start()
+    try:
+        for part in (site.ingest, site.influx, site.postgres, site.broker, site.ingest):
+            before = progress()
+            wait_until(lambda: progress() >= before + 25 or not any(a.is_alive() for a in agents), 60, "acknowledgements")
+            restart(part)
+            for agent in agents:
+                agent.check_acknowledged()
+        wait_until(lambda: not any(a.is_alive() for a in agents), 90, "the outboxes to be empty")
+        assert [a.failure for a in agents] == [None] * len(agents)
+        for agent in agents:
+            agent.check_all()
+    finally:
+        for agent in agents:
+            agent.ending.set()
+            agent.join(10)
+
+
+def test_it_starts_without_stores_or_broker_and_waits_for_them(site):
+    site.ingest.stop()
+    with site.car() as car:
+        car.online()
+    site.influx.kill()
+    site.postgres.kill()
+    late = Ingest(site, "late")
+    late.spawn()
+    try:
+        wait_until(lambda: "store.away" in late.log_text())
+        assert not late.is_ready() and late.process.poll() is None
+        site.influx.start()
+        site.postgres.start()
+        late.wait_ready()
+        with Car(site, site.new_vin()) as car:
+            car.one()
+            car.wait_ack(1)
+    finally:
+        late.stop()
+    assert late.process.returncode == 0
+    site.ingest.start()
