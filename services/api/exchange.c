@@ -60,6 +60,7 @@ static void answer_now(struct loop *loop, struct exchange *x)
     x->phase = PHASE_SENDING;
     x->sent = 0;
     lws_set_timer_usecs(x->wsi, SEND_US);
+    lws_rx_flow_control(x->wsi, 1); /* a connection that may not read is not asked to write either */
     lws_callback_on_writable(x->wsi);
 }
 

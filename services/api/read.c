@@ -6,6 +6,8 @@
 
 #include "loop.h"
 
+#define ARGS_MOST 32
+
 static enum method method_of(int lws_method)
 {
     switch (lws_method) {
@@ -52,19 +54,22 @@ static bool custom_header(struct lws *wsi, const char *name, char *out, size_t s
 
 static bool read_args(struct lws *wsi, char *out, size_t size)
 {
+    int whole = lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_URI_ARGS);
     size_t at = 0;
     int n;
 
-    for (int i = 0; at + 2 < size; i++) {
+    out[0] = '\0';
+    if (whole <= 0) /* asked for pieces of nothing, lws says 0 for ever */
+        return true;
+    for (int i = 0; i < ARGS_MOST && at + 2 < size; i++) {
         n = lws_hdr_copy_fragment(wsi, out + at, (int)(size - at - 1), WSI_TOKEN_HTTP_URI_ARGS, i);
         if (n < 0)
             break;
-        if (n == 0)
-            continue;
-        at += (size_t)n + 1;
+        if (n > 0)
+            at += (size_t)n + 1;
     }
     out[at] = '\0';
-    return lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_URI_ARGS) < (int)size - 1;
+    return (size_t)whole < size - 1;
 }
 
 static bool read_bearer(struct lws *wsi, struct request *r)

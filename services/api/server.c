@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "lib/clock.h"
 #include "lib/log.h"
@@ -24,7 +25,7 @@ struct server {
     struct lws_context *context;
     pthread_t thread;
     bool started;
-    atomic_bool stop, reload;
+    atomic_bool stop, reload, ended;
     struct loop loop;
     char cert[1100], key[1100], ca[1100];
 };
@@ -105,7 +106,6 @@ static int finish(struct loop *loop, struct lws *wsi, struct conn *conn)
     conn->discarding = x->announced ? x->received < x->length : takes_body;
     exchange_drop(loop, x);
     conn->exchange = NULL;
-    lws_rx_flow_control(wsi, 1);
     lws_set_timer_usecs(wsi, !conn->discarding ? LWS_SET_TIMER_USEC_CANCEL
                              : conn->leaving   ? LINGER_US
                                                : BODY_US);
@@ -305,20 +305,18 @@ static void wake(void *self)
 static void *loop_run(void *self)
 {
     struct server *s = self;
-    int64_t end_ms = 0;
+    int64_t end_ms = 0; /* of the time requests under way still have */
 
-    for (;;) {
-        if (atomic_load(&s->stop)) {
-            if (!end_ms)
-                end_ms = clock_boot_ms() + DRAIN_MS;
-            if (!s->loop.busy || clock_boot_ms() > end_ms)
-                return NULL;
-        }
+    do {
+        if (atomic_load(&s->stop) && !end_ms)
+            end_ms = clock_boot_ms() + DRAIN_MS;
+        if (end_ms && (!s->loop.busy || clock_boot_ms() > end_ms))
+            break;
         if (atomic_exchange(&s->reload, false))
             reload_certificate(s);
-        if (lws_service(s->context, 0) < 0)
-            return NULL;
-    }
+    } while (lws_service(s->context, 0) >= 0);
+    atomic_store(&s->ended, true);
+    return NULL;
 }
 
 static enum status open_tables(struct server *s, struct fault *fault)
@@ -381,10 +379,12 @@ void server_join(struct server *s)
     if (!s)
         return;
     atomic_store(&s->stop, true);
-    if (s->started) {
-        lws_cancel_service(s->context);
-        pthread_join(s->thread, NULL);
+    while (s->started && !atomic_load(&s->ended)) {
+        lws_cancel_service(s->context); /* it sleeps until something happens: see that it looks at the clock */
+        nanosleep(&(struct timespec){.tv_nsec = 50 * 1000 * 1000}, NULL);
     }
+    if (s->started)
+        pthread_join(s->thread, NULL);
     workers_join(s->loop.workers); /* they wake the loop: first them, then its context */
     if (s->context)
         lws_context_destroy(s->context);
