@@ -44,7 +44,7 @@ static bool limited(struct admission *ad, const struct request *r, const char *k
 
 /* Who asks?  True: allowed to go on. */
 static bool check_token(struct admission *ad, struct request *r, const struct route *route,
-                        int64_t now_ms, struct answer *a)
+                        struct moment now, struct answer *a)
 {
     struct fault why = {""};
 
@@ -53,14 +53,15 @@ static bool check_token(struct admission *ad, struct request *r, const struct ro
         answer_header(a, "www-authenticate:", "Bearer");
         return false;
     }
-    if (token_cached(ad->tokens, &ad->shared->keys, r->bearer, strlen(r->bearer), now_ms, &r->claims,
-                     &why) != ST_OK) {
+    if (token_cached(ad->tokens, &ad->shared->keys, r->bearer, strlen(r->bearer), now.wall_ms,
+                     &r->claims, &why) != ST_OK) {
         answer_problem(a, r, 401, "token", "The access token is not good: refresh it or sign in.");
+        snprintf(a->reason, sizeof a->reason, "token-%.*s", (int)strcspn(why.text, ": ,"), why.text);
         answer_header(a, "www-authenticate:", "Bearer error=\"invalid_token\"");
         return false;
     }
     r->signed_in = true;
-    if (limited(ad, r, r->claims.user, user_rate, now_ms, a))
+    if (limited(ad, r, r->claims.user, user_rate, now.boot_ms, a))
         return false;
     if (!access_allows(r->claims.role, route->action)) {
         answer_problem(a, r, 403, "forbidden", "This role may not do that.");
@@ -117,7 +118,7 @@ static enum verdict no_route(struct admission *ad, const struct request *r, enum
     return VERDICT_ANSWERED;
 }
 
-enum verdict admit(struct admission *ad, struct request *r, int64_t length, int64_t now_ms,
+enum verdict admit(struct admission *ad, struct request *r, int64_t length, struct moment now,
                    const struct route **route, struct answer *a)
 {
     char allow[96], key[80];
@@ -132,10 +133,10 @@ enum verdict admit(struct admission *ad, struct request *r, int64_t length, int6
         return no_route(ad, r, match, allow, a);
     snprintf(key, sizeof key, "%s%s", enrol ? "e " : "a ", r->address);
     if ((*route)->action == ACTION_OPEN &&
-        limited(ad, r, key, enrol ? enroll_rate : anonymous_rate, now_ms, a))
+        limited(ad, r, key, enrol ? enroll_rate : anonymous_rate, now.boot_ms, a))
         return VERDICT_ANSWERED;
     if (!check_origin(ad, r, *route, a) ||
-        ((*route)->action != ACTION_OPEN && !check_token(ad, r, *route, now_ms, a)) ||
+        ((*route)->action != ACTION_OPEN && !check_token(ad, r, *route, now, a)) ||
         !check_body(r, *route, length, a))
         return VERDICT_ANSWERED;
     return VERDICT_RUN;

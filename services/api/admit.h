@@ -14,6 +14,11 @@ struct admission {
     struct token_cache *tokens;
 };
 
+/* Two clocks: tokens are judged by the time of day, buckets and delays by one that never jumps. */
+struct moment {
+    int64_t wall_ms, boot_ms;
+};
+
 enum verdict {
     VERDICT_RUN,    /* give it to the route's worker */
     VERDICT_ASSETS, /* a file of the dashboard */
@@ -21,11 +26,11 @@ enum verdict {
 };
 
 /* Headers are read, the body is not: `length` is its announced size, -1 when none was announced. */
-enum verdict admit(struct admission *ad, struct request *r, int64_t length, int64_t now_ms,
+enum verdict admit(struct admission *ad, struct request *r, int64_t length, struct moment now,
                    const struct route **route, struct answer *a);
 
 /* A sign-in whose body has come: go on after *hold_ms, or (false) the answer 429 is set.
- * account and source (64 bytes each) are what to give admit_outcome later. */
+ * `account` is what to give admit_outcome later.  Times here are of the clock that never jumps. */
 bool admit_sign_in(struct admission *ad, const struct request *r, int64_t now_ms, char account[64],
                    int64_t *hold_ms, struct answer *a);
 void admit_outcome(struct admission *ad, const char *account, const char *address, bool failed,

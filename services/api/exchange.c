@@ -129,10 +129,11 @@ static bool make(struct loop *loop, struct exchange *x, struct lws *wsi, const s
 static enum verdict decide(struct loop *loop, struct exchange *x, const char *path, size_t path_len)
 {
     struct request *r = x->request;
+    struct moment now = {.wall_ms = clock_now_ms(), .boot_ms = clock_boot_ms()};
     enum verdict v = VERDICT_ANSWERED;
 
     if (read_request(x->wsi, path, path_len, r, &x->length, &x->announced, x->answer))
-        v = admit(&loop->admission, r, x->announced ? x->length : -1, clock_boot_ms(), &x->route,
+        v = admit(&loop->admission, r, x->announced ? x->length : -1, now, &x->route,
                   x->answer);
     x->method = r->method;
     x->head = r->method == METHOD_HEAD;

@@ -92,7 +92,7 @@ static void begin_problem(struct answer *a, const struct request *r, int code, c
     a->borrowed = NULL;
     a->code = code;
     a->content_type = "application/problem+json";
-    a->reason = type;
+    snprintf(a->reason, sizeof a->reason, "%s", type);
     text_print(&a->body, "{");
     render_key(&a->body, "type");
     render_text(&a->body, type);

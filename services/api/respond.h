@@ -25,7 +25,7 @@ struct answer {
     bool close;          /* the connection cannot be used again */
     bool is_page;        /* HTML or an asset: gets the page's policy, not the API's */
     bool sign_in_failed; /* for the delays: a password was wrong */
-    const char *reason;  /* of a refusal, for vigie_api_refused_total; NULL: none */
+    char reason[32];     /* of a refusal, for vigie_api_refused_total; "": none */
 };
 
 void answer_init(struct answer *a);

@@ -91,7 +91,7 @@ static void note(const struct exchange *x)
     const char *route = x->route ? x->route->name : x->is_api ? "none" : "assets";
 
     meters_answered(route, x->answer->code, (double)(clock_boot_us() - x->begun_us) / 1e6);
-    if (x->answer->reason && x->answer->code >= 400)
+    if (x->answer->reason[0] && x->answer->code >= 400)
         meters_refused(x->answer->reason);
     log_debug("answered", "id=%s route=%s code=%d", x->id_text, route, x->answer->code);
 }

@@ -86,7 +86,9 @@ static enum status part_json(const char *text, size_t len, json_t **out, struct 
 
     if (!base64url_read(text, len, bytes, &n))
         return fault_set(fault, ST_REJECT, "shape: not canonical base64url");
-    return json_read(out, (const char *)bytes, n, sizeof bytes, fault);
+    if (json_read(out, (const char *)bytes, n, sizeof bytes, fault) != ST_OK)
+        return fault_set(fault, ST_REJECT, "shape: not one JSON object without duplicate keys");
+    return ST_OK;
 }
 
 /* Step 3, on the header as the sender wrote it. */
@@ -150,12 +152,12 @@ static enum status read_claims(const json_t *payload, struct claims *c, int64_t 
         json_get_int64(payload, "iat", 0, far, &c->issued_s, fault) != ST_OK ||
         json_get_int64(payload, "nbf", 0, far, not_before_s, fault) != ST_OK ||
         json_get_int64(payload, "exp", 0, far, &c->expires_s, fault) != ST_OK)
-        return ST_REJECT;
+        return fault_set(fault, ST_REJECT, "claims: one is missing or of the wrong type");
     if (strcmp(issuer, TOKEN_ISSUER) != 0 || strcmp(audience, TOKEN_AUDIENCE) != 0)
-        return fault_set(fault, ST_REJECT, "iss, aud: not ours");
+        return fault_set(fault, ST_REJECT, "issuer: not ours");
     if (!uuid_is_valid(c->jti, strlen(c->jti)) || !uuid_is_valid(c->user, strlen(c->user)) ||
         !uuid_is_valid(c->tenant, strlen(c->tenant)))
-        return fault_set(fault, ST_REJECT, "jti, sub, tenant: not a UUID");
+        return fault_set(fault, ST_REJECT, "claims: not a UUID");
     if (!access_role_is_known(c->role))
         return fault_set(fault, ST_REJECT, "role: not ours");
     return ST_OK;
@@ -166,7 +168,7 @@ static enum status check_times(const struct claims *c, int64_t not_before_s, int
                                struct fault *fault)
 {
     if (c->expires_s + TOKEN_LEEWAY_S <= now_s)
-        return fault_set(fault, ST_REJECT, "expired");
+        return fault_set(fault, ST_REJECT, "expired: renew it");
     if (not_before_s - TOKEN_LEEWAY_S > now_s || c->issued_s - TOKEN_LEEWAY_S > now_s)
         return fault_set(fault, ST_REJECT, "early: not valid yet");
     if (c->expires_s <= c->issued_s || c->expires_s - c->issued_s > TOKEN_LIFE_S)
@@ -279,7 +281,7 @@ enum status token_cached(struct token_cache *cache, const struct keys *keys, con
     slot = &cache->slots[(hash[0] | (unsigned)hash[1] << 8) % CACHE_SLOTS];
     if (slot->claims.expires_s && !memcmp(slot->hash, hash, sizeof hash)) {
         if (slot->claims.expires_s + TOKEN_LEEWAY_S <= now_ms / 1000)
-            return fault_set(fault, ST_REJECT, "expired");
+            return fault_set(fault, ST_REJECT, "expired: renew it");
         *out = slot->claims;
         return ST_OK;
     }
