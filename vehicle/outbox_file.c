@@ -14,8 +14,9 @@
 #include "lib/clock.h"
 
 #define OUTBOX_VERSION 1
-#define OUTBOX_LOOK_BYTES (32 * 1024 * 1024) /* up to here every page is looked at on each start   \
-                                              */
+#define OUTBOX_LOOK_BYTES                                                                          \
+    (32 * 1024 * 1024) /* up to here every page is looked at on each start                         \
+                        */
 
 static const char outbox_schema[] =
     "CREATE TABLE stream(name TEXT PRIMARY KEY, id TEXT NOT NULL, next_seq INTEGER NOT NULL) "
