@@ -1,0 +1,196 @@
+/* The newest value of each signal. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "services/ingest/newest.h"
+
+#define T INT64_C(1795248000000)
+
+static void merge(struct newest *n, int64_t t_ms, uint16_t signal, double value)
+{
+    struct reading reading = {signal, value};
+    struct sample sample = {t_ms, 0, 1};
+    struct telemetry t = {
+        .samples = &sample, .sample_count = 1, .readings = &reading, .reading_count = 1};
+
+    newest_merge(n, &t);
+}
+
+static double value_of(const struct newest *n, uint16_t signal)
+{
+    const struct newest_value *v = newest_find(n, signal);
+
+    assert_non_null(v);
+    return v->value;
+}
+
+static void newer_wins_and_late_does_not_replace(void **state)
+{
+    struct newest n = {0};
+
+    (void)state;
+    assert_true(newest_take(&n, SIGNAL_SPEED, T, 50, ORIGIN_OBD));
+    assert_false(newest_take(&n, SIGNAL_SPEED, T - 1, 10, ORIGIN_OBD));
+    assert_true(value_of(&n, SIGNAL_SPEED) == 50);
+    assert_true(newest_take(&n, SIGNAL_SPEED, T, 51,
+                            ORIGIN_GPS)); /* as the database: the later word at one time */
+    assert_true(newest_take(&n, SIGNAL_SPEED, T + 1, 52, ORIGIN_GPS));
+    assert_true(value_of(&n, SIGNAL_SPEED) == 52);
+    assert_null(newest_find(&n, SIGNAL_HEADING));
+    newest_done(&n);
+}
+
+static void every_signal_has_its_place_whatever_the_order(void **state)
+{
+    struct newest n = {0};
+    size_t count = signal_count();
+
+    (void)state;
+    for (size_t i = 0; i < count; i++)
+        newest_take(&n, (uint16_t)(1 + i * 37 % count), T, (double)(1 + i * 37 % count),
+                    ORIGIN_OBD);
+    for (uint16_t s = 1; s <= count; s++)
+        if (newest_find(&n, s))
+            assert_true(value_of(&n, s) == s);
+    for (size_t i = 1; i < n.count; i++)
+        assert_true(n.values[i - 1].signal < n.values[i].signal);
+    newest_done(&n);
+}
+
+static void a_late_record_fills_what_was_never_measured(void **state)
+{
+    struct newest n = {0};
+
+    (void)state;
+    merge(&n, T, SIGNAL_SPEED, 50);
+    merge(&n, T - 5000, SIGNAL_ENGINE_SPEED, 900);
+    assert_int_equal(n.t_ms, T);
+    assert_true(value_of(&n, SIGNAL_ENGINE_SPEED) == 900);
+    newest_done(&n);
+}
+
+static void speed_is_of_gps_unless_engine_speed_stands_beside_it(void **state)
+{
+    struct reading readings[] = {
+        {SIGNAL_SPEED, 1}, {SIGNAL_ENGINE_SPEED, 900}, {SIGNAL_SPEED, 2}, {SIGNAL_LATITUDE, 48}};
+    struct sample samples[] = {{T, 0, 2}, {T + 1, 2, 2}};
+    struct telemetry t = {
+        .samples = samples, .sample_count = 1, .readings = readings, .reading_count = 4};
+    struct newest n = {0};
+
+    (void)state;
+    newest_merge(&n, &t);
+    assert_int_equal(newest_find(&n, SIGNAL_SPEED)->origin, ORIGIN_OBD);
+    t.sample_count = 2;
+    newest_merge(&n, &t);
+    assert_int_equal(newest_find(&n, SIGNAL_SPEED)->origin, ORIGIN_GPS);
+    assert_int_equal(newest_find(&n, SIGNAL_LATITUDE)->origin, ORIGIN_GPS);
+    assert_int_equal(newest_find(&n, SIGNAL_ENGINE_SPEED)->origin, ORIGIN_OBD);
+    newest_done(&n);
+}
+
+static void what_is_printed_is_read_back_to_the_bit(void **state)
+{
+    struct newest n = {0}, read = {0};
+    struct text text;
+
+    (void)state;
+    newest_take(&n, SIGNAL_LATITUDE, T, 48.528601, ORIGIN_GPS);
+    newest_take(&n, SIGNAL_SPEED, T - 7, 0.1 + 0.2, ORIGIN_OBD);
+    newest_take(&n, SIGNAL_ALTITUDE, T - 9, -1e-7, ORIGIN_GPS);
+    n.t_ms = T;
+    text_init(&text);
+    newest_print(&n, &text);
+    newest_read(&read, text.bytes, text.len);
+    assert_int_equal(read.t_ms, T);
+    assert_int_equal(read.count, n.count);
+    for (size_t i = 0; i < n.count; i++) {
+        assert_int_equal(read.values[i].signal, n.values[i].signal);
+        assert_int_equal(read.values[i].t_ms, n.values[i].t_ms);
+        assert_int_equal(read.values[i].origin, n.values[i].origin);
+        assert_memory_equal(&read.values[i].value, &n.values[i].value, sizeof(double));
+    }
+    text_done(&text);
+    newest_done(&n);
+    newest_done(&read);
+}
+
+static void what_is_not_understood_is_left_out(void **state)
+{
+    static const char json[] = "{\"Vehicle.Speed\":[100000000000000000000,1795248000000,\"obd\"],"
+                               "\"Vehicle.None\":[1,2,\"obd\"],"
+                               "\"Vehicle.CurrentLocation.Latitude\":[\"x\",1795248000000,\"gps\"],"
+                               "\"Vehicle.CurrentLocation.Longitude\":7,\"Vehicle.CurrentLocation."
+                               "Heading\":[1,-5,\"gps\"],"
+                               "\"Vehicle.CurrentLocation.Altitude\":[1,1e300,\"gps\"]}";
+    struct newest n = {0};
+
+    (void)state;
+    newest_read(&n, json, sizeof json - 1);
+    assert_int_equal(n.count, 1);
+    assert_true(value_of(&n, SIGNAL_SPEED) == 1e20);
+    newest_read(&n, "[1", 2);
+    newest_read(&n, "[1]", 3);
+    newest_read(&n, "", 0);
+    assert_int_equal(n.count, 1);
+    newest_done(&n);
+}
+
+static void the_map_shows_only_what_belongs_together(void **state)
+{
+    struct newest n = {0};
+    struct live live = {0};
+
+    (void)state;
+    merge(&n, T, SIGNAL_LATITUDE, 48.5);
+    merge(&n, T, SIGNAL_LONGITUDE, 7.7);
+    merge(&n, T, SIGNAL_HEADING, 90);
+    newest_live(&n, &live);
+    assert_true(live.has_position && live.has_heading && !live.has_speed && !live.has_ignition);
+    merge(&n, T + 10001, SIGNAL_SPEED, 50); /* ten seconds on: that heading is another place's */
+    newest_live(&n, &live);
+    assert_true(live.has_speed && !live.has_position && !live.has_heading);
+    assert_int_equal(live.t_ms, T + 10001);
+    merge(&n, T + 10002, SIGNAL_LATITUDE, 48.6); /* half a position is none */
+    newest_live(&n, &live);
+    assert_false(live.has_position);
+    newest_done(&n);
+}
+
+static void ignition_is_told_by_the_voltage_state_or_else_by_the_engine(void **state)
+{
+    struct newest n = {0};
+    struct live live = {0};
+
+    (void)state;
+    merge(&n, T, SIGNAL_ENGINE_RUNNING, 1);
+    newest_live(&n, &live);
+    assert_true(live.has_ignition && live.ignition_on);
+    for (int volts = 0; volts <= 5; volts++) { /* undefined lock off acc on start */
+        merge(&n, T + volts, SIGNAL_LOW_VOLTAGE_STATE, volts);
+        newest_live(&n, &live);
+        assert_int_equal(live.ignition_on, volts >= 4);
+    }
+    newest_done(&n);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(newer_wins_and_late_does_not_replace),
+        cmocka_unit_test(every_signal_has_its_place_whatever_the_order),
+        cmocka_unit_test(a_late_record_fills_what_was_never_measured),
+        cmocka_unit_test(speed_is_of_gps_unless_engine_speed_stands_beside_it),
+        cmocka_unit_test(what_is_printed_is_read_back_to_the_bit),
+        cmocka_unit_test(what_is_not_understood_is_left_out),
+        cmocka_unit_test(the_map_shows_only_what_belongs_together),
+        cmocka_unit_test(ignition_is_told_by_the_voltage_state_or_else_by_the_engine),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

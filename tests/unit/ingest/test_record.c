@@ -1,0 +1,288 @@
+/* Bytes become a record, or a dead letter with its reason. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "proto/json.h"
+#include "services/ingest/record.h"
+
+#define VIN "WVWZZZ1KZAW000001"
+#define STREAM "0197f3c2-5f0e-7abc-8def-0123456789ab"
+#define NOW INT64_C(1795248000000)
+#define DAY (24 * INT64_C(3600000))
+#define HEAD "\"stream\":\"" STREAM "\",\"seq\":42,\"clock\":\"gps\""
+#define EVENT                                                                                      \
+    "{\"schema\":\"event/1\"," HEAD                                                                \
+    ",\"id\":\"0197f3c2-5f0e-7abc-8def-000000000001\",\"t\":1795248000000,"
+#define LOST(stream, first, last)                                                                  \
+    EVENT "\"type\":\"outbox_lost\",\"data\":{\"stream\":\"" stream "\",\"first\":" first          \
+          ",\"last\":" last "}}"
+
+static struct record *decode(enum leaf leaf, const char *bytes, size_t len)
+{
+    struct arrival from = {.topic = {.vin = VIN, .leaf = leaf}, .received_ms = NOW};
+    struct record *r = record_decode(&from, bytes, len, NOW);
+
+    assert_non_null(r);
+    return r;
+}
+
+static struct record *read(enum leaf leaf, const char *text)
+{
+    return decode(leaf, text, strlen(text));
+}
+
+/* A telemetry record with one sample at each time. */
+static struct record *at(const int64_t *times, size_t n)
+{
+    char text[2048];
+    int len = snprintf(text, sizeof text, "{\"schema\":\"telemetry/1\"," HEAD ",\"samples\":[");
+
+    for (size_t i = 0; i < n; i++)
+        len += snprintf(text + len, sizeof text - (size_t)len,
+                        "%s{\"t\":%lld,\"s\":{\"Vehicle.Speed\":%zu}}", i ? "," : "",
+                        (long long)times[i], i);
+    len += snprintf(text + len, sizeof text - (size_t)len, "]}");
+    return decode(LEAF_TELEMETRY, text, (size_t)len);
+}
+
+static void a_good_record_is_read_whole(void **state)
+{
+    const int64_t times[] = {NOW - 1000, NOW};
+    struct record *r = at(times, 2);
+
+    (void)state;
+    assert_false(r->dead);
+    assert_string_equal(r->reason, "");
+    assert_int_equal(r->telemetry.sample_count, 2);
+    assert_string_equal(r->head.stream, STREAM);
+    assert_int_equal(r->head.seq, 42);
+    assert_true(record_is_journalled(r) && record_has_seq(r) && !record_is_urgent(r));
+    record_free(r);
+}
+
+static void the_window_of_time_is_sixty_days_back_and_ten_minutes_ahead(void **state)
+{
+    const int64_t inside[] = {NOW - 60 * DAY, NOW + 600000},
+                  outside[] = {NOW - 60 * DAY - 1, NOW + 600001};
+    struct record *r = at(inside, 2);
+
+    (void)state;
+    assert_string_equal(r->reason, "");
+    assert_int_equal(r->telemetry.sample_count, 2);
+    record_free(r);
+    r = at(outside, 2);
+    assert_true(r->dead);
+    assert_string_equal(r->reason, "time");
+    assert_true(record_has_seq(r)); /* and it is acknowledged */
+    record_free(r);
+}
+
+static void the_good_samples_of_an_untimely_record_are_kept(void **state)
+{
+    const int64_t times[] = {0, NOW - 61 * DAY, NOW - 5, NOW, NOW + DAY};
+    struct record *r = at(times, 5);
+
+    (void)state;
+    assert_false(r->dead);
+    assert_string_equal(r->reason, "time");
+    assert_string_equal(r->detail,
+                        "3 of 5 samples are not within 60 days back and 10 minutes ahead");
+    assert_int_equal(r->telemetry.sample_count, 2);
+    assert_int_equal(r->telemetry.samples[0].t_ms, NOW - 5);
+    assert_true(r->telemetry.readings[r->telemetry.samples[1].first].value == 3);
+    record_free(r);
+}
+
+static void a_record_of_nothing_we_know_is_no_dead_letter(void **state)
+{
+    struct record *r = read(LEAF_TELEMETRY, "{\"schema\":\"telemetry/1\"," HEAD
+                                            ",\"samples\":[{\"t\":1,\"s\":{\"Vehicle.None\":1}}]}");
+
+    (void)state;
+    assert_false(r->dead);
+    assert_string_equal(r->reason, "");
+    assert_int_equal(r->telemetry.sample_count, 0);
+    assert_int_equal(r->telemetry.unknown_signals, 1);
+    record_free(r);
+}
+
+static void what_is_wrong_has_its_reason(void **state)
+{
+    static const struct {
+        enum leaf leaf;
+        const char *text, *reason;
+        bool numbered;
+    } cases[] = {
+        {LEAF_TELEMETRY, "", "json", false},
+        {LEAF_TELEMETRY, "garbage", "json", false},
+        {LEAF_TELEMETRY, "{" HEAD, "json", true},
+        {LEAF_TELEMETRY, "{" HEAD ",\"x\":1,\"x\":2}", "json", true},
+        {LEAF_TELEMETRY, "{" HEAD ",\"x\":NaN}", "json", true},
+        {LEAF_TELEMETRY, "{\"schema\":\"telemetry/2\"," HEAD ",\"samples\":[]}", "schema", true},
+        {LEAF_TELEMETRY, "{\"schema\":\"telemetry/1\"," HEAD "}", "schema", true},
+        {LEAF_TELEMETRY, "{\"schema\":\"telemetry/1\",\"samples\":[]}", "schema", false},
+        {LEAF_ALERT, "{\"schema\":\"event/1\"," HEAD "}", "schema", true},
+        {LEAF_STATE, "{\"schema\":\"state/1\",\"state\":\"dancing\"}", "schema", false},
+        {LEAF_TELEMETRY, "\xc1\x01\x07", "columnar", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct record *r = read(cases[i].leaf, cases[i].text);
+
+        assert_true(r->dead);
+        assert_string_equal(r->reason, cases[i].reason);
+        assert_int_equal(record_has_seq(r), cases[i].numbered);
+        assert_true(r->detail[0] != '\0');
+        assert_int_equal(r->telemetry.sample_count, 0);
+        assert_int_equal(r->len, strlen(cases[i].text));
+        assert_memory_equal(r->payload, cases[i].text, r->len);
+        record_free(r);
+    }
+}
+
+static void a_record_over_32_kib_is_too_large(void **state)
+{
+    static char text[JSON_MAX_BYTES + 2];
+    struct record *r;
+
+    (void)state;
+    memset(text, ' ', sizeof text);
+    memcpy(text, "{" HEAD "}", strlen("{" HEAD "}"));
+    r = decode(LEAF_TELEMETRY, text, JSON_MAX_BYTES + 1);
+    assert_string_equal(r->reason, "size");
+    assert_true(record_has_seq(r));
+    record_free(r);
+}
+
+static void the_first_byte_decides_and_not_the_label(void **state)
+{
+    static const char text[] =
+        "{\"schema\":\"telemetry/1\"," HEAD ",\"samples\":[{\"t\":1795248000000,\"s\":{}}]}";
+    struct arrival from = {.topic = {.vin = VIN, .leaf = LEAF_TELEMETRY}, .columnar = true};
+    struct record *r = record_decode(&from, text, sizeof text - 1, NOW);
+
+    (void)state;
+    assert_non_null(r);
+    assert_false(r->dead);
+    record_free(r);
+}
+
+static void a_loss_names_its_stream_and_numbers(void **state)
+{
+    struct record *r = read(LEAF_EVENT, LOST(STREAM, "12", "40"));
+
+    (void)state;
+    assert_false(r->dead);
+    assert_string_equal(r->lost_stream, STREAM);
+    assert_int_equal(r->lost_first, 12);
+    assert_int_equal(r->lost_last, 40);
+    record_free(r);
+}
+
+static void a_loss_that_does_not_say_what_is_refused(void **state)
+{
+    static const char *const wrong[] = {
+        LOST(STREAM, "0", "4"),
+        LOST(STREAM, "5", "4"),
+        LOST("x", "1", "4"),
+        LOST(STREAM, "1", "\"4\""),
+        LOST(STREAM, "1", "4.0"),
+        LOST(STREAM, "1", "9007199254740993"),
+        EVENT "\"type\":\"outbox_lost\"}",
+        EVENT "\"type\":\"outbox_lost\",\"data\":{}}",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        struct record *r = read(LEAF_EVENT, wrong[i]);
+
+        assert_true(r->dead);
+        assert_string_equal(r->reason, "schema");
+        assert_string_equal(r->lost_stream, "");
+        assert_true(record_has_seq(r));
+        record_free(r);
+    }
+}
+
+static void another_event_announces_no_loss(void **state)
+{
+    struct record *r = read(LEAF_EVENT, EVENT "\"type\":\"idle\",\"data\":{\"stream\":\"" STREAM
+                                              "\",\"first\":1,\"last\":2}}");
+
+    (void)state;
+    assert_false(r->dead);
+    assert_string_equal(r->lost_stream, "");
+    record_free(r);
+}
+
+static void alerts_and_results_are_urgent(void **state)
+{
+    struct record r = {0};
+
+    (void)state;
+    for (int leaf = LEAF_STATE; leaf <= LEAF_RESULT; leaf++) {
+        r.from.topic.leaf = (enum leaf)leaf;
+        assert_int_equal(record_is_urgent(&r), leaf == LEAF_ALERT || leaf == LEAF_RESULT);
+        assert_int_equal(record_is_journalled(&r), leaf != LEAF_STATE);
+    }
+}
+
+static void a_detail_is_plain_text_whatever_the_store_said(void **state)
+{
+    struct record *r = read(LEAF_TELEMETRY, "");
+    char long_text[400];
+
+    (void)state;
+    memset(long_text, 'x', sizeof long_text);
+    memcpy(long_text + 195, "\xc3\xa9\xc3\xa9\xc3\xa9", 6); /* cut within a character */
+    long_text[sizeof long_text - 1] = '\0';
+    record_condemn(r, "store", long_text);
+    assert_true(r->dead);
+    assert_int_equal(strlen(r->detail), 199);
+    for (const char *c = r->detail; *c; c++)
+        assert_in_range(*c, 0x20, 0x7e);
+    record_free(r);
+}
+
+static void what_records_hold_is_counted_until_they_are_freed(void **state)
+{
+    const int64_t times[] = {NOW};
+    size_t before = records_held_bytes();
+    struct record *one = at(times, 1), *two = read(LEAF_TELEMETRY, "garbage");
+
+    (void)state;
+    assert_int_equal(records_held_bytes(), before + one->held + two->held);
+    assert_true(one->held > sizeof *one + one->len && two->held >= sizeof *two + two->len);
+    record_free(one);
+    record_free(two);
+    record_free(NULL);
+    assert_int_equal(records_held_bytes(), before);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_good_record_is_read_whole),
+        cmocka_unit_test(the_window_of_time_is_sixty_days_back_and_ten_minutes_ahead),
+        cmocka_unit_test(the_good_samples_of_an_untimely_record_are_kept),
+        cmocka_unit_test(a_record_of_nothing_we_know_is_no_dead_letter),
+        cmocka_unit_test(what_is_wrong_has_its_reason),
+        cmocka_unit_test(a_record_over_32_kib_is_too_large),
+        cmocka_unit_test(the_first_byte_decides_and_not_the_label),
+        cmocka_unit_test(a_loss_names_its_stream_and_numbers),
+        cmocka_unit_test(a_loss_that_does_not_say_what_is_refused),
+        cmocka_unit_test(another_event_announces_no_loss),
+        cmocka_unit_test(alerts_and_results_are_urgent),
+        cmocka_unit_test(a_detail_is_plain_text_whatever_the_store_said),
+        cmocka_unit_test(what_records_hold_is_counted_until_they_are_freed),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
