@@ -115,7 +115,7 @@ class Postgres:
             self.spawn()
 
     def _answers(self):
-        return subprocess.run([self.bin + "/pg_isready", "-q", "-h", self.sockets, "-p", str(self.port)],
+        return subprocess.run([self.bin + "/pg_isready", "-q", "-U", SUPERUSER, "-h", self.sockets, "-p", str(self.port)],
                               capture_output=True).returncode == 0
 
     def _make_database(self):
