@@ -8,24 +8,44 @@
 #include "proto/json.h"
 
 #define VEHICLES_MAX 200000
+#define LIVE_RULES_MS 10000 /* this long a message's word is fresher than the database's */
+
+struct link {
+    struct link *newer, *older;
+};
 
 struct vehicle {
+    struct link link; /* first; in fleet.changes once it has a version */
     struct live live;
+    int64_t heard_ms;             /* when the last message came; 0: none did */
     char customer[UUID_TEXT + 1]; /* "": not known yet */
     char *name, *plate;           /* as JSON strings, quotes included */
     uint64_t version;             /* of the last change */
     bool marked;
 };
 
+/* `changes` is a ring through all vehicles by version: a frame costs what changed, not what there
+ * is. */
 struct fleet {
-    struct map *vehicles;
+    struct map *vehicles;  /* VIN -> struct vehicle */
+    struct map *customers; /* id -> uint64_t, see fleet_identity */
+    struct link changes;   /* older: the newest change; newer: the oldest */
     uint64_t version;
 };
+
+static void unlink_vehicle(struct vehicle *v)
+{
+    if (!v->link.newer)
+        return;
+    v->link.newer->older = v->link.older;
+    v->link.older->newer = v->link.newer;
+}
 
 static void vehicle_done(void *value)
 {
     struct vehicle *v = value;
 
+    unlink_vehicle(v);
     free(v->name);
     free(v->plate);
 }
@@ -37,8 +57,11 @@ enum status fleet_open(struct fleet **out, struct fault *fault)
 
     if (!f)
         return fault_set(fault, ST_FATAL, "out of memory");
-    if ((st = map_open(&f->vehicles, sizeof(struct vehicle), VEHICLES_MAX, vehicle_done, fault)) != ST_OK) {
-        free(f);
+    f->changes.newer = f->changes.older = &f->changes;
+    if ((st = map_open(&f->vehicles, sizeof(struct vehicle), VEHICLES_MAX, vehicle_done, fault)) !=
+            ST_OK ||
+        (st = map_open(&f->customers, sizeof(uint64_t), VEHICLES_MAX, NULL, fault)) != ST_OK) {
+        fleet_close(f);
         return st;
     }
     *out = f;
@@ -50,6 +73,7 @@ void fleet_close(struct fleet *f)
     if (!f)
         return;
     map_close(f->vehicles);
+    map_close(f->customers);
     free(f);
 }
 
@@ -58,6 +82,32 @@ uint64_t fleet_version(const struct fleet *f)
     return f->version;
 }
 
+uint64_t fleet_identity(struct fleet *f, const char *customer)
+{
+    const uint64_t *version = map_get(f->customers, customer);
+
+    return version ? *version : 0;
+}
+
+static void change(struct fleet *f, struct vehicle *v)
+{
+    unlink_vehicle(v);
+    v->version = ++f->version;
+    v->link.newer = &f->changes;
+    v->link.older = f->changes.older;
+    f->changes.older->newer = &v->link;
+    f->changes.older = &v->link;
+}
+
+static void change_identity(struct fleet *f, const char *customer)
+{
+    uint64_t *version = customer[0] ? map_put(f->customers, customer) : NULL;
+
+    if (version)
+        *version = ++f->version;
+}
+
+/* ---- from the database */
 static char *json_string_of(const char *text)
 {
     json_t *string = json_string(text);
@@ -67,44 +117,85 @@ static char *json_string_of(const char *text)
     return out;
 }
 
-static void change(struct fleet *f, struct vehicle *v)
-{
-    v->version = ++f->version;
-}
-
-static void replace(struct fleet *f, struct vehicle *v, char **held, const char *text)
+static bool replace(char **held, const char *text)
 {
     char *new = json_string_of(text);
 
     if (!new || (*held && strcmp(*held, new) == 0)) {
         free(new);
-        return;
+        return false;
     }
     free(*held);
     *held = new;
-    change(f, v);
+    return true;
 }
 
-void fleet_know(struct fleet *f, const struct vehicle_row *row)
+static bool identify(struct fleet *f, struct vehicle *v, const struct vehicle_row *row)
+{
+    bool moved = strcmp(v->customer, row->customer) != 0;
+    bool renamed = replace(&v->name, row->name);
+
+    renamed = replace(&v->plate, row->plate) || renamed;
+    if (moved) {
+        change_identity(f, v->customer); /* its former owner's view loses it */
+        text_copy(v->customer, sizeof v->customer, row->customer);
+    }
+    if (moved || renamed)
+        change_identity(f, v->customer);
+    return moved || renamed;
+}
+
+/* The values of `from` into `to`: all, or only those `to` has not. */
+static bool merge(struct live *to, const struct live *from, bool all)
+{
+    bool position = from->has_position && (all || !to->has_position);
+    bool speed = from->has_speed && (all || !to->has_speed);
+    bool heading = from->has_heading && (all || !to->has_heading);
+    bool ignition = from->has_ignition && (all || !to->has_ignition);
+
+    if (position) {
+        to->has_position = true;
+        to->lat = from->lat;
+        to->lon = from->lon;
+    }
+    if (speed) {
+        to->has_speed = true;
+        to->speed_kmh = from->speed_kmh;
+    }
+    if (heading) {
+        to->has_heading = true;
+        to->heading_deg = from->heading_deg;
+    }
+    if (ignition) {
+        to->has_ignition = true;
+        to->ignition_on = from->ignition_on;
+    }
+    return position || speed || heading || ignition;
+}
+
+void fleet_know(struct fleet *f, const struct vehicle_row *row, int64_t now_ms)
 {
     struct vehicle *v = map_put(f->vehicles, row->vin);
+    const struct live *l = &row->live;
+    bool news, newer, stored;
 
     if (!v)
         return;
     v->marked = true;
-    if (strcmp(v->customer, row->customer) != 0) {
-        text_copy(v->customer, sizeof v->customer, row->customer);
-        change(f, v);
+    memcpy(v->live.vin, row->vin, sizeof v->live.vin);
+    newer = l->t_ms > v->live.t_ms;
+    stored = l->t_ms >= v->live.t_ms;
+    news = identify(f, v, row);
+    news = merge(&v->live, l, newer) || newer || news;
+    if (newer)
+        v->live.t_ms = l->t_ms;
+    if ((stored || !v->heard_ms || now_ms - v->heard_ms >= LIVE_RULES_MS) &&
+        strcmp(v->live.connectivity, l->connectivity) != 0) {
+        memcpy(v->live.connectivity, l->connectivity, sizeof v->live.connectivity);
+        news = true;
     }
-    replace(f, v, &v->name, row->name);
-    replace(f, v, &v->plate, row->plate);
-    if (row->live.t_ms > v->live.t_ms || strcmp(v->live.connectivity, row->live.connectivity) != 0) {
-        if (row->live.t_ms > v->live.t_ms || !v->live.vin[0])
-            v->live = row->live;
-        else /* freshness is the database's word, movement is not */
-            text_copy(v->live.connectivity, sizeof v->live.connectivity, row->live.connectivity);
+    if (news)
         change(f, v);
-    }
 }
 
 static bool unmark(void *self, const char *key, void *value)
@@ -119,9 +210,11 @@ static bool keep_marked(void *self, const char *key, void *value)
 {
     const struct vehicle *v = value;
 
-    (void)self;
     (void)key;
-    return v->marked || !v->customer[0];
+    if (v->marked || !v->customer[0])
+        return true;
+    change_identity(self, v->customer);
+    return false;
 }
 
 void fleet_forget_begin(struct fleet *f)
@@ -131,25 +224,28 @@ void fleet_forget_begin(struct fleet *f)
 
 void fleet_forget_end(struct fleet *f)
 {
-    map_each(f->vehicles, keep_marked, NULL);
+    map_each(f->vehicles, keep_marked, f);
 }
 
-bool fleet_take(struct fleet *f, const struct live *live)
+/* ---- from the broker */
+bool fleet_take(struct fleet *f, const struct live *live, int64_t now_ms)
 {
     struct vehicle *v = map_put(f->vehicles, live->vin);
 
     if (!v || live->t_ms < v->live.t_ms)
         return false;
-    v->live = *live;
+    memcpy(v->live.vin, live->vin, sizeof v->live.vin);
+    memcpy(v->live.connectivity, live->connectivity, sizeof v->live.connectivity);
+    if (merge(&v->live, live, true))
+        v->live.t_ms = live->t_ms; /* else its time is no sample's */
+    v->heard_ms = now_ms;
     change(f, v);
     return true;
 }
 
-bool fleet_knows(struct fleet *f, const char *vin)
+bool fleet_has(struct fleet *f, const char *vin)
 {
-    const struct vehicle *v = map_get(f->vehicles, vin);
-
-    return v && v->customer[0];
+    return map_get(f->vehicles, vin) != NULL;
 }
 
 /* ---- filters */
@@ -160,8 +256,8 @@ static int compare_vins(const void *a, const void *b)
 
 bool filter_passes(const struct filter *filter, const char *vin, const struct live *live)
 {
-    if (!filter->all &&
-        !(filter->vin_count && bsearch(vin, filter->vins, filter->vin_count, sizeof *filter->vins, compare_vins)))
+    if (!filter->all && !(filter->vin_count && bsearch(vin, filter->vins, filter->vin_count,
+                                                       sizeof *filter->vins, compare_vins)))
         return false;
     if (!filter->has_box)
         return true;
@@ -177,17 +273,7 @@ void filter_done(struct filter *filter)
     *filter = (struct filter){0};
 }
 
-/* ---- frames */
-struct printing {
-    struct text *out;
-    const char *customer;
-    const struct filter *filter;
-    uint64_t since;
-    bool full;
-    int64_t now_ms;
-    size_t count;
-};
-
+/* ---- objects */
 static void print_number(struct text *out, const char *key, double value)
 {
     char number[32];
@@ -196,39 +282,47 @@ static void print_number(struct text *out, const char *key, double value)
     text_print(out, ",\"%s\":%s", key, number);
 }
 
-static bool print_one(void *self, const char *vin, void *value)
+static void print_vehicle(struct text *out, const struct vehicle *v, bool full, int64_t wall_ms)
 {
-    struct printing *p = self;
-    const struct vehicle *v = value;
     const struct live *l = &v->live;
 
-    if (v->version <= p->since || strcmp(v->customer, p->customer) != 0 || !filter_passes(p->filter, vin, l))
-        return true;
-    text_print(p->out, "%s{\"vin\":\"%s\"", p->count++ ? "," : "", vin);
-    if (p->full)
-        text_print(p->out, ",\"name\":%s,\"plate\":%s", v->name ? v->name : "\"\"", v->plate ? v->plate : "\"\"");
+    text_print(out, "{\"vin\":\"%s\"", l->vin);
+    if (full)
+        text_print(out, ",\"name\":%s,\"plate\":%s", v->name ? v->name : "\"\"",
+                   v->plate ? v->plate : "\"\"");
     if (l->t_ms)
-        text_print(p->out, ",\"t\":%lld,\"age_ms\":%lld", (long long)l->t_ms,
-                   (long long)(p->now_ms > l->t_ms ? p->now_ms - l->t_ms : 0));
+        text_print(out, ",\"t\":%lld,\"age_ms\":%lld", (long long)l->t_ms,
+                   (long long)(wall_ms > l->t_ms ? wall_ms - l->t_ms : 0));
     if (l->has_position) {
-        print_number(p->out, "lat", l->lat);
-        print_number(p->out, "lon", l->lon);
+        print_number(out, "lat", l->lat);
+        print_number(out, "lon", l->lon);
     }
     if (l->has_speed)
-        print_number(p->out, "speed", l->speed_kmh);
+        print_number(out, "speed", l->speed_kmh);
     if (l->has_heading)
-        print_number(p->out, "heading", l->heading_deg);
+        print_number(out, "heading", l->heading_deg);
     if (l->has_ignition)
-        text_print(p->out, ",\"ignition\":%s", l->ignition_on ? "true" : "false");
-    text_print(p->out, ",\"connectivity\":\"%s\"}", l->connectivity[0] ? l->connectivity : "never");
-    return true;
+        text_print(out, ",\"ignition\":%s", l->ignition_on ? "true" : "false");
+    text_print(out, ",\"connectivity\":\"%s\"}", l->connectivity[0] ? l->connectivity : "never");
 }
 
-size_t fleet_print(struct fleet *f, struct text *out, const char *customer, const struct filter *filter,
-                   uint64_t since, bool full, int64_t now_ms)
+size_t fleet_print(const struct fleet *f, struct text *out, const char *customer,
+                   const struct filter *filter, uint64_t since, bool full, int64_t wall_ms)
 {
-    struct printing p = {out, customer, filter, since, full, now_ms, 0};
+    size_t count = 0;
 
-    map_each(f->vehicles, print_one, &p);
-    return p.count;
+    if (!customer[0])
+        return 0; /* "" is what vehicles are of whom nobody told us yet */
+    for (const struct link *at = f->changes.older; at != &f->changes; at = at->older) {
+        const struct vehicle *v = (const struct vehicle *)at;
+
+        if (v->version <= since)
+            break;
+        if (strcmp(v->customer, customer) != 0 || !filter_passes(filter, v->live.vin, &v->live))
+            continue;
+        if (count++)
+            text_add(out, ",", 1);
+        print_vehicle(out, v, full, wall_ms);
+    }
+    return count;
 }

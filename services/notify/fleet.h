@@ -1,6 +1,8 @@
-/* services/notify/fleet.h - the newest state of every vehicle, whose it is, and since when it is news.  Pure but for its
- * memory; one thread.  Live is state, not a queue: a client that missed ten ticks gets one frame, the newest.
- * A version grows with every change; a client remembers the version it has seen. */
+/* services/notify/fleet.h - the newest state of every vehicle, whose it is, and since when it is
+ * news.  Pure but for its memory; one thread.  Live is state, not a queue: a client that missed ten
+ * ticks gets one frame, the newest.
+ * A version grows with every change; a client remembers the version it has seen.  Times `now_ms`
+ * are the boot clock's, `wall_ms` is the one people read. */
 #ifndef NOTIFY_FLEET_H
 #define NOTIFY_FLEET_H
 
@@ -27,30 +29,37 @@ struct filter {
 struct vehicle_row {
     char vin[VIN_LEN + 1];
     char customer[UUID_TEXT + 1];
-    char name[201], plate[33];
-    struct live live; /* t_ms 0: nothing measured yet */
+    char name[4 * 200 + 1], plate[4 * 32 + 1]; /* 200 and 32 characters of UTF-8 */
+    struct live live;                          /* t_ms 0: nothing measured yet */
 };
 
 enum status fleet_open(struct fleet **out, struct fault *fault) MUST_CHECK;
 
-/* A row read from the database: identity always, the live part only where it is newer than what we have. */
-void fleet_know(struct fleet *f, const struct vehicle_row *row);
+/* A row read from the database: identity always, values only where they are newer than ours or we
+ * have none.  Its word on freshness counts unless a live message came just now, which the database
+ * may not have stored yet. */
+void fleet_know(struct fleet *f, const struct vehicle_row *row, int64_t now_ms);
 /* Vehicles not known again since the last fleet_forget_begin leave. */
 void fleet_forget_begin(struct fleet *f);
 void fleet_forget_end(struct fleet *f);
 
-/* A live message.  Older than what we have: false.  A VIN nobody told us of is kept, and shown once it is known. */
-bool fleet_take(struct fleet *f, const struct live *live);
-bool fleet_knows(struct fleet *f, const char *vin);
+/* A live message.  Older than what we have: false.  What it does not carry stays as it was; one
+ * without any value tells of freshness only.  A VIN nobody told us of is kept, and shown once it is
+ * known. */
+bool fleet_take(struct fleet *f, const struct live *live, int64_t now_ms);
+bool fleet_has(struct fleet *f, const char *vin); /* known, or heard of */
 
 uint64_t fleet_version(const struct fleet *f);
+/* The version at which `customer`'s vehicles last became others: one came, left, or was renamed.
+ * A live frame cannot say that, a snapshot can. */
+uint64_t fleet_identity(struct fleet *f, const char *customer);
 
-/* Append the objects of `customer`'s vehicles that changed after `since` and pass the filter, comma-separated; `full`
- * adds name and plate.  Returns how many. */
-size_t fleet_print(struct fleet *f, struct text *out, const char *customer, const struct filter *filter,
-                   uint64_t since, bool full, int64_t now_ms);
+/* Append the objects of `customer`'s vehicles that changed after `since` and pass the filter,
+ * comma-separated, newest change first; `full` adds name and plate.  Returns how many. */
+size_t fleet_print(const struct fleet *f, struct text *out, const char *customer,
+                   const struct filter *filter, uint64_t since, bool full, int64_t wall_ms);
 
-void fleet_close(struct fleet *f);
+void fleet_close(struct fleet *f); /* NULL is fine */
 
 bool filter_passes(const struct filter *filter, const char *vin, const struct live *live);
 void filter_done(struct filter *filter);

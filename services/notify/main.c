@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/health.h"
 #include "lib/log.h"
@@ -12,6 +13,7 @@
 #include "server.h"
 
 #define LIVE_SLOTS 8192
+#define FINISH_MAX_S 8
 
 struct notify {
     struct notify_settings set;
@@ -56,8 +58,14 @@ static enum status connect_broker(struct notify *n, struct fault *fault)
 {
     const struct notify_settings *set = &n->set;
     char id[160];
-    struct mqtt_options o = {.brokers = set->mqtt, .client_id = id, .ca = set->ca, .cert = set->cert, .key = set->key,
-                             .on_message = on_message, .on_connection = on_connection, .self = n};
+    struct mqtt_options o = {.brokers = set->mqtt,
+                             .client_id = id,
+                             .ca = set->ca,
+                             .cert = set->cert,
+                             .key = set->key,
+                             .on_message = on_message,
+                             .on_connection = on_connection,
+                             .self = n};
     enum status st;
 
     snprintf(id, sizeof id, "svc-notify-%.60s-%.60s", set->common.site, set->instance);
@@ -73,12 +81,14 @@ static enum status start(struct notify *n, struct fault *fault)
     struct store_options store = {.pg = n->set.pg, .wake = server_wake};
     enum status st;
 
-    if ((st = stop_open(fault)) != ST_OK || (st = health_open(&n->health, n->set.common.admin, fault)) != ST_OK)
+    if ((st = stop_open(fault)) != ST_OK ||
+        (st = health_open(&n->health, n->set.common.admin, fault)) != ST_OK)
         return st;
     health_set(n->health, "broker", false);
     health_set(n->health, "postgres", false);
     n->received = metric_counter("vigie_notify_live_total", "Live messages received.", NULL);
-    n->dropped = metric_counter("vigie_notify_dropped_total", "Live messages not taken, by reason.", "reason");
+    n->dropped = metric_counter("vigie_notify_dropped_total", "Live messages not taken, by reason.",
+                                "reason");
     if ((st = fleet_open(&n->fleet, fault)) != ST_OK ||
         (st = queue_open(&n->live, LIVE_SLOTS, sizeof(struct live), fault)) != ST_OK)
         return st;
@@ -96,6 +106,7 @@ static enum status start(struct notify *n, struct fault *fault)
 
 static void finish(struct notify *n)
 {
+    alarm(FINISH_MAX_S); /* libpq waits for a server that hangs as long as that one likes */
     health_drain(n->health);
     mqtt_close(n->mqtt);
     store_join(n->store);
@@ -113,13 +124,15 @@ int main(int argc, char **argv)
     enum status st;
 
     log_open("notify", LEVEL_INFO);
-    if ((st = settings_load(&n.set, notify_table, &notify_program, argc, argv, NULL, NULL, &fault)) == ST_OK &&
-        (st = log_parse_level(n.set.common.log_level, &level, &fault)) == ST_OK && !n.set.common.check) {
+    if ((st = settings_load(&n.set, notify_table, &notify_program, argc, argv, NULL, NULL,
+                            &fault)) == ST_OK &&
+        (st = log_parse_level(n.set.common.log_level, &level, &fault)) == ST_OK &&
+        !n.set.common.check) {
         log_set_level(level);
         if ((st = start(&n, &fault)) == ST_OK) {
             log_info("started", "site=%s listen=%s", n.set.common.site, n.set.listen);
-            server_run(n.server);
-            log_info("stopping", "reason=signal");
+            if ((st = server_run(n.server, &fault)) == ST_OK)
+                log_info("stopping", "reason=signal");
         }
         finish(&n);
     }

@@ -18,12 +18,14 @@ static enum status read_vehicles(struct filter *filter, const json_t *list, stru
 
     if (!json_is_array(list))
         return fault_set(fault, ST_REJECT, "subscribe: vehicles is no list");
-    if (n == 1 && json_is_string(json_array_get(list, 0)) && strcmp(json_string_value(json_array_get(list, 0)), "*") == 0) {
+    if (n == 1 && json_is_string(json_array_get(list, 0)) &&
+        strcmp(json_string_value(json_array_get(list, 0)), "*") == 0) {
         filter->all = true;
         return ST_OK;
     }
     if (n > FILTER_VINS_MAX)
-        return fault_set(fault, ST_REJECT, "subscribe: more than %d vehicles; use \"*\" and a bbox", FILTER_VINS_MAX);
+        return fault_set(fault, ST_REJECT, "subscribe: more than %d vehicles; use \"*\" and a bbox",
+                         FILTER_VINS_MAX);
     filter->vins = calloc(n ? n : 1, sizeof *filter->vins);
     if (!filter->vins)
         return fault_set(fault, ST_REJECT, "out of memory");
@@ -55,6 +57,8 @@ static enum status read_box(struct filter *filter, const json_t *box, struct fau
             return fault_set(fault, ST_REJECT, "subscribe: bbox is not in degrees");
         *edges[i] = value;
     }
+    if (filter->south > filter->north)
+        return fault_set(fault, ST_REJECT, "subscribe: bbox has its south above its north");
     filter->has_box = true;
     return ST_OK;
 }

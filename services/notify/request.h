@@ -16,9 +16,11 @@ struct request {
 };
 
 /* ST_REJECT: not one of ours; the fault says why. */
-enum status request_read(struct request *out, const char *bytes, size_t len, struct fault *fault) MUST_CHECK;
+enum status request_read(struct request *out, const char *bytes, size_t len,
+                         struct fault *fault) MUST_CHECK;
 
-/* The ticket among offered sub-protocols ("fleet.v1, ticket.abc"); ST_NONE: none, or not base64url. */
+/* The ticket among offered sub-protocols ("fleet.v1, ticket.abc"); ST_NONE: none, or not base64url.
+ */
 enum status request_ticket(char *out, size_t size, const char *protocols) MUST_CHECK;
 
 /* Is `origin` one of the comma-separated list?  Byte for byte; an empty origin is not. */

@@ -1,4 +1,5 @@
-/* services/notify/server.c - libwebsockets callbacks.  Nothing in here waits: what blocks lives in store.c. */
+/* services/notify/server.c - libwebsockets callbacks.  Nothing in here waits: what blocks lives in
+ * store.c. */
 #include "server.h"
 
 #include <libwebsockets.h>
@@ -7,24 +8,30 @@
 
 #include "lib/clock.h"
 #include "lib/log.h"
-#include "lib/map.h"
 #include "lib/metrics.h"
 #include "lib/stop.h"
+#include "peers.h"
 #include "session.h"
 
+#define PATH "/live"
 #define TICKET_WAIT_MS 8000
 #define SUBSCRIBE_WAIT_MS 30000
+#define CLOSE_WAIT_S 2 /* for the other side to take our goodbye */
+#define GOODBYE_WAIT_MS 1000
 #define CLIENTS_MAX 20000
-#define CLOSE_TICKET 4401   /* sign in again */
-#define CLOSE_REQUEST 4400  /* what you sent is not in the contract */
+#define CLOSE_TEXT_MAX 123 /* RFC 6455 5.5: a control frame carries 125 bytes, two are the code */
+#define CLOSE_REQUEST 4400 /* what you sent is not in the contract */
+#define CLOSE_TICKET 4401  /* sign in again */
+#define CLOSE_TRY_LATER 1013
 
 /* What libwebsockets keeps per connection. */
 struct connection {
     struct lws_dll2 link; /* in server.all */
-    struct lws *wsi;
+    struct lws *wsi;      /* NULL: not established */
     struct session session;
     char ticket[128], origin[256];
-    bool counted; /* in server.addresses */
+    int close_code; /* 0: stays */
+    char close_why[CLOSE_TEXT_MAX + 1];
 };
 
 struct server {
@@ -32,10 +39,11 @@ struct server {
     struct store *store;
     struct lws_context *context;
     struct lws_dll2_owner all;
-    struct map *addresses; /* text -> int, open connections */
-    uint64_t last_id;
+    struct peers *peers;
+    struct frames *frames;
+    uint64_t last_id, tick;
     bool fleet_known;
-    struct text frame; /* LWS_PRE bytes, then the frame */
+    lws_sorted_usec_list_t ticker;
     struct metric *clients, *sent, *conflated, *refused;
 };
 
@@ -46,92 +54,105 @@ static struct server *server_of(struct lws *wsi)
     return lws_context_user(lws_get_context(wsi));
 }
 
-/* ---- before the upgrade: origin and ticket must at least be there */
-static int filter(struct server *s, struct lws *wsi, struct connection *c)
+static struct pulse pulse_of(const struct server *s, const struct connection *c)
 {
-    char protocols[512] = "";
-
-    if (lws_hdr_copy(wsi, c->origin, sizeof c->origin, WSI_TOKEN_ORIGIN) <= 0 ||
-        !request_origin_allowed(s->set.set->origins, c->origin)) {
-        metric_add(s->refused, "origin", 1);
-        return -1;
-    }
-    if (lws_hdr_copy(wsi, protocols, sizeof protocols, WSI_TOKEN_PROTOCOL) <= 0 ||
-        request_ticket(c->ticket, sizeof c->ticket, protocols) != ST_OK) {
-        metric_add(s->refused, "ticket", 1);
-        return -1;
-    }
-    return 0;
+    return (struct pulse){s->tick, fleet_version(s->set.fleet),
+                          fleet_identity(s->set.fleet, c->session.customer), s->fleet_known};
 }
 
-static bool count_address(struct server *s, struct connection *c)
+/* ---- leaving: a close code goes out only from within a callback of the connection itself */
+static int close_now(struct connection *c, int code, const char *why)
 {
-    int *open = map_put(s->addresses, c->session.address);
+    char text[CLOSE_TEXT_MAX + 1];
 
-    if (!open || (s->set.set->clients_per_address && *open >= s->set.set->clients_per_address)) {
-        metric_add(s->refused, "address", 1);
-        return false;
-    }
-    ++*open;
-    return c->counted = true;
+    text_copy(text, sizeof text, why);
+    lws_close_reason(c->wsi, (enum lws_close_status)code, (unsigned char *)text, strlen(text));
+    return -1;
+}
+
+static void leave(struct connection *c, int code, const char *why)
+{
+    if (c->close_code)
+        return;
+    c->close_code = code;
+    text_copy(c->close_why, sizeof c->close_why, why);
+    lws_callback_on_writable(c->wsi);
+    lws_set_timeout(c->wsi, PENDING_TIMEOUT_CLOSE_SEND, CLOSE_WAIT_S);
+}
+
+/* ---- before the upgrade: path, origin and ticket must at least be there */
+static int refuse(struct server *s, struct lws *wsi, const char *reason, unsigned status)
+{
+    metric_add(s->refused, reason, 1);
+    lws_return_http_status(wsi, status, NULL);
+    return -1;
+}
+
+static int filter(struct server *s, struct lws *wsi, struct connection *c)
+{
+    char protocols[512] = "", path[sizeof PATH] = "";
+
+    if (lws_hdr_copy(wsi, path, sizeof path, WSI_TOKEN_GET_URI) <= 0 || strcmp(path, PATH) != 0)
+        return refuse(s, wsi, "path", HTTP_STATUS_NOT_FOUND);
+    if (lws_hdr_copy(wsi, c->origin, sizeof c->origin, WSI_TOKEN_ORIGIN) <= 0 ||
+        !request_origin_allowed(s->set.set->origins, c->origin))
+        return refuse(s, wsi, "origin", HTTP_STATUS_FORBIDDEN);
+    if (lws_hdr_copy(wsi, protocols, sizeof protocols, WSI_TOKEN_PROTOCOL) <= 0 ||
+        request_ticket(c->ticket, sizeof c->ticket, protocols) != ST_OK)
+        return refuse(s, wsi, "ticket", HTTP_STATUS_UNAUTHORIZED);
+    return 0;
 }
 
 static int established(struct server *s, struct lws *wsi, struct connection *c)
 {
+    enum status st;
+
     c->wsi = wsi;
-    c->session.id = ++s->last_id;
-    c->session.stage = STAGE_TICKET;
-    c->session.stage_ms = clock_boot_ms();
-    text_init(&c->session.in);
-    lws_get_peer_simple(wsi, c->session.address, sizeof c->session.address);
+    session_init(&c->session, ++s->last_id, clock_boot_ms());
     lws_dll2_add_tail(&c->link, &s->all);
-    if (!count_address(s, c) || s->all.count > CLIENTS_MAX)
-        return -1;
-    if (store_ask_ticket(s->store, c->session.id, c->ticket, c->origin) != ST_OK)
-        return -1;
+    metric_set(s->clients, NULL, s->all.count);
+    st = store_ask_ticket(s->store, c->session.id, c->ticket, c->origin);
     explicit_bzero(c->ticket, sizeof c->ticket);
+    if (st != ST_OK) {
+        metric_add(s->refused, "unavailable", 1);
+        leave(c, CLOSE_TRY_LATER, "too many tickets at once");
+    }
     return 0;
 }
 
 static void closed(struct server *s, struct connection *c)
 {
-    int *open = c->counted ? map_get(s->addresses, c->session.address) : NULL;
-
-    if (open && --*open == 0)
-        map_remove(s->addresses, c->session.address);
-    if (c->wsi)
-        lws_dll2_remove(&c->link);
+    if (!c || !c->wsi)
+        return;
+    lws_dll2_remove(&c->link);
     session_done(&c->session);
     c->wsi = NULL;
-    c->counted = false;
     metric_set(s->clients, NULL, s->all.count);
 }
 
-static int close_with(struct connection *c, int code, const char *why)
-{
-    lws_close_reason(c->wsi, (enum lws_close_status)code, (unsigned char *)why, strlen(why));
-    return -1;
-}
-
 /* ---- in */
-static int receive(struct server *s, struct lws *wsi, struct connection *c, const char *bytes, size_t len)
+static int receive(struct server *s, struct lws *wsi, struct connection *c, const char *bytes,
+                   size_t len)
 {
     struct fault fault = {""};
     struct session *session = &c->session;
     bool fine;
 
-    if (lws_frame_is_binary(wsi) || session->in.len + len > REQUEST_MAX || session->stage == STAGE_TICKET) {
+    if (c->close_code)
+        return 0;
+    if (lws_frame_is_binary(wsi) || session->in.len + len > REQUEST_MAX) {
         metric_add(s->refused, "message", 1);
-        return close_with(c, CLOSE_REQUEST, "not a text message of at most 32 KiB");
+        return close_now(c, CLOSE_REQUEST, "not a text message of at most 32 KiB");
     }
     text_add(&session->in, bytes, len);
     if (!lws_is_final_fragment(wsi) || lws_remaining_packet_payload(wsi))
         return 0;
-    fine = session_hear(session, session->in.bytes, session->in.len, clock_boot_ms(), &fault);
-    text_clear(&session->in);
+    fine = !session->in.failed &&
+           session_hear(session, session->in.bytes, session->in.len, clock_boot_ms(), &fault);
+    text_done(&session->in); /* most clients speak once and listen for hours */
     if (!fine) {
         metric_add(s->refused, "message", 1);
-        return close_with(c, CLOSE_REQUEST, fault.text);
+        return close_now(c, CLOSE_REQUEST, fault.text);
     }
     lws_callback_on_writable(wsi);
     return 0;
@@ -140,23 +161,23 @@ static int receive(struct server *s, struct lws *wsi, struct connection *c, cons
 /* ---- out: one frame per writeable */
 static int write_next(struct server *s, struct lws *wsi, struct connection *c)
 {
-    struct session *session = &c->session;
-    static const char room[LWS_PRE];
-    enum frame frame;
+    struct pulse pulse = pulse_of(s, c);
+    enum frame frame = session_next(&c->session, &pulse);
+    struct frame_text *out;
 
-    if (lws_send_pipe_choked(wsi))
+    if (c->close_code)
+        return close_now(c, c->close_code, c->close_why);
+    if (frame == FRAME_NONE || lws_send_pipe_choked(wsi)) /* the next tick asks again */
         return 0;
-    frame = session_next(session, fleet_version(s->set.fleet), clock_boot_ms(), s->set.set->tick_ms);
-    if (frame == FRAME_NONE || (frame == FRAME_SNAPSHOT && !s->fleet_known))
+    out = session_write(&c->session, frame, s->frames, &pulse, clock_boot_ms(), clock_now_ms());
+    if (!out)
         return 0;
-    text_clear(&s->frame);
-    text_add(&s->frame, room, sizeof room);
-    if (!session_write(session, frame, s->set.fleet, &s->frame, clock_boot_ms(), clock_now_ms()))
-        return 0;
-    if (lws_write(wsi, (unsigned char *)s->frame.bytes + LWS_PRE, s->frame.len - LWS_PRE, LWS_WRITE_TEXT) < 0)
+    if (out->text.failed || lws_write(wsi, (unsigned char *)out->text.bytes + LWS_PRE,
+                                      out->text.len - LWS_PRE, LWS_WRITE_TEXT) < 0)
         return -1;
     metric_add(s->sent, frame_names[frame], 1);
-    if (session_next(session, fleet_version(s->set.fleet), clock_boot_ms(), s->set.set->tick_ms) != FRAME_NONE)
+    pulse = pulse_of(s, c);
+    if (session_next(&c->session, &pulse) != FRAME_NONE)
         lws_callback_on_writable(wsi);
     return 0;
 }
@@ -179,34 +200,34 @@ static void answer_ticket(struct server *s, const struct answer *a)
 {
     struct connection *c = find(s, a->session);
 
-    if (!c) /* gone meanwhile */
+    if (!c || c->close_code) /* gone meanwhile */
         return;
-    if (a->status != ST_OK) {
-        metric_add(s->refused, a->status == ST_RETRY ? "unavailable" : "ticket", 1);
-        if (a->status == ST_RETRY)
-            close_with(c, LWS_CLOSE_STATUS_UNEXPECTED_CONDITION, "the database is away");
-        else
-            close_with(c, CLOSE_TICKET, "the ticket is not valid");
-        lws_set_timeout(c->wsi, PENDING_TIMEOUT_CLOSE_SEND, LWS_TO_KILL_ASYNC);
-        return;
+    if (a->status == ST_OK) {
+        session_admit(&c->session, a->customer, clock_boot_ms());
+        lws_callback_on_writable(c->wsi);
+    } else if (a->status == ST_RETRY) {
+        metric_add(s->refused, "unavailable", 1);
+        leave(c, LWS_CLOSE_STATUS_UNEXPECTED_CONDITION, "the database is away");
+    } else {
+        metric_add(s->refused, "ticket", 1);
+        leave(c, CLOSE_TICKET, "the ticket is not valid");
     }
-    text_copy(c->session.customer, sizeof c->session.customer, a->customer);
-    c->session.stage = STAGE_IDLE;
-    c->session.stage_ms = clock_boot_ms();
-    metric_set(s->clients, NULL, s->all.count);
 }
 
 static void answer_fleet(struct server *s, const struct answer *a)
 {
+    int64_t now_ms = clock_boot_ms();
+
     fleet_forget_begin(s->set.fleet);
     for (size_t i = 0; i < a->row_count; i++)
-        fleet_know(s->set.fleet, &a->rows[i]);
+        fleet_know(s->set.fleet, &a->rows[i], now_ms);
     fleet_forget_end(s->set.fleet);
     s->fleet_known = true;
 }
 
 static void take_news(struct server *s)
 {
+    int64_t now_ms = clock_boot_ms();
     struct answer a;
     struct live live;
     size_t n;
@@ -219,35 +240,54 @@ static void take_news(struct server *s)
         free(a.rows);
     }
     while (queue_pop(s->set.live, &live, 1, 0, &n) == ST_OK) {
-        if (!fleet_knows(s->set.fleet, live.vin))
+        /* Once per VIN: one that drives on after it was retired is no reason to read on and on. */
+        if (!fleet_has(s->set.fleet, live.vin))
             store_ask_fleet(s->store);
-        fleet_take(s->set.fleet, &live);
+        fleet_take(s->set.fleet, &live, now_ms);
     }
 }
 
 /* Whoever has waited too long leaves; whoever has news coming is asked for. */
-static void tick(struct server *s)
+static void look_at(struct server *s, struct connection *c, int64_t now_ms)
 {
+    const struct session *session = &c->session;
+    struct pulse pulse = pulse_of(s, c);
+    int64_t waited_ms = now_ms - session->stage_ms;
+    enum frame frame;
+
+    if (c->close_code)
+        return;
+    if (session->stage == STAGE_TICKET && waited_ms > TICKET_WAIT_MS) {
+        metric_add(s->refused, "unavailable", 1);
+        leave(c, LWS_CLOSE_STATUS_UNEXPECTED_CONDITION, "the database is away");
+    } else if (session->stage == STAGE_IDLE && waited_ms > SUBSCRIBE_WAIT_MS) {
+        metric_add(s->refused, "silent", 1);
+        leave(c, CLOSE_REQUEST, "no subscribe came");
+    } else if ((frame = session_next(session, &pulse)) != FRAME_NONE) {
+        if (frame == FRAME_LIVE && lws_send_pipe_choked(c->wsi))
+            metric_add(s->conflated, NULL, 1);
+        lws_callback_on_writable(c->wsi);
+    }
+}
+
+static void on_tick(lws_sorted_usec_list_t *sul)
+{
+    struct server *s = lws_container_of(sul, struct server, ticker);
     int64_t now_ms = clock_boot_ms();
 
+    s->tick++;
+    frames_clear(s->frames);
     lws_start_foreach_dll_safe(struct lws_dll2 *, at, next, s->all.head)
     {
-        struct connection *c = lws_container_of(at, struct connection, link);
-        int64_t limit_ms = c->session.stage == STAGE_TICKET ? TICKET_WAIT_MS : SUBSCRIBE_WAIT_MS;
-
-        if (c->session.stage <= STAGE_IDLE && now_ms - c->session.stage_ms > limit_ms)
-            lws_set_timeout(c->wsi, PENDING_TIMEOUT_CLOSE_SEND, LWS_TO_KILL_ASYNC);
-        else if (session_next(&c->session, fleet_version(s->set.fleet), now_ms, s->set.set->tick_ms) != FRAME_NONE) {
-            if (lws_send_pipe_choked(c->wsi))
-                metric_add(s->conflated, NULL, 1);
-            lws_callback_on_writable(c->wsi);
-        }
+        look_at(s, lws_container_of(at, struct connection, link), now_ms);
     }
     lws_end_foreach_dll_safe(at, next);
+    lws_sul_schedule(s->context, 0, sul, on_tick, s->set.set->tick_ms * LWS_US_PER_MS);
 }
 
 /* ---- libwebsockets */
-static int on_feed(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
+static int on_feed(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                   size_t len)
 {
     struct connection *c = user;
     struct server *s = server_of(wsi);
@@ -269,21 +309,53 @@ static int on_feed(struct lws *wsi, enum lws_callback_reasons reason, void *user
     }
 }
 
-/* A client without our sub-protocol, or plain HTTP: not here. */
-static int on_others(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
+/* Before a byte was read: an address holds so many connections and no more. */
+static int filter_network(struct server *s, lws_sockfd_type fd)
 {
+    char address[48] = "";
+
+    lws_get_peer_simple_fd(fd, address, sizeof address);
+    if (peers_has_room(s->peers, address))
+        return 0;
+    metric_add(s->refused, "address", 1);
+    return -1;
+}
+
+static void count_in(struct server *s, struct lws *wsi)
+{
+    char address[48] = "";
+
+    lws_get_peer_simple(wsi, address, sizeof address);
+    lws_set_opaque_user_data(wsi, peers_enter(s->peers, address));
+}
+
+/* The first protocol: connections as such, what is no WebSocket, and a WebSocket that names none of
+ * our sub-protocols. */
+static int on_others(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                     size_t len)
+{
+    struct server *s = server_of(wsi);
+
     (void)user;
-    (void)in;
     (void)len;
     switch (reason) {
+    case LWS_CALLBACK_FILTER_NETWORK_CONNECTION:
+        return filter_network(s, (lws_sockfd_type)(intptr_t)in);
+    case LWS_CALLBACK_SERVER_NEW_CLIENT_INSTANTIATED:
+        count_in(s, wsi);
+        return 0;
+    case LWS_CALLBACK_WSI_DESTROY:
+        peers_leave(s->peers, lws_get_opaque_user_data(wsi));
+        lws_set_opaque_user_data(wsi, NULL);
+        return 0;
     case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION:
+        return refuse(s, wsi, "protocol", HTTP_STATUS_BAD_REQUEST);
     case LWS_CALLBACK_ESTABLISHED:
         return -1;
     case LWS_CALLBACK_HTTP:
-        lws_return_http_status(wsi, HTTP_STATUS_NOT_FOUND, NULL);
-        return -1;
+        return refuse(s, wsi, "http", HTTP_STATUS_NOT_FOUND);
     case LWS_CALLBACK_EVENT_WAIT_CANCELLED:
-        take_news(server_of(wsi));
+        take_news(s);
         return 0;
     default:
         return 0;
@@ -303,10 +375,10 @@ static enum status listen_on(struct server *s, struct fault *fault)
 {
     struct lws_context_creation_info info = {0};
     const char *address = s->set.set->listen, *colon = strrchr(address, ':');
-    char host[SETTING_TEXT_MAX];
-    long port = colon ? strtol(colon + 1, NULL, 10) : 0;
+    char host[SETTING_TEXT_MAX], *end = NULL;
+    long port = colon ? strtol(colon + 1, &end, 10) : 0;
 
-    if (!colon || port <= 0 || port > 65535)
+    if (!colon || *end || port <= 0 || port > 65535)
         return fault_set(fault, ST_REJECT, "--listen \"%s\" is not host:port", address);
     text_copy(host, sizeof host, address);
     host[colon - address] = '\0';
@@ -317,7 +389,7 @@ static enum status listen_on(struct server *s, struct fault *fault)
     info.retry_and_idle_policy = &alive;
     info.timeout_secs = 8;
     info.max_http_header_data = 8192;
-    info.options = LWS_SERVER_OPTION_VALIDATE_UTF8 | LWS_SERVER_OPTION_FAIL_UPON_UNABLE_TO_BIND;
+    info.options = LWS_SERVER_OPTION_FAIL_UPON_UNABLE_TO_BIND; /* UTF-8 is jansson's to check */
     info.server_string = "vigie";
     lws_set_log_level(LLL_ERR, NULL);
     s->context = lws_create_context(&info);
@@ -326,21 +398,36 @@ static enum status listen_on(struct server *s, struct fault *fault)
     return ST_OK;
 }
 
-enum status server_open(struct server **out, const struct server_options *options, struct fault *fault)
+static void make_metrics(struct server *s)
 {
-    struct server *s = calloc(1, sizeof *s);
+    s->clients = metric_gauge("vigie_notify_clients", "Connected clients.", NULL);
+    s->sent = metric_counter("vigie_notify_sent_total", "Frames sent, by kind.", "kind");
+    s->conflated =
+        metric_counter("vigie_notify_conflated_total", "Ticks a slow client skipped.", NULL);
+    s->refused = metric_counter("vigie_notify_refused_total",
+                                "Connections and messages refused, by reason.", "reason");
+    metric_set(s->clients, NULL, 0);
+    metric_add(s->conflated, NULL, 0);
+}
+
+enum status server_open(struct server **out, const struct server_options *options,
+                        struct fault *fault)
+{
+    int64_t tick_ms = options->set->tick_ms;
+    struct server *s;
     enum status st;
 
+    if (tick_ms < 10 || tick_ms > 1000) /* the loop looks for signals once a tick */
+        return fault_set(fault, ST_REJECT, "--tick %lld is not within 10 .. 1000 ms",
+                         (long long)tick_ms);
+    s = calloc(1, sizeof *s);
     if (!s)
         return fault_set(fault, ST_FATAL, "out of memory");
     s->set = *options;
-    text_init(&s->frame);
-    s->clients = metric_gauge("vigie_notify_clients", "Connected clients.", NULL);
-    s->sent = metric_counter("vigie_notify_sent_total", "Frames sent, by kind.", "kind");
-    s->conflated = metric_counter("vigie_notify_conflated_total", "Ticks a slow client skipped.", NULL);
-    s->refused = metric_counter("vigie_notify_refused_total", "Connections and messages refused, by reason.", "reason");
-    metric_set(s->clients, NULL, 0);
-    if ((st = map_open(&s->addresses, sizeof(int), CLIENTS_MAX, NULL, fault)) != ST_OK ||
+    make_metrics(s);
+    if ((st = peers_open(&s->peers, options->set->clients_per_address, CLIENTS_MAX, fault)) !=
+            ST_OK ||
+        (st = frames_open(&s->frames, options->fleet, LWS_PRE, fault)) != ST_OK ||
         (st = listen_on(s, fault)) != ST_OK) {
         server_close(s);
         return st;
@@ -359,27 +446,32 @@ void server_wake(void *server)
     lws_cancel_service(((struct server *)server)->context);
 }
 
-struct ticker {
-    lws_sorted_usec_list_t sul;
-    struct server *server;
-};
-
-static void on_tick(lws_sorted_usec_list_t *sul)
+static void say_goodbye(struct server *s)
 {
-    struct ticker *t = lws_container_of(sul, struct ticker, sul);
+    int64_t until_ms = clock_boot_ms() + GOODBYE_WAIT_MS;
 
-    tick(t->server);
-    lws_sul_schedule(t->server->context, 0, sul, on_tick, t->server->set.set->tick_ms * LWS_US_PER_MS);
+    lws_start_foreach_dll_safe(struct lws_dll2 *, at, next, s->all.head)
+    {
+        leave(lws_container_of(at, struct connection, link), LWS_CLOSE_STATUS_GOINGAWAY,
+              "the server stops");
+    }
+    lws_end_foreach_dll_safe(at, next);
+    while (s->all.count && clock_boot_ms() < until_ms && lws_service(s->context, 0) >= 0)
+        continue;
 }
 
-void server_run(struct server *s)
+enum status server_run(struct server *s, struct fault *fault)
 {
-    struct ticker ticker = {.server = s};
+    enum status st = ST_OK;
 
-    lws_sul_schedule(s->context, 0, &ticker.sul, on_tick, 1);
-    while (!stop_wait(0) && lws_service(s->context, 0) >= 0)
-        continue;
-    lws_sul_cancel(&ticker.sul);
+    lws_sul_schedule(s->context, 0, &s->ticker, on_tick, 1);
+    while (st == ST_OK && !stop_wait(0))
+        if (lws_service(s->context, 0) < 0)
+            st = fault_set(fault, ST_FATAL, "the event loop failed");
+    if (st == ST_OK)
+        say_goodbye(s);
+    lws_sul_cancel(&s->ticker);
+    return st;
 }
 
 void server_close(struct server *s)
@@ -388,7 +480,7 @@ void server_close(struct server *s)
         return;
     if (s->context)
         lws_context_destroy(s->context);
-    map_close(s->addresses);
-    text_done(&s->frame);
+    peers_close(s->peers);
+    frames_close(s->frames);
     free(s);
 }

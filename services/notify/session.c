@@ -1,12 +1,31 @@
-/* services/notify/session.c - a client that cannot be written to owes nothing: its next frame is simply newer. */
+/* services/notify/session.c - a client that cannot be written to owes nothing: its next frame is
+ * simply newer. */
 #include "session.h"
 
 #include <string.h>
 
 #define REQUESTS_PER_S 20
-#define CURSOR "0" /* of the feed; nothing in it can be resumed yet */
+#define SNAPSHOT_TICKS 4 /* between two snapshots nobody asked for */
 
-enum frame session_next(const struct session *s, uint64_t fleet_version, int64_t now_ms, int64_t tick_ms)
+void session_init(struct session *s, uint64_t id, int64_t now_ms)
+{
+    *s = (struct session){.id = id, .stage = STAGE_TICKET, .stage_ms = now_ms};
+    text_init(&s->in);
+}
+
+static void enter(struct session *s, enum stage stage, int64_t now_ms)
+{
+    s->stage = stage;
+    s->stage_ms = now_ms;
+}
+
+void session_admit(struct session *s, const char *customer, int64_t now_ms)
+{
+    text_copy(s->customer, sizeof s->customer, customer);
+    enter(s, s->subscribed ? STAGE_SNAPSHOT : STAGE_IDLE, now_ms);
+}
+
+enum frame session_next(const struct session *s, const struct pulse *pulse)
 {
     if (s->stage == STAGE_TICKET)
         return FRAME_NONE;
@@ -15,13 +34,26 @@ enum frame session_next(const struct session *s, uint64_t fleet_version, int64_t
     if (s->owes_resync)
         return FRAME_RESYNC;
     if (s->stage == STAGE_SNAPSHOT)
+        return pulse->fleet_known ? FRAME_SNAPSHOT : FRAME_NONE;
+    if (s->stage != STAGE_LIVE || pulse->tick <= s->sent_tick)
+        return FRAME_NONE;
+    if (pulse->identity > s->whole && pulse->tick - s->snapshot_tick >= SNAPSHOT_TICKS)
         return FRAME_SNAPSHOT;
-    if (s->stage == STAGE_LIVE && fleet_version > s->seen && now_ms - s->sent_ms >= tick_ms)
-        return FRAME_LIVE;
-    return FRAME_NONE;
+    return pulse->version > s->seen ? FRAME_LIVE : FRAME_NONE;
 }
 
-bool session_hear(struct session *s, const char *bytes, size_t len, int64_t now_ms, struct fault *fault)
+static void subscribe(struct session *s, const struct request *r, int64_t now_ms)
+{
+    filter_done(&s->filter);
+    s->filter = r->filter;
+    s->owes_resync = r->resume && strcmp(r->cursor, FRAMES_CURSOR) != 0;
+    s->subscribed = true;
+    if (s->stage != STAGE_TICKET)
+        enter(s, STAGE_SNAPSHOT, now_ms);
+}
+
+bool session_hear(struct session *s, const char *bytes, size_t len, int64_t now_ms,
+                  struct fault *fault)
 {
     struct request r;
 
@@ -35,60 +67,52 @@ bool session_hear(struct session *s, const char *bytes, size_t len, int64_t now_
     }
     if (request_read(&r, bytes, len, fault) != ST_OK)
         return false;
-    if (r.kind == REQUEST_PING) {
+    if (r.kind == REQUEST_PING)
         s->owes_pong = true;
-        return true;
-    }
-    filter_done(&s->filter);
-    s->filter = r.filter;
-    s->owes_resync = r.resume && strcmp(r.cursor, CURSOR) != 0;
-    s->stage = STAGE_SNAPSHOT;
-    s->stage_ms = now_ms;
+    else
+        subscribe(s, &r, now_ms);
     return true;
 }
 
-static bool write_vehicles(struct session *s, bool full, struct fleet *fleet, struct text *out, int64_t wall_ms)
+static struct frame_text *write_vehicles(struct session *s, enum frame frame, struct frames *frames,
+                                         int64_t wall_ms)
 {
-    uint64_t version = fleet_version(fleet);
-    size_t n;
+    const struct frame_of of = {s->customer, &s->filter, s->seen, frame == FRAME_SNAPSHOT};
+    struct frame_text *text = frames_vehicles(frames, &of, wall_ms);
 
-    if (full)
-        text_print(out, "{\"type\":\"snapshot\",\"cursor\":\"" CURSOR "\",\"vehicles\":[");
-    else
-        text_print(out, "{\"type\":\"live\",\"t\":%lld,\"vehicles\":[", (long long)wall_ms);
-    n = fleet_print(fleet, out, s->customer, &s->filter, full ? 0 : s->seen, full, wall_ms);
-    text_add(out, "]}", 2);
-    s->seen = version;
-    return full || n > 0;
+    s->seen = text->upto;
+    if (frame == FRAME_SNAPSHOT)
+        s->whole = text->upto;
+    return text;
 }
 
-bool session_write(struct session *s, enum frame frame, struct fleet *fleet, struct text *out, int64_t now_ms,
-                   int64_t wall_ms)
+struct frame_text *session_write(struct session *s, enum frame frame, struct frames *frames,
+                                 const struct pulse *pulse, int64_t now_ms, int64_t wall_ms)
 {
-    bool said = true;
+    struct frame_text *text;
 
     switch (frame) {
-    case FRAME_NONE:
-        return false;
     case FRAME_PONG:
-        text_print(out, "{\"type\":\"pong\"}");
         s->owes_pong = false;
-        break;
+        return frames_say(frames, "{\"type\":\"pong\"}");
     case FRAME_RESYNC:
-        text_print(out, "{\"type\":\"resync\"}");
         s->owes_resync = false;
-        break;
+        return frames_say(frames, "{\"type\":\"resync\"}");
     case FRAME_SNAPSHOT:
-        said = write_vehicles(s, true, fleet, out, wall_ms);
-        s->stage = STAGE_LIVE;
-        s->stage_ms = s->sent_ms = now_ms;
-        break;
+        text = write_vehicles(s, frame, frames, wall_ms);
+        enter(s, STAGE_LIVE, now_ms);
+        s->sent_tick = s->snapshot_tick = pulse->tick;
+        return text;
     case FRAME_LIVE:
-        said = write_vehicles(s, false, fleet, out, wall_ms);
-        s->sent_ms = now_ms;
+        text = write_vehicles(s, frame, frames, wall_ms);
+        if (!text->vehicles && !text->text.failed)
+            return NULL;
+        s->sent_tick = pulse->tick;
+        return text;
+    case FRAME_NONE:
         break;
     }
-    return said && !out->failed;
+    return NULL;
 }
 
 void session_done(struct session *s)

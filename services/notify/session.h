@@ -1,8 +1,10 @@
-/* services/notify/session.h - one client: who it is, what it wants, what it has seen.  Plain values, the loop's thread. */
+/* services/notify/session.h - one client: who it is, what it wants, what it has seen.  Plain
+ * values, the loop's thread.  A client may speak before its ticket was looked at (browsers do, as
+ * soon as the socket is open): its wish is kept, and nothing is sent until it is known. */
 #ifndef NOTIFY_SESSION_H
 #define NOTIFY_SESSION_H
 
-#include "fleet.h"
+#include "frames.h"
 #include "request.h"
 
 enum stage {
@@ -15,29 +17,44 @@ enum stage {
 struct session {
     uint64_t id;
     enum stage stage;
+    int64_t stage_ms; /* since when it is in this stage, boot clock */
     char customer[UUID_TEXT + 1];
     struct filter filter;
-    uint64_t seen;        /* fleet version in the last frame */
-    int64_t sent_ms;      /* of the last live frame, clock_boot_ms */
-    int64_t stage_ms;     /* since when it is in this stage */
-    bool owes_pong, owes_resync;
-    int requests;         /* in the current second */
+    uint64_t seen;          /* fleet version in the last frame of vehicles */
+    uint64_t whole;         /* the same, of the last snapshot */
+    uint64_t sent_tick;     /* in which a live frame was sent last */
+    uint64_t snapshot_tick; /* the same for a snapshot */
+    bool subscribed, owes_pong, owes_resync;
+    int requests; /* in the current second */
     int64_t second;
-    char address[48];
-    struct text in;       /* a message that comes in fragments */
+    struct text in; /* a message that comes in fragments */
+};
+
+/* What the loop knows when it asks. */
+struct pulse {
+    uint64_t tick;     /* from 1; in each at most one live frame */
+    uint64_t version;  /* of the fleet */
+    uint64_t identity; /* of the session's customer */
+    bool fleet_known;  /* the database has been read */
 };
 
 enum frame { FRAME_NONE, FRAME_PONG, FRAME_RESYNC, FRAME_SNAPSHOT, FRAME_LIVE };
 
-/* What to send next, if anything, `tick_ms` apart for live frames.  Pure. */
-enum frame session_next(const struct session *s, uint64_t fleet_version, int64_t now_ms, int64_t tick_ms);
+void session_init(struct session *s, uint64_t id, int64_t now_ms);
+
+/* The ticket was good: what was asked for meanwhile is owed now. */
+void session_admit(struct session *s, const char *customer, int64_t now_ms);
+
+/* What to send next, if anything.  Pure. */
+enum frame session_next(const struct session *s, const struct pulse *pulse);
 
 /* Act on what the client said.  False: it talks too much or nonsense, close it. */
-bool session_hear(struct session *s, const char *bytes, size_t len, int64_t now_ms, struct fault *fault);
+bool session_hear(struct session *s, const char *bytes, size_t len, int64_t now_ms,
+                  struct fault *fault);
 
-/* Write the frame into `out` and note it as sent.  False: nothing to say after all. */
-bool session_write(struct session *s, enum frame frame, struct fleet *fleet, struct text *out, int64_t now_ms,
-                   int64_t wall_ms);
+/* Make the frame and note it as sent; NULL: nothing to say after all.  Borrowed, see frames.h. */
+struct frame_text *session_write(struct session *s, enum frame frame, struct frames *frames,
+                                 const struct pulse *pulse, int64_t now_ms, int64_t wall_ms);
 
 void session_done(struct session *s);
 

@@ -5,21 +5,26 @@
 
 const struct program notify_program = {
     "vigie-notify",
-    "WebSocket feed of live vehicles: snapshot, then the newest of each at most four times a second.",
+    "WebSocket feed of live vehicles: snapshot, then the newest of each at most four times a "
+    "second.",
     NULL,
 };
 
 const struct setting notify_table[] = {
-    {"listen", SET_TEXT, "127.0.0.1:8081", AT(listen), "address of the WebSocket listener, path /live"},
-    {"origins", SET_TEXT, "http://localhost:8080", AT(origins), "pages that may connect, comma-separated"},
+    {"listen", SET_TEXT, "127.0.0.1:8081", AT(listen),
+     "address of the WebSocket listener, path /live"},
+    {"origins", SET_TEXT, "http://localhost:8080", AT(origins),
+     "pages that may connect, comma-separated"},
     {"mqtt", SET_TEXT, "mqtts://127.0.0.1:8884", AT(mqtt), "broker to read live/1 from"},
     {"ca", SET_TEXT, NULL, AT(ca), "file: what the broker's certificate is verified with"},
     {"cert", SET_TEXT, NULL, AT(cert), "file: our certificate, CN svc-notify"},
     {"key", SET_TEXT, NULL, AT(key), "file: its key"},
     {"pg", SET_SECRET, NULL, AT(pg), "PostgreSQL connection string: tickets and snapshots"},
     {"instance", SET_TEXT, "0", AT(instance), "name of this instance within its site"},
-    {"tick", SET_MILLIS, "250", AT(tick_ms), "ms between two frames to one client, at the least"},
-    {"clients-per-address", SET_COUNT, "32", AT(clients_per_address), "connections from one address at most; 0: no limit"},
+    {"tick", SET_MILLIS, "250", AT(tick_ms),
+     "ms between two live frames to one client, 10 .. 1000"},
+    {"clients-per-address", SET_COUNT, "32", AT(clients_per_address),
+     "connections from one address at most; 0: no limit"},
     SETTINGS_COMMON(struct notify_settings, common, "127.0.0.1:9103"),
     {0},
 };

@@ -14,6 +14,7 @@
 
 #define JOBS_MAX 1024
 #define REFRESH_MS 5000 /* freshness words change with time alone */
+#define AWAY_MS 1000    /* between two tries while the database is away */
 #define SOON_MS 500
 
 struct job {
@@ -42,7 +43,8 @@ static void hash_of(const char *ticket, char hex[2 * SHA256_DIGEST_LENGTH + 1])
     text_hex(hex, digest, sizeof digest);
 }
 
-static enum status take_ticket(struct store *s, const struct job *job, struct answer *a, struct fault *fault)
+static enum status take_ticket(struct store *s, const struct job *job, struct answer *a,
+                               struct fault *fault)
 {
     char hash[2 * SHA256_DIGEST_LENGTH + 1];
     const char *params[] = {hash};
@@ -52,7 +54,8 @@ static enum status take_ticket(struct store *s, const struct job *job, struct an
     hash_of(job->ticket, hash);
     if ((st = pg_ready(s->db, fault)) != ST_OK ||
         (st = pg_run(s->db,
-                     "DELETE FROM ws_ticket WHERE hash = $1 RETURNING user_id, customer_id, origin, expires_at > now()",
+                     "DELETE FROM ws_ticket WHERE hash = $1 RETURNING user_id, customer_id, "
+                     "origin, expires_at > now()",
                      1, params, &rows, fault)) != ST_OK)
         return st == ST_REJECT ? ST_REJECT : ST_RETRY;
     st = ST_REJECT;
@@ -91,10 +94,12 @@ static void read_row(struct vehicle_row *v, const PGresult *rows, int row)
     l->has_speed = read_double(rows, row, 7, &l->speed_kmh);
     l->has_heading = read_double(rows, row, 8, &l->heading_deg);
     l->has_ignition = !PQgetisnull(rows, row, 9);
-    l->ignition_on = PQgetvalue(rows, row, 9)[0] == 't';
+    l->ignition_on = l->has_ignition && PQgetvalue(rows, row, 9)[0] == 't';
     text_copy(l->connectivity, sizeof l->connectivity, PQgetvalue(rows, row, 10));
 }
 
+/* Each time: any call may have found the connection broken and made a new one, which listens to
+ * nothing.  Asking twice is asking once. */
 static enum status listen_for_news(struct store *s, struct fault *fault)
 {
     enum status st = pg_run(s->db, "LISTEN fleet", 0, NULL, NULL, fault);
@@ -104,24 +109,25 @@ static enum status listen_for_news(struct store *s, struct fault *fault)
 
 static enum status read_fleet(struct store *s, struct answer *a, struct fault *fault)
 {
-    bool fresh = pg_socket(s->db) < 0;
     PGresult *rows = NULL;
     enum status st;
 
-    if ((st = pg_ready(s->db, fault)) != ST_OK ||
-        (fresh && (st = listen_for_news(s, fault)) != ST_OK) ||
-        (st = pg_run(s->db,
-                     "SELECT v.vin, v.customer_id, v.name, v.plate, s.t_ms, s.lat, s.lon, s.speed_kmh, s.heading_deg, "
-                     "s.ignition_on, CASE WHEN s.vin IS NULL THEN 'never' ELSE connectivity(s, now()) END "
-                     "FROM vehicle v LEFT JOIN vehicle_state s USING (vin) WHERE v.status <> 'retired'",
-                     0, NULL, &rows, fault)) != ST_OK)
+    if ((st = pg_ready(s->db, fault)) != ST_OK || (st = listen_for_news(s, fault)) != ST_OK ||
+        (st = pg_run(
+             s->db,
+             "SELECT v.vin, v.customer_id, v.name, v.plate, s.t_ms, s.lat, s.lon, s.speed_kmh, "
+             "s.heading_deg, "
+             "s.ignition_on, CASE WHEN s.vin IS NULL THEN 'never' ELSE connectivity(s, now()) END "
+             "FROM vehicle v LEFT JOIN vehicle_state s USING (vin) WHERE v.status <> 'retired'",
+             0, NULL, &rows, fault)) != ST_OK)
         return st;
     a->row_count = (size_t)PQntuples(rows);
     a->rows = calloc(a->row_count ? a->row_count : 1, sizeof *a->rows);
     for (size_t i = 0; a->rows && i < a->row_count; i++)
         read_row(&a->rows[i], rows, (int)i);
     PQclear(rows);
-    return a->rows ? ST_OK : fault_set(fault, ST_RETRY, "out of memory for %zu vehicles", a->row_count);
+    return a->rows ? ST_OK
+                   : fault_set(fault, ST_RETRY, "out of memory for %zu vehicles", a->row_count);
 }
 
 /* ---- the thread */
@@ -167,7 +173,7 @@ static bool refresh_due(struct store *s)
         atomic_store(&s->fleet_wanted, true);
         return false;
     }
-    return s->refreshed_ms == 0 || told || since_ms >= REFRESH_MS;
+    return s->refreshed_ms == 0 || told || since_ms >= (s->away ? AWAY_MS : REFRESH_MS);
 }
 
 static void refresh(struct store *s)
@@ -201,11 +207,13 @@ static void *store_run(void *self)
     return NULL;
 }
 
-enum status store_ask_ticket(struct store *s, uint64_t session, const char *ticket, const char *origin)
+enum status store_ask_ticket(struct store *s, uint64_t session, const char *ticket,
+                             const char *origin)
 {
     struct job job = {.session = session};
 
-    if (!text_copy(job.ticket, sizeof job.ticket, ticket) || !text_copy(job.origin, sizeof job.origin, origin))
+    if (!text_copy(job.ticket, sizeof job.ticket, ticket) ||
+        !text_copy(job.origin, sizeof job.origin, origin))
         return ST_RETRY;
     return queue_push(s->jobs, &job, 0) == ST_OK ? ST_OK : ST_RETRY;
 }
@@ -222,7 +230,8 @@ enum status store_take(struct store *s, struct answer *out)
     return queue_pop(s->answers, out, 1, 0, &n) == ST_OK ? ST_OK : ST_NONE;
 }
 
-enum status store_start(struct store **out, const struct store_options *options, struct fault *fault)
+enum status store_start(struct store **out, const struct store_options *options,
+                        struct fault *fault)
 {
     struct store *s = calloc(1, sizeof *s);
     enum status st;

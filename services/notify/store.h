@@ -14,10 +14,10 @@ enum answer_kind { ANSWER_TICKET, ANSWER_FLEET };
 
 struct answer {
     enum answer_kind kind;
-    uint64_t session;               /* ANSWER_TICKET: who asked */
-    enum status status;             /* ST_OK; ST_REJECT no such ticket; ST_RETRY the database is away */
+    uint64_t session;   /* ANSWER_TICKET: who asked */
+    enum status status; /* ST_OK; ST_REJECT no such ticket; ST_RETRY the database is away */
     char customer[UUID_TEXT + 1], user[UUID_TEXT + 1];
-    struct vehicle_row *rows;       /* ANSWER_FLEET: all vehicles there are; free() is the taker's */
+    struct vehicle_row *rows; /* ANSWER_FLEET: all vehicles there are; free() is the taker's */
     size_t row_count;
 };
 
@@ -28,10 +28,13 @@ struct store_options {
     void *self;
 };
 
-enum status store_start(struct store **out, const struct store_options *options, struct fault *fault) MUST_CHECK;
+enum status store_start(struct store **out, const struct store_options *options,
+                        struct fault *fault) MUST_CHECK;
 
-/* Take a ticket, once and for all: the answer comes later.  ST_RETRY: too many are being asked for. */
-enum status store_ask_ticket(struct store *s, uint64_t session, const char *ticket, const char *origin) MUST_CHECK;
+/* Take a ticket, once and for all: the answer comes later.  ST_RETRY: too many are being asked for.
+ */
+enum status store_ask_ticket(struct store *s, uint64_t session, const char *ticket,
+                             const char *origin) MUST_CHECK;
 /* A live message of a VIN nobody knows: read the fleet again soon. */
 void store_ask_fleet(struct store *s);
 
