@@ -101,7 +101,7 @@ function Recent({ fleet }: { fleet: Fleet }) {
       rows={rows}
       fleet={fleet}
       now={now}
-      more="/vehicles?state=moving"
+      more="/vehicles?state=moving,idle&sort=speed"
     />
   )
 }
@@ -121,7 +121,7 @@ function Silent({ fleet }: { fleet: Fleet }) {
       rows={rows}
       fleet={fleet}
       now={now}
-      more="/vehicles?state=lost"
+      more="/vehicles?state=late,lost&sort=age"
     />
   )
 }

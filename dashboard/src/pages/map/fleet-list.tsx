@@ -24,7 +24,7 @@ export function FleetList({ chosen, choose }: Props) {
   const [q, setQ] = useState('')
   const rows = applyFilter(
     fleet,
-    { q, state: '', connectivity: '', sort: 'name', down: false },
+    { q, states: [], connectivity: '', sort: 'name', down: false },
     now,
   )
   const box = useRef<HTMLDivElement>(null)

@@ -29,6 +29,7 @@ describe('filters of the list', () => {
   it('lets one state or one connectivity through', () => {
     expect(ask('state=moving')).toEqual(['A'])
     expect(ask('state=lost')).toEqual(['C'])
+    expect(ask('state=moving,lost')).toEqual(['C', 'A'])
     expect(ask('connectivity=online')).toEqual(['A', 'B'])
   })
 
@@ -43,7 +44,7 @@ describe('filters of the list', () => {
 
   it('writes only what differs from the default, and reads it back', () => {
     expect(writeFilter(readFilter(new URLSearchParams())).toString()).toBe('')
-    const query = 'q=zo%C3%A9&state=idle&sort=speed&order=down'
+    const query = 'q=zo%C3%A9&state=idle%2Clate&sort=speed&order=down'
     expect(writeFilter(readFilter(new URLSearchParams(query))).toString()).toBe(query)
   })
 })

@@ -8,7 +8,8 @@ export type Sort = (typeof SORTS)[number]
 
 export interface Filter {
   q: string
-  state: FleetState | ''
+  /** None: any. */
+  states: FleetState[]
   connectivity: Connectivity | ''
   sort: Sort
   down: boolean
@@ -17,10 +18,12 @@ export interface Filter {
 const oneOf = <T extends string>(value: string | null, list: readonly T[]): T | '' =>
   list.includes(value as T) ? (value as T) : ''
 
+const isState = (value: string): value is FleetState => FLEET_STATES.includes(value as FleetState)
+
 export function readFilter(params: URLSearchParams): Filter {
   return {
     q: params.get('q') ?? '',
-    state: oneOf(params.get('state'), FLEET_STATES),
+    states: (params.get('state') ?? '').split(',').filter(isState),
     connectivity: oneOf(params.get('connectivity'), CONNECTIVITY),
     sort: oneOf(params.get('sort'), SORTS) || 'name',
     down: params.get('order') === 'down',
@@ -31,7 +34,7 @@ export function readFilter(params: URLSearchParams): Filter {
 export function writeFilter(filter: Filter): URLSearchParams {
   const params = new URLSearchParams()
   if (filter.q) params.set('q', filter.q)
-  if (filter.state) params.set('state', filter.state)
+  if (filter.states.length > 0) params.set('state', filter.states.join(','))
   if (filter.connectivity) params.set('connectivity', filter.connectivity)
   if (filter.sort !== 'name') params.set('sort', filter.sort)
   if (filter.down) params.set('order', 'down')
@@ -53,24 +56,40 @@ export function applyFilter(fleet: Fleet, filter: Filter, now: number): Row[] {
   const words = plain(filter.q).split(/\s+/).filter(Boolean)
   const rows = fleet.rows.filter(
     (row) =>
-      (!filter.state || fleet.state.get(row.vin) === filter.state) &&
+      (filter.states.length === 0 || filter.states.includes(fleet.state.get(row.vin) ?? 'never')) &&
       (!filter.connectivity || connectivityNow(row, now) === filter.connectivity) &&
       matches(row, words),
   )
   const sign = filter.down ? -1 : 1
-  return rows.sort((a, b) => sign * compare(fleet, filter.sort, a, b) || byName(a, b))
+  const rank = nameRanks(fleet.rows)
+  const byName = (a: Row, b: Row) => (rank.get(a.vin) ?? 0) - (rank.get(b.vin) ?? 0)
+  const compare = COMPARE[filter.sort]
+  return rows.sort((a, b) => sign * (compare?.(fleet, a, b) ?? byName(a, b)) || byName(a, b))
 }
 
-function byName(a: Row, b: Row): number {
-  return title(a).localeCompare(title(b), undefined, { numeric: true }) || (a.vin < b.vin ? -1 : 1)
-}
-
-function compare(fleet: Fleet, sort: Sort, a: Row, b: Row): number {
-  if (sort === 'state') {
+const COMPARE: Partial<Record<Sort, (fleet: Fleet, a: Row, b: Row) => number>> = {
+  state: (fleet, a, b) => {
     const place = (row: Row) => FLEET_STATES.indexOf(fleet.state.get(row.vin) ?? 'never')
     return place(a) - place(b)
-  }
-  if (sort === 'speed') return (b.speed ?? -1) - (a.speed ?? -1)
-  if (sort === 'age') return (b.t ?? 0) - (a.t ?? 0)
-  return byName(a, b)
+  },
+  speed: (_, a, b) => (b.speed ?? -1) - (a.speed ?? -1),
+  age: (_, a, b) => (b.t ?? 0) - (a.t ?? 0),
+}
+
+// Comparing names as people do is slow, and names hardly ever change while positions do every second:
+// the order is kept until a name does.
+const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: 'base' })
+let ranked = new Map<string, string>()
+let ranks = new Map<string, number>()
+
+function nameRanks(rows: Row[]): Map<string, number> {
+  const known =
+    rows.length === ranked.size && rows.every((row) => ranked.get(row.vin) === title(row))
+  if (known) return ranks
+  ranked = new Map(rows.map((row) => [row.vin, title(row)]))
+  const order = [...ranked].sort(
+    ([vinA, a], [vinB, b]) => collator.compare(a, b) || (vinA < vinB ? -1 : 1),
+  )
+  ranks = new Map(order.map(([vin], i) => [vin, i]))
+  return ranks
 }

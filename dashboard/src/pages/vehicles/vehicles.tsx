@@ -15,8 +15,8 @@ import { VehicleTable } from './vehicle-table'
 import classes from './vehicles.module.css'
 
 const TYPING_MS = 250
-/** The choice shown when the address filters by connectivity, which the list does not offer. */
-const ONLY_LINK = 'connectivity'
+/** The choice shown when the address asks for what the list does not offer: two states, say. */
+const SPECIAL = 'special'
 
 export default function Vehicles() {
   const { t } = useTranslation()
@@ -75,22 +75,24 @@ interface FilterProps {
 
 function Filters({ filter, set, counts }: FilterProps) {
   const { t } = useTranslation()
+  const special = filter.connectivity
+    ? t(`connectivity.${filter.connectivity}`)
+    : filter.states.length > 1 && filter.states.map((state) => t(`state.${state}`)).join(', ')
   return (
     <div className={classes.filters}>
       <TextFilter filter={filter} set={set} />
       <select
         className={classes.select}
         aria-label={t('vehicles.stateFilter')}
-        value={filter.state || (filter.connectivity && ONLY_LINK)}
+        value={special ? SPECIAL : (filter.states[0] ?? '')}
         onChange={(event) => {
           const value = event.currentTarget.value
-          if (value !== ONLY_LINK) set({ state: value as FleetState | '', connectivity: '' })
+          if (value !== SPECIAL)
+            set({ states: value ? [value as FleetState] : [], connectivity: '' })
         }}
       >
         <option value="">{t('vehicles.anyState')}</option>
-        {filter.connectivity && (
-          <option value={ONLY_LINK}>{t(`connectivity.${filter.connectivity}`)}</option>
-        )}
+        {special && <option value={SPECIAL}>{special}</option>}
         {FLEET_STATES.map((state) => (
           <option key={state} value={state}>
             {t('vehicles.stateOption', { state: t(`state.${state}`), number: counts[state] })}
