@@ -31,14 +31,16 @@ warnings() {
 
 tidy() {
     postgres=$(pg_config --includedir)
+    make --no-print-directory -s build/gen/migrations.inc || return 1
     for f in ${files:-$sources}; do
         case $f in tests/* | *.h | dashboard/*) ;; *) echo "$f" ;; esac
     done | nice xargs -P2 -n4 sh -c '
         for f in "$@"; do
             case $f in proto/status.c) first= ;; *) first="-include tests/analyzer.h" ;; esac
-            clang-tidy --quiet "$f" -- -std=c17 -I. $first -D_GNU_SOURCE -DVIGIE_VERSION="\"\"" -DVIGIE_REVISION="\"\"" \
-                -I'"$postgres"' 2>/dev/null || exit 1
-        done' tidy
+            clang-tidy --quiet "$f" -- -std=c17 -I. -Ibuild/gen $first -D_GNU_SOURCE -DVIGIE_VERSION="\"\"" -DVIGIE_REVISION="\"\"" \
+                -I'"$postgres"' 2>/dev/null || bad=1
+        done
+        exit ${bad:-0}' tidy
 }
 
 shell() {

@@ -47,7 +47,7 @@ static bool pid_row_value(const struct pid_row *row, const uint8_t *data, size_t
     uint32_t raw = 0;
     double number;
 
-    if (len < row->needs || len < (size_t)row->first + row->width)
+    if (row->width == 0 || len < row->needs || len < (size_t)row->first + row->width)
         return false;
     if (row->valid_mask != 0 && (data[0] & row->valid_mask) == 0)
         return false;
