@@ -69,7 +69,8 @@ bool limits_take(struct limits *l, const char *key, struct rate rate, int64_t no
         b->tokens = rate.burst;
     else if (now_ms > b->at_ms)
         b->tokens = fmin(rate.burst, b->tokens + (double)(now_ms - b->at_ms) / 1000 * rate.per_s);
-    b->at_ms = now_ms;
+    if (now_ms > b->at_ms)
+        b->at_ms = now_ms;
     if (b->tokens < 1) {
         *retry_s = (int)ceil((1 - b->tokens) / rate.per_s);
         return false;

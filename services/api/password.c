@@ -46,21 +46,23 @@ enum status password_hash(const char *password, char out[PASSWORD_HASH_MAX], str
     return ST_OK;
 }
 
-/* A hash of nothing in particular, at today's cost: what an unknown user's password is compared with.
- * j9T is how crypt(5) spells cost 5, and so on by one letter: cost 8 is jCT. */
-#define DUMMY_SETTING "$y$jCT$vigie.nobody.here"
+/* The setting an unknown user's password is hashed with: today's cost and a salt nobody has. */
+static const char *dummy_setting(char out[CRYPT_GENSALT_OUTPUT_SIZE])
+{
+    static const char salt[16] = "nobody has this";
+
+    return crypt_gensalt_rn("$y$", PASSWORD_COST, salt, sizeof salt, out, CRYPT_GENSALT_OUTPUT_SIZE);
+}
 
 bool password_matches(const char *password, const char *hash)
 {
-    char made[PASSWORD_HASH_MAX];
+    char made[PASSWORD_HASH_MAX], setting[CRYPT_GENSALT_OUTPUT_SIZE];
     size_t len;
     bool same;
 
     if (strlen(password) > PASSWORD_MOST)
         return false;
-    if (!hash_with(password, hash ? hash : DUMMY_SETTING, made))
-        return false;
-    if (!hash)
+    if (!hash_with(password, hash ? hash : dummy_setting(setting), made) || !hash)
         return false;
     len = strlen(made);
     same = len == strlen(hash) && CRYPTO_memcmp(made, hash, len) == 0;
