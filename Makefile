@@ -4,6 +4,7 @@
 #   make SAN=address,undefined | SAN=thread               the same programs under a sanitizer, in build-address,undefined/ ...
 #   make help       every command
 
+.DEFAULT_GOAL := all
 PROGRAMS  ?= ingest api notify vehicle
 PLUGINS   ?= $(if $(filter-out vehicle,$(PROGRAMS)),guard)
 CC        ?= cc
