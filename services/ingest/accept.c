@@ -46,7 +46,9 @@ static void publish_live(struct accept *a, const struct record *r, const struct 
     if (live.t_ms == 0)
         live.t_ms = r->state.t_ms;
     text_copy(live.connectivity, sizeof live.connectivity,
-              r->from.topic.leaf == LEAF_STATE && r->state.presence == PRESENCE_SLEEPING ? "sleeping" : "online");
+              r->from.topic.leaf == LEAF_STATE && r->state.presence == PRESENCE_SLEEPING
+                  ? "sleeping"
+                  : "online");
     topic_format(topic, live.vin, LEAF_LIVE);
     if (live_write(&live, payload, sizeof payload, &p.len, NULL) == ST_OK &&
         mqtt_publish(a->set.live, &p, NULL) != ST_OK)
@@ -79,7 +81,8 @@ static void count(const struct record *r, int64_t now_ms)
         metric_observe(meters.lag_seconds, NULL, (double)(lag_ms > 0 ? lag_ms : 0) / 1000);
 }
 
-static void accept_one(struct accept *a, const struct arrival *from, const char *payload, size_t len)
+static void accept_one(struct accept *a, const struct arrival *from, const char *payload,
+                       size_t len)
 {
     const char *vin = from->topic.vin;
     int64_t now_ms = clock_now_ms();
@@ -126,7 +129,8 @@ static void *accept_run(void *self)
     return NULL;
 }
 
-enum status accept_start(struct accept **out, const struct accept_options *options, struct fault *fault)
+enum status accept_start(struct accept **out, const struct accept_options *options,
+                         struct fault *fault)
 {
     struct accept *a = calloc(1, sizeof *a);
     enum status st;
@@ -135,7 +139,8 @@ enum status accept_start(struct accept **out, const struct accept_options *optio
         return fault_set(fault, ST_FATAL, "out of memory");
     a->set = *options;
     if ((st = vehicles_open(&a->allowed, options->pg, fault)) == ST_OK &&
-        (st = map_open(&a->seen, sizeof(struct vehicle), VEHICLES_MAX, vehicle_done, fault)) == ST_OK) {
+        (st = map_open(&a->seen, sizeof(struct vehicle), VEHICLES_MAX, vehicle_done, fault)) ==
+            ST_OK) {
         a->running = pthread_create(&a->thread, NULL, accept_run, a) == 0;
         if (!a->running)
             st = fault_set(fault, ST_FATAL, "cannot start the accept thread");

@@ -1,5 +1,5 @@
-/* services/ingest/accept.h - the thread between the ring and the writer: rate limit, allow-list, decoding, and `live`,
- * which does not wait for any database. */
+/* services/ingest/accept.h - the thread between the ring and the writer: rate limit, allow-list,
+ * decoding, and `live`, which does not wait for any database. */
 #ifndef INGEST_ACCEPT_H
 #define INGEST_ACCEPT_H
 
@@ -13,14 +13,15 @@ struct accept;
 
 struct accept_options {
     struct ring *from;
-    struct queue *to;      /* of struct record *, ownership passes */
-    struct mqtt *live;     /* where live/1 is published */
-    const char *pg;        /* connection string, copied */
+    struct queue *to;         /* of struct record *, ownership passes */
+    struct mqtt *live;        /* where live/1 is published */
+    const char *pg;           /* connection string, copied */
     double rate_per_s, burst; /* per vehicle */
     size_t held_bytes_max;    /* of decoded records that wait to be stored */
 };
 
-enum status accept_start(struct accept **out, const struct accept_options *options, struct fault *fault) MUST_CHECK;
+enum status accept_start(struct accept **out, const struct accept_options *options,
+                         struct fault *fault) MUST_CHECK;
 /* Ends when the ring is shut and empty; then shuts the queue.  NULL is fine. */
 void accept_join(struct accept *a);
 

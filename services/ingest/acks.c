@@ -1,4 +1,5 @@
-/* services/ingest/acks.c - coalescing; a stream with nothing waiting costs nothing once its last ack is a second old. */
+/* services/ingest/acks.c - coalescing; a stream with nothing waiting costs nothing once its last
+ * ack is a second old. */
 #include "acks.h"
 
 #include <stdio.h>
@@ -42,8 +43,8 @@ enum status acks_open(struct acks **out, struct fault *fault)
     return ST_OK;
 }
 
-void acks_note(struct acks *a, const char *vin, const char *stream, const struct watermark *mark, size_t bytes,
-               bool at_once)
+void acks_note(struct acks *a, const char *vin, const char *stream, const struct watermark *mark,
+               size_t bytes, bool at_once)
 {
     char key[MAP_KEY_MAX + 1];
     struct waiting *w;
@@ -78,7 +79,9 @@ static bool visit(void *self, const char *key, void *value)
 }
 
 void acks_due(struct acks *a, int64_t now_ms,
-              bool (*send)(void *self, const char *vin, const char *stream, const struct watermark *mark), void *self)
+              bool (*send)(void *self, const char *vin, const char *stream,
+                           const struct watermark *mark),
+              void *self)
 {
     struct round round = {now_ms, send, self};
 

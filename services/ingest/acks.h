@@ -1,6 +1,6 @@
-/* services/ingest/acks.h - when to tell which vehicle what is stored.  Pure but for its memory; one thread.
- * Urgent streams at once; bulk at once when 16 KiB became free, otherwise at most one a second per stream, at the
- * latest a second after the commit. */
+/* services/ingest/acks.h - when to tell which vehicle what is stored.  Pure but for its memory; one
+ * thread. Urgent streams at once; bulk at once when 16 KiB became free, otherwise at most one a
+ * second per stream, at the latest a second after the commit. */
 #ifndef INGEST_ACKS_H
 #define INGEST_ACKS_H
 
@@ -14,14 +14,17 @@ struct acks;
 
 enum status acks_open(struct acks **out, struct fault *fault) MUST_CHECK;
 
-/* `mark` of a stream was committed, freeing `bytes` of the vehicle's records; `at_once`: urgent, or it asked. */
-void acks_note(struct acks *a, const char *vin, const char *stream, const struct watermark *mark, size_t bytes,
-               bool at_once);
+/* `mark` of a stream was committed, freeing `bytes` of the vehicle's records; `at_once`: urgent, or
+ * it asked. */
+void acks_note(struct acks *a, const char *vin, const char *stream, const struct watermark *mark,
+               size_t bytes, bool at_once);
 
-/* Hand over every ack that is due at `now_ms` (of a clock that never jumps; INT64_MAX: all of them).  `send` returns
- * false when it could not be sent: it stays due. */
+/* Hand over every ack that is due at `now_ms` (of a clock that never jumps; INT64_MAX: all of
+ * them).  `send` returns false when it could not be sent: it stays due. */
 void acks_due(struct acks *a, int64_t now_ms,
-              bool (*send)(void *self, const char *vin, const char *stream, const struct watermark *mark), void *self);
+              bool (*send)(void *self, const char *vin, const char *stream,
+                           const struct watermark *mark),
+              void *self);
 
 /* Streams remembered: with an ack waiting, or sent less than a second ago. */
 size_t acks_waiting(const struct acks *a);

@@ -7,8 +7,8 @@ void columns_begin(struct columns *c, size_t n, const Oid *types)
         pg_array_begin(&c->column[i], types[i]);
 }
 
-enum status columns_run(struct columns *c, struct pg *db, size_t n, const char *sql, PGresult **result,
-                        struct fault *fault)
+enum status columns_run(struct columns *c, struct pg *db, size_t n, const char *sql,
+                        PGresult **result, struct fault *fault)
 {
     Oid types[COLUMNS_MAX];
     const char *params[COLUMNS_MAX];

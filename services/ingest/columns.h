@@ -1,4 +1,5 @@
-/* services/ingest/columns.h - the columns of one statement: binary arrays for `unnest`.  One thread. */
+/* services/ingest/columns.h - the columns of one statement: binary arrays for `unnest`.  One
+ * thread. */
 #ifndef INGEST_COLUMNS_H
 #define INGEST_COLUMNS_H
 
@@ -15,9 +16,10 @@ struct columns { /* all zero to begin with; keeps its memory from statement to s
 /* `n` empty columns of these element types. */
 void columns_begin(struct columns *c, size_t n, const Oid *types);
 
-/* Run `sql` with the first `n` columns as $1 ... $n.  Empty columns: nothing to do, ST_OK, *result stays NULL. */
-enum status columns_run(struct columns *c, struct pg *db, size_t n, const char *sql, PGresult **result,
-                        struct fault *fault) MUST_CHECK;
+/* Run `sql` with the first `n` columns as $1 ... $n.  Empty columns: nothing to do, ST_OK, *result
+ * stays NULL. */
+enum status columns_run(struct columns *c, struct pg *db, size_t n, const char *sql,
+                        PGresult **result, struct fault *fault) MUST_CHECK;
 
 /* A double that may be unknown. */
 void columns_add_double(struct pg_array *column, bool known, double value);

@@ -1,4 +1,5 @@
-/* services/ingest/commit.c - the order inside the transaction: lock the streams, take the numbers, write what is new. */
+/* services/ingest/commit.c - the order inside the transaction: lock the streams, take the numbers,
+ * write what is new. */
 #include "commit.h"
 
 #include <stdio.h>
@@ -24,7 +25,8 @@ struct commit {
     size_t room;
 };
 
-enum status commit_open(struct commit **out, const char *conninfo, const char *site, struct fault *fault)
+enum status commit_open(struct commit **out, const char *conninfo, const char *site,
+                        struct fault *fault)
 {
     struct commit *c = calloc(1, sizeof *c);
     enum status st;
@@ -44,8 +46,8 @@ enum status commit_open(struct commit **out, const char *conninfo, const char *s
     return ST_OK;
 }
 
-/* Take one record's number, and with it the numbers of a loss it announces: both or none, for the vehicle forgets the
- * announcement once it is acknowledged. */
+/* Take one record's number, and with it the numbers of a loss it announces: both or none, for the
+ * vehicle forgets the announcement once it is acknowledged. */
 static enum status take_one(struct commit *c, const struct record *r)
 {
     struct stream_mark *own = marks_find(&c->marks, r->from.topic.vin, r->head.stream);
@@ -97,7 +99,8 @@ static void count(const struct commit *c, struct record *const *records, size_t 
     }
 }
 
-static enum status run(struct commit *c, struct record *const *records, size_t n, struct fault *fault)
+static enum status run(struct commit *c, struct record *const *records, size_t n,
+                       struct fault *fault)
 {
     enum status st;
 
@@ -132,12 +135,13 @@ static enum status make_room(struct commit *c, size_t n, struct fault *fault)
     return ST_OK;
 }
 
-enum status commit_group(struct commit *c, struct record *const *records, size_t n, struct stream_mark **marks,
-                         size_t *mark_count, struct fault *fault)
+enum status commit_group(struct commit *c, struct record *const *records, size_t n,
+                         struct stream_mark **marks, size_t *mark_count, struct fault *fault)
 {
     enum status st;
 
-    if ((st = make_room(c, n, fault)) != ST_OK || (st = marks_collect(&c->marks, records, n, fault)) != ST_OK ||
+    if ((st = make_room(c, n, fault)) != ST_OK ||
+        (st = marks_collect(&c->marks, records, n, fault)) != ST_OK ||
         (st = pg_ready(c->db, fault)) != ST_OK || (st = pg_begin(c->db, fault)) != ST_OK)
         return st;
     st = run(c, records, n, fault);

@@ -1,4 +1,5 @@
-/* services/ingest/history.c - idempotent: the same series and time overwrite, so a group may be sent twice. */
+/* services/ingest/history.c - idempotent: the same series and time overwrite, so a group may be
+ * sent twice. */
 #include "history.h"
 
 #include "lib/store/line.h"
@@ -13,12 +14,14 @@ static size_t add_lines(struct text *lines, struct record *const *records, size_
         const struct record *r = records[i];
 
         if (!r->dead && r->from.topic.leaf == LEAF_TELEMETRY)
-            count += line_add(lines, r->from.topic.vin, &r->telemetry, 0, r->telemetry.sample_count);
+            count +=
+                line_add(lines, r->from.topic.vin, &r->telemetry, 0, r->telemetry.sample_count);
     }
     return count;
 }
 
-enum status history_store(struct history *h, struct record *const *records, size_t n, struct fault *fault)
+enum status history_store(struct history *h, struct record *const *records, size_t n,
+                          struct fault *fault)
 {
     size_t samples = add_lines(&h->lines, records, n);
     enum status st;

@@ -27,7 +27,8 @@ void intake_message(void *self, const struct mqtt_message *message)
         metric_add(meters.ring_dropped, NULL, 1);
 }
 
-enum status intake_take(struct ring *ring, struct arrival *from, char *payload, size_t *len, int wait_ms)
+enum status intake_take(struct ring *ring, struct arrival *from, char *payload, size_t *len,
+                        int wait_ms)
 {
     static _Thread_local char bytes[sizeof *from + INTAKE_PAYLOAD_MAX];
     size_t n;

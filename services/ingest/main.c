@@ -54,8 +54,13 @@ static enum status connect_broker(struct ingest *in, struct fault *fault)
 {
     const struct ingest_settings *set = &in->set;
     char id[160];
-    struct mqtt_options o = {.brokers = set->mqtt, .client_id = id, .ca = set->ca, .cert = set->cert, .key = set->key,
-                             .on_refused = refused, .self = in};
+    struct mqtt_options o = {.brokers = set->mqtt,
+                             .client_id = id,
+                             .ca = set->ca,
+                             .cert = set->cert,
+                             .key = set->key,
+                             .on_refused = refused,
+                             .self = in};
     enum status st;
 
     snprintf(id, sizeof id, "svc-ingest-%.60s-%.60s-out", set->common.site, set->instance);
@@ -72,7 +77,8 @@ static enum status start(struct ingest *in, struct fault *fault)
     const struct ingest_settings *set = &in->set;
     enum status st;
 
-    if ((st = stop_open(fault)) != ST_OK || (st = health_open(&in->health, set->common.admin, fault)) != ST_OK)
+    if ((st = stop_open(fault)) != ST_OK ||
+        (st = health_open(&in->health, set->common.admin, fault)) != ST_OK)
         return st;
     health_set(in->health, "broker", false);
     health_set(in->health, "influx", false);
@@ -80,18 +86,25 @@ static enum status start(struct ingest *in, struct fault *fault)
     health_set(in->health, "shards", false);
     meters_open();
     metric_set(meters.ring_slots, NULL, (double)set->ring_bytes);
-    if ((st = ring_open(&in->ring, (size_t)set->ring_bytes, sizeof(struct arrival) + INTAKE_PAYLOAD_MAX, fault)) !=
+    if ((st = ring_open(&in->ring, (size_t)set->ring_bytes,
+                        sizeof(struct arrival) + INTAKE_PAYLOAD_MAX, fault)) != ST_OK ||
+        (st = queue_open(&in->queue, (size_t)set->queue_slots, sizeof(struct record *), fault)) !=
             ST_OK ||
-        (st = queue_open(&in->queue, (size_t)set->queue_slots, sizeof(struct record *), fault)) != ST_OK ||
         (st = connect_broker(in, fault)) != ST_OK)
         return st;
 
-    struct writer_options w = {in->queue, in->speaker, in->health, set->pg, set->influx, set->common.site,
-                               set->batch_wait_ms};
-    struct accept_options a = {in->ring, in->queue, in->speaker, set->pg, (double)set->rate_per_s,
-                               (double)set->burst, (size_t)set->queue_bytes};
+    struct writer_options w = {in->queue,   in->speaker,      in->health,        set->pg,
+                               set->influx, set->common.site, set->batch_wait_ms};
+    struct accept_options a = {in->ring,
+                               in->queue,
+                               in->speaker,
+                               set->pg,
+                               (double)set->rate_per_s,
+                               (double)set->burst,
+                               (size_t)set->queue_bytes};
 
-    if ((st = writer_start(&in->writer, &w, fault)) != ST_OK || (st = accept_start(&in->accept, &a, fault)) != ST_OK)
+    if ((st = writer_start(&in->writer, &w, fault)) != ST_OK ||
+        (st = accept_start(&in->accept, &a, fault)) != ST_OK)
         return st;
     return shards_open(&in->shards, set->pg, set->common.site, in->reader, fault);
 }
@@ -101,7 +114,8 @@ static void run(struct ingest *in)
     struct fault fault = {""};
     bool away = false;
 
-    log_info("started", "site=%s broker=%s influx=%s", in->set.common.site, in->set.mqtt, in->set.influx);
+    log_info("started", "site=%s broker=%s influx=%s", in->set.common.site, in->set.mqtt,
+             in->set.influx);
     do {
         enum status st = shards_step(in->shards, &fault);
 
@@ -109,7 +123,8 @@ static void run(struct ingest *in)
         if (st != ST_OK && !away)
             log_warn("shards.unknown", "reason=\"%s\"", fault.text);
         away = st != ST_OK;
-        if (stop_take_reload()) /* each connection reads its certificate anew; the rest is set at start */
+        if (stop_take_reload()) /* each connection reads its certificate anew; the rest is set at
+                                   start */
             log_info("reload", "%s", "certificates are read at the next connection");
     } while (!stop_wait(1000));
     log_info("stopping", "reason=signal");
@@ -141,9 +156,11 @@ int main(int argc, char **argv)
     enum status st;
 
     log_open("ingest", LEVEL_INFO);
-    if ((st = settings_load(&in.set, ingest_table, &ingest_program, argc, argv, NULL, NULL, &fault)) == ST_OK &&
+    if ((st = settings_load(&in.set, ingest_table, &ingest_program, argc, argv, NULL, NULL,
+                            &fault)) == ST_OK &&
         (st = settings_check(&in.set, &fault)) == ST_OK &&
-        (st = log_parse_level(in.set.common.log_level, &level, &fault)) == ST_OK && !in.set.common.check) {
+        (st = log_parse_level(in.set.common.log_level, &level, &fault)) == ST_OK &&
+        !in.set.common.check) {
         log_set_level(level);
         if ((st = start(&in, &fault)) == ST_OK)
             run(&in);

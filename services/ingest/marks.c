@@ -54,7 +54,8 @@ static void sort_once(struct marks *m)
     m->count = kept + 1;
 }
 
-enum status marks_collect(struct marks *m, struct record *const *records, size_t n, struct fault *fault)
+enum status marks_collect(struct marks *m, struct record *const *records, size_t n,
+                          struct fault *fault)
 {
     enum status st = ST_OK;
 
@@ -77,7 +78,8 @@ void marks_print_gaps(struct text *out, const struct watermark *w)
 {
     text_add(out, "{", 1);
     for (size_t i = 0; i < w->gap_count; i++)
-        text_print(out, "%s[%lld,%lld)", i ? "," : "", (long long)w->gaps[i].first, (long long)w->gaps[i].last + 1);
+        text_print(out, "%s[%lld,%lld)", i ? "," : "", (long long)w->gaps[i].first,
+                   (long long)w->gaps[i].last + 1);
     text_add(out, "}", 1);
 }
 
@@ -90,7 +92,8 @@ enum status marks_read_gaps(struct watermark *w, const char *text, struct fault 
     if (*text != '{')
         return fault_set(fault, ST_REJECT, "gaps are no multirange: %.40s", text);
     for (text++; *text && *text != '}'; text += *text == ',') {
-        if (read.gap_count == ACK_GAPS_MAX || sscanf(text, "[%lld,%lld)%n", &first, &end, &used) != 2)
+        if (read.gap_count == ACK_GAPS_MAX ||
+            sscanf(text, "[%lld,%lld)%n", &first, &end, &used) != 2)
             return fault_set(fault, ST_REJECT, "gaps are no multirange of 64: %.40s", text);
         read.gaps[read.gap_count++] = (struct seq_range){first, end - 1};
         text += used;
@@ -112,8 +115,9 @@ static void keys(struct marks *m)
     pg_array_end(&m->streams);
 }
 
-static enum status run(struct pg *db, const char *sql, const char *site, struct pg_array *const *arrays, size_t n,
-                       PGresult **rows, struct fault *fault)
+static enum status run(struct pg *db, const char *sql, const char *site,
+                       struct pg_array *const *arrays, size_t n, PGresult **rows,
+                       struct fault *fault)
 {
     Oid types[5] = {PG_TEXT};
     const char *params[5] = {site};
@@ -147,12 +151,15 @@ enum status marks_lock(struct marks *m, struct pg *db, const char *site, struct 
         return ST_OK;
     keys(m);
     if ((st = run(db,
-                  "INSERT INTO watermark (site, vin, stream, upto) SELECT $1, v, s, 0 FROM unnest($2, $3) AS k (v, s) "
+                  "INSERT INTO watermark (site, vin, stream, upto) SELECT $1, v, s, 0 FROM "
+                  "unnest($2, $3) AS k (v, s) "
                   "ON CONFLICT DO NOTHING",
                   site, arrays, 2, NULL, fault)) != ST_OK ||
         (st = run(db,
-                  "SELECT w.vin, w.stream, w.upto, w.gaps FROM watermark w JOIN unnest($2, $3) AS k (v, s) "
-                  "ON w.vin = k.v AND w.stream = k.s WHERE w.site = $1 ORDER BY w.vin, w.stream FOR UPDATE OF w",
+                  "SELECT w.vin, w.stream, w.upto, w.gaps FROM watermark w JOIN unnest($2, $3) AS "
+                  "k (v, s) "
+                  "ON w.vin = k.v AND w.stream = k.s WHERE w.site = $1 ORDER BY w.vin, w.stream "
+                  "FOR UPDATE OF w",
                   site, arrays, 2, &rows, fault)) != ST_OK)
         return st;
     for (int i = 0; i < PQntuples(rows) && st == ST_OK; i++) {
@@ -187,7 +194,8 @@ enum status marks_write(struct marks *m, struct pg *db, const char *site, struct
     pg_array_end(&m->gaps);
     return run(db,
                "UPDATE watermark w SET upto = k.u, gaps = k.g::int8multirange, updated_at = now() "
-               "FROM unnest($2, $3, $4, $5) AS k (v, s, u, g) WHERE w.site = $1 AND w.vin = k.v AND w.stream = k.s",
+               "FROM unnest($2, $3, $4, $5) AS k (v, s, u, g) WHERE w.site = $1 AND w.vin = k.v "
+               "AND w.stream = k.s",
                site, arrays, 4, NULL, fault);
 }
 
@@ -197,14 +205,15 @@ static void connected_vins(struct marks *m, struct record *const *records, size_
     for (size_t i = 0; i < n; i++) {
         const struct record *r = records[i];
 
-        if (r->from.topic.leaf == LEAF_STATE && !r->dead && !r->from.retained && r->state.presence == PRESENCE_ONLINE)
+        if (r->from.topic.leaf == LEAF_STATE && !r->dead && !r->from.retained &&
+            r->state.presence == PRESENCE_ONLINE)
             pg_array_text(&m->vins, r->from.topic.vin, VIN_LEN);
     }
     pg_array_end(&m->vins);
 }
 
-enum status marks_add_connected(struct marks *m, struct pg *db, const char *site, struct record *const *records,
-                                size_t n, struct fault *fault)
+enum status marks_add_connected(struct marks *m, struct pg *db, const char *site,
+                                struct record *const *records, size_t n, struct fault *fault)
 {
     struct pg_array *arrays[] = {&m->vins};
     PGresult *rows = NULL;
@@ -214,14 +223,16 @@ enum status marks_add_connected(struct marks *m, struct pg *db, const char *site
     connected_vins(m, records, n);
     if (m->vins.count == 0)
         return ST_OK;
-    if ((st = run(db, "SELECT vin, stream, upto, gaps FROM watermark WHERE site = $1 AND vin = ANY ($2)", site, arrays,
-                  1, &rows, fault)) != ST_OK)
+    if ((st = run(
+             db, "SELECT vin, stream, upto, gaps FROM watermark WHERE site = $1 AND vin = ANY ($2)",
+             site, arrays, 1, &rows, fault)) != ST_OK)
         return st;
     for (int i = 0; i < PQntuples(rows) && st == ST_OK; i++) {
         struct marks group = {.all = m->all, .count = known};
         struct stream_mark *s = marks_find(&group, PQgetvalue(rows, i, 0), PQgetvalue(rows, i, 1));
 
-        if (!s && (st = append(m, PQgetvalue(rows, i, 0), PQgetvalue(rows, i, 1), fault)) == ST_OK) {
+        if (!s &&
+            (st = append(m, PQgetvalue(rows, i, 0), PQgetvalue(rows, i, 1), fault)) == ST_OK) {
             s = &m->all[m->count - 1];
             st = read_row(&s->mark, rows, i, fault);
         }

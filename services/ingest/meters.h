@@ -5,14 +5,15 @@
 #include "lib/metrics.h"
 
 struct meters {
-    struct metric *messages;      /* {kind} */
+    struct metric *messages; /* {kind} */
     struct metric *samples;
-    struct metric *stored;        /* {store} influx, postgres */
+    struct metric *stored; /* {store} influx, postgres */
     struct metric *duplicates;
-    struct metric *rejected;      /* {reason} */
-    struct metric *dead_letters;  /* {reason} */
+    struct metric *rejected;     /* {reason} */
+    struct metric *dead_letters; /* {reason} */
     struct metric *ring_dropped;
-    struct metric *live_dropped;  /* live messages the broker could not take; the next one replaces them */
+    struct metric
+        *live_dropped; /* live messages the broker could not take; the next one replaces them */
     struct metric *ring_depth, *ring_slots;
     struct metric *queue_depth;
     struct metric *unacked_age_seconds;

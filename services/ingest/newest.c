@@ -82,7 +82,8 @@ bool newest_merge(struct newest *n, const struct telemetry *record)
         for (uint32_t k = 0; k < s->count; k++) {
             bool gps = is_position(r[k].signal) || (r[k].signal == SIGNAL_SPEED && !engine);
 
-            changed |= newest_take(n, r[k].signal, s->t_ms, r[k].value, gps ? ORIGIN_GPS : ORIGIN_OBD);
+            changed |=
+                newest_take(n, r[k].signal, s->t_ms, r[k].value, gps ? ORIGIN_GPS : ORIGIN_OBD);
         }
         if (s->t_ms > n->t_ms)
             n->t_ms = s->t_ms;
@@ -99,8 +100,8 @@ void newest_print(const struct newest *n, struct text *out)
         const struct newest_value *v = &n->values[i];
 
         json_print_double(number, v->value);
-        text_print(out, "%s\"%s\":[%s,%lld,\"%s\"]", i ? "," : "", signal_row(v->signal)->path, number,
-                   (long long)v->t_ms, v->origin == ORIGIN_GPS ? "gps" : "obd");
+        text_print(out, "%s\"%s\":[%s,%lld,\"%s\"]", i ? "," : "", signal_row(v->signal)->path,
+                   number, (long long)v->t_ms, v->origin == ORIGIN_GPS ? "gps" : "obd");
     }
     text_add(out, "}", 1);
 }

@@ -21,27 +21,29 @@ struct newest_value {
 };
 
 struct newest {
-    int64_t t_ms; /* of the newest sample, 0 none */
+    int64_t t_ms;                /* of the newest sample, 0 none */
     struct newest_value *values; /* sorted by signal */
     size_t count, room;
 };
 
 void newest_done(struct newest *n);
 
-/* Take the samples of a record in; late ones change only what is older still.  True when something changed. */
+/* Take the samples of a record in; late ones change only what is older still.  True when something
+ * changed. */
 bool newest_merge(struct newest *n, const struct telemetry *record);
 /* Take one value in, newer wins. */
 bool newest_take(struct newest *n, uint16_t signal, int64_t t_ms, double value, enum origin origin);
 
-const struct newest_value *newest_find(const struct newest *n, uint16_t signal); /* NULL: never measured */
+const struct newest_value *newest_find(const struct newest *n,
+                                       uint16_t signal); /* NULL: never measured */
 
 /* {"Vehicle.Speed":[50,1795248000000,"obd"],...}: the column vehicle_state.signals. */
 void newest_print(const struct newest *n, struct text *out);
 /* The reverse; what is not understood is left out. */
 void newest_read(struct newest *n, const char *json, size_t len);
 
-/* What the map shows.  Position, speed and heading count while they are within 10 s of the newest sample: an old
- * heading beside a new position would be a lie. */
+/* What the map shows.  Position, speed and heading count while they are within 10 s of the newest
+ * sample: an old heading beside a new position would be a lie. */
 void newest_live(const struct newest *n, struct live *out);
 
 #endif

@@ -23,7 +23,8 @@ void record_condemn(struct record *r, const char *reason, const char *detail)
             *c = '?';
 }
 
-/* Samples outside the window leave; the record then also becomes a dead letter, its good samples are kept. */
+/* Samples outside the window leave; the record then also becomes a dead letter, its good samples
+ * are kept. */
 static void drop_untimely(struct record *r, int64_t now_ms)
 {
     struct telemetry *t = &r->telemetry;
@@ -38,13 +39,15 @@ static void drop_untimely(struct record *r, int64_t now_ms)
     if (kept == t->sample_count)
         return;
     snprintf(r->reason, sizeof r->reason, "time");
-    snprintf(r->detail, sizeof r->detail, "%zu of %zu samples are not within 60 days back and 10 minutes ahead",
+    snprintf(r->detail, sizeof r->detail,
+             "%zu of %zu samples are not within 60 days back and 10 minutes ahead",
              t->sample_count - kept, t->sample_count);
     r->dead = kept == 0;
     t->sample_count = kept;
 }
 
-/* An outbox_lost event tells which numbers of which stream will never come; without them it tells nothing. */
+/* An outbox_lost event tells which numbers of which stream will never come; without them it tells
+ * nothing. */
 static enum status read_loss(struct record *r, struct fault *fault)
 {
     json_t *message = NULL;
@@ -58,7 +61,8 @@ static enum status read_loss(struct record *r, struct fault *fault)
     data = json_object_get(message, "data");
     if (json_get_text(data, "stream", r->lost_stream, sizeof r->lost_stream, fault) != ST_OK ||
         json_get_int64(data, "first", 1, JSON_INTEGER_MAX, &r->lost_first, fault) != ST_OK ||
-        json_get_int64(data, "last", r->lost_first, JSON_INTEGER_MAX, &r->lost_last, fault) != ST_OK)
+        json_get_int64(data, "last", r->lost_first, JSON_INTEGER_MAX, &r->lost_last, fault) !=
+            ST_OK)
         st = ST_REJECT;
     else if (!uuid_is_valid(r->lost_stream, strlen(r->lost_stream)))
         st = fault_set(fault, ST_REJECT, "stream is not a UUID in lower case");
@@ -98,7 +102,8 @@ static const char *reason_of(const struct record *r)
     return is_json ? "schema" : "json";
 }
 
-/* The first byte decides, whatever the label says: no JSON begins with 0xC1.  ST_FATAL: out of memory. */
+/* The first byte decides, whatever the label says: no JSON begins with 0xC1.  ST_FATAL: out of
+ * memory. */
 static enum status decode(struct record *r, int64_t now_ms)
 {
     struct fault fault = {""};
@@ -122,11 +127,13 @@ static void weigh(struct record *r)
 {
     const struct telemetry *t = &r->telemetry;
 
-    r->held = sizeof *r + r->len + t->sample_room * sizeof *t->samples + t->reading_room * sizeof *t->readings;
+    r->held = sizeof *r + r->len + t->sample_room * sizeof *t->samples +
+              t->reading_room * sizeof *t->readings;
     atomic_fetch_add(&held_bytes, r->held);
 }
 
-struct record *record_decode(const struct arrival *from, const char *payload, size_t len, int64_t now_ms)
+struct record *record_decode(const struct arrival *from, const char *payload, size_t len,
+                             int64_t now_ms)
 {
     struct record *r = calloc(1, sizeof *r + len + 1);
 

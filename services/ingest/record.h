@@ -1,5 +1,5 @@
-/* services/ingest/record.h - one message on its way through ingest: as received, then decoded.  Plain values; the
- * queue between accept and writer passes ownership of a `struct record *`. */
+/* services/ingest/record.h - one message on its way through ingest: as received, then decoded.
+ * Plain values; the queue between accept and writer passes ownership of a `struct record *`. */
 #ifndef INGEST_RECORD_H
 #define INGEST_RECORD_H
 
@@ -25,25 +25,29 @@ struct arrival {
 
 struct record {
     struct arrival from;
-    struct envelope head;        /* of a journalled message; stream "" or seq 0: unreadable */
-    struct telemetry telemetry;  /* LEAF_TELEMETRY */
-    struct fact fact;            /* LEAF_EVENT .. LEAF_RESULT */
-    struct vehicle_state state;  /* LEAF_STATE */
-    char lost_stream[UUID_TEXT + 1]; /* an outbox_lost event: first .. last of this stream will never come */
+    struct envelope head;       /* of a journalled message; stream "" or seq 0: unreadable */
+    struct telemetry telemetry; /* LEAF_TELEMETRY */
+    struct fact fact;           /* LEAF_EVENT .. LEAF_RESULT */
+    struct vehicle_state state; /* LEAF_STATE */
+    char lost_stream[UUID_TEXT +
+                     1]; /* an outbox_lost event: first .. last of this stream will never come */
     int64_t lost_first, lost_last;
-    char reason[REASON_MAX];     /* dead letter: "json", "time", "store", ... */
+    char reason[REASON_MAX]; /* dead letter: "json", "time", "store", ... */
     char detail[200];
-    bool dead;                   /* nothing of it can be stored but the dead letter */
-    size_t held;                 /* bytes it takes, all in all */
+    bool dead;   /* nothing of it can be stored but the dead letter */
+    size_t held; /* bytes it takes, all in all */
     size_t len;
     char payload[];
 };
 
-/* Decode `payload` of `len` bytes.  Never NULL but when out of memory: a record that cannot be decoded is `dead`, with
- * its reason.  `now_ms` bounds sample times: 60 days back, 10 minutes ahead; samples outside are taken out. */
-struct record *record_decode(const struct arrival *from, const char *payload, size_t len, int64_t now_ms);
+/* Decode `payload` of `len` bytes.  Never NULL but when out of memory: a record that cannot be
+ * decoded is `dead`, with its reason.  `now_ms` bounds sample times: 60 days back, 10 minutes
+ * ahead; samples outside are taken out. */
+struct record *record_decode(const struct arrival *from, const char *payload, size_t len,
+                             int64_t now_ms);
 
-/* Nothing of it can be stored: it becomes a dead letter.  `detail` may hold any bytes; it is kept as plain ASCII. */
+/* Nothing of it can be stored: it becomes a dead letter.  `detail` may hold any bytes; it is kept
+ * as plain ASCII. */
 void record_condemn(struct record *r, const char *reason, const char *detail);
 
 /* Journalled messages carry a stream and a seq and are acknowledged; up/state is neither. */

@@ -17,15 +17,18 @@ static const char *kind_of(const struct record *r)
 }
 
 /* ---- facts */
-enum status rows_facts(struct rows *w, struct record *const *records, const bool *fresh, size_t n, struct fault *fault)
+enum status rows_facts(struct rows *w, struct record *const *records, const bool *fresh, size_t n,
+                       struct fault *fault)
 {
-    static const Oid types[] = {PG_TEXT, PG_UUID, PG_TEXT, PG_TEXT, PG_UUID, PG_INT8, PG_INT8, PG_INT8, PG_JSONB};
+    static const Oid types[] = {PG_TEXT, PG_UUID, PG_TEXT, PG_TEXT, PG_UUID,
+                                PG_INT8, PG_INT8, PG_INT8, PG_JSONB};
 
     columns_begin(&w->c, 9, types);
     for (size_t i = 0; i < n; i++) {
         const struct record *r = records[i];
 
-        if (!fresh[i] || r->dead || r->from.topic.leaf < LEAF_EVENT || r->from.topic.leaf > LEAF_RESULT)
+        if (!fresh[i] || r->dead || r->from.topic.leaf < LEAF_EVENT ||
+            r->from.topic.leaf > LEAF_RESULT)
             continue;
         pg_array_text(&w->c.column[0], r->from.topic.vin, VIN_LEN);
         pg_array_uuid(&w->c.column[1], r->fact.id);
@@ -37,12 +40,13 @@ enum status rows_facts(struct rows *w, struct record *const *records, const bool
         pg_array_int8(&w->c.column[7], r->from.received_ms);
         pg_array_jsonb(&w->c.column[8], r->payload, r->len);
     }
-    return columns_run(&w->c, w->db, 9,
-                            "INSERT INTO fact (vin, id, kind, type, stream, seq, occurred_at, received_at, body) "
-                            "SELECT v, i, k, y, s, q, to_timestamp(nullif(o, 0) / 1000.0), to_timestamp(r / 1000.0), b "
-                            "FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9) AS f (v, i, k, y, s, q, o, r, b) "
-                            "ON CONFLICT DO NOTHING",
-                            NULL, fault);
+    return columns_run(
+        &w->c, w->db, 9,
+        "INSERT INTO fact (vin, id, kind, type, stream, seq, occurred_at, received_at, body) "
+        "SELECT v, i, k, y, s, q, to_timestamp(nullif(o, 0) / 1000.0), to_timestamp(r / 1000.0), b "
+        "FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9) AS f (v, i, k, y, s, q, o, r, b) "
+        "ON CONFLICT DO NOTHING",
+        NULL, fault);
 }
 
 /* ---- dead letters */
@@ -52,8 +56,8 @@ static enum status dead_letter_id(struct rows *w, const struct record *r, char i
     char hex[2 * HEX_AT_ONCE + 1];
 
     text_clear(&w->text);
-    text_print(&w->text, "%s %s %s %s %lld ", w->site, r->from.topic.vin, kind_of(r), r->head.stream,
-               (long long)r->head.seq);
+    text_print(&w->text, "%s %s %s %s %lld ", w->site, r->from.topic.vin, kind_of(r),
+               r->head.stream, (long long)r->head.seq);
     for (size_t at = 0; at < r->len; at += HEX_AT_ONCE) { /* as hex: a NUL would end it */
         size_t n = r->len - at < HEX_AT_ONCE ? r->len - at : HEX_AT_ONCE;
 
@@ -68,17 +72,18 @@ static enum status dead_letter_id(struct rows *w, const struct record *r, char i
 
 static enum status keep_newest_dead_letters(struct rows *w, struct fault *fault)
 {
-    return columns_run(&w->c, w->db, 1,
-                            "DELETE FROM dead_letter d USING (SELECT id, row_number() OVER (PARTITION BY vin "
-                            "ORDER BY received_at DESC, id) AS rank FROM dead_letter WHERE vin = ANY ($1)) r "
-                            "WHERE d.id = r.id AND r.rank > 1000",
-                            NULL, fault);
+    return columns_run(
+        &w->c, w->db, 1,
+        "DELETE FROM dead_letter d USING (SELECT id, row_number() OVER (PARTITION BY vin "
+        "ORDER BY received_at DESC, id) AS rank FROM dead_letter WHERE vin = ANY ($1)) r "
+        "WHERE d.id = r.id AND r.rank > 1000",
+        NULL, fault);
 }
 
-enum status rows_dead_letters(struct rows *w, struct record *const *records, const bool *fresh, size_t n,
-                              struct fault *fault)
+enum status rows_dead_letters(struct rows *w, struct record *const *records, const bool *fresh,
+                              size_t n, struct fault *fault)
 {
-    static const Oid types[] = {PG_TEXT, PG_UUID, PG_TEXT,  PG_TEXT, PG_UUID,
+    static const Oid types[] = {PG_TEXT, PG_UUID, PG_TEXT, PG_TEXT,  PG_UUID,
                                 PG_INT8, PG_TEXT, PG_TEXT, PG_BYTEA, PG_INT8};
     char id[UUID_TEXT + 1];
     enum status st;
@@ -94,7 +99,8 @@ enum status rows_dead_letters(struct rows *w, struct record *const *records, con
         pg_array_text(&w->c.column[0], r->from.topic.vin, VIN_LEN);
         pg_array_uuid(&w->c.column[1], id);
         pg_array_text(&w->c.column[2], w->site, strlen(w->site));
-        pg_array_text(&w->c.column[3], topic_leaf_name(r->from.topic.leaf), strlen(topic_leaf_name(r->from.topic.leaf)));
+        pg_array_text(&w->c.column[3], topic_leaf_name(r->from.topic.leaf),
+                      strlen(topic_leaf_name(r->from.topic.leaf)));
         if (r->head.stream[0])
             pg_array_uuid(&w->c.column[4], r->head.stream);
         else
@@ -105,11 +111,13 @@ enum status rows_dead_letters(struct rows *w, struct record *const *records, con
         pg_array_text(&w->c.column[8], r->payload, r->len);
         pg_array_int8(&w->c.column[9], r->from.received_ms);
     }
-    st = columns_run(&w->c, w->db, 10,
-             "INSERT INTO dead_letter (vin, id, site, kind, stream, seq, reason, detail, payload, received_at) "
-             "SELECT v, i, s, k, t, nullif(q, 0), r, d, p, to_timestamp(a / 1000.0) "
-             "FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) AS f (v, i, s, k, t, q, r, d, p, a) "
-             "ON CONFLICT DO NOTHING",
-             NULL, fault);
+    st = columns_run(
+        &w->c, w->db, 10,
+        "INSERT INTO dead_letter (vin, id, site, kind, stream, seq, reason, detail, payload, "
+        "received_at) "
+        "SELECT v, i, s, k, t, nullif(q, 0), r, d, p, to_timestamp(a / 1000.0) "
+        "FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) AS f (v, i, s, k, t, q, r, d, p, a) "
+        "ON CONFLICT DO NOTHING",
+        NULL, fault);
     return st == ST_OK ? keep_newest_dead_letters(w, fault) : st;
 }

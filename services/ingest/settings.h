@@ -1,4 +1,5 @@
-/* services/ingest/settings.h - what ingest is told; flags, environment, defaults and --help come from one table. */
+/* services/ingest/settings.h - what ingest is told; flags, environment, defaults and --help come
+ * from one table. */
 #ifndef INGEST_SETTINGS_H
 #define INGEST_SETTINGS_H
 

@@ -1,5 +1,5 @@
-/* services/ingest/shards.c - a lock is held by the connection: when that dies the locks are anyone's.  So what we hold
- * is asked of the server each time, and never remembered. */
+/* services/ingest/shards.c - a lock is held by the connection: when that dies the locks are
+ * anyone's.  So what we hold is asked of the server each time, and never remembered. */
 #include "shards.h"
 
 #include <stdbool.h>
@@ -16,14 +16,14 @@ struct shards {
     char site[32];
     bool held[TOPIC_SHARDS]; /* by this connection, as the server says */
     bool subscribed[TOPIC_SHARDS];
-    size_t instances; /* of this site, we included */
+    size_t instances;     /* of this site, we included */
     unsigned connections; /* pg_connections when we said that we are here */
 };
 
 #define ANSWER_MS 3000
 
-enum status shards_open(struct shards **out, const char *conninfo, const char *site, struct mqtt *reader,
-                        struct fault *fault)
+enum status shards_open(struct shards **out, const char *conninfo, const char *site,
+                        struct mqtt *reader, struct fault *fault)
 {
     struct shards *s = calloc(1, sizeof *s);
     enum status st;
@@ -54,15 +54,17 @@ static enum status appear(struct shards *s, struct fault *fault)
 
     if (st != ST_OK || s->connections == pg_connections(s->db))
         return st;
-    st = pg_run(s->db, "SELECT pg_advisory_lock(hashtext('vigie instance ' || $1), pg_backend_pid())", 1, params, NULL,
-                fault);
+    st = pg_run(s->db,
+                "SELECT pg_advisory_lock(hashtext('vigie instance ' || $1), pg_backend_pid())", 1,
+                params, NULL, fault);
     if (st == ST_OK)
         s->connections = pg_connections(s->db);
     return st;
 }
 
 /* Run a question that answers with shards, and mark each of them as held or not. */
-static enum status mark(struct shards *s, const char *sql, const char *number, bool held, struct fault *fault)
+static enum status mark(struct shards *s, const char *sql, const char *number, bool held,
+                        struct fault *fault)
 {
     const char *params[] = {s->site, number};
     PGresult *rows = NULL;
@@ -89,13 +91,15 @@ static enum status look(struct shards *s, struct fault *fault)
     for (size_t i = 0; i < TOPIC_SHARDS; i++)
         s->held[i] = false;
     st = mark(s,
-              "SELECT objid FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid() AND objsubid = 2 "
+              "SELECT objid FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid() "
+              "AND objsubid = 2 "
               "AND classid::bigint = hashtext('vigie history ' || $1)::bigint & 4294967295",
               NULL, true, fault);
     if (st != ST_OK)
         return st;
     st = pg_run(s->db,
-                "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 2 AND database = "
+                "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND "
+                "objsubid = 2 AND database = "
                 "(SELECT oid FROM pg_database WHERE datname = current_database()) "
                 "AND classid::bigint = hashtext('vigie instance ' || $1)::bigint & 4294967295",
                 1, params, &rows, fault);
@@ -106,7 +110,8 @@ static enum status look(struct shards *s, struct fault *fault)
     return ST_OK;
 }
 
-/* The surplus goes first from our subscriptions, then from our locks: nobody else takes it before. */
+/* The surplus goes first from our subscriptions, then from our locks: nobody else takes it before.
+ */
 static enum status give_up(struct shards *s, struct fault *fault)
 {
     size_t owned = shards_owned(s), share = shards_share(s->instances);
@@ -122,8 +127,9 @@ static enum status give_up(struct shards *s, struct fault *fault)
             return st;
         s->subscribed[i] = false;
         snprintf(number, sizeof number, "%u", i);
-        st = mark(s, "SELECT $2::int FROM pg_advisory_unlock(hashtext('vigie history ' || $1), $2::int)", number, false,
-                  fault);
+        st = mark(
+            s, "SELECT $2::int FROM pg_advisory_unlock(hashtext('vigie history ' || $1), $2::int)",
+            number, false, fault);
         if (st != ST_OK)
             return st;
         owned--;
@@ -131,7 +137,8 @@ static enum status give_up(struct shards *s, struct fault *fault)
     return ST_OK;
 }
 
-/* One after the other: PostgreSQL may evaluate a volatile function for more rows than LIMIT lets through. */
+/* One after the other: PostgreSQL may evaluate a volatile function for more rows than LIMIT lets
+ * through. */
 static enum status take_free(struct shards *s, struct fault *fault)
 {
     size_t owned = shards_owned(s), share = shards_share(s->instances);
@@ -142,8 +149,10 @@ static enum status take_free(struct shards *s, struct fault *fault)
         if (s->held[i])
             continue;
         snprintf(number, sizeof number, "%u", i);
-        st = mark(s, "SELECT $2::int WHERE pg_try_advisory_lock(hashtext('vigie history ' || $1), $2::int)", number,
-                  true, fault);
+        st = mark(
+            s,
+            "SELECT $2::int WHERE pg_try_advisory_lock(hashtext('vigie history ' || $1), $2::int)",
+            number, true, fault);
         owned += s->held[i];
     }
     return st;
@@ -160,7 +169,8 @@ static enum status subscribe_to_held(struct shards *s, struct fault *fault)
         if (s->held[i] == s->subscribed[i])
             continue;
         topic_shard_filter(filter, i);
-        st = s->held[i] ? mqtt_subscribe(s->reader, filter, 1, fault) : mqtt_unsubscribe(s->reader, filter, fault);
+        st = s->held[i] ? mqtt_subscribe(s->reader, filter, 1, fault)
+                        : mqtt_unsubscribe(s->reader, filter, fault);
         if (st != ST_OK && st != ST_RETRY)
             return st;
         s->subscribed[i] = s->held[i];
@@ -172,8 +182,9 @@ enum status shards_step(struct shards *s, struct fault *fault)
 {
     enum status st;
 
-    if ((st = appear(s, fault)) != ST_OK || (st = look(s, fault)) != ST_OK || (st = give_up(s, fault)) != ST_OK ||
-        (st = take_free(s, fault)) != ST_OK || (st = subscribe_to_held(s, fault)) != ST_OK)
+    if ((st = appear(s, fault)) != ST_OK || (st = look(s, fault)) != ST_OK ||
+        (st = give_up(s, fault)) != ST_OK || (st = take_free(s, fault)) != ST_OK ||
+        (st = subscribe_to_held(s, fault)) != ST_OK)
         return st;
     metric_set(meters.shards_owned, NULL, (double)shards_owned(s));
     return ST_OK;

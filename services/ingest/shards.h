@@ -1,7 +1,8 @@
-/* services/ingest/shards.h - which of the 64 shards are ours: PostgreSQL advisory locks, and subscriptions to match.
- * The instances of a site hold 64 / n each, rounded up; what one gives up or loses, another takes within two seconds.
- * Called from main's loop; one thread.  Two instances holding one shard for a moment is harmless: every write is
- * idempotent and the watermark row is locked. */
+/* services/ingest/shards.h - which of the 64 shards are ours: PostgreSQL advisory locks, and
+ * subscriptions to match. The instances of a site hold 64 / n each, rounded up; what one gives up
+ * or loses, another takes within two seconds. Called from main's loop; one thread.  Two instances
+ * holding one shard for a moment is harmless: every write is idempotent and the watermark row is
+ * locked. */
 #ifndef INGEST_SHARDS_H
 #define INGEST_SHARDS_H
 
@@ -12,11 +13,12 @@
 
 struct shards;
 
-enum status shards_open(struct shards **out, const char *conninfo, const char *site, struct mqtt *reader,
-                        struct fault *fault) MUST_CHECK;
+enum status shards_open(struct shards **out, const char *conninfo, const char *site,
+                        struct mqtt *reader, struct fault *fault) MUST_CHECK;
 
 /* Give up what is over our share, take what nobody holds up to it; subscribe to match.
- * ST_RETRY: the database is away; what we held stays subscribed until somebody can tell otherwise. */
+ * ST_RETRY: the database is away; what we held stays subscribed until somebody can tell otherwise.
+ */
 enum status shards_step(struct shards *s, struct fault *fault) MUST_CHECK;
 
 size_t shards_owned(const struct shards *s);

@@ -1,6 +1,6 @@
-/* services/ingest/states.c - memory holds what is newest; the database gets the vehicles a group touched.
- * Another instance may have had a vehicle meanwhile, or it was deleted and made anew: memory counts only while the row
- * is the very version we wrote (its xmin). */
+/* services/ingest/states.c - memory holds what is newest; the database gets the vehicles a group
+ * touched. Another instance may have had a vehicle meanwhile, or it was deleted and made anew:
+ * memory counts only while the row is the very version we wrote (its xmin). */
 #include "states.h"
 
 #include <stdio.h>
@@ -16,9 +16,9 @@
 struct vehicle {
     char vin[VIN_LEN + 1];
     struct newest newest;
-    char version[16]; /* of the row that `newest` equals, "" none */
-    bool touched;     /* by this group */
-    int64_t last_seen_ms; /* in this group, 0 not */
+    char version[16];           /* of the row that `newest` equals, "" none */
+    bool touched;               /* by this group */
+    int64_t last_seen_ms;       /* in this group, 0 not */
     const struct record *state; /* the last up/state of this group */
 };
 
@@ -45,7 +45,8 @@ enum status states_open(struct states **out, struct pg *db, struct fault *fault)
         return fault_set(fault, ST_FATAL, "out of memory");
     s->db = db;
     text_init(&s->text);
-    if ((st = map_open(&s->vehicles, sizeof(struct vehicle), VEHICLES_MAX, vehicle_done, fault)) != ST_OK) {
+    if ((st = map_open(&s->vehicles, sizeof(struct vehicle), VEHICLES_MAX, vehicle_done, fault)) !=
+        ST_OK) {
         free(s);
         return st;
     }
@@ -136,7 +137,8 @@ static struct vehicle *take_version(struct states *s, const PGresult *rows, int 
     return v;
 }
 
-/* Make the rows that are missing, lock all, read those we do not know.  In order: two instances never deadlock. */
+/* Make the rows that are missing, lock all, read those we do not know.  In order: two instances
+ * never deadlock. */
 static enum status lock_rows(struct states *s, struct fault *fault)
 {
     PGresult *rows = NULL;
@@ -144,15 +146,18 @@ static enum status lock_rows(struct states *s, struct fault *fault)
 
     keys(s, false);
     st = columns_run(&s->c, s->db, 1,
-                     "INSERT INTO vehicle_state (vin) SELECT v FROM unnest($1) AS k (v) ORDER BY v ON CONFLICT DO NOTHING",
+                     "INSERT INTO vehicle_state (vin) SELECT v FROM unnest($1) AS k (v) ORDER BY v "
+                     "ON CONFLICT DO NOTHING",
                      NULL, fault);
     if (st != ST_OK)
         return st;
     keys(s, true);
-    st = columns_run(&s->c, s->db, 2,
-                     "SELECT s.vin, s.xmin::text, CASE WHEN s.xmin::text <> k.x THEN s.signals END FROM vehicle_state s "
-                     "JOIN unnest($1, $2) AS k (v, x) ON s.vin = k.v ORDER BY s.vin FOR UPDATE OF s",
-                     &rows, fault);
+    st =
+        columns_run(&s->c, s->db, 2,
+                    "SELECT s.vin, s.xmin::text, CASE WHEN s.xmin::text <> k.x THEN s.signals END "
+                    "FROM vehicle_state s "
+                    "JOIN unnest($1, $2) AS k (v, x) ON s.vin = k.v ORDER BY s.vin FOR UPDATE OF s",
+                    &rows, fault);
     if (st != ST_OK || !rows)
         return st;
     for (int i = 0; i < PQntuples(rows); i++) {
@@ -167,8 +172,12 @@ static enum status lock_rows(struct states *s, struct fault *fault)
     return ST_OK;
 }
 
+/* From here on memory is ahead of the row; write_newest makes them equal again, a failure before it
+ * does not. */
 static void merge(struct states *s, struct record *const *records, const bool *fresh, size_t n)
 {
+    for (size_t i = 0; i < s->touched_count; i++)
+        s->touched[i]->version[0] = '\0';
     for (size_t i = 0; i < n; i++) {
         const struct record *r = records[i];
         struct vehicle *v;
@@ -199,7 +208,8 @@ static void add_newest(struct states *s, const struct vehicle *v)
     pg_array_jsonb(&column[8], s->text.bytes, s->text.len);
 }
 
-/* Should the transaction fail after this, the versions are those of rows that never were: read again then. */
+/* Should the transaction fail after this, the versions are those of rows that never were: read
+ * again then. */
 static enum status write_newest(struct states *s, struct fault *fault)
 {
     static const Oid types[] = {PG_TEXT,   PG_INT8,   PG_INT8,   PG_FLOAT8, PG_FLOAT8,
@@ -212,12 +222,15 @@ static enum status write_newest(struct states *s, struct fault *fault)
         add_newest(s, s->touched[i]);
     if (s->text.failed)
         return fault_set(fault, ST_RETRY, "out of memory for a state");
-    st = columns_run(&s->c, s->db, 9,
-                     "UPDATE vehicle_state s SET last_seen = greatest(s.last_seen, to_timestamp(nullif(l, 0) / 1000.0)), "
-                     "t_ms = nullif(t, 0), lat = la, lon = lo, speed_kmh = sp, heading_deg = he, ignition_on = ig <> 0, "
-                     "signals = si FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9) "
-                     "AS f (v, l, t, la, lo, sp, he, ig, si) WHERE s.vin = f.v RETURNING s.vin, s.xmin::text",
-                     &rows, fault);
+    st = columns_run(
+        &s->c, s->db, 9,
+        "UPDATE vehicle_state s SET last_seen = greatest(s.last_seen, to_timestamp(nullif(l, 0) / "
+        "1000.0)), "
+        "t_ms = nullif(t, 0), lat = la, lon = lo, speed_kmh = sp, heading_deg = he, ignition_on = "
+        "ig <> 0, "
+        "signals = si FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9) "
+        "AS f (v, l, t, la, lo, sp, he, ig, si) WHERE s.vin = f.v RETURNING s.vin, s.xmin::text",
+        &rows, fault);
     for (int i = 0; st == ST_OK && i < PQntuples(rows); i++)
         take_version(s, rows, i);
     PQclear(rows);
@@ -231,8 +244,8 @@ static void add_presence(struct states *s, const struct vehicle *v)
     const char *presence = presence_name(told->presence);
 
     text_clear(&s->text);
-    text_print(&s->text, "{\"gps\":\"%s\",\"obd\":\"%s\",\"camera\":\"%s\"}", source_name(told->gps),
-               source_name(told->obd), source_name(told->camera));
+    text_print(&s->text, "{\"gps\":\"%s\",\"obd\":\"%s\",\"camera\":\"%s\"}",
+               source_name(told->gps), source_name(told->obd), source_name(told->camera));
     pg_array_text(&column[0], v->vin, VIN_LEN);
     pg_array_text(&column[1], presence, strlen(presence));
     pg_array_int8(&column[2], told->t_ms);
@@ -252,18 +265,21 @@ static enum status write_presence(struct states *s, struct fault *fault)
     for (size_t i = 0; i < s->touched_count; i++)
         if (s->touched[i]->state && !s->touched[i]->state->dead)
             add_presence(s, s->touched[i]);
-    st = columns_run(&s->c, s->db, 7,
-                     "UPDATE vehicle_state s SET presence = f.p, presence_t = f.t, boot = f.b, agent = f.a, "
-                     "config = f.c, sources = f.s FROM unnest($1, $2, $3, $4, $5, $6, $7) AS f (v, p, t, b, a, c, s) "
-                     "WHERE s.vin = f.v",
-                     NULL, fault);
+    st = columns_run(
+        &s->c, s->db, 7,
+        "UPDATE vehicle_state s SET presence = f.p, presence_t = f.t, boot = f.b, agent = f.a, "
+        "config = f.c, sources = f.s FROM unnest($1, $2, $3, $4, $5, $6, $7) AS f (v, p, t, b, a, "
+        "c, s) "
+        "WHERE s.vin = f.v",
+        NULL, fault);
     if (st != ST_OK)
         return st;
-    return columns_run(&s->c, s->db, 1, "SELECT pg_notify('vehicle', v) FROM unnest($1) AS k (v)", NULL, fault);
+    return columns_run(&s->c, s->db, 1, "SELECT pg_notify('vehicle', v) FROM unnest($1) AS k (v)",
+                       NULL, fault);
 }
 
-enum status states_write(struct states *s, struct record *const *records, const bool *fresh, size_t n,
-                         struct fault *fault)
+enum status states_write(struct states *s, struct record *const *records, const bool *fresh,
+                         size_t n, struct fault *fault)
 {
     enum status st;
 

@@ -13,10 +13,10 @@ struct states;
 
 enum status states_open(struct states **out, struct pg *db, struct fault *fault) MUST_CHECK;
 
-/* Merge what is new of a group and write the vehicles it touched: newest values, presence, last_seen; NOTIFY vehicle
- * for those whose presence was told. */
-enum status states_write(struct states *s, struct record *const *records, const bool *fresh, size_t n,
-                         struct fault *fault) MUST_CHECK;
+/* Merge what is new of a group and write the vehicles it touched: newest values, presence,
+ * last_seen; NOTIFY vehicle for those whose presence was told. */
+enum status states_write(struct states *s, struct record *const *records, const bool *fresh,
+                         size_t n, struct fault *fault) MUST_CHECK;
 
 void states_close(struct states *s);
 

@@ -1,5 +1,6 @@
-/* services/ingest/vehicles.c - the allow-list.  A yes is kept for a minute, a no for two seconds; while the database is
- * away the last answer stands.  Every record passes here, and `live` with it: a database that hangs is asked rarely. */
+/* services/ingest/vehicles.c - the allow-list.  A yes is kept for a minute, a no for two seconds;
+ * while the database is away the last answer stands.  Every record passes here, and `live` with it:
+ * a database that hangs is asked rarely. */
 #include "vehicles.h"
 
 #include <stdlib.h>
@@ -12,8 +13,8 @@
 #define VEHICLES_MAX 200000
 #define YES_MS 60000
 #define NO_MS 2000
-#define AWAY_MS 5000    /* between two questions to a database that does not answer */
-#define ANSWER_MS 1000  /* it does not answer when it takes longer */
+#define AWAY_MS 5000   /* between two questions to a database that does not answer */
+#define ANSWER_MS 1000 /* it does not answer when it takes longer */
 
 struct known {
     bool active;
@@ -23,7 +24,7 @@ struct known {
 struct vehicles {
     struct pg *db;
     struct map *known;
-    unsigned connections;   /* pg_connections when we listened last */
+    unsigned connections; /* pg_connections when we listened last */
     int64_t listening_since_ms, away_until_ms;
 };
 
@@ -72,8 +73,8 @@ static enum status ask(struct vehicles *v, const char *vin, bool *active)
     PGresult *rows = NULL;
 
     if (listen(v) != ST_OK ||
-        pg_run(v->db, "SELECT FROM vehicle WHERE vin = $1 AND status IN ('awaiting', 'active')", 1, &vin, &rows,
-               NULL) != ST_OK)
+        pg_run(v->db, "SELECT FROM vehicle WHERE vin = $1 AND status IN ('awaiting', 'active')", 1,
+               &vin, &rows, NULL) != ST_OK)
         return ST_RETRY;
     *active = PQntuples(rows) == 1;
     PQclear(rows);
@@ -82,7 +83,8 @@ static enum status ask(struct vehicles *v, const char *vin, bool *active)
 
 static bool is_current(const struct vehicles *v, const struct known *k, int64_t now_ms)
 {
-    return k->asked_ms >= v->listening_since_ms && now_ms - k->asked_ms < (k->active ? YES_MS : NO_MS);
+    return k->asked_ms >= v->listening_since_ms &&
+           now_ms - k->asked_ms < (k->active ? YES_MS : NO_MS);
 }
 
 enum status vehicles_allow(struct vehicles *v, const char *vin)

@@ -7,7 +7,8 @@
 
 struct vehicles;
 
-enum status vehicles_open(struct vehicles **out, const char *conninfo, struct fault *fault) MUST_CHECK;
+enum status vehicles_open(struct vehicles **out, const char *conninfo,
+                          struct fault *fault) MUST_CHECK;
 
 /* May records of this VIN be stored?
  *   ST_OK      yes            ST_REJECT  no such vehicle, or it is revoked or retired

@@ -1,4 +1,5 @@
-/* services/ingest/writer.c - a group at a time; nothing is acknowledged before both stores have it. */
+/* services/ingest/writer.c - a group at a time; nothing is acknowledged before both stores have it.
+ */
 #include "writer.h"
 
 #include <pthread.h>
@@ -16,11 +17,16 @@
 
 #define GROUP_RECORDS 5000
 #define GROUP_SAMPLES 5000
-#define GROUP_BYTES (8 << 20) /* of payload: what InfluxDB takes in one request is bounded, and in how long */
+#define GROUP_BYTES                                                                                \
+    (8 << 20) /* of payload: what InfluxDB takes in one request is bounded, and in how long */
 #define CHECK_MS 2000
 #define IDLE_MS 200
-#define ACK_LOOK_MS 50  /* the same while an ack may be waiting */
-#define DRAIN_MS 5000   /* of those we have from SIGTERM to the end */
+#define ACK_LOOK_MS 50 /* the same while an ack may be waiting */
+#define DRAIN_MS 5000  /* of those we have from SIGTERM to the end */
+
+enum part { INFLUX, POSTGRES }; /* the two stores, in their order */
+
+static const char *const part_name[] = {[INFLUX] = "influx", [POSTGRES] = "postgres"};
 
 struct writer {
     struct writer_options set;
@@ -31,15 +37,16 @@ struct writer {
     struct record *group[GROUP_RECORDS];
     size_t count;
     bool influx_prepared;
-    int64_t checked_ms; /* when the stores were last asked without anything to store */
+    int64_t checked_ms;     /* when the stores were last asked without anything to store */
     int64_t drain_until_ms; /* 0: nobody asked for stop */
-    bool influx_away, postgres_away;
+    bool away[2];           /* by enum part */
     pthread_t thread;
     bool running;
 };
 
 /* ---- a group */
-/* What has arrived, up to 5,000 samples or batch_wait_ms after the first.  False: shut and empty. */
+/* What has arrived, up to 5,000 samples or batch_wait_ms after the first.  False: shut and empty.
+ */
 static bool gather(struct writer *w)
 {
     size_t samples = 0, bytes = 0, n;
@@ -99,22 +106,21 @@ static void tell_age(const struct writer *w)
 }
 
 /* A store answers again, or is away: said once per change. */
-static void note(struct writer *w, const char *part, bool *away, enum status st, const struct fault *fault)
+static void note(struct writer *w, enum part part, enum status st, const struct fault *fault)
 {
-    bool now_away = st == ST_RETRY || st == ST_FATAL;
+    bool away = st == ST_RETRY || st == ST_FATAL;
 
-    if (now_away && !*away)
-        log_warn("store.away", "store=%s reason=\"%s\"", part, fault->text);
-    if (!now_away && *away)
-        log_info("store.back", "store=%s", part);
-    *away = now_away;
-    health_set(w->set.health, part, !now_away);
+    if (away && !w->away[part])
+        log_warn("store.away", "store=%s reason=\"%s\"", part_name[part], fault->text);
+    if (!away && w->away[part])
+        log_info("store.back", "store=%s", part_name[part]);
+    w->away[part] = away;
+    health_set(w->set.health, part_name[part], !away);
     tell_age(w);
 }
 
-typedef enum status store_function(struct writer *w, struct record *const *records, size_t n, struct fault *fault);
-
-static enum status store_history(struct writer *w, struct record *const *records, size_t n, struct fault *fault)
+static enum status store_history(struct writer *w, struct record *const *records, size_t n,
+                                 struct fault *fault)
 {
     enum status st = ST_OK;
     int64_t began_us = clock_boot_us();
@@ -130,7 +136,8 @@ static enum status store_history(struct writer *w, struct record *const *records
     return st;
 }
 
-static enum status store_facts(struct writer *w, struct record *const *records, size_t n, struct fault *fault)
+static enum status store_facts(struct writer *w, struct record *const *records, size_t n,
+                               struct fault *fault)
 {
     struct stream_mark *marks;
     size_t mark_count;
@@ -141,37 +148,45 @@ static enum status store_facts(struct writer *w, struct record *const *records, 
         return st;
     metric_observe(meters.commit_seconds, "postgres", (double)(clock_boot_us() - began_us) / 1e6);
     for (size_t i = 0; i < mark_count; i++)
-        acks_note(w->acks, marks[i].vin, marks[i].stream, &marks[i].mark, marks[i].bytes, marks[i].at_once);
+        acks_note(w->acks, marks[i].vin, marks[i].stream, &marks[i].mark, marks[i].bytes,
+                  marks[i].at_once);
     acks_due(w->acks, clock_boot_ms(), send_ack, w);
     return ST_OK;
 }
 
-/* Try until the store answers: ST_OK, or ST_REJECT with its words; ST_RETRY when we were asked to stop meanwhile. */
-static enum status persist(struct writer *w, const char *part, bool *away, store_function *store,
-                           struct record *const *records, size_t n, struct fault *fault)
+static enum status (*const store_in[])(struct writer *w, struct record *const *records, size_t n,
+                                       struct fault *fault) = {
+    [INFLUX] = store_history,
+    [POSTGRES] = store_facts,
+};
+
+/* Try until the store answers: ST_OK, or ST_REJECT with its words; ST_RETRY when we were asked to
+ * stop meanwhile. */
+static enum status persist(struct writer *w, enum part part, struct record *const *records,
+                           size_t n, struct fault *fault)
 {
     struct backoff pause = {100, 2000, 0};
     enum status st;
 
-    while ((st = store(w, records, n, fault)) == ST_RETRY || st == ST_FATAL) {
-        note(w, part, away, st, fault);
+    while ((st = store_in[part](w, records, n, fault)) == ST_RETRY || st == ST_FATAL) {
+        note(w, part, st, fault);
         acks_due(w->acks, clock_boot_ms(), send_ack, w); /* of what was stored before */
         if (!backoff_wait(&pause))
             return ST_RETRY;
     }
-    note(w, part, away, st, fault);
+    note(w, part, st, fault);
     return st;
 }
 
-/* PostgreSQL takes the others but not this one: as a dead letter, then not at all (its vehicle may be gone: nobody
- * waits for an ack). */
+/* PostgreSQL takes the others but not this one: as a dead letter, then not at all (its vehicle may
+ * be gone: nobody waits for an ack). */
 static bool quarantine(struct writer *w, struct record *r, struct fault *fault)
 {
     enum status st = ST_REJECT;
 
     if (!r->dead) {
         record_condemn(r, "store", fault->text);
-        st = persist(w, "postgres", &w->postgres_away, store_facts, &r, 1, fault);
+        st = persist(w, POSTGRES, &r, 1, fault);
     }
     if (st == ST_REJECT) {
         metric_add(meters.rejected, "store", 1);
@@ -184,7 +199,7 @@ static bool quarantine(struct writer *w, struct record *r, struct fault *fault)
 static bool commit(struct writer *w, struct record *const *records, size_t n)
 {
     struct fault fault = {""};
-    enum status st = persist(w, "postgres", &w->postgres_away, store_facts, records, n, &fault);
+    enum status st = persist(w, POSTGRES, records, n, &fault);
 
     if (st != ST_REJECT)
         return st == ST_OK;
@@ -197,11 +212,11 @@ static bool store_group(struct writer *w)
 {
     struct fault fault = {""};
 
-    return persist(w, "influx", &w->influx_away, store_history, w->group, w->count, &fault) == ST_OK &&
-           commit(w, w->group, w->count);
+    return persist(w, INFLUX, w->group, w->count, &fault) == ST_OK && commit(w, w->group, w->count);
 }
 
-/* ---- while nothing comes, the stores are asked all the same: /readyz shall be true before the first car drives */
+/* ---- while nothing comes, the stores are asked all the same: /readyz shall be true before the
+ * first car drives */
 static void check_stores(struct writer *w)
 {
     int64_t now_ms = clock_boot_ms();
@@ -214,9 +229,9 @@ static void check_stores(struct writer *w)
         w->influx_prepared = true;
     if (st == ST_OK)
         st = influx_ping(w->influx, &fault);
-    note(w, "influx", &w->influx_away, st, &fault);
+    note(w, INFLUX, st, &fault);
     st = commit_check(w->commit, &fault);
-    note(w, "postgres", &w->postgres_away, st, &fault);
+    note(w, POSTGRES, st, &fault);
     w->checked_ms = clock_boot_ms();
 }
 
@@ -249,7 +264,8 @@ static void *writer_run(void *self)
 }
 
 /* ---- life */
-enum status writer_start(struct writer **out, const struct writer_options *options, struct fault *fault)
+enum status writer_start(struct writer **out, const struct writer_options *options,
+                         struct fault *fault)
 {
     struct writer *w = calloc(1, sizeof *w);
     enum status st;

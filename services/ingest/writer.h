@@ -1,4 +1,5 @@
-/* services/ingest/writer.h - the thread that stores: InfluxDB, then one PostgreSQL transaction, only then the acks. */
+/* services/ingest/writer.h - the thread that stores: InfluxDB, then one PostgreSQL transaction,
+ * only then the acks. */
 #ifndef INGEST_WRITER_H
 #define INGEST_WRITER_H
 
@@ -12,16 +13,17 @@
 struct writer;
 
 struct writer_options {
-    struct queue *from;   /* of struct record *, ownership passes */
-    struct mqtt *acks;    /* where down/ack is published */
+    struct queue *from; /* of struct record *, ownership passes */
+    struct mqtt *acks;  /* where down/ack is published */
     struct health *health;
     const char *pg, *influx, *site; /* copied */
     int64_t batch_wait_ms;
 };
 
-enum status writer_start(struct writer **out, const struct writer_options *options, struct fault *fault) MUST_CHECK;
-/* Ends when the queue is shut and empty, or, once stop was asked for, at the first store that does not answer: what is
- * left was never acknowledged.  NULL is fine. */
+enum status writer_start(struct writer **out, const struct writer_options *options,
+                         struct fault *fault) MUST_CHECK;
+/* Ends when the queue is shut and empty, or, once stop was asked for, at the first store that does
+ * not answer: what is left was never acknowledged.  NULL is fine. */
 void writer_join(struct writer *w);
 
 #endif

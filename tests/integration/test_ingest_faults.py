@@ -1,4 +1,5 @@
 """ingest when something dies or hangs: nothing acknowledged is missing, nothing is there twice, nobody waits for ever."""
+import json
 import random
 import socket
 import threading
@@ -8,7 +9,7 @@ import uuid
 import pytest
 
 import mqtt5
-from ingest_site import LAT, MISSING, RPM, SPEED, Car, Ingest, Site, now_ms, wait_until
+from ingest_site import LAT, MISSING, RPM, SPEED, Car, Ingest, Site, now_ms, topic, wait_until
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
 
@@ -21,6 +22,16 @@ def site(tmp_path_factory):
         assert "Sanitizer" not in made.ingest.log_text() and "runtime error" not in made.ingest.log_text()
     finally:
         made.stop()
+
+
+@pytest.fixture(autouse=True)
+def running(site):
+    """A test that fails leaves the next one what it expects."""
+    yield
+    for store in (site.influx, site.postgres):
+        site.go_on(store)
+    if site.ingest.process.poll() is not None:
+        site.ingest.start()
 
 
 # ---- a store that hangs
@@ -74,6 +85,55 @@ def test_what_has_arrived_is_stored_and_acknowledged_before_the_end(site):
         assert site.ingest.process.wait(20) == 0
         car.wait_ack(100)
         assert len(site.points(car.vin)) == 100
+    site.ingest.start()
+
+
+def test_live_does_not_wait_for_the_databases(site):
+    t = now_ms()
+    with site.notify() as notify, site.car() as car:
+        assert notify.subscribe(topic(car.vin, "live"), qos=0) == 0
+        car.telemetry({t: {SPEED: 1.0}})
+        car.wait_ack(1)
+        notify.receive()
+        try:
+            site.freeze(site.influx)
+            site.freeze(site.postgres)
+            for n in range(1, 4):
+                car.telemetry({t + n: {SPEED: 1.0 + n}})
+                assert json.loads(notify.receive(30).payload)["t"] == t + n
+            assert car.acks_so_far() == []
+        finally:
+            site.go_on(site.postgres)
+            site.go_on(site.influx)
+        car.wait_ack(4)
+
+
+def test_what_does_not_fit_is_dropped_counted_and_comes_again(site):
+    site.ingest.stop()
+    small = Ingest(site, "small", queue_slots=4).start()
+    try:
+        with site.car() as car:
+            car.one()
+            car.wait_ack(1)
+            site.freeze(site.influx)
+            car.one(seq=2)
+            wait_until(lambda: small.metric("vigie_ingest_unacked_age_seconds") > 0, why="the writer to be busy")
+            for seq in range(3, 41):
+                car.one(seq=seq)
+            wait_until(lambda: small.metric("vigie_ingest_ring_dropped_total") > 0, why="a full queue")
+            assert car.acks_so_far() == []
+            site.go_on(site.influx)
+
+            def resent():
+                for seq in range(2, 41):
+                    car.one(seq=seq)
+                    time.sleep(0.03)  # what a small queue takes, below the rate of a vehicle
+                return site.watermark(car.vin, car.stream) == (40, "{}")
+            wait_until(resent)
+    finally:
+        site.go_on(site.influx)
+        small.stop()
+    assert small.process.returncode == 0
     site.ingest.start()
 
 
