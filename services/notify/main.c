@@ -13,7 +13,7 @@
 #include "server.h"
 
 #define LIVE_SLOTS 8192
-#define FINISH_MAX_S 8
+#define FINISH_MAX_S 5
 
 struct notify {
     struct notify_settings set;

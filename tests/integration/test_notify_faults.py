@@ -1,0 +1,147 @@
+"""The live feed when something is away, slow or told to stop."""
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+from notify_bench import Bench, Dashboard, answers, wait_until
+
+pytestmark = pytest.mark.skipif(not shutil.which("mosquitto", path="/usr/sbin:/usr/bin") or not shutil.which("pg_config"),
+                                reason="mosquitto or PostgreSQL is not installed")
+MANY = 4000  # vehicles: a frame of all of them is far more than any socket takes at once
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory):
+    bench = Bench(tmp_path_factory.mktemp("notify-faults"))
+    try:
+        yield bench.start()
+    finally:
+        bench.stop()
+
+
+def ready_code(bench):
+    return answers(f"http://127.0.0.1:{bench.admin}/readyz")
+
+
+def test_postgresql_killed_and_back(bench):
+    vin = bench.vehicle()
+    with bench.watching(vin) as client:
+        spare = bench.ticket()
+        bench.postgres.kill()
+        wait_until(lambda: ready_code(bench) == 503)
+        t = bench.live(vin, speed=44)  # who is in goes on seeing
+        assert client.until(vin, t=t)["speed"] == 44
+        with Dashboard(bench, spare) as late:
+            assert late.close_code() == 1011
+        assert bench.refused("unavailable") >= 1
+        bench.postgres.start()
+        wait_until(lambda: ready_code(bench) == 200)
+        new = bench.vehicle(name="After")  # heard of by NOTIFY: the new connection listens too
+        client.until(new, name="After")
+    with bench.watching() as client:
+        assert bench.metric("vigie_notify_clients") == 1
+
+
+def test_the_broker_killed_and_back(bench):
+    vin = bench.vehicle()
+    with bench.watching(vin) as client:
+        bench.broker.kill()
+        wait_until(lambda: ready_code(bench) == 503)
+        client.send(type="ping")
+        client.next("pong")
+        bench.sql(f"UPDATE vehicle_state SET last_seen = now() - interval '90 s' WHERE vin = '{vin}'; NOTIFY vehicle")
+        client.until(vin, connectivity="late")  # freshness goes on being told
+        bench.broker.start()
+        bench.speak()
+        wait_until(lambda: ready_code(bench) == 200)
+        wait_until(lambda: bench.live(vin, speed=66) and bench.metric("vigie_notify_live_total") > 1)
+        client.until(vin, speed=66, connectivity="online")
+
+
+def test_a_client_that_does_not_read_costs_one_frame_and_then_gets_a_fresh_one(bench):
+    first = bench.vehicle()
+    bench.sql(f"INSERT INTO vehicle (vin, customer_id, name, status) SELECT 'VF1' || lpad(n::text, 14, '0'), '{bench.ours[0]}',"
+              f" repeat('n', 100), 'active' FROM generate_series(1, {MANY}) n; NOTIFY fleet")
+    with bench.dashboard() as reader, bench.dashboard(small=True) as sleeper:
+        wait_until(lambda: len(reader.subscribe().snapshot()) > MANY)
+        skipped = bench.metric("vigie_notify_conflated_total")
+        while bench.metric("vigie_notify_conflated_total") == skipped:  # until no buffer takes any more
+            assert time.monotonic() < sleeper.end
+            sleeper.subscribe()
+            bench.live(first, speed=1)
+            time.sleep(0.2)
+        before = bench.resident_bytes()
+        for speed in range(2, 300):
+            bench.live(first, speed=speed)
+            time.sleep(0.01)
+        last = bench.live(first, speed=300)
+        reader.until(first, speed=300)  # it holds nobody up
+        assert bench.resident_bytes() < before + (8 << 20)
+        frames = []
+        while not frames or not any(v["vin"] == first and v.get("t") == last for v in frames[-1]["vehicles"]):
+            frames.append(sleeper.frame())
+        assert frames[0]["type"] == "snapshot" and len(frames[0]["vehicles"]) > MANY
+        # what was under way when it fell asleep, then at once the newest: nothing of what was between
+        speeds = {v["speed"] for f in frames for v in f["vehicles"] if v["vin"] == first}
+        assert len(speeds - {12.5, 1, 300}) <= 2, speeds
+
+
+def test_clients_of_a_tenant_see_the_same_at_the_cost_of_one(bench):
+    vin = bench.vehicle()
+    clients = [bench.watching(vin) for _ in range(10)]
+    try:
+        for speed in (71, 72, 73):
+            bench.live(vin, speed=speed)
+            assert [c.until(vin, speed=speed)["speed"] for c in clients] == [speed] * 10
+    finally:
+        for c in clients:
+            c.ws.shutdown()
+
+
+def test_a_connection_that_says_nothing_or_drips_is_not_kept(bench):
+    with socket.create_connection(("127.0.0.1", bench.port), 30) as s:
+        s.sendall(b"GET /live HTTP/1.1\r\nHost: x\r\n")
+        assert s.recv(100) == b""  # after 8 s
+
+
+def test_sigterm_says_goodbye_and_ends(bench):
+    with bench.watching() as client:
+        began = time.monotonic()
+        bench.process.process.send_signal(signal.SIGTERM)
+        assert client.close_code() == 1001
+        assert bench.process.process.wait(10) == 0 and time.monotonic() - began < 10
+    assert "event=stopping" in (bench.folder / "notify.log").read_text().splitlines()[-1]
+    with pytest.raises(OSError):
+        socket.create_connection(("127.0.0.1", bench.port), 2)
+    bench.start()
+
+
+def test_it_ends_although_postgresql_hangs(bench):
+    ticket = bench.ticket()
+    pids = [int(p) for p in bench.sql("SELECT pid FROM pg_stat_activity WHERE usename = 'vigie_notify'").split()]
+    assert len(pids) == 1  # one connection, whatever happened before
+    os.kill(pids[0], signal.SIGSTOP)
+    try:
+        with Dashboard(bench, ticket) as client:  # its ticket waits for an answer
+            client.send(type="ping")
+        bench.process.process.send_signal(signal.SIGTERM)
+        bench.process.process.wait(10)
+    finally:
+        os.kill(pids[0], signal.SIGCONT)
+
+
+def test_a_port_that_is_taken_and_settings_that_are_wrong_are_said(bench, tmp_path):
+    argv, env = bench.process.argv, bench.process.env
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = subprocess.run(argv + [f"--listen=127.0.0.1:{port}"], env=env, capture_output=True, text=True, timeout=20)
+        assert done.returncode == 1 and f"127.0.0.1:{port}" in done.stderr
+    for wrong in ("--listen=8081", "--listen=127.0.0.1:99999", "--tick=5", "--tick=2s", "--mqtt=mqtt://127.0.0.1:1"):
+        done = subprocess.run(argv + [wrong], env=env, capture_output=True, text=True, timeout=20)
+        assert done.returncode == 2 and "level=error" in done.stderr, wrong
