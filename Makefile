@@ -211,7 +211,7 @@ install: all $(if $(SERVER),dashboard)
 	@install -m 755 $(PROGRAMS:%=$(B)/bin/vigie-%) $(DESTDIR)$(PREFIX)/bin
 	@install -m 644 README.md LICENSE NOTICE docs/*.md $(DOC)
 	@for f in $(UNITS); do $(FILL) -e 's|@ETC@|$(SYSCONFDIR)|g' $$f > $(DESTDIR)$(UNITDIR)/$${f##*/} || exit 1; done
-	@for f in $(ENVS); do to=$(ETC)/$${f##*/}; [ -e $$to ] || $(FILL) -e 's|@ETC@|$(SYSCONFDIR)|g' $$f > $$to || exit 1; done
+	@for f in $(ENVS); do to=$(ETC)/$${f##*/}; [ -e $$to ] || { $(FILL) -e 's|@ETC@|$(SYSCONFDIR)|g' $$f > $$to && chmod 640 $$to; } || exit 1; done
 ifneq ($(PLUGINS),)
 	@install -D -m 755 -t $(DESTDIR)$(PREFIX)/lib/vigie $(PLUGINS:%=$(B)/lib/vigie_%.so)
 	@[ -e $(ETC)/fleet.acl ] || install -m 644 services/broker/fleet.acl $(ETC)
