@@ -166,8 +166,12 @@ static bool refresh_due(struct store *s)
     char channel[32], payload[64];
     bool told = atomic_exchange(&s->fleet_wanted, false);
     int64_t since_ms = clock_boot_ms() - s->refreshed_ms;
+    enum status st;
 
-    while (pg_take_notify(s->db, channel, sizeof channel, payload, sizeof payload, NULL) == ST_OK)
+    while ((st = pg_take_notify(s->db, channel, sizeof channel, payload, sizeof payload, NULL)) ==
+           ST_OK)
+        told = true;
+    if (st == ST_RETRY && !s->away) /* the connection broke: nobody would tell us now */
         told = true;
     if (told && since_ms < SOON_MS) { /* later: a burst of news is one reading */
         atomic_store(&s->fleet_wanted, true);
