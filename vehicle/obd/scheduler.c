@@ -94,9 +94,10 @@ void scheduler_note(struct scheduler *s, uint8_t pid, enum scheduler_verdict ver
         s->misses[pid] = 0;
         return;
     }
-    if (verdict == SCHEDULER_MISSED &&
-        (pid == 0x0C || pid == 0x0D || ++s->misses[pid] < SCHEDULER_MISSES))
-        return; /* the two speeds are never given up for silence: they tell when the car wakes */
+    if (pid == 0x0C || pid == 0x0D)
+        return; /* offered, so never given up: they tell when the car wakes and moves */
+    if (verdict == SCHEDULER_MISSED && ++s->misses[pid] < SCHEDULER_MISSES)
+        return;
     s->ask[pid] = false;
     if (pid == s->fuel)
         scheduler_choose_fuel(s);

@@ -212,6 +212,7 @@ static void what_nobody_answers_thrice_is_dropped_but_never_the_speeds(void **st
         scheduler_note(&scheduler, 0x0D, SCHEDULER_MISSED);
         scheduler_note(&scheduler, 0x0C, SCHEDULER_MISSED);
     }
+    scheduler_note(&scheduler, 0x0D, SCHEDULER_REFUSED); /* its bitmap says otherwise */
     assert_true(scheduler.ask[0x0D] && scheduler.ask[0x0C]);
 }
 
