@@ -1,5 +1,6 @@
-/* tests/analyzer.h - what clang-tidy cannot see because it looks at one file at a time; `make lint` includes it first.
- * fault_set returns the status it was given: otherwise every refusal looks as if it might be ST_OK. */
+/* tests/analyzer.h - what clang-tidy cannot see because it looks at one file at a time; `make lint`
+ * includes it first. fault_set returns the status it was given: otherwise every refusal looks as if
+ * it might be ST_OK. */
 #ifndef ANALYZER_H
 #define ANALYZER_H
 
