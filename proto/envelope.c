@@ -23,7 +23,24 @@ bool uuid_is_valid(const char *text, size_t len)
     return true;
 }
 
-static void uuid_print(char out[UUID_TEXT + 1], const unsigned char bytes[16])
+bool uuid_scan(unsigned char out[16], const char *text)
+{
+    size_t digits = 0;
+
+    if (!uuid_is_valid(text, strlen(text)))
+        return false;
+    for (; *text; text++) {
+        unsigned value = (unsigned)(*text <= '9' ? *text - '0' : *text - 'a' + 10);
+
+        if (*text == '-')
+            continue;
+        out[digits / 2] = (unsigned char)(digits % 2 ? out[digits / 2] | value : value << 4);
+        digits++;
+    }
+    return true;
+}
+
+void uuid_print(char out[UUID_TEXT + 1], const unsigned char bytes[16])
 {
     static const char hex[] = "0123456789abcdef";
     size_t len = 0;

@@ -27,6 +27,11 @@ struct envelope {
 
 bool uuid_is_valid(const char *text, size_t len); /* 8-4-4-4-12, lower-case hex */
 
+/* The 16 bytes a UUID is, in the order they are printed, and back.  uuid_scan: false when the text
+ * is none; `out` is left alone then. */
+bool uuid_scan(unsigned char out[16], const char *text);
+void uuid_print(char out[UUID_TEXT + 1], const unsigned char bytes[16]);
+
 /* UUIDv7 (RFC 9562) from a time in ms and 10 random bytes. */
 void uuid_v7(char out[UUID_TEXT + 1], int64_t now_ms, const unsigned char random[10]);
 

@@ -1,0 +1,33 @@
+/* proto/columnar_inside.h - what columnar.c and columnar_write.c share; for nobody else. */
+#ifndef PROTO_COLUMNAR_INSIDE_H
+#define PROTO_COLUMNAR_INSIDE_H
+
+#include "proto/columnar.h"
+
+#define COLUMNAR_VERSION 1
+#define COLUMNAR_LIMIT (INT64_C(1) << 53) /* every integer is smaller, whatever its sign */
+
+/* flags of the record */
+#define COLUMNAR_CLOCK 0x03
+#define COLUMNAR_REGULAR 0x04
+
+/* head byte of a column */
+#define COLUMNAR_MODE 0x07
+#define COLUMNAR_SPARSE 0x08
+#define COLUMNAR_EXPONENT_SHIFT 4
+enum { COLUMNAR_CONSTANT, COLUMNAR_LINE, COLUMNAR_DELTA, COLUMNAR_RAW };
+
+extern const double columnar_tens[COLUMNAR_EXPONENT_MAX + 1];
+
+/* Scratch of some KiB that is written before it is read: filling it with zeros on every call
+ * (-ftrivial-auto-var-init) would cost more than the work. */
+#if defined(__has_attribute)
+#if __has_attribute(uninitialized)
+#define COLUMNAR_SCRATCH __attribute__((uninitialized))
+#endif
+#endif
+#ifndef COLUMNAR_SCRATCH
+#define COLUMNAR_SCRATCH
+#endif
+
+#endif
