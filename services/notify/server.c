@@ -264,7 +264,7 @@ static void look_at(struct server *s, struct connection *c, int64_t now_ms)
         metric_add(s->refused, "silent", 1);
         leave(c, CLOSE_REQUEST, "no subscribe came");
     } else if ((frame = session_next(session, &pulse)) != FRAME_NONE) {
-        if (frame == FRAME_LIVE && lws_send_pipe_choked(c->wsi))
+        if (frame >= FRAME_SNAPSHOT && lws_send_pipe_choked(c->wsi))
             metric_add(s->conflated, NULL, 1);
         lws_callback_on_writable(c->wsi);
     }

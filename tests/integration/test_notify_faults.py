@@ -11,7 +11,7 @@ from notify_bench import Bench, Dashboard, answers, wait_until
 
 pytestmark = pytest.mark.skipif(not shutil.which("mosquitto", path="/usr/sbin:/usr/bin") or not shutil.which("pg_config"),
                                 reason="mosquitto or PostgreSQL is not installed")
-MANY = 4000  # vehicles: a frame of all of them is far more than any socket takes at once
+MANY = 6000  # vehicles: a frame of all of them is far more than any socket takes at once
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def test_the_broker_killed_and_back(bench):
 def test_a_client_that_does_not_read_costs_one_frame_and_then_gets_a_fresh_one(bench):
     first = bench.vehicle()
     bench.sql(f"INSERT INTO vehicle (vin, customer_id, name, status) SELECT 'VF1' || lpad(n::text, 14, '0'), '{bench.ours[0]}',"
-              f" repeat('n', 100), 'active' FROM generate_series(1, {MANY}) n; NOTIFY fleet")
+              f" repeat('n', 200), 'active' FROM generate_series(1, {MANY}) n; NOTIFY fleet")
     with bench.dashboard() as reader, bench.dashboard(small=True) as sleeper:
         wait_until(lambda: len(reader.subscribe().snapshot()) > MANY)
         skipped = bench.metric("vigie_notify_conflated_total")
@@ -73,7 +73,7 @@ def test_a_client_that_does_not_read_costs_one_frame_and_then_gets_a_fresh_one(b
             assert time.monotonic() < sleeper.end
             sleeper.subscribe()
             bench.live(first, speed=1)
-            time.sleep(0.2)
+            time.sleep(0.1)
         before = bench.resident_bytes()
         for speed in range(2, 300):
             bench.live(first, speed=speed)
