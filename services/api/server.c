@@ -31,9 +31,12 @@ struct server {
 };
 
 /* ---- connections */
-static int *count_of(struct loop *loop, const char *address)
+
+/* An IPv4 client of a listener that takes both is written as IPv4. */
+static void plain_address(char *address)
 {
-    return map_put(loop->addresses, address);
+    if (!strncmp(address, "::ffff:", 7) && strchr(address, '.'))
+        memmove(address, address + 7, strlen(address + 7) + 1);
 }
 
 /* Before the connection is taken: is there room for this address? */
@@ -50,6 +53,7 @@ static int filter_connection(struct loop *loop, int fd)
         inet_ntop(AF_INET, &((struct sockaddr_in *)&peer)->sin_addr, address, sizeof address);
     else if (peer.ss_family == AF_INET6)
         inet_ntop(AF_INET6, &((struct sockaddr_in6 *)&peer)->sin6_addr, address, sizeof address);
+    plain_address(address);
     count = map_get(loop->addresses, address);
     if (!count || *count < PER_ADDRESS_MAX)
         return 0;
@@ -65,7 +69,8 @@ static int conn_open(struct loop *loop, struct lws *wsi)
     if (!conn)
         return -1;
     lws_get_peer_simple(wsi, conn->address, sizeof conn->address);
-    count = count_of(loop, conn->address);
+    plain_address(conn->address);
+    count = map_put(loop->addresses, conn->address);
     if (!count) {
         free(conn);
         return -1;
