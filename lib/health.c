@@ -19,6 +19,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "lib/address.h"
 #include "lib/clock.h"
 #include "lib/metrics.h"
 #include "lib/text.h"
@@ -325,46 +326,30 @@ static void *health_run(void *self)
 
 /* ---- opening */
 
-union address {
+union socket_address {
     struct sockaddr any;
     struct sockaddr_in v4;
     struct sockaddr_in6 v6;
 };
 
-/* "127.0.0.1:9101", "[::1]:9101", "localhost:9101". */
-static bool read_address(const char *text, union address *out, socklen_t *len)
+static socklen_t fill(union socket_address *out, const struct address *a)
 {
-    char host[64];
-    const char *colon = strrchr(text, ':');
-    size_t host_len = colon ? (size_t)(colon - text) : 0;
-    char *end;
-    unsigned long port;
-
-    if (!colon || host_len == 0 || host_len >= sizeof host || colon[1] < '0' || colon[1] > '9')
-        return false;
-    port = strtoul(colon + 1, &end, 10);
-    if (*end || port > 65535)
-        return false;
-    memcpy(host, text, host_len);
-    host[host_len] = '\0';
-    memset(out, 0, sizeof *out);
-    if (host[0] == '[' && host[host_len - 1] == ']') {
-        host[host_len - 1] = '\0';
+    *out = (union socket_address){0};
+    if (a->is_ipv6) {
         out->v6.sin6_family = AF_INET6;
-        out->v6.sin6_port = htons((uint16_t)port);
-        *len = sizeof out->v6;
-        return inet_pton(AF_INET6, host + 1, &out->v6.sin6_addr) == 1;
+        out->v6.sin6_port = htons((uint16_t)a->port);
+        inet_pton(AF_INET6, a->host, &out->v6.sin6_addr);
+        return sizeof out->v6;
     }
     out->v4.sin_family = AF_INET;
-    out->v4.sin_port = htons((uint16_t)port);
-    *len = sizeof out->v4;
-    return inet_pton(AF_INET, strcmp(host, "localhost") == 0 ? "127.0.0.1" : host,
-                     &out->v4.sin_addr) == 1;
+    out->v4.sin_port = htons((uint16_t)a->port);
+    inet_pton(AF_INET, a->host, &out->v4.sin_addr);
+    return sizeof out->v4;
 }
 
 static int port_of(int fd)
 {
-    union address a = {0};
+    union socket_address a = {0};
     socklen_t len = sizeof a;
 
     if (getsockname(fd, &a.any, &len) != 0)
@@ -375,13 +360,14 @@ static int port_of(int fd)
 static enum status listen_on(struct health *h, const char *address, struct fault *fault)
 {
     const int one = 1;
-    union address a;
+    union socket_address a;
+    struct address read;
+    struct fault why;
     socklen_t len;
 
-    if (!read_address(address, &a, &len))
-        return fault_set(fault, ST_REJECT,
-                         "admin address \"%.60s\": write 127.0.0.1:9101, [::1]:9101 or none",
-                         address);
+    if (address_read(&read, address, &why) != ST_OK)
+        return fault_set(fault, ST_REJECT, "--admin %.200s; none: no listener", why.text);
+    len = fill(&a, &read);
     h->listener = socket(a.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (h->listener < 0)
         return fault_set(fault, ST_FATAL, "admin address %s: %s", address, strerror(errno));
