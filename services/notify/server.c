@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/address.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/metrics.h"
@@ -374,22 +375,22 @@ static const lws_retry_bo_t alive = {.secs_since_valid_ping = 20, .secs_since_va
 static enum status listen_on(struct server *s, struct fault *fault)
 {
     struct lws_context_creation_info info = {0};
-    const char *address = s->set.set->listen, *colon = strrchr(address, ':');
-    char host[SETTING_TEXT_MAX], *end = NULL;
-    long port = colon ? strtol(colon + 1, &end, 10) : 0;
+    const char *address = s->set.set->listen;
+    struct address at;
+    enum status st;
 
-    if (!colon || *end || port <= 0 || port > 65535)
-        return fault_set(fault, ST_REJECT, "--listen \"%s\" is not host:port", address);
-    text_copy(host, sizeof host, address);
-    host[colon - address] = '\0';
-    info.port = (int)port;
-    info.iface = host[0] ? host : NULL;
+    if ((st = address_read(&at, address, fault)) != ST_OK)
+        return st;
+    info.port = at.port;
+    info.iface = at.host;
     info.protocols = protocols;
     info.user = s;
     info.retry_and_idle_policy = &alive;
     info.timeout_secs = 8;
     info.max_http_header_data = 8192;
     info.options = LWS_SERVER_OPTION_FAIL_UPON_UNABLE_TO_BIND; /* UTF-8 is jansson's to check */
+    if (!at.is_ipv6) /* or it would listen on every interface */
+        info.options |= LWS_SERVER_OPTION_DISABLE_IPV6;
     info.server_string = "vigie";
     lws_set_log_level(LLL_ERR, NULL);
     s->context = lws_create_context(&info);
