@@ -319,7 +319,11 @@ enum status agent_run(struct agent *a, struct fault *fault)
         if ((a->urgent || clock_boot_ms() >= a->commit_ms) &&
             (st = agent_commit(a, false, fault)) != ST_OK)
             return st;
-        if ((stop_take_reload() || a->reconnect) && (st = agent_reopen_uplink(a, fault)) != ST_OK)
+        if (stop_take_reload()) {
+            log_reload(a->set->common.log_level);
+            a->reconnect = true;
+        }
+        if (a->reconnect && (st = agent_reopen_uplink(a, fault)) != ST_OK)
             return st;
         if ((st = agent_send(a, fault)) != ST_OK)
             return st;

@@ -233,13 +233,15 @@ enum status outbox_read(struct outbox *o, enum outbox_stream stream, int64_t seq
         const void *payload = sqlite3_column_blob(statement, 2);
         int len = sqlite3_column_bytes(statement, 2);
 
+        int64_t found = sqlite3_column_int64(statement, 0);
+
         if (leaf == NULL || payload == NULL || len <= 0 || (size_t)len > sizeof out->payload ||
-            !outbox_leaf(leaf, &out->leaf)) {
+            found < seq || found > o->streams[stream].given || !outbox_leaf(leaf, &out->leaf)) {
             outbox_mark_damaged(o);
             st = fault_set(fault, ST_FATAL, "outbox: record %lld is not one of ours",
                            (long long)seq);
         } else {
-            out->seq = sqlite3_column_int64(statement, 0);
+            out->seq = found;
             out->len = (size_t)len;
             memcpy(out->payload, payload, out->len);
             st = ST_OK;

@@ -158,44 +158,71 @@ static enum status outbox_create(struct outbox *o, struct fault *fault)
     return outbox_exec(o, "COMMIT", fault);
 }
 
-/* Does the file hold what it must?  ST_REJECT: damaged. */
+/* Every page, every index entry, every record: what outbox_read relies on. */
+static enum status outbox_look_closely(struct outbox *o, struct fault *fault)
+{
+    char text[160];
+    int64_t wrong = 0;
+    enum status st;
+
+    if ((st = outbox_ask(o, "PRAGMA integrity_check(1)", NULL, text, sizeof text, fault)) != ST_OK)
+        return st;
+    if (strcmp(text, "ok") != 0)
+        return fault_set(fault, ST_REJECT, "%s: %s", o->path, text);
+    st = outbox_ask(
+        o,
+        "SELECT count(*) FROM record WHERE seq < 1 OR stream NOT IN ('bulk', 'urgent') OR"
+        " typeof(payload) <> 'blob' OR length(payload) NOT BETWEEN 1 AND 32768 OR"
+        " leaf NOT IN ('up/telemetry', 'up/event', 'up/alert', 'up/diagnostics', 'up/media',"
+        " 'up/result')",
+        &wrong, NULL, 0, fault);
+    if (st == ST_OK && wrong > 0)
+        st =
+            fault_set(fault, ST_REJECT, "%s: %lld records are not ours", o->path, (long long)wrong);
+    return st;
+}
+
+static enum status outbox_look_at_stream(struct outbox *o, enum outbox_stream stream,
+                                         struct fault *fault)
+{
+    const char *name = outbox_stream_name(stream);
+    char sql[200], *id = o->streams[stream].id;
+    int64_t highest = 0, next = 0;
+    enum status st;
+
+    snprintf(sql, sizeof sql, "SELECT id FROM stream WHERE name = '%s'", name);
+    if ((st = outbox_ask(o, sql, NULL, id, sizeof o->streams[stream].id, fault)) != ST_OK)
+        return st;
+    snprintf(sql, sizeof sql, "SELECT next_seq FROM stream WHERE name = '%s'", name);
+    if ((st = outbox_ask(o, sql, &next, NULL, 0, fault)) != ST_OK)
+        return st;
+    snprintf(sql, sizeof sql, "SELECT coalesce(max(seq), 0) FROM record WHERE stream = '%s'", name);
+    if ((st = outbox_ask(o, sql, &highest, NULL, 0, fault)) != ST_OK)
+        return st;
+    snprintf(sql, sizeof sql, "SELECT count(*) FROM record WHERE stream = '%s'", name);
+    if ((st = outbox_ask(o, sql, &o->streams[stream].records, NULL, 0, fault)) != ST_OK)
+        return st;
+    if (!uuid_is_valid(id, strlen(id)) || next < 1 || next <= highest)
+        return fault_set(fault, ST_REJECT, "stream %s: its id or counter is wrong", name);
+    o->streams[stream].given = next - 1;
+    return ST_OK;
+}
+
+/* Does the file hold what it must?  ST_REJECT: damaged.  A large one is looked at closely only when
+ * it gave trouble. */
 static enum status outbox_look(struct outbox *o, struct fault *fault)
 {
-    char sql[200], text[64];
-    int64_t pages = 0, highest = 0, next = 0;
+    int64_t pages = 0;
     enum status st;
 
     if ((st = outbox_ask(o, "PRAGMA page_count", &pages, NULL, 0, fault)) != ST_OK)
         return st;
-    if (pages * o->page_bytes <= OUTBOX_LOOK_BYTES || outbox_is_marked(o)) {
-        if ((st = outbox_ask(o, "PRAGMA quick_check(1)", NULL, text, sizeof text, fault)) != ST_OK)
-            return st;
-        if (strcmp(text, "ok") != 0)
-            return fault_set(fault, ST_REJECT, "%s", text);
-    }
-    for (int i = 0; i < STREAMS; i++) {
-        const char *name = outbox_stream_name((enum outbox_stream)i);
-
-        snprintf(sql, sizeof sql, "SELECT id FROM stream WHERE name = '%s'", name);
-        if ((st = outbox_ask(o, sql, NULL, o->streams[i].id, sizeof o->streams[i].id, fault)) !=
-            ST_OK)
-            return st;
-        snprintf(sql, sizeof sql, "SELECT next_seq FROM stream WHERE name = '%s'", name);
-        if ((st = outbox_ask(o, sql, &next, NULL, 0, fault)) != ST_OK)
-            return st;
-        snprintf(sql, sizeof sql, "SELECT coalesce(max(seq), 0) FROM record WHERE stream = '%s'",
-                 name);
-        if ((st = outbox_ask(o, sql, &highest, NULL, 0, fault)) != ST_OK)
-            return st;
-        snprintf(sql, sizeof sql, "SELECT count(*) FROM record WHERE stream = '%s'", name);
-        if ((st = outbox_ask(o, sql, &o->streams[i].records, NULL, 0, fault)) != ST_OK)
-            return st;
-        if (!uuid_is_valid(o->streams[i].id, strlen(o->streams[i].id)) || next < 1 ||
-            next <= highest)
-            return fault_set(fault, ST_REJECT, "stream %s: its id or counter is wrong", name);
-        o->streams[i].given = next - 1;
-    }
-    return ST_OK;
+    if ((pages * o->page_bytes <= OUTBOX_LOOK_BYTES || outbox_is_marked(o)) &&
+        (st = outbox_look_closely(o, fault)) != ST_OK)
+        return st;
+    for (int i = 0; i < STREAMS && st == ST_OK; i++)
+        st = outbox_look_at_stream(o, (enum outbox_stream)i, fault);
+    return st;
 }
 
 static enum status outbox_prepare(struct outbox *o, struct fault *fault)
