@@ -30,8 +30,32 @@ void log_set_level(enum log_level level)
     atomic_store(&level_now, (int)level);
 }
 
+/* "@FILE": the first word of the file. */
+static enum status read_level(const char *path, char *out, size_t size, struct fault *fault)
+{
+    FILE *file = fopen(path, "re");
+    char line[64] = "";
+
+    if (!file || !fgets(line, sizeof line, file)) {
+        if (file)
+            fclose(file);
+        return fault_set(fault, ST_REJECT, "log level: cannot read %s", path);
+    }
+    fclose(file);
+    snprintf(out, size, "%.*s", (int)strcspn(line, " \t\r\n"), line);
+    return ST_OK;
+}
+
 enum status log_parse_level(const char *text, enum log_level *out, struct fault *fault)
 {
+    char word[64];
+    enum status st;
+
+    if (text[0] == '@') {
+        if ((st = read_level(text + 1, word, sizeof word, fault)) != ST_OK)
+            return st;
+        text = word;
+    }
     for (int i = LEVEL_ERROR; i <= LEVEL_DEBUG; i++)
         if (strcasecmp(text, level_names[i]) == 0) {
             *out = (enum log_level)i;
@@ -39,6 +63,17 @@ enum status log_parse_level(const char *text, enum log_level *out, struct fault 
         }
     return fault_set(fault, ST_REJECT, "log level \"%.40s\": write error, warn, info or debug",
                      text);
+}
+
+void log_reload(const char *setting)
+{
+    enum log_level level;
+    struct fault fault;
+
+    if (log_parse_level(setting, &level, &fault) == ST_OK)
+        log_set_level(level);
+    else
+        log_warn("log.level", "kept=yes reason=\"%s\"", fault.text);
 }
 
 /* One line stays one line, and no terminal is steered: C0, DEL, and C1 as UTF-8 (C2 80 .. C2 9F).

@@ -13,7 +13,11 @@ enum log_level { LEVEL_ERROR, LEVEL_WARN, LEVEL_INFO, LEVEL_DEBUG };
 /* `service` is borrowed for ever (a literal). */
 void log_open(const char *service, enum log_level level);
 void log_set_level(enum log_level level);
+/* "error", "warn", "info", "debug", or "@FILE": the first word of that file. */
 enum status log_parse_level(const char *text, enum log_level *out, struct fault *fault) MUST_CHECK;
+/* SIGHUP: take the level of the setting again, which a file may have changed; the old one stays
+ * when it cannot be read. */
+void log_reload(const char *setting);
 
 /* `event` is a stable name; the rest is key=value pairs, printf style ("vehicle=%s reason=\"%s\""),
  * "" for none. */

@@ -38,7 +38,7 @@ struct mqtt {
     pthread_cond_t changed;
     /* under lock: */
     enum phase phase;
-    bool closing, disconnected;
+    bool closing, reload, disconnected;
     size_t broker; /* the one in use or tried next */
     struct backoff backoff;
     int64_t pause_ms, up_since_ms;

@@ -12,6 +12,7 @@
 #define CONNECT_TIMEOUT_S 10
 #define STEADY_MS 10000 /* a connection that lived shorter counts as a failed try */
 #define CLOSE_MS 2000
+#define RELOAD_MS 500
 /* Suites of TLS 1.2 with forward secrecy; none older knows them, and those of TLS 1.3 are not
  * touched by this. */
 #define SUITES "ECDHE+AESGCM:ECDHE+CHACHA20"
@@ -214,6 +215,34 @@ static bool pause_before_try(struct mqtt *m)
     return !m->closing && m->phase == PHASE_DOWN;
 }
 
+void mqtt_reload(struct mqtt *m)
+{
+    pthread_mutex_lock(&m->lock);
+    m->reload = true;
+    pthread_cond_broadcast(&m->changed);
+    pthread_mutex_unlock(&m->lock);
+}
+
+/* Under lock, which is let go meanwhile: leave in an orderly way, to come back with the files as
+ * they are now. */
+static void leave(struct mqtt *m)
+{
+    MQTTAsync_disconnectOptions bye = MQTTAsync_disconnectOptions_initializer5;
+    int64_t until = monotonic_ms() + CLOSE_MS;
+
+    m->reload = false;
+    m->phase = PHASE_DOWN;
+    m->pause_ms = 0;
+    atomic_store(&m->connected, false);
+    pthread_mutex_unlock(&m->lock);
+    bye.timeout = RELOAD_MS;
+    tell(m, false, m->brokers[m->broker], "certificates are read again");
+    if (MQTTAsync_disconnect(m->client, &bye) == MQTTASYNC_SUCCESS)
+        while (MQTTAsync_isConnected(m->client) && monotonic_ms() < until)
+            nanosleep(&(struct timespec){.tv_nsec = 10 * 1000 * 1000}, NULL);
+    pthread_mutex_lock(&m->lock);
+}
+
 static void *keep_connected(void *self)
 {
     struct mqtt *m = self;
@@ -222,6 +251,10 @@ static void *keep_connected(void *self)
 
     pthread_mutex_lock(&m->lock);
     while (!m->closing) {
+        if (m->phase == PHASE_UP && m->reload) {
+            leave(m);
+            continue;
+        }
         if (m->phase != PHASE_DOWN) {
             pthread_cond_wait(&m->changed, &m->lock);
             continue;

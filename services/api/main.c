@@ -1,4 +1,5 @@
-/* services/api/main.c - vigie-api: the REST API and the dashboard it serves; and the operator's commands. */
+/* services/api/main.c - vigie-api: the REST API and the dashboard it serves; and the operator's
+ * commands. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,8 @@ static void watch(struct pg *pg, struct health *health)
 {
     static bool was_ready = true;
     struct fault why = {""};
-    bool ready = pg_ready(pg, &why) == ST_OK && pg_run(pg, "SELECT 1", 0, NULL, NULL, &why) == ST_OK;
+    bool ready =
+        pg_ready(pg, &why) == ST_OK && pg_run(pg, "SELECT 1", 0, NULL, NULL, &why) == ST_OK;
 
     health_set(health, "postgres", ready);
     if (ready != was_ready)
@@ -58,8 +60,10 @@ static enum status serve(const struct api_settings *set, struct fault *fault)
              set->listen_vehicles, assets_count(assets));
     do {
         watch(pg, health);
-        if (stop_take_reload())
+        if (stop_take_reload()) {
+            log_reload(set->common.log_level);
             server_reload(server);
+        }
     } while (!stop_wait(1000));
     health_drain(health);
     log_info("stopping", "reason=signal");

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "lib/address.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "loop.h"
@@ -226,36 +227,25 @@ static const struct lws_protocols protocols[] = {
 };
 
 /* ---- start and stop */
-static enum status split_address(const char *address, char *host, size_t size, int *port,
-                                 struct fault *fault)
-{
-    const char *colon = strrchr(address, ':');
-    char *end = NULL;
-    long number = colon ? strtol(colon + 1, &end, 10) : 0;
-
-    if (!colon || *end || number < 0 || number > 65535 || (size_t)(colon - address) >= size)
-        return fault_set(fault, ST_REJECT, "%s is not HOST:PORT", address);
-    snprintf(host, size, "%.*s", (int)(colon - address), address);
-    *port = (int)number;
-    return ST_OK;
-}
-
 static enum status listen_on(struct server *s, const char *address, bool tls, struct fault *fault)
 {
     static const struct lws_protocols *const table = protocols;
     struct lws_context_creation_info info = {0};
     struct lws_vhost *vhost;
-    char host[64];
+    struct address at;
     enum status st;
 
-    if ((st = split_address(address, host, sizeof host, &info.port, fault)) != ST_OK)
+    if ((st = address_read(&at, address, fault)) != ST_OK)
         return st;
-    info.iface = host[0] ? host : NULL;
+    info.port = at.port;
+    info.iface = at.host;
     info.protocols = table;
     info.vhost_name = tls ? "vehicles" : "public";
     info.keepalive_timeout = 30;
     info.timeout_secs_ah_idle = HEADERS_SECONDS;
     info.options = LWS_SERVER_OPTION_FAIL_UPON_UNABLE_TO_BIND;
+    if (!at.is_ipv6) /* or it would listen on every interface */
+        info.options |= LWS_SERVER_OPTION_DISABLE_IPV6;
     if (tls) {
         info.ssl_cert_filepath = s->cert;
         info.ssl_private_key_filepath = s->key;

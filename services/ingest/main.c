@@ -123,9 +123,11 @@ static void run(struct ingest *in)
         if (st != ST_OK && !away)
             log_warn("shards.unknown", "reason=\"%s\"", fault.text);
         away = st != ST_OK;
-        if (stop_take_reload()) /* each connection reads its certificate anew; the rest is set at
-                                   start */
-            log_info("reload", "%s", "certificates are read at the next connection");
+        if (stop_take_reload()) {
+            log_reload(in->set.common.log_level);
+            mqtt_reload(in->reader);
+            mqtt_reload(in->speaker);
+        }
     } while (!stop_wait(1000));
     log_info("stopping", "reason=signal");
 }

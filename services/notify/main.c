@@ -75,9 +75,17 @@ static enum status connect_broker(struct notify *n, struct fault *fault)
     return st == ST_RETRY ? ST_OK : st; /* asked for once connected */
 }
 
+static void reload(void *self)
+{
+    struct notify *n = self;
+
+    log_reload(n->set.common.log_level);
+    mqtt_reload(n->mqtt);
+}
+
 static enum status start(struct notify *n, struct fault *fault)
 {
-    struct server_options server = {.set = &n->set};
+    struct server_options server = {.set = &n->set, .reload = reload, .self = n};
     struct store_options store = {.pg = n->set.pg, .wake = server_wake};
     enum status st;
 

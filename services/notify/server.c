@@ -466,9 +466,12 @@ enum status server_run(struct server *s, struct fault *fault)
     enum status st = ST_OK;
 
     lws_sul_schedule(s->context, 0, &s->ticker, on_tick, 1);
-    while (st == ST_OK && !stop_wait(0))
+    while (st == ST_OK && !stop_wait(0)) {
+        if (stop_take_reload())
+            s->set.reload(s->set.self);
         if (lws_service(s->context, 0) < 0)
             st = fault_set(fault, ST_FATAL, "the event loop failed");
+    }
     if (st == ST_OK)
         say_goodbye(s);
     lws_sul_cancel(&s->ticker);

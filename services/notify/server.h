@@ -13,7 +13,9 @@ struct server;
 struct server_options {
     const struct notify_settings *set; /* borrowed */
     struct fleet *fleet;
-    struct queue *live; /* of struct live, filled by the broker's thread */
+    struct queue *live;         /* of struct live, filled by the broker's thread */
+    void (*reload)(void *self); /* SIGHUP came; called by server_run */
+    void *self;
 };
 
 enum status server_open(struct server **out, const struct server_options *options,

@@ -1,0 +1,34 @@
+"""SIGHUP: every program reads its certificates and its log level again, and goes on."""
+import signal
+import time
+
+import pytest
+from system import Stores, wait_for
+
+
+@pytest.mark.parametrize("service", ["ingest", "notify"])
+def test_a_service_connects_anew_and_goes_on(fleet_of_three, service):
+    stack, member = fleet_of_three, fleet_of_three.members[service]
+    pid, before = member.process.pid, member.log.read_text().count("event=broker.connected")
+    member.process.send_signal(signal.SIGHUP)
+    wait_for("a new connection", lambda: member.log.read_text().count("event=broker.connected") > before, 30)
+    wait_for("it to be ready", member.ready, 30)
+    assert member.process.pid == pid and member.process.poll() is None
+    vin = stack.cars[0].vin
+    marks = Stores(stack).watermarks(vin)
+    wait_for("records to be stored again", lambda: Stores(stack).watermarks(vin) != marks, 30)
+
+
+@pytest.mark.parametrize("name", ["ingest", "api", "notify", "vehicle-1"])
+def test_the_log_level_is_read_again_from_its_file(own_stack, name, monkeypatch, tmp_path):
+    level = tmp_path / "level"
+    level.write_text("error\n")
+    monkeypatch.setenv("VIGIE_LOG_LEVEL", f"@{level}")
+    stack = own_stack(vehicles=1)
+    member = stack.members[name]
+    assert "level=info" not in member.log.read_text()
+    level.write_text("debug\n")
+    member.process.send_signal(signal.SIGHUP)
+    wait_for("a line of info or debug", lambda: any(w in member.log.read_text() for w in ("level=info", "level=debug")), 30)
+    time.sleep(0.2)
+    assert member.process.poll() is None
