@@ -124,6 +124,7 @@ endef
 GP := $(B)/libground.a $(B)/libproto.a
 $(eval $(call unit_room,proto,$(B)/libproto.a,-ljansson -lz -lm))
 $(eval $(call unit_room,lib,$(GP),$(LIBS_ground)))
+$(eval $(call unit_room,drive,$(GP),-ljansson -lm))
 $(eval $(call unit_room,store,$(B)/libstore.a $(GP),$(LIBS_store) $(LIBS_ground)))
 $(foreach p,ingest api notify,$(eval $(call unit_room,$(p),$(B)/lib$(p).a $(B)/libstore.a $(GP),$(LIBS_$(p)))))
 # guard.c calls the broker it is loaded by; the rest of the room stands alone

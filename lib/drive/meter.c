@@ -1,0 +1,78 @@
+/* lib/drive/meter.c - the trip meter. */
+#include "meter.h"
+
+#include <math.h>
+
+#include "geo.h"
+#include "speed.h"
+
+const struct meter_settings meter_defaults = {.hole_ms = 15000};
+
+static void integrate(struct meter *m, const struct meter_settings *set,
+                      const struct meter_input *in)
+{
+    int64_t dt_ms = in->t_ms - m->t_ms;
+    int64_t from_ms = m->kmh_ms > m->fix_ms ? m->kmh_ms : m->fix_ms;
+    bool moving = in->moving || m->moving;
+
+    m->expected_ms += dt_ms;
+    if (dt_ms <= set->hole_ms)
+        m->covered_ms += dt_ms;
+    m->moved = m->moved || moving;
+    if (!speed_valid(in->kmh) || !moving)
+        return;
+    if (m->kmh_ms > 0 && in->t_ms - m->kmh_ms <= set->hole_ms)
+        m->pending_m += (in->kmh + m->kmh) / 2 / 3.6 * (double)(in->t_ms - from_ms) / 1000;
+    else
+        m->broken = true;
+}
+
+/* A good fix: what lies between it and the last one is settled. */
+static void settle(struct meter *m, const struct meter_settings *set, const struct fix *fix,
+                   int64_t t_ms)
+{
+    double leg_m = geo_distance_m(m->lat, m->lon, fix->lat, fix->lon);
+
+    if (m->fix_ms == 0 || !m->moved) {
+        m->settled_m += m->pending_m;
+    } else if (t_ms - m->fix_ms <= set->hole_ms) {
+        m->settled_m += leg_m;
+    } else {
+        m->settled_m += m->pending_m;
+        if (m->broken || t_ms - m->kmh_ms > set->hole_ms)
+            m->estimated_m += fmax(0, leg_m - m->pending_m);
+    }
+    m->pending_m = 0;
+    m->moved = m->broken = false;
+    m->fix_ms = t_ms;
+    m->lat = fix->lat;
+    m->lon = fix->lon;
+}
+
+void meter_step(struct meter *m, const struct meter_settings *set, const struct meter_input *in)
+{
+    if (in->t_ms <= m->t_ms)
+        return;
+    if (m->t_ms > 0)
+        integrate(m, set, in);
+    m->t_ms = in->t_ms;
+    if (speed_valid(in->kmh)) {
+        m->kmh = in->kmh;
+        m->kmh_ms = in->t_ms;
+    }
+    m->moving = in->moving;
+    if (in->good && geo_valid(in->good->lat, in->good->lon))
+        settle(m, set, in->good, in->t_ms);
+}
+
+double meter_distance_m(const struct meter *m, const struct meter_settings *set)
+{
+    bool pends = m->fix_ms == 0 || m->t_ms - m->fix_ms > set->hole_ms;
+
+    return m->settled_m + m->estimated_m + (pends ? m->pending_m : 0);
+}
+
+double meter_coverage(const struct meter *m)
+{
+    return m->expected_ms > 0 ? (double)m->covered_ms / (double)m->expected_ms : 1;
+}

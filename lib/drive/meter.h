@@ -1,0 +1,45 @@
+/* lib/drive/meter.h - how far a car went.  Pure; {0} starts.  Metres, km/h.
+ * The sum of legs while moving: great circle between good fixes at most 15 s apart, else the
+ * integral of the speed, else a straight line, which is told apart as estimated.  Standing adds
+ * nothing, so a parked car does not drift. */
+#ifndef LIB_DRIVE_METER_H
+#define LIB_DRIVE_METER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "fix.h"
+
+struct meter_settings {
+    int64_t hole_ms; /* 15,000: longer holes are not integrated over, but lower the coverage */
+};
+extern const struct meter_settings meter_defaults;
+
+struct meter_input {
+    int64_t t_ms;
+    bool moving;            /* motion.state == MOTION_MOVING */
+    double kmh;             /* OBD, else GPS; NaN: none now */
+    const struct fix *good; /* a good fix of now, or NULL */
+};
+
+struct meter {
+    double settled_m;                /* legs that will not change */
+    double estimated_m;              /* straight lines over holes, not in settled_m */
+    double pending_m;                /* integral of the speed since the last fix */
+    int64_t covered_ms, expected_ms; /* time in intervals of at most hole_ms, and all time */
+    int64_t t_ms;                    /* newest sample */
+    int64_t fix_ms;                  /* last good fix, 0: none */
+    double lat, lon;
+    int64_t kmh_ms; /* newest speed, 0: none */
+    double kmh;
+    bool moving, moved; /* at t_ms; at any time since the last fix */
+    bool broken;        /* pending_m does not cover all the time since the last fix */
+};
+
+void meter_step(struct meter *m, const struct meter_settings *set, const struct meter_input *in);
+
+/* All of it, estimated too.  Never falls: the integral shows once the last fix is 15 s old. */
+double meter_distance_m(const struct meter *m, const struct meter_settings *set);
+double meter_coverage(const struct meter *m); /* 0 .. 1; 1 before any time has passed */
+
+#endif
