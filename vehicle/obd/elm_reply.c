@@ -323,6 +323,8 @@ char elm_read_protocol(const char *text)
 {
     char c = text[0];
 
+    if (c == '\0')
+        return '0';
     if ((c == 'A' || c == 'a') && text[1] != '\0')
         c = text[1], text++;
     if (text[1] != '\0')
