@@ -56,7 +56,9 @@ await step(`the list shows ${VEHICLES} vehicles with data`, async () => {
 })
 
 await step('a vehicle is moving', async () => {
-  const moving = page.locator('tbody tr[data-vin]').filter({ has: page.getByText('moving', { exact: true }) })
+  const moving = page
+    .locator('tbody tr[data-vin]')
+    .filter({ has: page.getByText('moving', { exact: true }) })
   await until('a row says moving', async () => (await moving.count()) > 0, DRIVE_MS)
   vin = await moving.first().getAttribute('data-vin')
   assert(vin?.length === 17, `a row without its VIN: ${vin}`)
@@ -95,8 +97,8 @@ await step('opened, it shows its speed, and the speed changes', async () => {
   await until('another speed', async () => (await number.innerText()) !== before, DRIVE_MS)
 })
 
-await step('its engine speed and coolant are shown with their age', async () => {
-  for (const name of ['Engine speed', 'Coolant']) {
+await step('its other values are shown with their age and source', async () => {
+  for (const name of ['Engine speed', 'Throttle', 'Intake air']) {
     const gauge = page.getByRole('listitem').filter({ hasText: name }).first()
     await gauge.waitFor({ timeout: DRIVE_MS })
     assert(/ago · OBD/.test(await gauge.innerText()), `${name} without age and source`)

@@ -95,8 +95,15 @@ export async function openBrowser() {
   })
 }
 
-/** A fresh visitor: own cookies, own storage. */
-export async function visitor({ width = 1280, height = 800, scheme = 'light', locale = 'en-GB' } = {}) {
+/** A fresh visitor: own cookies, own storage, and a language chosen on this device, for the
+ *  account's own would win otherwise. */
+export async function visitor({
+  width = 1280,
+  height = 800,
+  scheme = 'light',
+  language = 'en',
+} = {}) {
+  const locale = language === 'fr' ? 'fr-FR' : 'en-GB'
   const context = await browser.newContext({
     viewport: { width, height },
     colorScheme: scheme,
@@ -104,6 +111,10 @@ export async function visitor({ width = 1280, height = 800, scheme = 'light', lo
     serviceWorkers: 'block',
   })
   context.setDefaultTimeout(WAIT_MS)
+  await context.addInitScript((chosen) => {
+    if (localStorage.getItem('vigie.language') === null)
+      localStorage.setItem('vigie.language', chosen)
+  }, language)
   const page = await context.newPage()
   page.on('console', (message) => {
     if (/violates|Refused to/i.test(message.text())) complaints.push(message.text())

@@ -16,9 +16,7 @@ import {
 
 const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']
 const LOOKS = ['light', 'dark'].flatMap((scheme) =>
-  ['fr', 'en'].flatMap((language) =>
-    [360, 1280].map((width) => ({ scheme, language, width })),
-  ),
+  ['fr', 'en'].flatMap((language) => [360, 1280].map((width) => ({ scheme, language, width }))),
 )
 
 await openBrowser()
@@ -33,6 +31,15 @@ async function firstVin(page) {
 
 const heading = (page) => page.getByRole('heading', { level: 1 })
 
+/** The body, with the network cut on the way; it is whole again afterwards, whatever happened. */
+async function connectedAgain(page, body) {
+  try {
+    await body()
+  } finally {
+    await page.context().setOffline(false)
+  }
+}
+
 async function settled(page, path) {
   await page.goto(stack.url + path)
   await until('the page is there', async () => {
@@ -41,15 +48,17 @@ async function settled(page, path) {
   })
   if (path.startsWith('/map')) await page.locator('[data-testid=map][data-ready=true]').waitFor()
   if (/^\/vehicles\/[A-HJ-NPR-Z0-9]{17}(\?|$)/.test(path))
-    await until('the history is there', async () =>
-      (await page.locator('figure figcaption, table').count()) > 0,
+    await until(
+      'the history is there',
+      async () => (await page.locator('figure figcaption, table').count()) > 0,
     )
 }
 
 async function clean(page, name) {
   const { violations } = await new AxeBuilder({ page }).withTags(TAGS).analyze()
   const told = violations.map(
-    (v) => `${v.id}: ${v.help}\n${v.nodes.map((n) => `    ${n.target} ${n.failureSummary}`).join('\n')}`,
+    (v) =>
+      `${v.id}: ${v.help}\n${v.nodes.map((n) => `    ${n.target} ${n.failureSummary}`).join('\n')}`,
   )
   assert(violations.length === 0, `${name}\n${told.join('\n')}`)
 }
@@ -60,7 +69,7 @@ for (const { scheme, language, width } of LOOKS) {
     width,
     height: width === 360 ? 760 : 800,
     scheme,
-    locale: language === 'fr' ? 'fr-FR' : 'en-GB',
+    language,
   })
   await test(`${look}: sign in is accessible`, async () => {
     await settled(page, '/login')
@@ -140,44 +149,50 @@ await test('an unknown address and an unknown vehicle are not found, inside the 
   }
 })
 
-await test('without a network the page says offline, and comes back by itself or on request', async () => {
-  const vin = await firstVin(page)
-  await page.goto(`${stack.url}/`)
-  await page.getByRole('heading', { level: 1, name: 'Overview' }).waitFor()
-  // The pages are fetched ahead after a while; the vehicle's page has to be here to be shown.
-  await until('pages fetched ahead', () =>
-    page.evaluate(() =>
-      performance.getEntriesByType('resource').some((r) => /\/vehicle-[^/]+\.js$/.test(r.name)),
-    ),
-  )
-  await page.context().setOffline(true)
-  await page
-    .getByRole('navigation', { name: 'Main navigation' })
-    .getByRole('link', { name: 'Vehicles' })
-    .click()
-  await page.locator(`tbody tr[data-vin="${vin}"]`).waitFor()
-  await page.evaluate(() => {
-    history.pushState({}, '', '/vehicles/22222222222222222')
-    dispatchEvent(new PopStateEvent('popstate'))
-  })
-  await page.getByRole('heading', { level: 1, name: 'Offline' }).waitFor()
-  await clean(page, 'offline')
-  await shot(page, 'offline')
-  await page.context().setOffline(false)
-  await page.getByRole('button', { name: 'Try again' }).click()
-  await page.getByRole('heading', { level: 1, name: 'Page not found' }).waitFor()
-})
+await test('without a network the page says offline, and comes back on request', () =>
+  connectedAgain(page, async () => {
+    const vin = await firstVin(page)
+    await page.goto(`${stack.url}/`)
+    await page.getByRole('heading', { level: 1, name: 'Overview' }).waitFor()
+    // The pages are fetched ahead after a while; the vehicle's page has to be here to be shown.
+    await until('pages fetched ahead', () =>
+      page.evaluate(() =>
+        performance.getEntriesByType('resource').some((r) => /\/vehicle-[^/]+\.js$/.test(r.name)),
+      ),
+    )
+    await page.context().setOffline(true)
+    await page
+      .getByRole('navigation', { name: 'Main navigation' })
+      .getByRole('link', { name: 'Vehicles' })
+      .click()
+    await page.locator(`tbody tr[data-vin="${vin}"]`).waitFor()
+    await page.evaluate(() => {
+      history.pushState({}, '', '/vehicles/22222222222222222')
+      dispatchEvent(new PopStateEvent('popstate'))
+    })
+    await page.getByRole('heading', { level: 1, name: 'Offline' }).waitFor()
+    await clean(page, 'offline')
+    await shot(page, 'offline')
+    await page.context().setOffline(false)
+    await page.getByRole('button', { name: 'Try again' }).click()
+    await page.getByRole('heading', { level: 1, name: 'Page not found' }).waitFor()
+  }))
 
-await test('a lost feed is told by the chip, and found again', async () => {
-  await page.goto(`${stack.url}/`)
-  const chip = page.getByTestId('status-chip')
-  await until('connected', async () => !/connecting|offline/.test(await chip.innerText()))
-  await page.context().setOffline(true)
-  // An open socket may outlive the network in this browser: the silence of 35 s ends it.
-  await until('the chip says offline', async () => /offline since/.test(await chip.innerText()), 60_000)
-  await page.context().setOffline(false)
-  await until('connected again', async () => !/connecting|offline/.test(await chip.innerText()))
-})
+await test('a lost feed is told by the chip, and found again', () =>
+  connectedAgain(page, async () => {
+    await page.goto(`${stack.url}/`)
+    const chip = page.getByTestId('status-chip')
+    await until('connected', async () => !/connecting|offline/.test(await chip.innerText()))
+    await page.context().setOffline(true)
+    // An open socket may outlive the network in this browser: the silence of 35 s ends it.
+    await until(
+      'the chip says offline',
+      async () => /offline since/.test(await chip.innerText()),
+      60_000,
+    )
+    await page.context().setOffline(false)
+    await until('connected again', async () => !/connecting|offline/.test(await chip.innerText()))
+  }))
 
 await test('the language changes without a reload, and stays', async () => {
   await page.getByRole('button', { name: 'Language' }).click()

@@ -38,6 +38,7 @@ export interface Signal {
 
 const FAST = 1_000
 const SLOW = 10_000
+const RARE = 300_000
 
 const row = (
   path: string,
@@ -104,8 +105,12 @@ export const SIGNALS: readonly Signal[] = [
   row('Vehicle.TraveledDistance', 'odometer', 'metre', 0, 1e9, SLOW),
   row('Vehicle.OBD.DistanceWithMIL', 'distanceMil', 'km', 0, 65535, SLOW),
   row('Vehicle.OBD.DistanceSinceDTCClear', 'distanceClear', 'km', 0, 65535, SLOW),
-  row('Vehicle.OBD.Status.IsMILOn', 'mil', 'flag', 0, 1, SLOW, { plain: true }),
-  row('Vehicle.OBD.Status.DTCCount', 'dtcCount', 'none', 0, 127, SLOW),
+  row('Vehicle.OBD.Status.IsMILOn', 'mil', 'flag', 0, 1, RARE, { plain: true }),
+  row('Vehicle.OBD.Status.DTCCount', 'dtcCount', 'none', 0, 127, RARE, { plain: true }),
+  row('Vehicle.OBD.Status.IgnitionType', 'ignitionType', 'none', 0, 1, RARE, { plain: true }),
+  row('Vehicle.OBD.OBDStandards', 'standard', 'none', 0, 255, Number.POSITIVE_INFINITY, {
+    plain: true,
+  }),
   row(`${ENGINE}.IsRunning`, 'running', 'flag', 0, 1, FAST, { plain: true }),
   row('Vehicle.IsMoving', 'isMoving', 'flag', 0, 1, FAST, { plain: true }),
   row('Vehicle.LowVoltageSystemState', 'lowVoltage', 'none', 0, 5, FAST, { plain: true }),

@@ -15,15 +15,15 @@ import classes from './vehicle-form.module.css'
 import { checkDigitFits, isVin, tidyVin } from './vin'
 
 export const CLASSES = ['car', 'van', 'heavy'] as const
-export const FUELS = ['petrol', 'diesel', 'electric', 'hybrid', 'lpg', 'cng'] as const
+export const FUELS = ['petrol', 'diesel', 'electric', 'hybrid', 'lpg', 'cng', 'ethanol'] as const
 
 const text = (most: number) => z.string().check(z.maxLength(most, 'form.tooLong'))
 
 const shape = z.object({
   vin: z.string().check(z.refine((value) => isVin(tidyVin(value)), 'form.vin')),
-  name: text(80),
-  plate: text(20),
-  make: text(40),
+  name: text(200),
+  plate: text(32),
+  make: text(80),
   class: z.string(),
   fuel: z.string(),
 })
@@ -35,7 +35,7 @@ export const EMPTY_FORM: FormValues = {
   name: '',
   plate: '',
   make: '',
-  class: '',
+  class: 'car',
   fuel: '',
 }
 
@@ -58,7 +58,7 @@ interface Props {
   cancelTo: string
 }
 
-const CODES = new Set(['required', 'too_long', 'invalid', 'unknown', 'exists'])
+const CODES = new Set(['length', 'vin', 'exists'])
 
 export function VehicleForm({ values, vin, submit, submitWord, cancelTo }: Props) {
   const { t } = useTranslation()
@@ -104,10 +104,8 @@ export function VehicleForm({ values, vin, submit, submitWord, cancelTo }: Props
   const message = (field: keyof FormValues) =>
     errors[field]?.message ? t(errors[field].message) : undefined
 
-  const options = (kind: 'class' | 'fuel', list: readonly string[]) => [
-    { value: '', label: t('form.unknown') },
-    ...list.map((value) => ({ value, label: t(`${kind}.${value}`) })),
-  ]
+  const options = (kind: 'class' | 'fuel', list: readonly string[]) =>
+    list.map((value) => ({ value, label: t(`${kind}.${value}`) }))
 
   return (
     <form
@@ -149,7 +147,7 @@ export function VehicleForm({ values, vin, submit, submitWord, cancelTo }: Props
         />
         <NativeSelect
           label={t('field.fuel')}
-          data={options('fuel', FUELS)}
+          data={[{ value: '', label: t('form.unknown') }, ...options('fuel', FUELS)]}
           {...form.register('fuel')}
           error={message('fuel')}
         />
