@@ -15,8 +15,9 @@ struct in {
     const unsigned char *at, *end;
 };
 
-/* False: cut short, longer than need be, or 2^56 and more, which no integer of ours is. */
-static inline bool take_u(struct in *in, uint64_t *out)
+/* More than one byte.  False: cut short, longer than need be, or 2^56 and more, which no integer of
+ * ours is. */
+static bool take_long_u(struct in *in, uint64_t *out)
 {
     const unsigned char *at = in->at;
     uint64_t value = 0;
@@ -27,13 +28,21 @@ static inline bool take_u(struct in *in, uint64_t *out)
         value |= (uint64_t)(byte & 0x7f) << shift;
         if (byte & 0x80)
             continue;
-        if (byte == 0 && shift > 0)
+        if (byte == 0)
             return false;
         in->at = at;
         *out = value;
         return true;
     }
     return false;
+}
+
+static inline bool take_u(struct in *in, uint64_t *out)
+{
+    if (in->at == in->end || *in->at & 0x80)
+        return take_long_u(in, out);
+    *out = *in->at++;
+    return true;
 }
 
 static inline bool in_range(int64_t value)
