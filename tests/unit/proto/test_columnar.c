@@ -351,6 +351,7 @@ static void minus_zero_becomes_zero_and_an_empty_sample_is_left_out(void **state
     sample(&t, 50);
     reading(&t, 2, -0.0);
     assert_int_equal(columnar_write(&t, bytes, sizeof bytes, &len, &fault), ST_OK);
+    assert_int_equal(bytes[len - 1], 0); /* its sign was there */
     assert_int_equal(columnar_read(&back, bytes, len, &fault), ST_OK);
     assert_int_equal(back.sample_count, 2);
     assert_int_equal(back.samples[0].t_ms, 20);
@@ -392,6 +393,92 @@ static void columns_come_in_the_order_signals_first_appear(void **state)
     telemetry_done(&back);
 }
 
+/* The head byte of a record's only column, of which `values` are given. */
+static unsigned head_of(uint16_t signal, const double *values, size_t n)
+{
+    struct telemetry t;
+    unsigned head;
+
+    telemetry_init(&t);
+    begin(&t);
+    for (size_t i = 0; i < n; i++) {
+        sample(&t, T0 + (int64_t)i);
+        reading(&t, signal, values[i]);
+    }
+    there_and_back(&t);
+    head = (unsigned char)bytes[3 + 16 + 1 + 1 + 6 + 1 + 1 + 1];
+    telemetry_done(&t);
+    return head;
+}
+
+static void the_smallest_exponent_and_mode_are_taken(void **state)
+{
+    static const struct {
+        uint16_t signal;
+        double values[3];
+        unsigned head;
+    } cases[] = {
+        {SIGNAL_SPEED, {50, 51, 53}, 0x02},
+        {SIGNAL_SPEED, {50, 50, 50}, 0x00},
+        {SIGNAL_SPEED, {50, 51, 52}, 0x01},
+        {SIGNAL_SPEED, {0.3, 0.2, 0.1}, 0x11},
+        {SIGNAL_SPEED, {0, 0, 0.25}, 0x22}, /* more decimals than its sender should keep */
+        {SIGNAL_SPEED, {0.1 + 0.2, 0.2, 0.1}, 0x03},
+        {SIGNAL_SPEED, {1e-9, 0, 5}, 0x92},
+        {SIGNAL_SPEED, {1e-10, 0, 5}, 0x03},
+        {SIGNAL_LATITUDE, {48.5286, 48.5287, 48.5289}, 0x42},
+        {SIGNAL_LATITUDE, {48.528601, 48, 48}, 0x62},
+        {SIGNAL_LATITUDE, {48, 48, 48}, 0x00},
+        {SIGNAL_LATITUDE, {1e12, 1e12, 1e12}, 0x00}, /* times 10^6 it is too large to tell */
+        {SIGNAL_LATITUDE, {1e12, 1e12, 0.5}, 0x12},
+        {SIGNAL_LATITUDE, {1e15, 1e15, 0.5}, 0x03},
+        {SIGNAL_SPEED, {0x1p52 + 1, 0x1p53 - 1, 0x1p52 + 3}, 0x02},
+        {SIGNAL_SPEED, {0x1p53, 0x1p53, 0x1p53}, 0x03},
+        {SIGNAL_SPEED, {0x1p53 - 1, -0x1p53 + 1, 0}, 0x03}, /* a distance that is no integer */
+        {SIGNAL_SPEED, {1e300, -5e-324, 0}, 0x03},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        unsigned head = head_of(cases[i].signal, cases[i].values, 3);
+
+        if (head != cases[i].head)
+            fail_msg("case %zu has head 0x%02x, not 0x%02x", i, head, cases[i].head);
+    }
+}
+
+static size_t length_at(const int64_t *times, size_t n)
+{
+    struct telemetry t;
+    size_t len;
+
+    telemetry_init(&t);
+    begin(&t);
+    for (size_t i = 0; i < n; i++) {
+        sample(&t, times[i]);
+        reading(&t, SIGNAL_SPEED, 50);
+    }
+    len = there_and_back(&t);
+    telemetry_done(&t);
+    return len;
+}
+
+static void one_pause_costs_a_few_bytes_wherever_it_is(void **state)
+{
+    int64_t times[100];
+    size_t regular;
+
+    (void)state;
+    for (int i = 0; i < 100; i++)
+        times[i] = T0 + 1000 * i;
+    regular = length_at(times, 100);
+    for (size_t pause = 1; pause < 100; pause += 14) {
+        for (size_t i = 0; i < 100; i++)
+            times[i] = T0 + 1000 * (int64_t)i + (int64_t)(i % 7 * 5) + (i >= pause ? 3600000 : 0);
+        assert_true(length_at(times, 100) <= regular + 99 + 4); /* a byte each, the pause five */
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -402,6 +489,8 @@ int main(void)
         cmocka_unit_test(a_recorded_drive_returns_bit_for_bit_and_as_its_json_says),
         cmocka_unit_test(minus_zero_becomes_zero_and_an_empty_sample_is_left_out),
         cmocka_unit_test(columns_come_in_the_order_signals_first_appear),
+        cmocka_unit_test(the_smallest_exponent_and_mode_are_taken),
+        cmocka_unit_test(one_pause_costs_a_few_bytes_wherever_it_is),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

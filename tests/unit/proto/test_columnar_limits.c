@@ -126,6 +126,7 @@ static void whatever_the_layout_does_not_allow_is_refused(void **state)
         {ONE "0100808080808080808001", "a value of nine bytes"},
         {TWO "0101feffffffffffff1f02", "a line that leaves 2^53"},
         {TWO "0102feffffffffffff1f02", "a delta that leaves 2^53"},
+        {TWO "0102feffffffffffff1fffffffffffffff1f", "a delta of -2^53 that ends within"},
         {TWO "010202", "a delta that is not there"},
         {TWO "010102", "a line without a step"},
         {TWO "0108000a", "a bitmap without a one"},

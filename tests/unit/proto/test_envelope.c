@@ -178,6 +178,23 @@ static void the_same_text_gives_the_same_uuid_of_version_8(void **state)
     assert_string_equal(one, "d228cb69-6f1a-8caf-b891-2b704e4a8964");
 }
 
+static void a_uuid_is_16_bytes_in_the_order_they_are_printed(void **state)
+{
+    static const unsigned char wanted[16] = {0x01, 0x97, 0xf3, 0xc2, 0x5f, 0x0e, 0x7a, 0xbc,
+                                             0x8d, 0xef, 0x01, 0x23, 0x45, 0x67, 0x89, 0xab};
+    unsigned char bytes[16];
+    char text[UUID_TEXT + 1];
+
+    (void)state;
+    assert_true(uuid_scan(bytes, STREAM));
+    assert_memory_equal(bytes, wanted, sizeof wanted);
+    uuid_print(text, wanted);
+    assert_string_equal(text, STREAM);
+    assert_false(uuid_scan(bytes, ""));
+    assert_false(uuid_scan(bytes, "0197F3C2-5f0e-7abc-8def-0123456789ab"));
+    assert_memory_equal(bytes, wanted, sizeof wanted); /* left alone */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -187,6 +204,7 @@ int main(void)
         cmocka_unit_test(salvage_does_not_guess),
         cmocka_unit_test(clocks_are_four_words),
         cmocka_unit_test(a_uuid_is_lower_case_hex_with_dashes),
+        cmocka_unit_test(a_uuid_is_16_bytes_in_the_order_they_are_printed),
         cmocka_unit_test(a_uuid_of_version_7_begins_with_its_time),
         cmocka_unit_test(the_same_text_gives_the_same_uuid_of_version_8),
     };
