@@ -43,7 +43,7 @@ struct agent {
     bool urgent;       /* commit at once */
     bool disk_takes;   /* the last commit went well */
     bool connected;
-    bool reconnect; /* brokers or certificate changed */
+    bool reconnect; /* other brokers */
     struct metric *records, *bytes, *fixes, *sources, *link, *ignored;
     struct note note;
 };
@@ -97,8 +97,10 @@ static void agent_diagnosis(struct agent *a, const struct diagnosis *d)
 
 static void agent_connection(struct agent *a, const struct connection *c)
 {
-    log_line(c->up ? LEVEL_INFO : LEVEL_WARN, c->up ? "broker.connected" : "broker.lost",
-             "broker=%s reason=\"%s\"", c->broker, c->reason);
+    const char *event = c->up ? "broker.connected" : a->connected ? "broker.lost" : "broker.away";
+
+    log_line(c->up ? LEVEL_INFO : LEVEL_WARN, event, "broker=%s reason=\"%s\"", c->broker,
+             c->reason);
     a->connected = c->up;
     metric_set(a->link, NULL, c->up);
     if (c->up) {
@@ -301,7 +303,7 @@ static enum status agent_send(struct agent *a, struct fault *fault)
         uplink_tell(&a->uplink, &a->herald, PRESENCE_ONLINE, clock_now_ms(), fault) == ST_OK)
         herald_told(&a->herald, boot_ms);
     st = sender_pump(a->sender, a->uplink.mqtt, boot_ms, fault);
-    return st == ST_RETRY || st == ST_NONE ? ST_OK : st;
+    return st == ST_FATAL ? st : ST_OK;
 }
 
 enum status agent_run(struct agent *a, struct fault *fault)
