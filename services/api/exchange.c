@@ -183,8 +183,15 @@ int exchange_body(struct exchange *x, const void *bytes, size_t len)
     return x->request->body.failed ? -1 : 0;
 }
 
+/* A body that was itself pipelined, with more behind it: lws 4.1 calls this again and again for the bytes that follow
+ * and never comes back.  Such a connection is ended. */
+#define ENDS_MOST 16
+
 int exchange_body_end(struct loop *loop, struct exchange *x)
 {
+    x->ends++;
+    if (x->ends > ENDS_MOST || (x->ends > 1 && x->phase != PHASE_SENDING && x->phase != PHASE_BODY))
+        return -1;
     return x->phase == PHASE_BODY && x->length > 0 ? run(loop, x) : 0;
 }
 

@@ -38,6 +38,7 @@ struct exchange {
     enum method method;
     int64_t length, received; /* of the body */
     int64_t begun_us;
+    int ends; /* how often lws said that the body has ended */
     size_t sent;
 };
 
