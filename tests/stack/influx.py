@@ -14,6 +14,8 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
+from .process import end_with_parent
+
 CONFIG = """\
 reporting-disabled = true
 bind-address = "127.0.0.1:{rpc_port}"
@@ -72,7 +74,7 @@ class Influx:
     def spawn(self):
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(["influxd", "-config", self.config], stdin=subprocess.DEVNULL, stdout=log,
-                                            stderr=log, start_new_session=True)
+                                            stderr=log, start_new_session=True, preexec_fn=end_with_parent)
         return self.process
 
     def wait_ready(self, seconds=30):

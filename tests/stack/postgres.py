@@ -11,6 +11,8 @@ import subprocess
 import tempfile
 import time
 
+from .process import end_with_parent
+
 SUPERUSER = "vigie"
 SOCKET_PATH_MAX = 107  # bytes, of "FOLDER/.s.PGSQL.PORT"
 
@@ -25,7 +27,7 @@ def _as_server():
         return []
     # containers often lack dac_read_search; either lets the server walk to a folder below /root
     for capability in ("+dac_read_search", "+dac_override"):
-        prefix = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups",
+        prefix = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "--pdeathsig=INT",
                   "--inh-caps=-all," + capability, "--ambient-caps=-all," + capability]
         if subprocess.run(prefix + ["true"], capture_output=True).returncode == 0:
             return prefix
@@ -95,7 +97,7 @@ class Postgres:
                                  "-c", f"listen_addresses={self.listen}"]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/",
-                                            start_new_session=True)
+                                            start_new_session=True, preexec_fn=end_with_parent)
         return self.process
 
     def wait_ready(self, seconds=30):

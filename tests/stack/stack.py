@@ -96,7 +96,7 @@ class Stack:
         home.mkdir(exist_ok=True)
         self.enrol(car, home)
         self.start_car(n, car, home)
-        self.add(Process(f"gpsd-{n}", [gpsd(), "-N", "-n", "-S", self.ports.of("gpsd", n),
+        self.add(Process(f"gpsd-{n}", [*gpsd(), "-N", "-n", "-S", self.ports.of("gpsd", n),
                                        f"udp://127.0.0.1:{self.ports.of('nmea', n)}"], self.logs / f"gpsd-{n}.log"))
         self.program(f"vehicle-{n}", self.agent_argv(n, car, home), self.ports.of("admin_vehicle", n))
 
@@ -209,7 +209,8 @@ class Session:
 
 
 def gpsd():
-    for path in ("/usr/sbin/gpsd", "/sbin/gpsd"):
-        if os.path.exists(path):
-            return path
-    return "gpsd"
+    """As root it would become user gpsd by itself, and then outlive us when we are killed."""
+    path = next((p for p in ("/usr/sbin/gpsd", "/sbin/gpsd") if os.path.exists(p)), "gpsd")
+    if os.geteuid() != 0:
+        return [path]
+    return ["setpriv", "--reuid=gpsd", "--regid=dialout", "--clear-groups", "--pdeathsig=TERM", path]
