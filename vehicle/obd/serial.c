@@ -49,7 +49,7 @@ static enum status serial_wait(int fd, short events, int64_t deadline_ms, struct
             return ST_OK;
         if (n < 0 && errno != EINTR)
             return fault_set(fault, ST_RETRY, "poll: %s", strerror(errno));
-        if (stop_asked() || clock_boot_ms() >= deadline_ms)
+        if (!stop_pause(0) || clock_boot_ms() >= deadline_ms)
             return ST_NONE;
     }
 }

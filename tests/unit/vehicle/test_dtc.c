@@ -142,6 +142,11 @@ static void a_list_shorter_than_it_says_is_partial(void **state)
     add(0x7E8, "43 01 03 01");
     dtc_take(&set, DTC_STORED, &answer, true);
     assert_int_equal(set.lists[DTC_STORED], DTC_LIST_PARTIAL);
+    begin();
+    add(0x10, "43 03 01 04 20 00");
+    add(0x10, "43 03");
+    dtc_take(&set, DTC_STORED, &answer, false);
+    assert_int_equal(set.lists[DTC_STORED], DTC_LIST_PARTIAL); /* half a code */
 }
 
 static void silence_is_unknown_and_not_none(void **state)

@@ -146,6 +146,16 @@ static void a_lost_or_doubled_frame_drops_that_message_only(void **state)
         }
 }
 
+static void one_frame_lost_and_another_doubled_is_not_a_message(void **state)
+{
+    (void)state;
+    isotp_init(&in);
+    for (size_t i = 0; i < frames_of(60); i++)
+        add(0x7E8, 60, i == 3 ? 4 : i);
+    assert_int_equal(finish(), 1);
+    assert_int_equal(taken, 0);
+}
+
 static void flow_control_and_rubbish_are_no_messages(void **state)
 {
     const uint8_t flow[] = {0x30, 0, 0}, rubbish[] = {0xF1, 2, 3},
@@ -183,6 +193,7 @@ int main(void)
         cmocka_unit_test(frames_in_reverse_give_the_same_message),
         cmocka_unit_test(neighbours_may_be_swapped_across_the_wrap),
         cmocka_unit_test(a_lost_or_doubled_frame_drops_that_message_only),
+        cmocka_unit_test(one_frame_lost_and_another_doubled_is_not_a_message),
         cmocka_unit_test(flow_control_and_rubbish_are_no_messages),
         cmocka_unit_test(more_frames_than_fit_are_noticed),
     };
