@@ -17,6 +17,11 @@ const struct signal_row *signal_row(uint16_t id)
     return id >= 1 && id <= SIGNAL_ROWS ? &signal_rows[id - 1] : NULL;
 }
 
+size_t signal_path_len(uint16_t id)
+{
+    return id >= 1 && id <= SIGNAL_ROWS ? signal_lengths[id - 1] : 0;
+}
+
 /* The hash proto/tables.py computed: eight bytes at a time, little-endian, the rest padded with
  * zeros. */
 static uint64_t path_hash(const char *path, size_t len)

@@ -24,6 +24,9 @@ size_t signal_count(void); /* ids are 1 .. signal_count() */
 /* The row of an id; NULL outside 1 .. signal_count(). */
 const struct signal_row *signal_row(uint16_t id);
 
+/* The length of its path; 0 where there is no row. */
+size_t signal_path_len(uint16_t id);
+
 /* The id of a path of `len` bytes, not necessarily terminated; SIGNAL_NONE when it is not ours. */
 uint16_t signal_find(const char *path, size_t len);
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "proto/emit.h"
+#include "proto/scanner.h"
 
 #define SCHEMA "telemetry/1"
 
@@ -237,8 +238,8 @@ static enum status merge(struct telemetry *t, struct fault *fault)
     return ST_OK;
 }
 
-enum status telemetry_read(struct telemetry *out, const char *bytes, size_t len,
-                           struct fault *fault)
+enum status telemetry_read_tree(struct telemetry *out, const char *bytes, size_t len,
+                                struct fault *fault)
 {
     json_t *message = NULL;
     enum status st;
@@ -262,4 +263,12 @@ enum status telemetry_read(struct telemetry *out, const char *bytes, size_t len,
     if (st != ST_OK)
         out->sample_count = out->reading_count = 0; /* half a record is none */
     return st;
+}
+
+enum status telemetry_read(struct telemetry *out, const char *bytes, size_t len,
+                           struct fault *fault)
+{
+    if (scanner_read(out, bytes, len))
+        return ST_OK;
+    return telemetry_read_tree(out, bytes, len, fault);
 }

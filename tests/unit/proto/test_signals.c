@@ -68,9 +68,11 @@ static void the_compiled_table_is_the_csv_row_by_row(void **state)
         assert_true(row->lowest == strtod(f[4], NULL) && row->highest == strtod(f[5], NULL));
         assert_true(row->lowest < row->highest);
         assert_int_equal(signal_find(f[1], strlen(f[1])), id);
+        assert_int_equal(signal_path_len(id), strlen(f[1]));
     }
     assert_int_equal(id, signal_count());
     assert_null(signal_row(0));
+    assert_int_equal(signal_path_len(0), 0);
     assert_null(signal_row((uint16_t)(id + 1)));
     fclose(file);
 }
