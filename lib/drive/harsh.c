@@ -43,11 +43,23 @@ static int band_of(const struct harsh_settings *set, enum harsh_kind kind, doubl
     return band;
 }
 
+/* A run that is complete: keep its event for whoever asks next, unless it is none after all. */
+static void run_end(const struct harsh_settings *set, struct harsh_run *run)
+{
+    run->open = false;
+    run->ready =
+        run->event.kind != HARSH_ACCELERATION || run->after_kmh >= set->acceleration_to_kmh;
+    run->complete = run->event;
+}
+
 /* `seen` is what this sample would tell alone. */
-static void run_feed(struct harsh *h, const struct harsh_event *seen, int64_t t_ms, double now_kmh)
+static void run_feed(struct harsh *h, const struct harsh_settings *set,
+                     const struct harsh_event *seen, int64_t t_ms, double now_kmh)
 {
     struct harsh_run *run = &h->run[seen->kind];
 
+    if (run->open && run->over && seen->t_ms - run->last_ms > set->join_ms)
+        run_end(set, run);
     if (!run->open) {
         run->open = true;
         run->event = *seen;
@@ -62,22 +74,26 @@ static void run_feed(struct harsh *h, const struct harsh_event *seen, int64_t t_
     run->event.duration_ms = t_ms - run->event.t_ms;
 }
 
-/* After `join_ms` nothing can join; a run whose readings stopped coming waits for one more slope.
- */
-static size_t runs_close(struct harsh *h, const struct harsh_settings *set, int64_t t_ms,
-                         struct harsh_event *out)
+/* A manoeuvre that begins within join_ms of the last one is seen a slope, or a hold, later. */
+static void runs_close(struct harsh *h, const struct harsh_settings *set, int64_t t_ms)
+{
+    for (int k = 0; k < HARSH_KINDS; k++) {
+        struct harsh_run *run = &h->run[k];
+        int64_t seen_ms = run->event.source == HARSH_IMU ? set->imu_hold_ms : set->span_max_ms;
+
+        if (run->open && t_ms - run->last_ms > set->join_ms + seen_ms)
+            run_end(set, run);
+    }
+}
+
+static size_t runs_tell(struct harsh *h, struct harsh_event *out)
 {
     size_t n = 0;
 
     for (int k = 0; k < HARSH_KINDS; k++) {
-        struct harsh_run *run = &h->run[k];
-        int64_t wait_ms = set->join_ms + (run->over ? 0 : set->span_max_ms);
-
-        if (!run->open || t_ms - run->last_ms <= wait_ms)
-            continue;
-        run->open = false;
-        if (k != HARSH_ACCELERATION || run->after_kmh >= set->acceleration_to_kmh)
-            out[n++] = run->event;
+        if (h->run[k].ready)
+            out[n++] = h->run[k].complete;
+        h->run[k].ready = false;
     }
     return n;
 }
@@ -146,7 +162,7 @@ static void judge_slope(struct harsh *h, const struct harsh_settings *set, enum 
     seen.band = band_of(set, kind, g);
     seen.speed_before_kmh = before;
     seen.peak_g = fmax(g, readings_peak_g(&h->readings, from, set->step_ms, sign, set->glitch_g));
-    run_feed(h, &seen, now->t_ms, now->kmh);
+    run_feed(h, set, &seen, now->t_ms, now->kmh);
 }
 
 static void take_speed(struct harsh *h, const struct harsh_settings *set, int64_t t_ms,
@@ -177,17 +193,16 @@ size_t harsh_speed(struct harsh *h, const struct harsh_settings *set, int64_t t_
 {
     enum harsh_source as = source == SPEED_OBD ? HARSH_OBD : HARSH_GPS;
     bool imu = h->source_ms[HARSH_IMU] > 0;
-    size_t n;
 
     if ((source != SPEED_OBD && source != SPEED_GPS) || !speed_valid(kmh) ||
         t_ms <= h->source_ms[as])
         return 0;
-    n = runs_close(h, set, t_ms, out);
+    runs_close(h, set, t_ms);
     /* beside an IMU the speed is still needed, for the limits below which nothing is harsh */
     if (admit(h, set, t_ms, as) ||
         (imu && (as == HARSH_OBD || t_ms - h->source_ms[HARSH_OBD] > set->source_ms)))
         take_speed(h, set, t_ms, as, kmh);
-    return n;
+    return runs_tell(h, out);
 }
 
 /* ---- corners from fixes */
@@ -215,7 +230,7 @@ static void judge_corner(struct harsh *h, const struct harsh_settings *set)
     }
     seen.slope_g = seen.peak_g = g;
     seen.band = band_of(set, HARSH_CORNERING, g);
-    run_feed(h, &seen, now->t_ms, h->heading_kmh[h->fixes - 1]);
+    run_feed(h, set, &seen, now->t_ms, h->heading_kmh[h->fixes - 1]);
 }
 
 static void take_heading(struct harsh *h, const struct harsh_settings *set, const struct fix *fix)
@@ -243,14 +258,13 @@ size_t harsh_fix(struct harsh *h, const struct harsh_settings *set, const struct
                  struct harsh_event out[HARSH_KINDS])
 {
     int64_t imu_ms = h->source_ms[HARSH_IMU];
-    size_t n;
 
     if (!speed_valid(fix->speed_kmh) || fix->t_ms <= h->source_ms[HARSH_GPS])
         return 0;
-    n = harsh_speed(h, set, fix->t_ms, SPEED_GPS, fix->speed_kmh, out);
+    runs_close(h, set, fix->t_ms);
     if (isfinite(fix->heading_deg) && (imu_ms == 0 || fix->t_ms - imu_ms > set->source_ms))
         take_heading(h, set, fix);
-    return n;
+    return harsh_speed(h, set, fix->t_ms, SPEED_GPS, fix->speed_kmh, out);
 }
 
 /* ---- inertial sensor */
@@ -279,7 +293,7 @@ static void judge_imu(struct harsh *h, const struct harsh_settings *set, enum ha
     seen.peak_g = h->imu_peak_g[kind];
     seen.slope_g = (double)NAN;
     if (seen.band > 0 && (run->open || (known && kmh >= from_kmh))) {
-        run_feed(h, &seen, t_ms, kmh);
+        run_feed(h, set, &seen, t_ms, kmh);
     } else if (run->open && !run->over && g >= set->end_factor * set->threshold_g[kind]) {
         run->last_ms = t_ms;
         run->event.duration_ms = t_ms - run->event.t_ms;
@@ -293,16 +307,14 @@ static void judge_imu(struct harsh *h, const struct harsh_settings *set, enum ha
 size_t harsh_imu(struct harsh *h, const struct harsh_settings *set, int64_t t_ms,
                  double forward_ms2, double left_ms2, struct harsh_event out[HARSH_KINDS])
 {
-    size_t n;
-
     if (!isfinite(forward_ms2) || !isfinite(left_ms2) || t_ms <= h->source_ms[HARSH_IMU])
         return 0;
-    n = runs_close(h, set, t_ms, out);
+    runs_close(h, set, t_ms);
     (void)admit(h, set, t_ms, HARSH_IMU);
     judge_imu(h, set, HARSH_ACCELERATION, t_ms, forward_ms2 / DRIVE_G_MS2);
     judge_imu(h, set, HARSH_BRAKING, t_ms, -forward_ms2 / DRIVE_G_MS2);
     judge_imu(h, set, HARSH_CORNERING, t_ms, fabs(left_ms2) / DRIVE_G_MS2);
-    return n;
+    return runs_tell(h, out);
 }
 
 size_t harsh_pass(struct harsh *h, const struct harsh_settings *set, int64_t t_ms,
@@ -311,11 +323,13 @@ size_t harsh_pass(struct harsh *h, const struct harsh_settings *set, int64_t t_m
     if (t_ms <= h->t_ms)
         return 0;
     h->t_ms = t_ms;
-    return runs_close(h, set, t_ms, out);
+    runs_close(h, set, t_ms);
+    return runs_tell(h, out);
 }
 
 size_t harsh_flush(struct harsh *h, const struct harsh_settings *set,
                    struct harsh_event out[HARSH_KINDS])
 {
-    return runs_close(h, set, INT64_MAX, out);
+    runs_close(h, set, INT64_MAX);
+    return runs_tell(h, out);
 }

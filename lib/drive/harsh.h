@@ -56,11 +56,13 @@ const char *harsh_severity(const struct harsh_event *event);
 const char *harsh_type(enum harsh_kind kind);
 
 struct harsh_run {
-    bool open;       /* a manoeuvre that is not told yet */
+    bool open;       /* a manoeuvre that is not complete yet */
     bool over;       /* it fell below 0.83 T */
     int64_t last_ms; /* newest sample at 0.83 T or more */
     double after_kmh;
     struct harsh_event event;
+    bool ready; /* `complete` is to be told by the present call */
+    struct harsh_event complete;
 };
 
 #define HARSH_FIXES 8
@@ -81,8 +83,9 @@ struct harsh {
 };
 
 /* Each takes one reading with the time of its own answer and writes the events that are complete
- * by then, at most HARSH_KINDS: an event is told when nothing can join it any more, 2 s after its
- * end.  What is not valid, or not after the newest of its source, has no effect. */
+ * by then, at most HARSH_KINDS: an event is told when nothing can join it any more, 4.5 s
+ * after its end (2.25 s with an IMU).  What is not valid, or not after the newest of its source,
+ * has no effect. */
 size_t harsh_speed(struct harsh *h, const struct harsh_settings *set, int64_t t_ms,
                    enum speed_source source, double kmh, struct harsh_event out[HARSH_KINDS]);
 /* A good fix (lib/drive/fix.h): its speed counts as a GPS reading, its heading for corners. */

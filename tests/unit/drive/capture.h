@@ -1,5 +1,6 @@
-/* tests/unit/drive/capture.h - the recorded drives of tests/captures as samples, and what these tests share.
- * Programs run at the root; one that cannot read its drive fails.  A cell that is empty is NaN: not measured. */
+/* tests/unit/drive/capture.h - the recorded drives of tests/captures as samples, and what these
+ * tests share. Programs run at the root; one that cannot read its drive fails.  A cell that is
+ * empty is NaN: not measured. */
 #ifndef CAPTURE_H
 #define CAPTURE_H
 
@@ -30,8 +31,8 @@
     } while (0)
 
 struct sample {
-    int64_t t_ms;                         /* KIT: of the day; others: 1 s at the first */
-    double kmh, rpm, coolant;             /* OBD */
+    int64_t t_ms;                                /* KIT: of the day; others: 1 s at the first */
+    double kmh, rpm, coolant;                    /* OBD */
     double lat, lon, gps_kmh, heading, accuracy; /* GPS */
     double litres_h;
 };
@@ -65,7 +66,8 @@ static double capture_cell(char **rest)
     return cell && end != cell ? value : NOT_MEASURED;
 }
 
-/* Time of day, coolant, MAP, rpm, speed, ...  One column of a row is new, the others are carried. */
+/* Time of day, coolant, MAP, rpm, speed, ...  One column of a row is new, the others are carried.
+ */
 MAYBE static struct capture capture_kit(const char *path)
 {
     struct capture c = {0};

@@ -23,7 +23,8 @@ static void feed(struct found *f, struct harsh *h, int64_t t_ms, double kmh)
     double slope_g;
 
     f->n += harsh_speed(h, &harsh_car, t_ms, SPEED_OBD, kmh, &f->event[f->n]);
-    slope_g = fabs(readings_slope_g(&h->readings, harsh_car.span_min_ms, harsh_car.span_max_ms, NULL));
+    slope_g =
+        fabs(readings_slope_g(&h->readings, harsh_car.span_min_ms, harsh_car.span_max_ms, NULL));
     if (slope_g > f->slope_g)
         f->slope_g = slope_g;
     assert_true(f->n < EVENTS_MAX);
@@ -178,7 +179,8 @@ static void no_recorded_drive_overheats(void **state)
         struct heat h = {0};
 
         for (size_t i = 0; i < c.n; i++)
-            assert_int_equal(heat_step(&h, &heat_defaults, c.at[i].t_ms, c.at[i].coolant), HEAT_NONE);
+            assert_int_equal(heat_step(&h, &heat_defaults, c.at[i].t_ms, c.at[i].coolant),
+                             HEAT_NONE);
         assert_false(h.doubted);
         capture_done(&c);
     }
