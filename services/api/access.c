@@ -16,7 +16,7 @@ static const struct {
     {"admin",
      READS | MAY(ACTION_TRACK_READ) | MAY(ACTION_VEHICLE_CHANGE) | MAY(ACTION_VEHICLE_RETIRE)},
     {"dispatcher", READS | MAY(ACTION_TRACK_READ) | MAY(ACTION_VEHICLE_CHANGE)},
-    {"mechanic", READS}, /* needs the values, not where the car went */
+    {"mechanic", READS},         /* needs the values, not where the car went */
     {"driver", MAY(ACTION_OWN)}, /* sees what is his; nothing is assigned to drivers yet */
     {"auditor", READS | MAY(ACTION_TRACK_READ)},
 };

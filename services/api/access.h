@@ -1,5 +1,5 @@
-/* services/api/access.h - who may do what: permission = (role, action); whose rows is the tenant's business.
- * What is not in the table is denied.  Pure, any thread. */
+/* services/api/access.h - who may do what: permission = (role, action); whose rows is the tenant's
+ * business. What is not in the table is denied.  Pure, any thread. */
 #ifndef API_ACCESS_H
 #define API_ACCESS_H
 

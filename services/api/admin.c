@@ -87,9 +87,10 @@ enum status admin_customer(struct admin *ad, char out[37], struct fault *fault)
     if (PQntuples(rows) == 1)
         snprintf(out, 37, "%s", PQgetvalue(rows, 0, 0));
     else
-        st = fault_set(fault, ST_REJECT, PQntuples(rows) ? "there are several customers: say --customer ID"
-                       : wanted[0]      ? "there is no such customer"
-                                        : "there is no customer yet: vigie-api customer add NAME");
+        st = fault_set(fault, ST_REJECT,
+                       PQntuples(rows) ? "there are several customers: say --customer ID"
+                       : wanted[0]     ? "there is no such customer"
+                                       : "there is no customer yet: vigie-api customer add NAME");
     PQclear(rows);
     return st;
 }
@@ -111,9 +112,12 @@ static void print_json(struct text *out, const PGresult *rows)
             if (PQgetisnull(rows, i, c))
                 continue; /* absent, never null */
             render_key(out, PQfname(rows, c));
-            if (PQftype(rows, c) == 20 || PQftype(rows, c) == 23 || PQftype(rows, c) == 16) /* int8, int4, bool */
-                text_print(out, "%s", PQftype(rows, c) == 16 ? (PQgetvalue(rows, i, c)[0] == 't' ? "true" : "false")
-                                                             : PQgetvalue(rows, i, c));
+            if (PQftype(rows, c) == 20 || PQftype(rows, c) == 23 ||
+                PQftype(rows, c) == 16) /* int8, int4, bool */
+                text_print(out, "%s",
+                           PQftype(rows, c) == 16
+                               ? (PQgetvalue(rows, i, c)[0] == 't' ? "true" : "false")
+                               : PQgetvalue(rows, i, c));
             else
                 render_text(out, PQgetvalue(rows, i, c));
         }
@@ -143,5 +147,6 @@ void admin_print_rows(struct admin *ad, const PGresult *rows)
     for (int i = -1; i < PQntuples(rows); i++)
         for (int c = 0; c < columns; c++)
             text_print(&ad->out, "%-*s%s", c + 1 < columns ? width_of(rows, c) : 0,
-                       i < 0 ? PQfname(rows, c) : PQgetvalue(rows, i, c), c + 1 < columns ? "  " : "\n");
+                       i < 0 ? PQfname(rows, c) : PQgetvalue(rows, i, c),
+                       c + 1 < columns ? "  " : "\n");
 }

@@ -1,5 +1,5 @@
-/* services/api/admin.h - what an operator does from a shell.  One command, one connection, one thread.
- * Output goes to stdout as text for people, or as one JSON value with --json. */
+/* services/api/admin.h - what an operator does from a shell.  One command, one connection, one
+ * thread. Output goes to stdout as text for people, or as one JSON value with --json. */
 #ifndef API_ADMIN_H
 #define API_ADMIN_H
 
@@ -17,24 +17,26 @@ struct admin {
     struct text out; /* printed when the command went well */
 };
 
-/* Run the command in `words` ("user", "add", "ada", ...).  ST_NONE: there is no such command; ST_REJECT: wrong usage. */
+/* Run the command in `words` ("user", "add", "ada", ...).  ST_NONE: there is no such command;
+ * ST_REJECT: wrong usage. */
 enum status admin_run(const struct api_settings *set, int count, char **words,
                       struct fault *fault) MUST_CHECK;
 
 typedef enum status admin_command(struct admin *ad, struct fault *fault);
-admin_command admin_migrate;                                        /* admin_schema.c */
-admin_command admin_pki_init, admin_issue, admin_revoke;            /* admin_pki.c */
-admin_command admin_customer_add, admin_customer_list;              /* admin_people.c */
-admin_command admin_user_add, admin_user_passwd, admin_user_list;   /* admin_people.c */
-admin_command admin_vehicle_add, admin_enroll_token;                /* admin_vehicles.c */
-admin_command admin_dead_letter_list, admin_dead_letter_show;       /* admin_dead_letters.c */
+admin_command admin_migrate;                                      /* admin_schema.c */
+admin_command admin_pki_init, admin_issue, admin_revoke;          /* admin_pki.c */
+admin_command admin_customer_add, admin_customer_list;            /* admin_people.c */
+admin_command admin_user_add, admin_user_passwd, admin_user_list; /* admin_people.c */
+admin_command admin_vehicle_add, admin_enroll_token;              /* admin_vehicles.c */
+admin_command admin_dead_letter_list, admin_dead_letter_show;     /* admin_dead_letters.c */
 
-/* The customer meant by --customer, or the only one there is.  ST_REJECT: none, or more than one. */
+/* The customer meant by --customer, or the only one there is.  ST_REJECT: none, or more than one.
+ */
 enum status admin_customer(struct admin *ad, char out[37], struct fault *fault) MUST_CHECK;
 /* A fresh UUIDv7. */
 void admin_new_id(char out[37]);
-/* Print a result as JSON array of objects (column names as keys, everything text unless the name ends in a number
- * type) or as a table. */
+/* Print a result as JSON array of objects (column names as keys, everything text unless the name
+ * ends in a number type) or as a table. */
 void admin_print_rows(struct admin *ad, const PGresult *rows);
 
 #endif

@@ -16,11 +16,13 @@ enum status admin_dead_letter_list(struct admin *ad, struct fault *fault)
         return fault_set(fault, ST_REJECT, "dead-letter list [--limit N]");
     snprintf(limit, sizeof limit, "%lld", (long long)ad->set->limit);
     params[0] = limit;
-    st = pg_run(ad->pg,
-                "SELECT id, site, vin, kind, stream, seq, reason, detail, octet_length(payload) AS bytes,"
-                " to_char(received_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') AS received_at"
-                " FROM dead_letter ORDER BY dead_letter.received_at DESC LIMIT $1::bigint",
-                1, params, &rows, fault);
+    st = pg_run(
+        ad->pg,
+        "SELECT id, site, vin, kind, stream, seq, reason, detail, octet_length(payload) AS bytes,"
+        " to_char(received_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') AS "
+        "received_at"
+        " FROM dead_letter ORDER BY dead_letter.received_at DESC LIMIT $1::bigint",
+        1, params, &rows, fault);
     if (st == ST_OK)
         admin_print_rows(ad, rows);
     PQclear(rows);
@@ -38,7 +40,8 @@ enum status admin_dead_letter_show(struct admin *ad, struct fault *fault)
         return fault_set(fault, ST_REJECT, "dead-letter show ID");
     st = pg_run(ad->pg,
                 "SELECT id, site, vin, kind, stream, seq, reason, detail,"
-                " to_char(received_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') AS received_at,"
+                " to_char(received_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') AS "
+                "received_at,"
                 " encode(payload, 'escape') AS payload FROM dead_letter WHERE id = $1::uuid",
                 1, params, &rows, fault);
     if (st != ST_OK)

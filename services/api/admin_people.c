@@ -10,8 +10,8 @@
 #include "password.h"
 #include "render.h"
 
-static enum status note(struct admin *ad, const char *customer, const char *user, const char *action,
-                        struct fault *fault)
+static enum status note(struct admin *ad, const char *customer, const char *user,
+                        const char *action, struct fault *fault)
 {
     struct audit_entry e = {
         .customer = customer, .user = user, .action = action, .address = "shell"};
@@ -36,8 +36,8 @@ enum status admin_customer_add(struct admin *ad, struct fault *fault)
     params[0] = id;
     params[1] = ad->argv[0];
     if ((st = pg_begin(ad->pg, fault)) != ST_OK ||
-        (st = pg_run(ad->pg, "INSERT INTO customer (id, name) VALUES ($1::uuid, $2)", 2, params, NULL,
-                     fault)) != ST_OK ||
+        (st = pg_run(ad->pg, "INSERT INTO customer (id, name) VALUES ($1::uuid, $2)", 2, params,
+                     NULL, fault)) != ST_OK ||
         (st = note(ad, id, NULL, "customer.create", fault)) != ST_OK ||
         (st = pg_commit(ad->pg, fault)) != ST_OK)
         return st;
@@ -83,7 +83,8 @@ static enum status read_password(struct admin *ad, char out[SETTING_TEXT_MAX], s
         fputc('\n', stderr);
     }
     if (!got)
-        return fault_set(fault, ST_REJECT, "no password: VIGIE_PASSWORD, VIGIE_PASSWORD_FILE or stdin");
+        return fault_set(fault, ST_REJECT,
+                         "no password: VIGIE_PASSWORD, VIGIE_PASSWORD_FILE or stdin");
     out[strcspn(out, "\r\n")] = '\0';
     return ST_OK;
 }
@@ -108,7 +109,8 @@ enum status admin_user_add(struct admin *ad, struct fault *fault)
     if (ad->argc != 1)
         return fault_set(fault, ST_REJECT, "user add NAME [--role ROLE] [--customer ID]");
     if (!access_role_is_known(ad->set->role))
-        return fault_set(fault, ST_REJECT, "--role %s is none of owner admin dispatcher mechanic driver auditor",
+        return fault_set(fault, ST_REJECT,
+                         "--role %s is none of owner admin dispatcher mechanic driver auditor",
                          ad->set->role);
     if ((st = admin_customer(ad, customer, fault)) != ST_OK ||
         (st = hash_password(ad, hash, fault)) != ST_OK)
@@ -140,18 +142,20 @@ enum status admin_user_passwd(struct admin *ad, struct fault *fault)
     if (ad->argc != 1)
         return fault_set(fault, ST_REJECT, "user passwd NAME");
     if ((st = hash_password(ad, hash, fault)) != ST_OK || (st = pg_begin(ad->pg, fault)) != ST_OK ||
-        (st = pg_run(ad->pg,
-                     "UPDATE app_user SET password_hash = $2, epoch = epoch + 1, version = version + 1"
-                     " WHERE username = lower($1) RETURNING id, customer_id",
-                     2, params, &rows, fault)) != ST_OK)
+        (st = pg_run(
+             ad->pg,
+             "UPDATE app_user SET password_hash = $2, epoch = epoch + 1, version = version + 1"
+             " WHERE username = lower($1) RETURNING id, customer_id",
+             2, params, &rows, fault)) != ST_OK)
         return st;
     if (PQntuples(rows) != 1) {
         PQclear(rows);
         return fault_set(fault, ST_REJECT, "there is no user %s", ad->argv[0]);
     }
     id[0] = PQgetvalue(rows, 0, 0);
-    if ((st = pg_run(ad->pg, "UPDATE refresh_token SET revoked_at = now() WHERE user_id = $1::uuid"
-                             " AND revoked_at IS NULL",
+    if ((st = pg_run(ad->pg,
+                     "UPDATE refresh_token SET revoked_at = now() WHERE user_id = $1::uuid"
+                     " AND revoked_at IS NULL",
                      1, id, NULL, fault)) == ST_OK &&
         (st = note(ad, PQgetvalue(rows, 0, 1), id[0], "user.password", fault)) == ST_OK)
         st = pg_commit(ad->pg, fault);

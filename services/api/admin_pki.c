@@ -47,9 +47,10 @@ static enum status check_vehicle(struct admin *ad, const char *vin, char custome
 
     if (!vin_is_valid(vin, strlen(vin)))
         return fault_set(fault, ST_REJECT, "%.40s is not a VIN", vin);
-    st = pg_run(ad->pg,
-                "SELECT customer_id FROM vehicle WHERE vin = $1 AND status IN ('awaiting', 'active')", 1,
-                params, &rows, fault);
+    st = pg_run(
+        ad->pg,
+        "SELECT customer_id FROM vehicle WHERE vin = $1 AND status IN ('awaiting', 'active')", 1,
+        params, &rows, fault);
     if (st != ST_OK)
         return st;
     if (PQntuples(rows) == 1)
@@ -111,8 +112,8 @@ static enum status issue_one(struct admin *ad, const struct pki_issuer *issuer, 
         st = fault_set(fault, ST_FATAL, "out of memory");
     else if ((st = pg_begin(ad->pg, fault)) == ST_OK &&
              (st = check_vehicle(ad, vin, customer, fault)) == ST_OK &&
-             (st = certificates_issue(ad->pg, issuer, vin, key, clock_now_ms() / 1000, &chain, serial,
-                                      fault)) == ST_OK &&
+             (st = certificates_issue(ad->pg, issuer, vin, key, clock_now_ms() / 1000, &chain,
+                                      serial, fault)) == ST_OK &&
              (st = audit_add(ad->pg, &e, fault)) == ST_OK &&
              (st = write_bundle(ad, vin, key_pem, chain, fault)) == ST_OK)
         st = pg_commit(ad->pg, fault);
@@ -167,19 +168,21 @@ static enum status mark(struct admin *ad, const char *vin, struct fault *fault)
     if (!customer[0])
         return fault_set(fault, ST_REJECT, "there is no vehicle %s", vin);
     e.customer = customer;
-    if ((st = pg_run(ad->pg,
-                     "UPDATE certificate SET revoked_at = now() WHERE vin = $1 AND revoked_at IS NULL", 1,
-                     params, NULL, fault)) != ST_OK ||
+    if ((st = pg_run(
+             ad->pg,
+             "UPDATE certificate SET revoked_at = now() WHERE vin = $1 AND revoked_at IS NULL", 1,
+             params, NULL, fault)) != ST_OK ||
         /* the broker refuses a revoked car's last will as well: its presence is ours to say */
-        (st = pg_run(ad->pg, "UPDATE vehicle_state SET presence = 'offline' WHERE vin = $1", 1, params,
-                     NULL, fault)) != ST_OK ||
+        (st = pg_run(ad->pg, "UPDATE vehicle_state SET presence = 'offline' WHERE vin = $1", 1,
+                     params, NULL, fault)) != ST_OK ||
         (st = audit_add(ad->pg, &e, fault)) != ST_OK ||
         (st = pg_run(ad->pg, "SELECT pg_notify('fleet', $1)", 1, params, NULL, fault)) != ST_OK)
         return st;
     return pg_commit(ad->pg, fault);
 }
 
-/* Everything the database calls revoked, so that a file lost or half written is whole again after the next one. */
+/* Everything the database calls revoked, so that a file lost or half written is whole again after
+ * the next one. */
 static enum status publish(struct admin *ad, struct fault *fault)
 {
     PGresult *vins = NULL, *serials = NULL;
@@ -187,10 +190,11 @@ static enum status publish(struct admin *ad, struct fault *fault)
     size_t count = 0;
     enum status st;
 
-    if ((st = pg_run(ad->pg, "SELECT vin FROM vehicle WHERE status = 'revoked' ORDER BY vin", 0, NULL,
-                     &vins, fault)) != ST_OK ||
-        (st = pg_run(ad->pg, "SELECT serial FROM certificate WHERE revoked_at IS NOT NULL"
-                             " AND not_after > now()",
+    if ((st = pg_run(ad->pg, "SELECT vin FROM vehicle WHERE status = 'revoked' ORDER BY vin", 0,
+                     NULL, &vins, fault)) != ST_OK ||
+        (st = pg_run(ad->pg,
+                     "SELECT serial FROM certificate WHERE revoked_at IS NOT NULL"
+                     " AND not_after > now()",
                      0, NULL, &serials, fault)) != ST_OK)
         goto out;
     list = calloc((size_t)PQntuples(vins) + (size_t)PQntuples(serials) + 1, sizeof *list);
@@ -221,7 +225,8 @@ enum status admin_revoke(struct admin *ad, struct fault *fault)
         return fault_set(fault, ST_REJECT, "revoke VIN");
     if ((st = mark(ad, ad->argv[0], fault)) != ST_OK || (st = publish(ad, fault)) != ST_OK)
         return st;
-    text_print(&ad->out, ad->set->json ? "{\"vin\":\"%s\",\"status\":\"revoked\"}\n" : "%s revoked\n",
+    text_print(&ad->out,
+               ad->set->json ? "{\"vin\":\"%s\",\"status\":\"revoked\"}\n" : "%s revoked\n",
                ad->argv[0]);
     return ST_OK;
 }

@@ -32,12 +32,13 @@ static enum status add_one(struct admin *ad, const char *vin, const char *custom
     enum status st;
     bool made, ours;
 
-    st = pg_run(ad->pg,
-                "WITH made AS (INSERT INTO vehicle (vin, customer_id, name) VALUES ($1, $2::uuid, $3)"
-                " ON CONFLICT DO NOTHING RETURNING 1)"
-                " SELECT EXISTS (SELECT FROM made),"
-                " EXISTS (SELECT FROM vehicle WHERE vin = $1 AND customer_id = $2::uuid)",
-                3, params, &rows, fault);
+    st = pg_run(
+        ad->pg,
+        "WITH made AS (INSERT INTO vehicle (vin, customer_id, name) VALUES ($1, $2::uuid, $3)"
+        " ON CONFLICT DO NOTHING RETURNING 1)"
+        " SELECT EXISTS (SELECT FROM made),"
+        " EXISTS (SELECT FROM vehicle WHERE vin = $1 AND customer_id = $2::uuid)",
+        3, params, &rows, fault);
     if (st != ST_OK)
         return st;
     made = PQgetvalue(rows, 0, 0)[0] == 't';
@@ -56,7 +57,8 @@ enum status admin_vehicle_add(struct admin *ad, struct fault *fault)
     enum status st;
 
     if ((st = check_vins(ad, "vehicle add VIN... [--customer ID]", fault)) != ST_OK ||
-        (st = admin_customer(ad, customer, fault)) != ST_OK || (st = pg_begin(ad->pg, fault)) != ST_OK)
+        (st = admin_customer(ad, customer, fault)) != ST_OK ||
+        (st = pg_begin(ad->pg, fault)) != ST_OK)
         return st;
     for (int i = 0; i < ad->argc && st == ST_OK; i++)
         st = add_one(ad, ad->argv[i], customer, fault);
@@ -76,23 +78,25 @@ static enum status store_token(struct admin *ad, const char *hash, struct fault 
 {
     char hours[24];
     const char *params[] = {hash, ad->argv[0], hours}, *vin[] = {ad->argv[0]};
-    struct audit_entry e = {.action = "enroll-token.create", .vin = ad->argv[0], .address = "shell"};
+    struct audit_entry e = {
+        .action = "enroll-token.create", .vin = ad->argv[0], .address = "shell"};
     PGresult *rows = NULL;
     char customer[37] = "";
     enum status st;
 
     snprintf(hours, sizeof hours, "%lld", (long long)ad->set->hours);
     if ((st = pg_begin(ad->pg, fault)) != ST_OK ||
-        (st = pg_run(ad->pg,
-                     "SELECT customer_id FROM vehicle WHERE vin = $1 AND status IN ('awaiting', 'active')",
-                     1, vin, &rows, fault)) != ST_OK)
+        (st = pg_run(
+             ad->pg,
+             "SELECT customer_id FROM vehicle WHERE vin = $1 AND status IN ('awaiting', 'active')",
+             1, vin, &rows, fault)) != ST_OK)
         return st;
     if (PQntuples(rows) == 1)
         snprintf(customer, sizeof customer, "%s", PQgetvalue(rows, 0, 0));
     PQclear(rows);
     if (!customer[0])
-        return fault_set(fault, ST_REJECT, "%s is not awaited: vigie-api vehicle add %s", ad->argv[0],
-                         ad->argv[0]);
+        return fault_set(fault, ST_REJECT, "%s is not awaited: vigie-api vehicle add %s",
+                         ad->argv[0], ad->argv[0]);
     e.customer = customer;
     if ((st = pg_run(ad->pg,
                      "INSERT INTO enroll_token (hash, vin, expires_at)"
@@ -120,8 +124,8 @@ enum status admin_enroll_token(struct admin *ad, struct fault *fault)
     if ((st = store_token(ad, hash, fault)) != ST_OK)
         return st;
     if (ad->set->json)
-        text_print(&ad->out, "{\"vin\":\"%s\",\"token\":\"%s\",\"hours\":%lld}\n", ad->argv[0], token,
-                   (long long)ad->set->hours);
+        text_print(&ad->out, "{\"vin\":\"%s\",\"token\":\"%s\",\"hours\":%lld}\n", ad->argv[0],
+                   token, (long long)ad->set->hours);
     else
         text_print(&ad->out, "%s\n", token);
     explicit_bzero(token, sizeof token);

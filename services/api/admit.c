@@ -30,8 +30,8 @@ static void preflight(struct answer *a, const char *allow)
     answer_header(a, "access-control-max-age:", "600");
 }
 
-static bool limited(struct admission *ad, const struct request *r, const char *key, struct rate rate,
-                    int64_t now_ms, struct answer *a)
+static bool limited(struct admission *ad, const struct request *r, const char *key,
+                    struct rate rate, int64_t now_ms, struct answer *a)
 {
     int retry_s = 1;
 
@@ -56,7 +56,8 @@ static bool check_token(struct admission *ad, struct request *r, const struct ro
     if (token_cached(ad->tokens, &ad->shared->keys, r->bearer, strlen(r->bearer), now.wall_ms,
                      &r->claims, &why) != ST_OK) {
         answer_problem(a, r, 401, "token", "The access token is not good: refresh it or sign in.");
-        snprintf(a->reason, sizeof a->reason, "token-%.*s", (int)strcspn(why.text, ": ,"), why.text);
+        snprintf(a->reason, sizeof a->reason, "token-%.*s", (int)strcspn(why.text, ": ,"),
+                 why.text);
         answer_header(a, "www-authenticate:", "Bearer error=\"invalid_token\"");
         return false;
     }
@@ -150,7 +151,8 @@ bool admit_sign_in(struct admission *ad, const struct request *r, int64_t now_ms
     json_t *body = NULL;
     int retry_s = 1;
 
-    /* an unreadable body counts for the account without a name; the worker says what is wrong with it */
+    /* an unreadable body counts for the account without a name; the worker says what is wrong with
+     * it */
     if (json_read(&body, r->body.bytes ? r->body.bytes : "", r->body.len, REQUEST_BODY_MAX, &why) ==
             ST_OK &&
         json_get_text(body, "username", name, sizeof name, &why) != ST_OK)

@@ -1,5 +1,6 @@
-/* services/api/admit.h - everything decided about a request before a worker sees it: route, door, token, rights,
- * rate, origin, sizes and types.  The loop's thread; touches no network; the time is an argument. */
+/* services/api/admit.h - everything decided about a request before a worker sees it: route, door,
+ * token, rights, rate, origin, sizes and types.  The loop's thread; touches no network; the time is
+ * an argument. */
 #ifndef API_ADMIT_H
 #define API_ADMIT_H
 

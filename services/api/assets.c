@@ -221,7 +221,7 @@ static bool is_below(const char *path, const char *folder)
 /* A file, or index.html for an address inside the app. */
 static const struct asset *choose(const struct assets *assets, const struct request *r)
 {
-    static const char *const not_pages[] = {"/api",  "/assets", "/media",
+    static const char *const not_pages[] = {"/api",   "/assets", "/media",
                                             "/tiles", "/live",   "/.well-known"};
     const struct asset *found = find(assets, strcmp(r->path, "/") ? r->path : "/index.html");
 

@@ -1,5 +1,6 @@
-/* services/api/assets.h - the built dashboard, read whole at start: no path is joined while serving.
- * Deciding what to answer is pure; reading the folder is the only edge.  Read-only after assets_open: any thread. */
+/* services/api/assets.h - the built dashboard, read whole at start: no path is joined while
+ * serving. Deciding what to answer is pure; reading the folder is the only edge.  Read-only after
+ * assets_open: any thread. */
 #ifndef API_ASSETS_H
 #define API_ASSETS_H
 
@@ -24,7 +25,8 @@ struct asset {
 
 struct assets;
 
-/* Read `folder` with its .br and .gz twins.  ST_NONE: no index.html in it, *out is an empty table all the same. */
+/* Read `folder` with its .br and .gz twins.  ST_NONE: no index.html in it, *out is an empty table
+ * all the same. */
 enum status assets_open(struct assets **out, const char *folder, struct fault *fault) MUST_CHECK;
 /* For tests: add one file by hand; bytes are copied. */
 enum status assets_add(struct assets *a, const char *path, enum coding coding, const char *bytes,
@@ -41,7 +43,8 @@ void assets_answer(const struct assets *assets, const struct request *r, struct 
 enum coding coding_choose(const char *accept_encoding, bool has_brotli, bool has_gzip);
 /* One `bytes=` range over `len` bytes.  ST_NONE: no range of ours, send all; ST_REJECT: 416. */
 enum status range_parse(const char *header, size_t len, size_t *first, size_t *last) MUST_CHECK;
-/* Does an If-None-Match list hold this tag (with quotes)?  Weak comparison, as RFC 9110 wants here. */
+/* Does an If-None-Match list hold this tag (with quotes)?  Weak comparison, as RFC 9110 wants here.
+ */
 bool tag_listed(const char *list, const char *tag);
 
 #endif

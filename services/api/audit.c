@@ -1,7 +1,8 @@
 /* services/api/audit.c - the chained audit table. */
 #include "audit.h"
 
-/* The lock comes in a statement of its own: the insert's snapshot must see the row written by whoever held it. */
+/* The lock comes in a statement of its own: the insert's snapshot must see the row written by
+ * whoever held it. */
 enum status audit_add(struct pg *pg, const struct audit_entry *e, struct fault *fault)
 {
     const char *lock[] = {e->customer ? e->customer : ""};
@@ -13,15 +14,16 @@ enum status audit_add(struct pg *pg, const struct audit_entry *e, struct fault *
                 NULL, fault);
     if (st != ST_OK)
         return st;
-    return pg_run(pg,
-                  "WITH last AS (SELECT hash FROM audit WHERE customer_id IS NOT DISTINCT FROM $1::uuid"
-                  " ORDER BY id DESC LIMIT 1)"
-                  " INSERT INTO audit (customer_id, user_id, action, vin, detail, address, previous, hash)"
-                  " SELECT $1::uuid, $2::uuid, $3::text, $4::text, $5::jsonb, $6::text,"
-                  " (SELECT hash FROM last), sha256(coalesce((SELECT hash FROM last), ''::bytea) ||"
-                  " convert_to(concat_ws('|', extract(epoch FROM now())::text, $1::text, $2::text,"
-                  " $3::text, $4::text, $5::jsonb::text, $6::text), 'UTF8'))",
-                  6, row, NULL, fault);
+    return pg_run(
+        pg,
+        "WITH last AS (SELECT hash FROM audit WHERE customer_id IS NOT DISTINCT FROM $1::uuid"
+        " ORDER BY id DESC LIMIT 1)"
+        " INSERT INTO audit (customer_id, user_id, action, vin, detail, address, previous, hash)"
+        " SELECT $1::uuid, $2::uuid, $3::text, $4::text, $5::jsonb, $6::text,"
+        " (SELECT hash FROM last), sha256(coalesce((SELECT hash FROM last), ''::bytea) ||"
+        " convert_to(concat_ws('|', extract(epoch FROM now())::text, $1::text, $2::text,"
+        " $3::text, $4::text, $5::jsonb::text, $6::text), 'UTF8'))",
+        6, row, NULL, fault);
 }
 
 enum status audit_request(struct worker *w, const struct request *r, const char *action,

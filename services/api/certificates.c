@@ -17,11 +17,12 @@ static enum status insert(struct pg *pg, const char *vin, const struct pki_facts
     text_hex(key + 2, facts->key_sha256, 32);
     snprintf(before, sizeof before, "%lld", (long long)facts->not_before_s);
     snprintf(after, sizeof after, "%lld", (long long)facts->not_after_s);
-    return pg_run(pg,
-                  "INSERT INTO certificate (serial, vin, sha256, key_sha256, not_before, not_after, pem)"
-                  " VALUES ($1, $2, $3::bytea, $4::bytea, to_timestamp($5::bigint),"
-                  " to_timestamp($6::bigint), $7)",
-                  7, params, NULL, fault);
+    return pg_run(
+        pg,
+        "INSERT INTO certificate (serial, vin, sha256, key_sha256, not_before, not_after, pem)"
+        " VALUES ($1, $2, $3::bytea, $4::bytea, to_timestamp($5::bigint),"
+        " to_timestamp($6::bigint), $7)",
+        7, params, NULL, fault);
 }
 
 enum status certificates_issue(struct pg *pg, const struct pki_issuer *issuer, const char *vin,

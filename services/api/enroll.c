@@ -1,6 +1,6 @@
-/* services/api/enroll.c - a car becomes ours: one-time token and certificate request in, certificate out.
- * Token, certificate and audit are one transaction.  An answer that got lost is given again for 10 minutes, to the
- * same key only. */
+/* services/api/enroll.c - a car becomes ours: one-time token and certificate request in,
+ * certificate out. Token, certificate and audit are one transaction.  An answer that got lost is
+ * given again for 10 minutes, to the same key only. */
 #include <openssl/sha.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,8 +81,8 @@ static enum status wrong_token(struct worker *w, const struct request *r, const 
     enum status st;
 
     if ((st = pg_run(w->pg,
-                     "UPDATE enroll_token SET tries = tries + 1 WHERE vin = $1 AND used_at IS NULL", 1,
-                     params, NULL, fault)) != ST_OK ||
+                     "UPDATE enroll_token SET tries = tries + 1 WHERE vin = $1 AND used_at IS NULL",
+                     1, params, NULL, fault)) != ST_OK ||
         (st = audit_add(w->pg, &entry, fault)) != ST_OK || (st = pg_commit(w->pg, fault)) != ST_OK)
         return st;
     refuse(r, e, "wrong token", a);
@@ -146,8 +146,8 @@ static enum status spend(struct worker *w, const struct request *r, const struct
 {
     const char *params[] = {e->token_hash, e->key_hash};
     char detail[128];
-    struct audit_entry entry = {.action = "enroll", .vin = e->vin, .detail = detail,
-                                .address = r->address};
+    struct audit_entry entry = {
+        .action = "enroll", .vin = e->vin, .detail = detail, .address = r->address};
     char *chain = NULL, serial[PKI_SERIAL_TEXT];
     enum status st;
 

@@ -1,4 +1,5 @@
-/* services/api/exchange.c - the life of a request on the loop: read, decided, worked on elsewhere, answered once. */
+/* services/api/exchange.c - the life of a request on the loop: read, decided, worked on elsewhere,
+ * answered once. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,7 +48,8 @@ void exchange_drop(struct loop *loop, struct exchange *x)
     loop->busy--;
 }
 
-/* There is an answer: from here on it is only written.  Headers of the request are not needed any more. */
+/* There is an answer: from here on it is only written.  Headers of the request are not needed any
+ * more. */
 static void answer_now(struct loop *loop, struct exchange *x)
 {
     if (x->is_api)
@@ -60,7 +62,8 @@ static void answer_now(struct loop *loop, struct exchange *x)
     x->phase = PHASE_SENDING;
     x->sent = 0;
     lws_set_timer_usecs(x->wsi, SEND_US);
-    lws_rx_flow_control(x->wsi, 1); /* a connection that may not read is not asked to write either */
+    lws_rx_flow_control(x->wsi,
+                        1); /* a connection that may not read is not asked to write either */
     lws_callback_on_writable(x->wsi);
 }
 
@@ -69,7 +72,8 @@ static int give_to_worker(struct loop *loop, struct exchange *x)
     struct task task = {.id = x->id, .route = x->route, .request = x->request};
 
     if (workers_push(loop->workers, &task) != ST_OK) {
-        answer_problem(x->answer, x->request, 503, "busy", "Too much to do: try again in a moment.");
+        answer_problem(x->answer, x->request, 503, "busy",
+                       "Too much to do: try again in a moment.");
         answer_retry_after(x->answer, 1);
         answer_now(loop, x);
         return 0;
@@ -133,8 +137,7 @@ static enum verdict decide(struct loop *loop, struct exchange *x, const char *pa
     enum verdict v = VERDICT_ANSWERED;
 
     if (read_request(x->wsi, path, path_len, r, &x->length, &x->announced, x->answer))
-        v = admit(&loop->admission, r, x->announced ? x->length : -1, now, &x->route,
-                  x->answer);
+        v = admit(&loop->admission, r, x->announced ? x->length : -1, now, &x->route, x->answer);
     x->method = r->method;
     x->head = r->method == METHOD_HEAD;
     x->is_api = !strncmp(r->path, "/api/", 5) || !strncmp(r->path, "/.well-known/", 13);
@@ -183,8 +186,8 @@ int exchange_body(struct exchange *x, const void *bytes, size_t len)
     return x->request->body.failed ? -1 : 0;
 }
 
-/* A body that was itself pipelined, with more behind it: lws 4.1 calls this again and again for the bytes that follow
- * and never comes back.  Such a connection is ended. */
+/* A body that was itself pipelined, with more behind it: lws 4.1 calls this again and again for the
+ * bytes that follow and never comes back.  Such a connection is ended. */
 #define ENDS_MOST 16
 
 int exchange_body_end(struct loop *loop, struct exchange *x)

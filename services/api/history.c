@@ -1,4 +1,5 @@
-/* services/api/history.c - measured values over time: named signals, an interval, at most so many points. */
+/* services/api/history.c - measured values over time: named signals, an interval, at most so many
+ * points. */
 #include <stdlib.h>
 #include <stdio.h>
 #include <string.h>
@@ -97,7 +98,8 @@ static enum status check_and_note(struct worker *w, const struct request *r, con
     snprintf(detail, sizeof detail, "{\"from\":%lld,\"to\":%lld,\"signals\":%zu,\"position\":%s}",
              (long long)q->query.from_ms, (long long)q->query.to_ms, q->count,
              q->has_position ? "true" : "false");
-    if ((st = tenant_begin(w, r, a, fault)) != ST_OK || (st = tenant_owns(w, r, a, fault)) != ST_OK ||
+    if ((st = tenant_begin(w, r, a, fault)) != ST_OK ||
+        (st = tenant_owns(w, r, a, fault)) != ST_OK ||
         (st = audit_request(w, r, "history.read", detail, fault)) != ST_OK)
         return st;
     return pg_commit(w->pg, fault);

@@ -36,7 +36,8 @@ static void repeat(const PGresult *row, const struct request *r, struct answer *
         return;
     }
     if (PQgetisnull(row, 0, 1)) {
-        answer_problem(a, r, 409, "in-progress", "The first request with this key is still running.");
+        answer_problem(a, r, 409, "in-progress",
+                       "The first request with this key is still running.");
         return;
     }
     if (!PQgetisnull(row, 0, 2))
@@ -60,14 +61,16 @@ enum status idempotency_begin(struct worker *w, const struct request *r, struct 
     if (!r->idempotency_key[0])
         return ST_OK;
     fingerprint(r, print);
-    st = pg_run(w->pg,
-                "DELETE FROM idempotency WHERE user_id = $1::uuid AND created_at < now() - interval '24 h'",
-                1, params, NULL, fault);
+    st = pg_run(
+        w->pg,
+        "DELETE FROM idempotency WHERE user_id = $1::uuid AND created_at < now() - interval '24 h'",
+        1, params, NULL, fault);
     if (st == ST_OK) /* waits for a first one under way, at most statement_timeout */
-        st = pg_run(w->pg,
-                    "INSERT INTO idempotency (user_id, key, customer_id, fingerprint)"
-                    " VALUES ($1::uuid, $2, $3::uuid, $4::bytea) ON CONFLICT DO NOTHING RETURNING 1",
-                    4, params, &row, fault);
+        st =
+            pg_run(w->pg,
+                   "INSERT INTO idempotency (user_id, key, customer_id, fingerprint)"
+                   " VALUES ($1::uuid, $2, $3::uuid, $4::bytea) ON CONFLICT DO NOTHING RETURNING 1",
+                   4, params, &row, fault);
     if (st != ST_OK)
         return st;
     fresh = PQntuples(row);

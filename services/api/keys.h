@@ -1,7 +1,7 @@
 /* services/api/keys.h - the ES256 keys of access tokens, read from <pki>/jwt/.
  * <kid>.key is ours and may sign, <kid>.pem is a public key we believe (ours and the other site's);
- * `signing` names the kid in use.  kid = the first 16 hex digits of SHA-256 of the public key (DER).
- * Read once at start, then only read: any thread. */
+ * `signing` names the kid in use.  kid = the first 16 hex digits of SHA-256 of the public key
+ * (DER). Read once at start, then only read: any thread. */
 #ifndef API_KEYS_H
 #define API_KEYS_H
 
@@ -27,7 +27,8 @@ struct keys {
     char signing_pem[KEY_PEM_MAX];
 };
 
-/* Read the folder.  ST_NONE: no key there; ST_REJECT: one is not a P-256 key, or its name is not its kid. */
+/* Read the folder.  ST_NONE: no key there; ST_REJECT: one is not a P-256 key, or its name is not
+ * its kid. */
 enum status keys_read(struct keys *out, const char *folder, struct fault *fault) MUST_CHECK;
 /* Make the first key pair unless there is one; mode 0600. */
 enum status keys_create(const char *folder, struct fault *fault) MUST_CHECK;

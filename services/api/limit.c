@@ -57,7 +57,8 @@ bool limits_take(struct limits *l, const char *key, struct rate rate, int64_t no
 {
     struct bucket *b = map_put(l->buckets, key);
 
-    if (!b) { /* full: a bucket that was quiet for a minute is full again and need not be remembered */
+    if (!b) { /* full: a bucket that was quiet for a minute is full again and need not be remembered
+               */
         map_each(l->buckets, recently_used, &now_ms);
         b = map_put(l->buckets, key);
     }
@@ -90,7 +91,8 @@ void limits_close(struct limits *l)
 /* ---- where from */
 void source_of(char out[64], const char *address)
 {
-    const char *plain = !strncmp(address, "::ffff:", 7) && strchr(address, '.') ? address + 7 : address;
+    const char *plain =
+        !strncmp(address, "::ffff:", 7) && strchr(address, '.') ? address + 7 : address;
     unsigned char b[16];
 
     if (inet_pton(AF_INET, plain, b) == 1)

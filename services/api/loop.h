@@ -1,4 +1,5 @@
-/* services/api/loop.h - inside the server: connections and the requests on them.  The loop's thread only. */
+/* services/api/loop.h - inside the server: connections and the requests on them.  The loop's thread
+ * only. */
 #ifndef API_LOOP_H
 #define API_LOOP_H
 
@@ -9,11 +10,11 @@
 #include "lib/map.h"
 #include "workers.h"
 
-#define IN_FLIGHT_MAX 1024 /* requests at once; the next one is answered 503 */
-#define PER_ADDRESS_MAX 32 /* connections of one address */
-#define BODY_US (8 * LWS_US_PER_SEC)     /* from the headers to the end of the body */
-#define WORK_US (20 * LWS_US_PER_SEC)    /* for a worker */
-#define SEND_US (30 * LWS_US_PER_SEC)    /* without the client taking a byte */
+#define IN_FLIGHT_MAX 1024            /* requests at once; the next one is answered 503 */
+#define PER_ADDRESS_MAX 32            /* connections of one address */
+#define BODY_US (8 * LWS_US_PER_SEC)  /* from the headers to the end of the body */
+#define WORK_US (20 * LWS_US_PER_SEC) /* for a worker */
+#define SEND_US (30 * LWS_US_PER_SEC) /* without the client taking a byte */
 
 enum phase {
     PHASE_FREE,
@@ -46,8 +47,8 @@ struct exchange {
 struct conn {
     char address[64];
     struct exchange *exchange; /* NULL between requests */
-    bool discarding;           /* answered before its body had come: that much is still thrown away */
-    bool leaving;              /* answered for the last time: close when the timer or the client says so */
+    bool discarding; /* answered before its body had come: that much is still thrown away */
+    bool leaving;    /* answered for the last time: close when the timer or the client says so */
 };
 
 struct loop {
@@ -64,13 +65,14 @@ struct loop {
 };
 
 /* exchange.c */
-/* The headers of a request are complete.  Returns what the lws callback must: 0, or -1 to hang up. */
+/* The headers of a request are complete.  Returns what the lws callback must: 0, or -1 to hang up.
+ */
 int exchange_begin(struct loop *loop, struct lws *wsi, struct conn *conn, const char *path,
                    size_t path_len);
 int exchange_body(struct exchange *x, const void *bytes, size_t len);
 int exchange_body_end(struct loop *loop, struct exchange *x);
 int exchange_timer(struct loop *loop, struct conn *conn);
-void exchange_answers(struct loop *loop); /* take what the workers finished */
+void exchange_answers(struct loop *loop);                  /* take what the workers finished */
 void exchange_drop(struct loop *loop, struct exchange *x); /* the connection is gone */
 
 /* read.c */

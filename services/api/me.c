@@ -3,7 +3,8 @@
 #include "render.h"
 #include "tenant.h"
 
-enum status me_read(struct worker *w, const struct request *r, struct answer *a, struct fault *fault)
+enum status me_read(struct worker *w, const struct request *r, struct answer *a,
+                    struct fault *fault)
 {
     static const char *const keys[] = {"id", "username", "name", "role", "locale"};
     const char *params[] = {r->claims.user};
@@ -11,10 +12,11 @@ enum status me_read(struct worker *w, const struct request *r, struct answer *a,
     enum status st;
 
     if ((st = tenant_begin(w, r, a, fault)) != ST_OK ||
-        (st = pg_run(w->pg,
-                     "SELECT u.id, u.username, u.name, u.role, u.locale, c.id, c.name"
-                     " FROM app_user u JOIN customer c ON c.id = u.customer_id WHERE u.id = $1::uuid",
-                     1, params, &rows, fault)) != ST_OK)
+        (st = pg_run(
+             w->pg,
+             "SELECT u.id, u.username, u.name, u.role, u.locale, c.id, c.name"
+             " FROM app_user u JOIN customer c ON c.id = u.customer_id WHERE u.id = $1::uuid",
+             1, params, &rows, fault)) != ST_OK)
         return st;
     if (PQntuples(rows) == 1) {
         text_print(&a->body, "{");

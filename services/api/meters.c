@@ -14,11 +14,13 @@ void meters_open(void)
 
     requests = metric_counter("vigie_api_requests_total", "Requests answered, by route and status.",
                               "route,code");
-    seconds_taken = metric_histogram("vigie_api_request_seconds",
-                                     "Time from the headers of a request to the last byte of its answer.",
-                                     "route", bounds, sizeof bounds / sizeof *bounds);
-    refused = metric_counter("vigie_api_refused_total",
-                             "Requests and connections refused, by the type of the problem.", "reason");
+    seconds_taken =
+        metric_histogram("vigie_api_request_seconds",
+                         "Time from the headers of a request to the last byte of its answer.",
+                         "route", bounds, sizeof bounds / sizeof *bounds);
+    refused =
+        metric_counter("vigie_api_refused_total",
+                       "Requests and connections refused, by the type of the problem.", "reason");
 }
 
 void meters_answered(const char *route, int code, double seconds)

@@ -34,7 +34,8 @@ static enum status compare(struct pg *pg, struct fault *fault)
     char hash[67];
     enum status st;
 
-    st = pg_run(pg, "SELECT name, '\\x' || encode(sha256, 'hex') FROM schema_migration ORDER BY name",
+    st = pg_run(pg,
+                "SELECT name, '\\x' || encode(sha256, 'hex') FROM schema_migration ORDER BY name",
                 0, NULL, &rows, fault);
     if (st != ST_OK)
         return st;
@@ -42,13 +43,15 @@ static enum status compare(struct pg *pg, struct fault *fault)
         const struct migration *m = find(PQgetvalue(rows, i, 0));
 
         if (!m) {
-            st = fault_set(fault, ST_REJECT, "the database has %s, which this program does not know",
-                           PQgetvalue(rows, i, 0));
+            st =
+                fault_set(fault, ST_REJECT, "the database has %s, which this program does not know",
+                          PQgetvalue(rows, i, 0));
             break;
         }
         hash_of(m, hash);
         if (strcmp(hash, PQgetvalue(rows, i, 1)) != 0)
-            st = fault_set(fault, ST_REJECT, "%s was applied in another wording: a change needs a file of its own",
+            st = fault_set(fault, ST_REJECT,
+                           "%s was applied in another wording: a change needs a file of its own",
                            m->name);
     }
     PQclear(rows);
@@ -103,10 +106,11 @@ enum status migrations_apply(struct pg *pg, struct text *done, struct fault *fau
     if ((st = pg_ready(pg, fault)) != ST_OK ||
         (st = pg_run(pg, "SELECT pg_advisory_lock(" LOCK ")", 0, NULL, NULL, fault)) != ST_OK)
         return st;
-    st = pg_run(pg,
-                "CREATE TABLE IF NOT EXISTS schema_migration (name text PRIMARY KEY, sha256 bytea NOT NULL,"
-                " applied_at timestamptz NOT NULL DEFAULT now())",
-                0, NULL, NULL, fault);
+    st = pg_run(
+        pg,
+        "CREATE TABLE IF NOT EXISTS schema_migration (name text PRIMARY KEY, sha256 bytea NOT NULL,"
+        " applied_at timestamptz NOT NULL DEFAULT now())",
+        0, NULL, NULL, fault);
     if (st == ST_OK)
         st = compare(pg, fault);
     for (size_t i = 0; i < migration_count && st == ST_OK; i++)

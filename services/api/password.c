@@ -1,4 +1,5 @@
-/* services/api/password.c - hashing and comparing, in the same time whether a user exists or not. */
+/* services/api/password.c - hashing and comparing, in the same time whether a user exists or not.
+ */
 #include "password.h"
 
 #include <crypt.h>
@@ -38,8 +39,9 @@ enum status password_hash(const char *password, char out[PASSWORD_HASH_MAX], str
     char setting[CRYPT_GENSALT_OUTPUT_SIZE];
 
     if (characters(password) < PASSWORD_LEAST || strlen(password) > PASSWORD_MOST)
-        return fault_set(fault, ST_REJECT, "a password has %d characters at least, %d bytes at most",
-                         PASSWORD_LEAST, PASSWORD_MOST);
+        return fault_set(fault, ST_REJECT,
+                         "a password has %d characters at least, %d bytes at most", PASSWORD_LEAST,
+                         PASSWORD_MOST);
     if (!crypt_gensalt_rn("$y$", PASSWORD_COST, NULL, 0, setting, sizeof setting) ||
         !hash_with(password, setting, out))
         return fault_set(fault, ST_FATAL, "crypt(3) cannot make a yescrypt hash here");
@@ -51,7 +53,8 @@ static const char *dummy_setting(char out[CRYPT_GENSALT_OUTPUT_SIZE])
 {
     static const char salt[16] = "nobody has this";
 
-    return crypt_gensalt_rn("$y$", PASSWORD_COST, salt, sizeof salt, out, CRYPT_GENSALT_OUTPUT_SIZE);
+    return crypt_gensalt_rn("$y$", PASSWORD_COST, salt, sizeof salt, out,
+                            CRYPT_GENSALT_OUTPUT_SIZE);
 }
 
 bool password_matches(const char *password, const char *hash)

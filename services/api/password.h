@@ -1,4 +1,5 @@
-/* services/api/password.h - yescrypt (crypt(5), "$y$").  135 ms and 16 MiB a hash: only two threads ever do this. */
+/* services/api/password.h - yescrypt (crypt(5), "$y$").  135 ms and 16 MiB a hash: only two threads
+ * ever do this. */
 #ifndef API_PASSWORD_H
 #define API_PASSWORD_H
 
@@ -8,8 +9,8 @@
 #include "proto/status.h"
 
 #define PASSWORD_COST 8
-#define PASSWORD_LEAST 12    /* characters (UTF-8), when one is set */
-#define PASSWORD_MOST 256    /* bytes */
+#define PASSWORD_LEAST 12 /* characters (UTF-8), when one is set */
+#define PASSWORD_MOST 256 /* bytes */
 #define PASSWORD_HASH_MAX 384
 
 /* Hash with fresh salt.  ST_REJECT: too short or too long. */

@@ -143,7 +143,8 @@ enum status pki_issue(X509 **out, const struct pki_issuer *issuer, EVP_PKEY *key
 
     if ((st = check_name(q, fault)) != ST_OK)
         return st;
-    if (q->profile == PKI_SERVER && (st = host_names(q->hosts, names, sizeof names, fault)) != ST_OK)
+    if (q->profile == PKI_SERVER &&
+        (st = host_names(q->hosts, names, sizeof names, fault)) != ST_OK)
         return st;
     cert = X509_new();
     if (!cert)

@@ -137,9 +137,8 @@ static enum status make_issuer(const struct maker *m, const char *name, const ch
                                const struct pki_issuer *by, struct pki_issuer *out,
                                struct fault *fault)
 {
-    struct pki_request q = {.profile = by ? PKI_INTERMEDIATE : PKI_ROOT,
-                            .common_name = title,
-                            .now_s = m->now_s};
+    struct pki_request q = {
+        .profile = by ? PKI_INTERMEDIATE : PKI_ROOT, .common_name = title, .now_s = m->now_s};
     enum status st;
 
     st = pki_files_issuer(out, m->folder, name, fault);
@@ -182,8 +181,9 @@ static enum status make_leaf(const struct maker *m, const char *name, const stru
 }
 
 /* intermediate + root, what a listener verifies its clients with */
-static enum status make_chain(const struct maker *m, const char *name, const struct pki_issuer *root,
-                              const struct pki_issuer *intermediate, struct fault *fault)
+static enum status make_chain(const struct maker *m, const char *name,
+                              const struct pki_issuer *root, const struct pki_issuer *intermediate,
+                              struct fault *fault)
 {
     char path[PATH_ROOM];
     char *root_pem, *chain;
@@ -220,10 +220,8 @@ static enum status make_services(const struct maker *m, struct fault *fault)
 {
     static const char *const names[] = {"svc-ingest", "svc-api", "svc-notify", "svc-video",
                                         "svc-bridge"};
-    struct pki_request server = {.profile = PKI_SERVER,
-                                 .common_name = "vigie",
-                                 .hosts = m->hosts,
-                                 .now_s = m->now_s};
+    struct pki_request server = {
+        .profile = PKI_SERVER, .common_name = "vigie", .hosts = m->hosts, .now_s = m->now_s};
     struct pki_issuer root = {0}, intermediate = {0};
     char path[PATH_ROOM];
     enum status st;
@@ -266,8 +264,8 @@ static enum status make_secret(const struct maker *m, struct fault *fault)
     return st;
 }
 
-enum status pki_files_init(const char *folder, const char *hosts, int64_t now_s, struct text *report,
-                           struct fault *fault)
+enum status pki_files_init(const char *folder, const char *hosts, int64_t now_s,
+                           struct text *report, struct fault *fault)
 {
     struct maker m = {.folder = folder, .hosts = hosts, .now_s = now_s, .report = report};
     char path[PATH_ROOM];
@@ -278,7 +276,8 @@ enum status pki_files_init(const char *folder, const char *hosts, int64_t now_s,
         (st = make_services(&m, fault)) != ST_OK || (st = keys_create(path, fault)) != ST_OK ||
         (st = make_secret(&m, fault)) != ST_OK)
         return st;
-    return pki_files_deny(folder, NULL, 0, fault); /* an empty one: the guard warns about a missing file */
+    return pki_files_deny(folder, NULL, 0,
+                          fault); /* an empty one: the guard warns about a missing file */
 }
 
 /* ---- what revocation writes */
@@ -290,7 +289,8 @@ static X509_CRL *parse_crl(BIO *bio)
     return crl;
 }
 
-/* A broken list lets every car in, so what is about to replace it is read back and verified first. */
+/* A broken list lets every car in, so what is about to replace it is read back and verified first.
+ */
 static enum status publish_crl(const char *path, X509_CRL *crl, X509_CRL *old,
                                const struct pki_issuer *issuer, struct fault *fault)
 {

@@ -1,4 +1,5 @@
-/* services/api/read.c - from what libwebsockets parsed to a struct request, refusing what it lets through. */
+/* services/api/read.c - from what libwebsockets parsed to a struct request, refusing what it lets
+ * through. */
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <stdio.h>
@@ -125,7 +126,8 @@ static bool read_headers(struct lws *wsi, struct request *r)
            read_args(wsi, r->args, sizeof r->args) && read_bearer(wsi, r) && read_cookie(wsi, r);
 }
 
-/* lws takes lengths that are none, and does not decode chunks: such a connection cannot be read on. */
+/* lws takes lengths that are none, and does not decode chunks: such a connection cannot be read on.
+ */
 static bool read_length(struct lws *wsi, const struct request *r, int64_t *length, bool *announced,
                         struct answer *a)
 {

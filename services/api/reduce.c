@@ -34,6 +34,7 @@ size_t reduce_points(const struct point *in, size_t n, size_t most, struct span 
 
 int64_t reduce_width_ms(int64_t from_ms, int64_t to_ms, size_t most)
 {
-    /* any interval shorter than (most - 1) buckets touches at most `most` of them, wherever they begin */
+    /* any interval shorter than (most - 1) buckets touches at most `most` of them, wherever they
+     * begin */
     return (to_ms - from_ms) / (int64_t)(most - 1) + 1;
 }

@@ -16,11 +16,12 @@ struct span {
     double v, min, max;
 };
 
-/* Reduce `n` points, ascending in time, to at most `most` (>= 1) spans of equal length; `out` holds `most`.
- * No more than `most` points: each stays what it is.  Returns how many spans. */
+/* Reduce `n` points, ascending in time, to at most `most` (>= 1) spans of equal length; `out` holds
+ * `most`. No more than `most` points: each stays what it is.  Returns how many spans. */
 size_t reduce_points(const struct point *in, size_t n, size_t most, struct span *out);
 
-/* The bucket length for a database that counts buckets from 1970: from .. to never touches more than `most` (>= 2). */
+/* The bucket length for a database that counts buckets from 1970: from .. to never touches more
+ * than `most` (>= 2). */
 int64_t reduce_width_ms(int64_t from_ms, int64_t to_ms, size_t most);
 
 #endif

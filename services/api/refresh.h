@@ -1,6 +1,7 @@
-/* services/api/refresh.h - refresh tokens: opaque, rotating, in families.  Pure but for the first one's random bytes.
- * A token is 256 bits as base64url.  Its successor is HMAC-SHA256 of it under a secret all sites share, so that a
- * token spent a moment ago can be answered with the very same successor: two tabs, a lost answer, a failover. */
+/* services/api/refresh.h - refresh tokens: opaque, rotating, in families.  Pure but for the first
+ * one's random bytes. A token is 256 bits as base64url.  Its successor is HMAC-SHA256 of it under a
+ * secret all sites share, so that a token spent a moment ago can be answered with the very same
+ * successor: two tabs, a lost answer, a failover. */
 #ifndef API_REFRESH_H
 #define API_REFRESH_H
 

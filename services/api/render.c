@@ -1,4 +1,5 @@
-/* services/api/render.c - JSON, by hand: the answers are large and flat, and a double keeps its digits. */
+/* services/api/render.c - JSON, by hand: the answers are large and flat, and a double keeps its
+ * digits. */
 #include "render.h"
 
 #include "lib/clock.h"

@@ -1,5 +1,6 @@
-/* services/api/request.h - one request as the handlers see it: plain values, bounded, no library in it.
- * Filled by exchange.c on the loop's thread, then owned by one worker.  The readers here are pure. */
+/* services/api/request.h - one request as the handlers see it: plain values, bounded, no library in
+ * it. Filled by exchange.c on the loop's thread, then owned by one worker.  The readers here are
+ * pure. */
 #ifndef API_REQUEST_H
 #define API_REQUEST_H
 
@@ -39,7 +40,8 @@ struct request {
     enum door door;
     enum method method;
     char path[REQUEST_PATH_MAX];
-    char args[REQUEST_ARGS_MAX]; /* "name=value" pairs, each terminated; an empty one ends the list */
+    char args[REQUEST_ARGS_MAX]; /* "name=value" pairs, each terminated; an empty one ends the list
+                                  */
     char address[64];            /* of the peer */
     char origin[256], host[256];
     char accept[256], content_type[128];
@@ -59,7 +61,8 @@ const char *method_name(enum method m); /* "GET"; METHOD_OTHER is "?" */
 
 /* The decoded value of query argument `name`; NULL when absent, the first when repeated. */
 const char *request_arg(const struct request *r, const char *name);
-/* An integer argument; `standard` when absent.  ST_REJECT: not digits, or outside lowest .. highest. */
+/* An integer argument; `standard` when absent.  ST_REJECT: not digits, or outside lowest ..
+ * highest. */
 enum status request_number(const struct request *r, const char *name, int64_t lowest,
                            int64_t highest, int64_t standard, int64_t *out,
                            struct fault *fault) MUST_CHECK;
@@ -71,7 +74,8 @@ enum status request_time(const struct request *r, const char *name, int64_t stan
 enum status content_length_parse(const char *text, size_t len, int64_t *out,
                                  struct fault *fault) MUST_CHECK;
 
-/* The value of cookie `name` in a Cookie header.  ST_NONE: not there; ST_REJECT: twice, or too long. */
+/* The value of cookie `name` in a Cookie header.  ST_NONE: not there; ST_REJECT: twice, or too
+ * long. */
 enum status cookie_read(const char *header, const char *name, char *out, size_t size) MUST_CHECK;
 
 /* Is the media type (parameters ignored, case as well) exactly `want`? */

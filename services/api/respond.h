@@ -1,5 +1,6 @@
 /* services/api/respond.h - one answer: made by a handler or a fence, written by exchange.c.
- * Every failure is RFC 9457 application/problem+json with a stable `type`; no SQL and no library text in it. */
+ * Every failure is RFC 9457 application/problem+json with a stable `type`; no SQL and no library
+ * text in it. */
 #ifndef API_RESPOND_H
 #define API_RESPOND_H
 
@@ -38,7 +39,8 @@ void answer_header(struct answer *a, const char *name, const char *format, ...) 
 void answer_json(struct answer *a, int code);
 void answer_empty(struct answer *a); /* 204 */
 
-/* A problem.  `type` is a stable word ("not-found"), `detail` a sentence for people; both literals or our words. */
+/* A problem.  `type` is a stable word ("not-found"), `detail` a sentence for people; both literals
+ * or our words. */
 void answer_problem(struct answer *a, const struct request *r, int code, const char *type,
                     const char *detail);
 /* The same with one entry in `errors`: JSON pointer or parameter name, and a stable code. */

@@ -1,5 +1,6 @@
-/* services/api/route.h - which handler a method and a path mean, and what must be true before it runs.
- * The table is the API: proto/openapi.yaml describes exactly its rows (a test holds both equal).  Pure. */
+/* services/api/route.h - which handler a method and a path mean, and what must be true before it
+ * runs. The table is the API: proto/openapi.yaml describes exactly its rows (a test holds both
+ * equal).  Pure. */
 #ifndef API_ROUTE_H
 #define API_ROUTE_H
 
@@ -17,7 +18,8 @@ enum lane {
     LANE_HASH /* password hashing: two threads and a short queue */
 };
 
-/* Fill in `a`.  Anything but ST_OK means no answer: ST_RETRY 503 after one more try, ST_REJECT and ST_FATAL 500. */
+/* Fill in `a`.  Anything but ST_OK means no answer: ST_RETRY 503 after one more try, ST_REJECT and
+ * ST_FATAL 500. */
 typedef enum status handler(struct worker *w, const struct request *r, struct answer *a,
                             struct fault *fault);
 

@@ -1,4 +1,5 @@
-/* services/api/send.c - an answer on the wire: its headers, ours on every one, and its body in pieces. */
+/* services/api/send.c - an answer on the wire: its headers, ours on every one, and its body in
+ * pieces. */
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -12,7 +13,8 @@
 #define PAGE_POLICY                                                                                \
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "                    \
     "img-src 'self' data: blob: %s; connect-src 'self' %s %s; media-src 'self' blob: %s; "         \
-    "worker-src 'self'; manifest-src 'self'; font-src 'self'; base-uri 'none'; form-action 'self'; " \
+    "worker-src 'self'; manifest-src 'self'; font-src 'self'; base-uri 'none'; form-action "       \
+    "'self'; "                                                                                     \
     "frame-ancestors 'none'"
 
 struct writer {
@@ -23,9 +25,9 @@ struct writer {
 
 static void put(struct writer *w, const char *name, const char *value)
 {
-    if (!w->failed &&
-        lws_add_http_header_by_name(w->wsi, (const unsigned char *)name,
-                                    (const unsigned char *)value, (int)strlen(value), &w->at, w->end))
+    if (!w->failed && lws_add_http_header_by_name(w->wsi, (const unsigned char *)name,
+                                                  (const unsigned char *)value, (int)strlen(value),
+                                                  &w->at, w->end))
         w->failed = true;
 }
 

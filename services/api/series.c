@@ -39,7 +39,8 @@ static enum status ask(struct influx *db, const struct series_query *q, const ch
     st = influx_query(db, statement, params, answer, fault);
     json_decref(params);
     if (st != ST_OK && st != ST_RETRY && strstr(fault->text, "database not found")) {
-        *answer = json_object(); /* ingest makes it with the first record: nothing was measured yet */
+        *answer =
+            json_object(); /* ingest makes it with the first record: nothing was measured yet */
         st = *answer ? ST_OK : ST_FATAL;
     }
     return st;
@@ -76,7 +77,8 @@ static enum status count_values(struct influx *db, const struct series_query *q,
     return st;
 }
 
-static enum status take_raw(const json_t *rows, size_t most, struct series *out, struct fault *fault)
+static enum status take_raw(const json_t *rows, size_t most, struct series *out,
+                            struct fault *fault)
 {
     size_t n = json_array_size(rows), points = 0;
     struct point *in = calloc(n + 1, sizeof *in);

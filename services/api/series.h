@@ -1,5 +1,6 @@
-/* services/api/series.h - measured values out of InfluxDB.  Which vehicle may be read was decided before, in
- * PostgreSQL; here VIN and times are bind parameters and names come from the compiled table. */
+/* services/api/series.h - measured values out of InfluxDB.  Which vehicle may be read was decided
+ * before, in PostgreSQL; here VIN and times are bind parameters and names come from the compiled
+ * table. */
 #ifndef API_SERIES_H
 #define API_SERIES_H
 
@@ -32,7 +33,8 @@ struct places {
     struct place *items;
     size_t count;
 };
-/* Where it was, thinned to one place per bucket when there are more than q->most; out->items is yours to free. */
+/* Where it was, thinned to one place per bucket when there are more than q->most; out->items is
+ * yours to free. */
 enum status places_read(struct influx *db, const struct series_query *q, struct places *out,
                         struct fault *fault) MUST_CHECK;
 

@@ -105,7 +105,8 @@ static void note(const struct exchange *x)
 static int finish(struct loop *loop, struct lws *wsi, struct conn *conn)
 {
     struct exchange *x = conn->exchange;
-    bool takes_body = x->method == METHOD_POST || x->method == METHOD_PUT || x->method == METHOD_PATCH;
+    bool takes_body =
+        x->method == METHOD_POST || x->method == METHOD_PUT || x->method == METHOD_PATCH;
 
     note(x);
     conn->leaving = x->answer->close;
@@ -183,7 +184,8 @@ static int on_request(struct server *s, struct lws *wsi, enum lws_callback_reaso
     }
 }
 
-static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
+static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                    size_t len)
 {
     struct server *s = wsi && lws_get_context(wsi) ? lws_context_user(lws_get_context(wsi)) : NULL;
     struct conn *conn;
@@ -375,7 +377,8 @@ void server_join(struct server *s)
         return;
     atomic_store(&s->stop, true);
     while (s->started && !atomic_load(&s->ended)) {
-        lws_cancel_service(s->context); /* it sleeps until something happens: see that it looks at the clock */
+        lws_cancel_service(
+            s->context); /* it sleeps until something happens: see that it looks at the clock */
         nanosleep(&(struct timespec){.tv_nsec = 50 * 1000 * 1000}, NULL);
     }
     if (s->started)

@@ -1,4 +1,5 @@
-/* services/api/session.c - sign in, refresh, sign out.  These run as vigie_login: no tenant is known yet. */
+/* services/api/session.c - sign in, refresh, sign out.  These run as vigie_login: no tenant is
+ * known yet. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,8 +123,8 @@ static enum status open_family(struct worker *w, const struct request *r, const 
     return grant(w, user, token, a, fault);
 }
 
-static enum status refuse_sign_in(struct worker *w, const struct request *r, const struct user *user,
-                                  struct answer *a, struct fault *fault)
+static enum status refuse_sign_in(struct worker *w, const struct request *r,
+                                  const struct user *user, struct answer *a, struct fault *fault)
 {
     struct audit_entry entry = {.customer = user ? user->customer : NULL,
                                 .user = user ? user->id : NULL,
@@ -232,25 +233,24 @@ static enum status rotate(struct worker *w, const char *token, const char *succe
 
     refresh_hash(old, token);
     refresh_hash(new, successor);
-    st = pg_run(w->pg, "UPDATE refresh_token SET spent_at = now() WHERE hash = $1::bytea", 1, params,
-                NULL, fault);
+    st = pg_run(w->pg, "UPDATE refresh_token SET spent_at = now() WHERE hash = $1::bytea", 1,
+                params, NULL, fault);
     if (st != ST_OK)
         return st;
-    return pg_run(w->pg,
-                  "INSERT INTO refresh_token (hash, family, user_id, customer_id, family_started_at)"
-                  " SELECT $2::bytea, family, user_id, customer_id, family_started_at"
-                  " FROM refresh_token WHERE hash = $1::bytea",
-                  2, params, NULL, fault);
+    return pg_run(
+        w->pg,
+        "INSERT INTO refresh_token (hash, family, user_id, customer_id, family_started_at)"
+        " SELECT $2::bytea, family, user_id, customer_id, family_started_at"
+        " FROM refresh_token WHERE hash = $1::bytea",
+        2, params, NULL, fault);
 }
 
 static enum status end_family(struct worker *w, const struct request *r, const struct found *f,
                               const char *why, struct fault *fault)
 {
     const char *params[] = {f->family};
-    struct audit_entry entry = {.customer = f->user.customer,
-                                .user = f->user.id,
-                                .action = why,
-                                .address = r->address};
+    struct audit_entry entry = {
+        .customer = f->user.customer, .user = f->user.id, .action = why, .address = r->address};
     enum status st;
 
     st = pg_run(w->pg,

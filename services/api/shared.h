@@ -1,4 +1,5 @@
-/* services/api/shared.h - what every worker may read: filled by main before the first thread, constant afterwards. */
+/* services/api/shared.h - what every worker may read: filled by main before the first thread,
+ * constant afterwards. */
 #ifndef API_SHARED_H
 #define API_SHARED_H
 

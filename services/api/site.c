@@ -1,4 +1,5 @@
-/* services/api/site.c - what anyone may ask: is this site well, where is everything, which keys are ours. */
+/* services/api/site.c - what anyone may ask: is this site well, where is everything, which keys are
+ * ours. */
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,8 +11,9 @@
 #include "tenant.h"
 
 #define API_VERSION "1.0"
-#define BUILTIN_ATTRIBUTION                                                                        \
-    "Natural Earth · communes © IGN Admin Express (Licence Ouverte) · lieux © GeoNames (CC BY 4.0)"
+#define BUILTIN_ATTRIBUTION                                                                         \
+    "Natural Earth · communes © IGN Admin Express (Licence Ouverte) · lieux © GeoNames (CC BY " \
+    "4.0)"
 
 enum status health_read(struct worker *w, const struct request *r, struct answer *a,
                         struct fault *fault)

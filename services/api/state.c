@@ -71,12 +71,13 @@ enum status state_read(struct worker *w, const struct request *r, struct answer 
     enum status st;
 
     if ((st = tenant_begin(w, r, a, fault)) != ST_OK ||
-        (st = pg_run(w->pg,
-                     "SELECT v.vin, connectivity(s, now()),"
-                     " (extract(epoch FROM s.last_seen) * 1000)::bigint, s.presence, s.agent,"
-                     " s.sources, s.signals FROM vehicle v LEFT JOIN vehicle_state s ON s.vin = v.vin"
-                     " WHERE v.vin = $1",
-                     1, params, &row, fault)) != ST_OK)
+        (st = pg_run(
+             w->pg,
+             "SELECT v.vin, connectivity(s, now()),"
+             " (extract(epoch FROM s.last_seen) * 1000)::bigint, s.presence, s.agent,"
+             " s.sources, s.signals FROM vehicle v LEFT JOIN vehicle_state s ON s.vin = v.vin"
+             " WHERE v.vin = $1",
+             1, params, &row, fault)) != ST_OK)
         return st;
     if (PQntuples(row) == 1) {
         render_state(&a->body, row, clock_now_ms());

@@ -50,9 +50,10 @@ enum status tenant_begin(struct worker *w, const struct request *r, struct answe
     snprintf(epoch, sizeof epoch, "%lld", (long long)r->claims.epoch);
     params[0] = r->claims.user;
     params[1] = epoch;
-    st = pg_run(w->pg,
-                "SELECT 1 FROM app_user WHERE id = $1::uuid AND NOT disabled AND epoch <= $2::bigint",
-                2, params, &rows, fault);
+    st = pg_run(
+        w->pg,
+        "SELECT 1 FROM app_user WHERE id = $1::uuid AND NOT disabled AND epoch <= $2::bigint", 2,
+        params, &rows, fault);
     if (st != ST_OK)
         return st;
     found = PQntuples(rows);

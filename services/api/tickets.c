@@ -1,4 +1,5 @@
-/* services/api/tickets.c - one-time tickets for the live feed.  notify takes the row with DELETE ... RETURNING. */
+/* services/api/tickets.c - one-time tickets for the live feed.  notify takes the row with DELETE
+ * ... RETURNING. */
 #include <openssl/sha.h>
 #include <string.h>
 
@@ -16,7 +17,8 @@ enum status ticket_create(struct worker *w, const struct request *r, struct answ
     const char *params[] = {hex, r->claims.user, r->claims.tenant, origin};
     enum status st;
 
-    /* bound to the page that asks; a program that sends no Origin gets one for the dashboard's first address */
+    /* bound to the page that asks; a program that sends no Origin gets one for the dashboard's
+     * first address */
     if (r->origin[0])
         memcpy(origin, r->origin, sizeof origin);
     else

@@ -1,4 +1,5 @@
-/* services/api/token.c - the only caller of jwt_decode, in an order that leaves it nothing to decide. */
+/* services/api/token.c - the only caller of jwt_decode, in an order that leaves it nothing to
+ * decide. */
 #include "token.h"
 
 #include <jwt.h>
@@ -28,7 +29,8 @@ static int base64url_value(char c)
     return c == '-' ? 62 : c == '_' ? 63 : -1;
 }
 
-/* Strict base64url: no padding, and the unused low bits are zero, so that one value has one spelling. */
+/* Strict base64url: no padding, and the unused low bits are zero, so that one value has one
+ * spelling. */
 static bool base64url_read(const char *text, size_t len, unsigned char *out, size_t *out_len)
 {
     unsigned bits = 0;

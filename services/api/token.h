@@ -1,6 +1,6 @@
 /* services/api/token.h - access tokens: JWT, ES256, and the fence around libjwt.
- * The only place that calls jwt_decode.  Unfenced, libjwt 1.10 and 1.17 accept HS256 keyed with the public PEM,
- * expired tokens, duplicate keys, and no key at all.  RFC 7519, RFC 7515, RFC 8725. */
+ * The only place that calls jwt_decode.  Unfenced, libjwt 1.10 and 1.17 accept HS256 keyed with the
+ * public PEM, expired tokens, duplicate keys, and no key at all.  RFC 7519, RFC 7515, RFC 8725. */
 #ifndef API_TOKEN_H
 #define API_TOKEN_H
 
@@ -10,9 +10,9 @@
 #include "proto/envelope.h"
 #include "proto/status.h"
 
-#define TOKEN_MAX 4096      /* bytes of a token we look at */
-#define TOKEN_LIFE_S 600    /* of an access token */
-#define TOKEN_LEEWAY_S 60   /* between the clocks of two sites */
+#define TOKEN_MAX 4096    /* bytes of a token we look at */
+#define TOKEN_LIFE_S 600  /* of an access token */
+#define TOKEN_LEEWAY_S 60 /* between the clocks of two sites */
 #define TOKEN_ISSUER "vigie"
 #define TOKEN_AUDIENCE "vigie"
 
@@ -26,8 +26,8 @@ struct claims {
     int64_t issued_s, expires_s;
 };
 
-/* Make a token that lives from `now_ms` for TOKEN_LIFE_S.  jti, issued_s and expires_s of `c` are filled in;
- * the rest is the caller's.  `out` holds TOKEN_MAX + 1 bytes. */
+/* Make a token that lives from `now_ms` for TOKEN_LIFE_S.  jti, issued_s and expires_s of `c` are
+ * filled in; the rest is the caller's.  `out` holds TOKEN_MAX + 1 bytes. */
 enum status token_sign(const struct keys *keys, struct claims *c, int64_t now_ms, char *out,
                        struct fault *fault) MUST_CHECK;
 

@@ -1,4 +1,5 @@
-/* services/api/track.c - where a vehicle was: GeoJSON, GPX 1.1 or CSV.  Reading one is an audited act. */
+/* services/api/track.c - where a vehicle was: GeoJSON, GPX 1.1 or CSV.  Reading one is an audited
+ * act. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,11 +61,12 @@ static void render_gpx(struct text *out, const char *vin, const struct places *p
 {
     char t[25];
 
-    text_print(out,
-               "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-               "<gpx version=\"1.1\" creator=\"Vigie\" xmlns=\"http://www.topografix.com/GPX/1/1\">\n"
-               "<trk><name>%s</name><trkseg>\n",
-               vin);
+    text_print(
+        out,
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+        "<gpx version=\"1.1\" creator=\"Vigie\" xmlns=\"http://www.topografix.com/GPX/1/1\">\n"
+        "<trk><name>%s</name><trkseg>\n",
+        vin);
     for (size_t i = 0; i < p->count; i++) {
         clock_print(t, p->items[i].t_ms);
         text_print(out, "<trkpt lat=\"");
@@ -134,7 +136,8 @@ enum status track_read(struct worker *w, const struct request *r, struct answer 
         return ST_NONE;
     snprintf(detail, sizeof detail, "{\"from\":%lld,\"to\":%lld}", (long long)q.from_ms,
              (long long)q.to_ms);
-    if ((st = tenant_begin(w, r, a, fault)) != ST_OK || (st = tenant_owns(w, r, a, fault)) != ST_OK ||
+    if ((st = tenant_begin(w, r, a, fault)) != ST_OK ||
+        (st = tenant_owns(w, r, a, fault)) != ST_OK ||
         (st = audit_request(w, r, "track.read", detail, fault)) != ST_OK ||
         (st = pg_commit(w->pg, fault)) != ST_OK ||
         (st = places_read(w->influx, &q, &places, fault)) != ST_OK)

@@ -43,8 +43,8 @@ static bool has_control(const char *text)
 static bool is_acceptable(const struct request *r, const struct change *c, struct answer *a)
 {
     static const char *const classes[] = {"car", "van", "heavy", NULL};
-    static const char *const fuels[] = {"",       "petrol", "diesel", "electric", "hybrid",
-                                        "lpg",    "cng",    "ethanol", NULL};
+    static const char *const fuels[] = {"",    "petrol", "diesel",  "electric", "hybrid",
+                                        "lpg", "cng",    "ethanol", NULL};
 
     if (characters(c->name) > 200 || has_control(c->name))
         answer_field(a, r, 422, "/name", "length");
@@ -120,8 +120,9 @@ static void exists(struct answer *a, const struct request *r)
 static enum status insert(struct worker *w, const struct request *r, const struct change *c,
                           struct answer *a, struct fault *fault)
 {
-    const char *params[] = {r->vin,  r->claims.tenant, c->name, c->plate,
-                            c->make, c->has_class ? c->class : "car", c->fuel};
+    const char *params[] = {r->vin,   r->claims.tenant, c->name,
+                            c->plate, c->make,          c->has_class ? c->class : "car",
+                            c->fuel};
     PGresult *rows = NULL;
     enum status st;
     int made;
@@ -179,9 +180,11 @@ static enum status lock_version(struct worker *w, const struct request *r, struc
     if (there < 0)
         answer_problem(a, r, 404, "not-found", "There is no such vehicle.");
     else if (!r->if_match[0])
-        answer_problem(a, r, 428, "precondition-required", "Changing needs If-Match with the ETag.");
+        answer_problem(a, r, 428, "precondition-required",
+                       "Changing needs If-Match with the ETag.");
     else if (version_tag_parse(r->if_match, &wanted) != ST_OK || wanted != there)
-        answer_problem(a, r, 412, "changed", "The vehicle has been changed meanwhile: read it again.");
+        answer_problem(a, r, 412, "changed",
+                       "The vehicle has been changed meanwhile: read it again.");
     else
         return ST_OK;
     pg_rollback(w->pg);
@@ -225,8 +228,8 @@ enum status vehicle_retire(struct worker *w, const struct request *r, struct ans
         (st = idempotency_begin(w, r, a, fault)) != ST_OK ||
         (st = lock_version(w, r, a, fault)) != ST_OK ||
         (st = pg_run(w->pg,
-                     "UPDATE vehicle SET status = 'retired', version = version + 1 WHERE vin = $1", 1,
-                     params, NULL, fault)) != ST_OK)
+                     "UPDATE vehicle SET status = 'retired', version = version + 1 WHERE vin = $1",
+                     1, params, NULL, fault)) != ST_OK)
         return st;
     return finish(w, r, 204, "vehicle.retire", a, fault);
 }

@@ -14,7 +14,8 @@
     " s.lat, s.lon, s.speed_kmh, s.heading_deg, s.ignition_on, v.version,"                         \
     " (extract(epoch FROM v.created_at) * 1000)::bigint "
 #define VEHICLE_TABLES                                                                             \
-    " vehicle v JOIN customer c ON c.id = v.customer_id LEFT JOIN vehicle_state s ON s.vin = v.vin "
+    " vehicle v JOIN customer c ON c.id = v.customer_id LEFT JOIN vehicle_state s ON s.vin = "     \
+    "v.vin "
 
 /* One row as a JSON object; what was not measured is left out.  `whole` adds created_at. */
 void vehicle_row_render(struct text *out, const PGresult *rows, int row, bool whole);

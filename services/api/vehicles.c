@@ -92,19 +92,21 @@ enum status vehicle_list(struct worker *w, const struct request *r, struct answe
 
     if (read_filter(r, &f, a) != ST_OK)
         return ST_NONE;
-    snprintf(limit, sizeof limit, "%lld", (long long)f.limit + 1); /* one more tells whether there is a next page */
+    snprintf(limit, sizeof limit, "%lld",
+             (long long)f.limit + 1); /* one more tells whether there is a next page */
     params[0] = f.after;
     params[1] = f.text;
     params[2] = f.connectivity;
     params[3] = limit;
     if ((st = tenant_begin(w, r, a, fault)) != ST_OK ||
-        (st = pg_run(w->pg,
-                     "SELECT" VEHICLE_COLUMNS "FROM" VEHICLE_TABLES
-                     "WHERE v.status <> 'retired' AND v.vin > $1 AND ($2 = '' OR"
-                     " strpos(lower(concat_ws(' ', v.vin, v.name, v.plate, v.make)), lower($2)) > 0)"
-                     " AND ($3 = '' OR connectivity(s, now()) = ANY (string_to_array($3, ',')))"
-                     " ORDER BY v.vin LIMIT $4::integer",
-                     4, params, &rows, fault)) != ST_OK)
+        (st =
+             pg_run(w->pg,
+                    "SELECT" VEHICLE_COLUMNS "FROM" VEHICLE_TABLES
+                    "WHERE v.status <> 'retired' AND v.vin > $1 AND ($2 = '' OR"
+                    " strpos(lower(concat_ws(' ', v.vin, v.name, v.plate, v.make)), lower($2)) > 0)"
+                    " AND ($3 = '' OR connectivity(s, now()) = ANY (string_to_array($3, ',')))"
+                    " ORDER BY v.vin LIMIT $4::integer",
+                    4, params, &rows, fault)) != ST_OK)
         return st;
     render_list(a, rows, &f);
     PQclear(rows);

@@ -117,7 +117,8 @@ enum status workers_start(struct workers **out, const struct shared *shared, siz
         return fault_set(fault, ST_FATAL, "out of memory");
     w->wake = wake;
     w->self = self;
-    if ((st = queue_open(&w->lanes[LANE_QUICK], QUICK_SLOTS, sizeof(struct task), fault)) != ST_OK ||
+    if ((st = queue_open(&w->lanes[LANE_QUICK], QUICK_SLOTS, sizeof(struct task), fault)) !=
+            ST_OK ||
         (st = queue_open(&w->lanes[LANE_HASH], HASH_SLOTS, sizeof(struct task), fault)) != ST_OK ||
         (st = queue_open(&w->done, answers_max, sizeof(struct result), fault)) != ST_OK)
         goto out;

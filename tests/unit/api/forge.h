@@ -1,4 +1,5 @@
-/* tests/unit/api/forge.h - tokens made by hand, so that every wrong one can be made; and the keys for it. */
+/* tests/unit/api/forge.h - tokens made by hand, so that every wrong one can be made; and the keys
+ * for it. */
 #ifndef UNIT_API_FORGE_H
 #define UNIT_API_FORGE_H
 
@@ -89,7 +90,8 @@ static inline void forge_token(char *out, const char *header, const char *payloa
 }
 
 /* The classic: HS256 keyed with the text of the public key. */
-static inline void forge_hmac(char *out, const char *header, const char *payload, const char *secret)
+static inline void forge_hmac(char *out, const char *header, const char *payload,
+                              const char *secret)
 {
     unsigned char mac[32];
     unsigned len = sizeof mac;

@@ -17,16 +17,17 @@ static void each_role_may_exactly_this(void **state)
         const char *role;
         bool may[ACTION_COUNT];
     } table[] = {
-        {"owner", {1, 1, 1, 1, 1, 1, 1}},    {"admin", {1, 1, 1, 1, 1, 1, 1}},
+        {"owner", {1, 1, 1, 1, 1, 1, 1}},      {"admin", {1, 1, 1, 1, 1, 1, 1}},
         {"dispatcher", {1, 1, 1, 1, 0, 1, 1}}, {"mechanic", {1, 1, 1, 0, 0, 1, 0}},
-        {"driver", {1, 1, 0, 0, 0, 0, 0}},   {"auditor", {1, 1, 1, 0, 0, 1, 1}},
+        {"driver", {1, 1, 0, 0, 0, 0, 0}},     {"auditor", {1, 1, 1, 0, 0, 1, 1}},
     };
 
     (void)state;
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         assert_true(access_role_is_known(table[i].role));
         for (int action = 0; action < ACTION_COUNT; action++)
-            assert_int_equal(access_allows(table[i].role, (enum action)action), table[i].may[action]);
+            assert_int_equal(access_allows(table[i].role, (enum action)action),
+                             table[i].may[action]);
     }
 }
 

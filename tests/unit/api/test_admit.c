@@ -117,7 +117,8 @@ static void every_other_route_needs_a_token(void **state)
         assert_string_equal(a.reason, "token-shape");
         ask(route_table[i].method, path);
         sign_in_as("driver"); /* may see himself and nothing else */
-        assert_int_equal(decide(-1), route_table[i].action == ACTION_OWN ? VERDICT_RUN : VERDICT_ANSWERED);
+        assert_int_equal(decide(-1),
+                         route_table[i].action == ACTION_OWN ? VERDICT_RUN : VERDICT_ANSWERED);
         assert_int_equal(a.code, route_table[i].action == ACTION_OWN ? 0 : 403);
     }
 }

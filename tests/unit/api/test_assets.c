@@ -89,8 +89,9 @@ static void an_address_inside_the_app_is_the_index_too(void **state)
 
 static void a_missing_file_is_missing(void **state)
 {
-    static const char *const missing[] = {"/assets/app-0000.js", "/assets/", "/assets", "/media/x",
-                                          "/tiles/1/2/3",        "/live",    "/api/x",  "/.well-known/x"};
+    static const char *const missing[] = {
+        "/assets/app-0000.js", "/assets/", "/assets", "/media/x",
+        "/tiles/1/2/3",        "/live",    "/api/x",  "/.well-known/x"};
 
     (void)state;
     snprintf(r.accept, sizeof r.accept, "text/html");
@@ -180,7 +181,8 @@ static void one_range_is_sent_as_asked(void **state)
     body_is("234");
     assert_string_equal(header("content-range:"), "bytes 2-4/10");
     snprintf(r.accept_encoding, sizeof r.accept_encoding, "gzip");
-    assert_int_equal(get("/assets/app-1a2b.js"), 206); /* of the plain bytes, whatever is accepted */
+    assert_int_equal(get("/assets/app-1a2b.js"),
+                     206); /* of the plain bytes, whatever is accepted */
     body_is("234");
     snprintf(r.range, sizeof r.range, "bytes=10-");
     assert_int_equal(get("/assets/app-1a2b.js"), 416);
@@ -198,8 +200,16 @@ static void one_range_is_sent_as_asked(void **state)
 
 static void a_range_we_do_not_know_is_no_range(void **state)
 {
-    static const char *const other[] = {"bytes=0-1,3-4", "bytes=",    "bytes=-",      "bytes=4-2", "lines=1-2",
-                                        "bytes=a-b",     "bytes=1",   "bytes=1-2x",   "bytes= 1-2", "",
+    static const char *const other[] = {"bytes=0-1,3-4",
+                                        "bytes=",
+                                        "bytes=-",
+                                        "bytes=4-2",
+                                        "lines=1-2",
+                                        "bytes=a-b",
+                                        "bytes=1",
+                                        "bytes=1-2x",
+                                        "bytes= 1-2",
+                                        "",
                                         "bytes=99999999999999999999-"};
     size_t first, last;
 
@@ -244,11 +254,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_root_is_the_index, setup, teardown),
-        cmocka_unit_test_setup_teardown(an_address_inside_the_app_is_the_index_too, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_address_inside_the_app_is_the_index_too, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_missing_file_is_missing, setup, teardown),
         cmocka_unit_test_setup_teardown(hashed_files_may_be_kept_for_ever, setup, teardown),
         cmocka_unit_test_setup_teardown(the_best_coding_both_have_is_sent, setup, teardown),
-        cmocka_unit_test_setup_teardown(each_coding_has_a_tag_of_its_own_made_of_the_content, setup, teardown),
+        cmocka_unit_test_setup_teardown(each_coding_has_a_tag_of_its_own_made_of_the_content, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_copy_the_browser_has_is_not_sent_again, setup, teardown),
         cmocka_unit_test_setup_teardown(one_range_is_sent_as_asked, setup, teardown),
         cmocka_unit_test_setup_teardown(a_range_we_do_not_know_is_no_range, setup, teardown),

@@ -159,7 +159,8 @@ static void success_and_time_forgive(void **state)
     assert_int_equal(hold_ms, 0);
     for (int i = 0; i < 6; i++)
         delays_failed(delays, "ada", "192.0.2.0/24", 2000);
-    assert_true(delays_admit(delays, "ada", "192.0.3.0/24", 2000 + 15 * 60 * 1000, &hold_ms, &retry_s));
+    assert_true(
+        delays_admit(delays, "ada", "192.0.3.0/24", 2000 + 15 * 60 * 1000, &hold_ms, &retry_s));
     assert_int_equal(hold_ms, 0);
 }
 
@@ -169,13 +170,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_burst_of_sixty_and_then_twenty_a_second, setup, teardown),
         cmocka_unit_test_setup_teardown(one_users_rush_is_not_anothers, setup, teardown),
         cmocka_unit_test_setup_teardown(a_clock_that_stands_still_gives_nothing, setup, teardown),
-        cmocka_unit_test_setup_teardown(twenty_thousand_keys_are_remembered_and_the_quiet_ones_make_room,
-                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            twenty_thousand_keys_are_remembered_and_the_quiet_ones_make_room, setup, teardown),
         cmocka_unit_test_setup_teardown(sources_are_networks_not_addresses, setup, teardown),
-        cmocka_unit_test_setup_teardown(an_account_is_held_back_longer_and_longer_but_never_locked, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(a_source_that_keeps_failing_is_refused_for_longer_and_longer, setup,
-                                        teardown),
+        cmocka_unit_test_setup_teardown(an_account_is_held_back_longer_and_longer_but_never_locked,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            a_source_that_keeps_failing_is_refused_for_longer_and_longer, setup, teardown),
         cmocka_unit_test_setup_teardown(success_and_time_forgive, setup, teardown),
     };
 

@@ -35,7 +35,8 @@ static void a_password_has_twelve_characters_whatever_they_are(void **state)
 
     (void)state;
     assert_int_equal(password_hash("elevenchars", hash, &fault), ST_REJECT);
-    assert_int_equal(password_hash("éééééé", hash, &fault), ST_REJECT); /* twelve bytes, six characters */
+    assert_int_equal(password_hash("éééééé", hash, &fault),
+                     ST_REJECT); /* twelve bytes, six characters */
     assert_int_equal(password_hash("éàüéàüéàüéàü", hash, &fault), ST_OK);
     memset(longest, 'a', sizeof longest);
     longest[PASSWORD_MOST + 1] = '\0';
@@ -52,7 +53,8 @@ static void nobody_costs_as_much_as_somebody(void **state)
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &a);
     assert_false(password_matches("correct horse battery", NULL));
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &b);
-    /* a lower bound of the work done, not a timing: a hash that was refused at once costs microseconds */
+    /* a lower bound of the work done, not a timing: a hash that was refused at once costs
+     * microseconds */
     spent_ms = (double)(b.tv_sec - a.tv_sec) * 1e3 + (double)(b.tv_nsec - a.tv_nsec) / 1e6;
     assert_true(spent_ms > 10);
 }

@@ -1,4 +1,5 @@
-/* tests/unit/api/test_pki.c - whatever a request asks for, the certificate has our subject and our usages. */
+/* tests/unit/api/test_pki.c - whatever a request asks for, the certificate has our subject and our
+ * usages. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -23,7 +24,8 @@ static struct fault fault;
 
 static int setup(void **state)
 {
-    struct pki_request r = {.profile = PKI_ROOT, .common_name = "Vigie vehicles root", .now_s = NOW_S};
+    struct pki_request r = {
+        .profile = PKI_ROOT, .common_name = "Vigie vehicles root", .now_s = NOW_S};
     struct pki_request i = {
         .profile = PKI_INTERMEDIATE, .common_name = "Vigie vehicles", .now_s = NOW_S};
 
@@ -201,8 +203,9 @@ static void what_is_no_request_is_refused(void **state)
     assert_int_equal(read_csr(pem), ST_REJECT);
     assert_int_equal(read_csr(cert), ST_REJECT);
     assert_int_equal(read_csr(""), ST_REJECT);
-    assert_int_equal(read_csr("-----BEGIN CERTIFICATE REQUEST-----\n-----END CERTIFICATE REQUEST-----\n"),
-                     ST_REJECT);
+    assert_int_equal(
+        read_csr("-----BEGIN CERTIFICATE REQUEST-----\n-----END CERTIFICATE REQUEST-----\n"),
+        ST_REJECT);
     free(pem);
     free(cert);
     EVP_PKEY_free(key);
@@ -210,8 +213,14 @@ static void what_is_no_request_is_refused(void **state)
 
 static void a_vehicles_name_must_be_a_vin(void **state)
 {
-    static const char *const names[] = {"",  "#", "svc-ingest", "WVWZZZ1KZAW00000", "WVWZZZ1KZAW0000011",
-                                        "wvwzzz1kzaw000001", "WVWZZZ1KZAW00000I", "WVWZZZ1KZAW/00001"};
+    static const char *const names[] = {"",
+                                        "#",
+                                        "svc-ingest",
+                                        "WVWZZZ1KZAW00000",
+                                        "WVWZZZ1KZAW0000011",
+                                        "wvwzzz1kzaw000001",
+                                        "WVWZZZ1KZAW00000I",
+                                        "WVWZZZ1KZAW/00001"};
     EVP_PKEY *key = pki_new_key();
 
     (void)state;

@@ -72,7 +72,8 @@ static void no_series_is_ever_longer_than_asked_for(void **state)
 
     (void)state;
     for (int round = 0; round < 2000; round++) {
-        size_t n = (size_t)(rand_r(&seed) % 400) + 1, most = (size_t)(rand_r(&seed) % 400) + 1, made;
+        size_t n = (size_t)(rand_r(&seed) % 400) + 1, most = (size_t)(rand_r(&seed) % 400) + 1,
+               made;
         int64_t t = rand_r(&seed) % 100000;
 
         for (size_t i = 0; i < n; i++) {

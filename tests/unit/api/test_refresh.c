@@ -1,4 +1,5 @@
-/* tests/unit/api/test_refresh.c - a spent token is answered with its one successor for a while, then it ends all. */
+/* tests/unit/api/test_refresh.c - a spent token is answered with its one successor for a while,
+ * then it ends all. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -48,7 +49,8 @@ static void only_the_hash_is_stored(void **state)
 
     (void)state;
     refresh_hash(hash, "abc");
-    assert_string_equal(hash, "\\xba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    assert_string_equal(hash,
+                        "\\xba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
 static void what_is_no_token_is_not_looked_up(void **state)

@@ -19,9 +19,9 @@ static enum status length_of(const char *text, int64_t *out)
 
 static void a_content_length_is_one_to_eight_digits(void **state)
 {
-    static const char *const bad[] = {"",    " ",    "-5",  "+5",   "0x10",     "5, 6",  "5,5",
-                                      "5 ",  " 5",   "1e3", "5.0",  "123456789", "٣",     "5\t",
-                                      "-",   "0x",   "NaN", "5;",   "00000000000"};
+    static const char *const bad[] = {"",   " ",  "-5",  "+5",  "0x10",       "5, 6", "5,5",
+                                      "5 ", " 5", "1e3", "5.0", "123456789",  "٣",    "5\t",
+                                      "-",  "0x", "NaN", "5;",  "00000000000"};
     int64_t n = 0;
 
     (void)state;
@@ -43,7 +43,8 @@ static void a_cookie_is_found_by_its_whole_name(void **state)
     (void)state;
     assert_int_equal(cookie_read("vigie_refresh=abc", "vigie_refresh", v, sizeof v), ST_OK);
     assert_string_equal(v, "abc");
-    assert_int_equal(cookie_read("a=1; vigie_refresh=xyz; b=2", "vigie_refresh", v, sizeof v), ST_OK);
+    assert_int_equal(cookie_read("a=1; vigie_refresh=xyz; b=2", "vigie_refresh", v, sizeof v),
+                     ST_OK);
     assert_string_equal(v, "xyz");
     assert_int_equal(cookie_read("vigie_refresh=", "vigie_refresh", v, sizeof v), ST_OK);
     assert_string_equal(v, "");
@@ -83,9 +84,10 @@ static void an_origin_must_be_the_same_byte_for_byte(void **state)
 
 static void a_version_tag_is_strong_and_single(void **state)
 {
-    static const char *const bad[] = {"",        "v1",       "\"1\"",         "\"v\"",       "W/\"v1\"",
-                                      "\"v1\"x", "\"v1",     "\"v1\", \"v2\"", "\"v-1\"",     "*",
-                                      "\"V1\"",  "\"v1 \"",  "\"v12345678901\""};
+    static const char *const bad[] = {
+        "",        "v1",      "\"1\"",           "\"v\"",   "W/\"v1\"",
+        "\"v1\"x", "\"v1",    "\"v1\", \"v2\"",  "\"v-1\"", "*",
+        "\"V1\"",  "\"v1 \"", "\"v12345678901\""};
     int64_t v = 0;
 
     (void)state;

@@ -30,7 +30,8 @@ static enum match match(enum door door, enum method method, const char *path)
 static void a_vin_in_the_path_is_taken_out(void **state)
 {
     (void)state;
-    assert_int_equal(match(DOOR_PUBLIC, METHOD_GET, "/api/frontend/vehicles/" VIN "/state"), MATCH_FOUND);
+    assert_int_equal(match(DOOR_PUBLIC, METHOD_GET, "/api/frontend/vehicles/" VIN "/state"),
+                     MATCH_FOUND);
     assert_string_equal(found->name, "state");
     assert_string_equal(r.vin, VIN);
     assert_int_equal(match(DOOR_PUBLIC, METHOD_GET, "/api/frontend/vehicles/" VIN), MATCH_FOUND);
@@ -70,7 +71,8 @@ static void what_is_not_quite_an_address_is_none(void **state)
 static void another_method_is_told_which_ones_there_are(void **state)
 {
     (void)state;
-    assert_int_equal(match(DOOR_PUBLIC, METHOD_POST, "/api/frontend/vehicles/" VIN), MATCH_NO_METHOD);
+    assert_int_equal(match(DOOR_PUBLIC, METHOD_POST, "/api/frontend/vehicles/" VIN),
+                     MATCH_NO_METHOD);
     assert_string_equal(allow, "GET, HEAD, PUT, PATCH, DELETE");
     assert_int_equal(match(DOOR_PUBLIC, METHOD_OTHER, "/api/frontend/session"), MATCH_NO_METHOD);
     assert_string_equal(allow, "POST, PUT, DELETE");
@@ -115,14 +117,16 @@ static char *read_document(void)
 static bool in_table(const char *path, const char *method)
 {
     for (size_t i = 0; i < route_count; i++)
-        if (!strcmp(route_table[i].path, path) && !strcasecmp(method_name(route_table[i].method), method))
+        if (!strcmp(route_table[i].path, path) &&
+            !strcasecmp(method_name(route_table[i].method), method))
             return true;
     return false;
 }
 
 static void the_document_describes_exactly_the_table(void **state)
 {
-    static const char *const methods[] = {"get", "put", "post", "patch", "delete", "head", "options"};
+    static const char *const methods[] = {"get",    "put",  "post",   "patch",
+                                          "delete", "head", "options"};
     char *document = read_document(), *save = NULL, path[128] = "";
     size_t described = 0;
 

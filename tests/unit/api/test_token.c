@@ -18,7 +18,8 @@ static int hostile; /* how many were tried */
 
 static const char good_body[] =
     "\"iss\":\"vigie\",\"aud\":\"vigie\",\"jti\":\"0197f3c2-5f0e-7abc-8def-0123456789ab\","
-    "\"sub\":\"0197f3c2-5f0e-7abc-8def-0123456789ac\",\"tenant\":\"0197f3c2-5f0e-7abc-8def-0123456789ad\","
+    "\"sub\":\"0197f3c2-5f0e-7abc-8def-0123456789ac\",\"tenant\":\"0197f3c2-5f0e-7abc-8def-"
+    "0123456789ad\","
     "\"role\":\"owner\",\"use\":\"access\",\"ep\":1";
 
 static int setup(void **state)
@@ -93,7 +94,8 @@ static void our_own_token_is_believed(void **state)
 
     (void)state;
     assert_int_equal(token_sign(&ours, &c, NOW_MS, token, &fault), ST_OK);
-    assert_int_equal(token_verify(&ours, token, strlen(token), "access", NOW_MS, &back, &fault), ST_OK);
+    assert_int_equal(token_verify(&ours, token, strlen(token), "access", NOW_MS, &back, &fault),
+                     ST_OK);
     assert_string_equal(back.user, c.user);
     assert_string_equal(back.tenant, c.tenant);
     assert_string_equal(back.role, "mechanic");
@@ -125,10 +127,11 @@ static void the_other_sites_key_is_believed(void **state)
 
 static void another_algorithm_is_refused(void **state)
 {
-    static const char *const algs[] = {"\"none\"",  "\"None\"",  "\"NONE\"",  "\"HS256\"", "\"hs256\"",
-                                       "\"HS384\"", "\"HS512\"", "\"RS256\"", "\"ES384\"", "\"ES512\"",
-                                       "\"PS256\"", "\"es256\"", "\"Es256\"", "\"ES256 \"", "\" ES256\"",
-                                       "\"\"",      "null",      "256",       "[\"ES256\"]", "true"};
+    static const char *const algs[] = {"\"none\"",  "\"None\"",   "\"NONE\"",    "\"HS256\"",
+                                       "\"hs256\"", "\"HS384\"",  "\"HS512\"",   "\"RS256\"",
+                                       "\"ES384\"", "\"ES512\"",  "\"PS256\"",   "\"es256\"",
+                                       "\"Es256\"", "\"ES256 \"", "\" ES256\"",  "\"\"",
+                                       "null",      "256",        "[\"ES256\"]", "true"};
     char header[256];
 
     (void)state;
@@ -176,7 +179,9 @@ static void no_signature_is_refused(void **state)
     refused(token);
     /* r = s = 0 verifies everything in a careless implementation (CVE-2022-21449) */
     forge_unsigned(token, header_with(""), payload_with(""));
-    strcat(token, ".AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
+    strcat(
+        token,
+        ".AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
     refused(token);
 }
 
@@ -193,8 +198,8 @@ static void a_strangers_signature_is_refused(void **state)
 
 static void an_unknown_kid_is_refused(void **state)
 {
-    static const char *const kids[] = {"\"0000000000000000\"", "\"\"", "null", "1", "\"../../etc/passwd\"",
-                                       "\"' OR 1=1\"", "[]"};
+    static const char *const kids[] = {"\"0000000000000000\"", "\"\"",         "null", "1",
+                                       "\"../../etc/passwd\"", "\"' OR 1=1\"", "[]"};
     char header[256];
 
     (void)state;
@@ -235,8 +240,8 @@ static const char *times(long long issued, long long from, long long until)
 {
     static char text[2048];
 
-    snprintf(text, sizeof text, "{%s,\"iat\":%lld,\"nbf\":%lld,\"exp\":%lld}", good_body, issued, from,
-             until);
+    snprintf(text, sizeof text, "{%s,\"iat\":%lld,\"nbf\":%lld,\"exp\":%lld}", good_body, issued,
+             from, until);
     return text;
 }
 
@@ -313,7 +318,8 @@ static void a_claim_given_twice_is_refused(void **state)
     (void)state;
     refused_pair(header_with(""), payload_with(",\"role\":\"owner\""));
     refused_pair(header_with(""), payload_with(",\"exp\":4102444800"));
-    refused_pair(header_with(""), payload_with(",\"tenant\":\"0197f3c2-5f0e-7abc-8def-0123456789ff\""));
+    refused_pair(header_with(""),
+                 payload_with(",\"tenant\":\"0197f3c2-5f0e-7abc-8def-0123456789ff\""));
 }
 
 static void a_media_token_is_for_media_only(void **state)
@@ -357,7 +363,8 @@ static void another_spelling_of_the_same_bytes_is_refused(void **state)
     (void)state;
     forge_token(token, header_with(""), payload_with(""), key);
     len = strlen(token);
-    /* 86 characters hold 64 bytes and 4 bits that nobody reads: the last digit has 15 more spellings */
+    /* 86 characters hold 64 bytes and 4 bits that nobody reads: the last digit has 15 more
+     * spellings */
     last = strchr(digits, token[len - 1]);
     for (int bit = 1; bit < 16; bit++) {
         token[len - 1] = digits[(last - digits) ^ bit];
@@ -392,8 +399,9 @@ static void what_is_no_token_is_refused(void **state)
     memset(long_one, 'A', sizeof long_one - 1);
     long_one[100] = long_one[200] = '.';
     refused(long_one);
-    assert_int_equal(token_verify(&ours, "a\0.b.c", 6, "access", NOW_MS, &(struct claims){0}, &fault),
-                     ST_REJECT);
+    assert_int_equal(
+        token_verify(&ours, "a\0.b.c", 6, "access", NOW_MS, &(struct claims){0}, &fault),
+        ST_REJECT);
 }
 
 static void a_long_or_deep_payload_is_refused(void **state)
@@ -419,12 +427,15 @@ static void the_cache_gives_what_verification_gave(void **state)
     assert_int_equal(token_cache_open(&cache, &fault), ST_OK);
     forge_token(token, header_with(""), payload_with(""), key);
     for (int i = 0; i < 3; i++)
-        assert_int_equal(token_cached(cache, &ours, token, strlen(token), NOW_MS, &c, &fault), ST_OK);
+        assert_int_equal(token_cached(cache, &ours, token, strlen(token), NOW_MS, &c, &fault),
+                         ST_OK);
     /* the same jti under another signature must not profit */
     forge_token(altered, header_with(""), payload_with(""), stranger);
-    assert_int_equal(token_cached(cache, &ours, altered, strlen(altered), NOW_MS, &c, &fault), ST_REJECT);
+    assert_int_equal(token_cached(cache, &ours, altered, strlen(altered), NOW_MS, &c, &fault),
+                     ST_REJECT);
     assert_int_equal(
-        token_cached(cache, &ours, token, strlen(token), NOW_MS + 700 * 1000, &c, &fault), ST_REJECT);
+        token_cached(cache, &ours, token, strlen(token), NOW_MS + 700 * 1000, &c, &fault),
+        ST_REJECT);
     token_cache_close(cache);
 }
 
