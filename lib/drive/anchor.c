@@ -28,7 +28,9 @@ void anchor_add(struct anchor *a, double lat, double lon)
 
 static double median(const int32_t *sorted, int n)
 {
-    return ((double)sorted[(n - 1) / 2] + (double)sorted[n / 2]) / 2 / UNITS;
+    int low = (n - 1) / 2, high = n / 2;
+
+    return ((double)sorted[low] + (double)sorted[high]) / 2 / UNITS;
 }
 
 bool anchor_place(const struct anchor *a, double *lat, double *lon)

@@ -1,9 +1,7 @@
-/* tests/unit/drive/test_battery.c - voltages, heartbeats, power; and coolant. */
+/* tests/unit/drive/test_battery.c - voltages and heartbeats. */
 #include "capture.h"
 
 #include "lib/drive/battery.h"
-#include "lib/drive/heat.h"
-#include "lib/drive/power.h"
 
 struct bench {
     struct battery b;
@@ -208,121 +206,6 @@ static void a_voltage_that_is_none_or_old_has_no_effect(void **state)
     }
 }
 
-static void power(struct power *p, int64_t t_s, enum known ignition, bool sent, bool empty)
-{
-    struct power_input in = {t_s * 1000, ignition, sent, empty, 600000};
-
-    (void)power_step(p, &power_defaults, &in);
-}
-
-static void ignition_off_empties_the_outbox_at_most_15_minutes_and_then_beats(void **state)
-{
-    struct power p = {0};
-    int beats = 0;
-
-    (void)state;
-    power(&p, 1, KNOWN_NOT, true, false);
-    assert_int_equal(p.mode, POWER_AWAKE);
-    power(&p, 10, KNOWN_NO, false, false);
-    assert_int_equal(p.mode, POWER_DRAINING);
-    power(&p, 909, KNOWN_NO, false, false);
-    assert_int_equal(p.mode, POWER_DRAINING);
-    power(&p, 910, KNOWN_NO, false, false);
-    assert_int_equal(p.mode, POWER_BEATING);
-    for (int64_t t_s = 911; t_s <= 910 + 1800; t_s++) {
-        struct power_input in = {t_s * 1000, KNOWN_NO, false, false, 600000};
-
-        beats += power_step(&p, &power_defaults, &in);
-    }
-    assert_int_equal(beats, 3);
-    power(&p, 9000, KNOWN_YES, false, false);
-    assert_int_equal(p.mode, POWER_AWAKE);
-    power(&p, 9001, KNOWN_NO, true, false);
-    assert_int_equal(p.mode, POWER_BEATING);
-}
-
-static void an_empty_battery_gets_10_s_of_grace_and_ignition_takes_it_back(void **state)
-{
-    struct power p = {0};
-
-    (void)state;
-    power(&p, 10, KNOWN_NO, true, true);
-    assert_int_equal(p.mode, POWER_GRACE);
-    power(&p, 19, KNOWN_NO, true, true);
-    assert_int_equal(p.mode, POWER_GRACE);
-    power(&p, 15, KNOWN_YES, true, true); /* old: no effect */
-    assert_int_equal(p.mode, POWER_GRACE);
-    power(&p, 20, KNOWN_NO, true, true);
-    assert_int_equal(p.mode, POWER_DOWN);
-    power(&p, 21, KNOWN_NO, true, false);
-    assert_int_equal(p.mode, POWER_DOWN);
-    power(&p, 22, KNOWN_YES, true, true);
-    assert_int_equal(p.mode, POWER_AWAKE);
-}
-
-static enum heat_fact warm(struct heat *h, int64_t *t_ms, double celsius, int64_t ms)
-{
-    enum heat_fact fact = HEAT_NONE;
-
-    for (int64_t end_ms = *t_ms + ms; *t_ms < end_ms;) {
-        enum heat_fact now = heat_step(h, &heat_defaults, *t_ms += 1000, celsius);
-
-        fact = now == HEAT_NONE ? fact : now;
-    }
-    return fact;
-}
-
-static void coolant_of_110_for_30_s_is_major_and_of_118_for_10_s_critical(void **state)
-{
-    struct heat h = {0};
-    int64_t t = 1000;
-
-    (void)state;
-    assert_int_equal(warm(&h, &t, 100, 10000), HEAT_NONE);
-    assert_int_equal(warm(&h, &t, 109.9, 100000), HEAT_NONE);
-    assert_int_equal(warm(&h, &t, 110, 30000), HEAT_NONE);
-    assert_int_equal(warm(&h, &t, 110, 1000), HEAT_MAJOR);
-    assert_int_equal(h.since_ms, t - 30000);
-    assert_int_equal(warm(&h, &t, 118, 10000), HEAT_NONE);
-    assert_int_equal(warm(&h, &t, 118, 1000), HEAT_CRITICAL);
-    assert_int_equal(warm(&h, &t, 105, 100000), HEAT_NONE);
-    assert_int_equal(warm(&h, &t, 104.9, 60000), HEAT_NONE);
-    assert_int_equal(warm(&h, &t, 104.9, 1000), HEAT_CLEARED);
-    NEAR(h.peak_celsius, 118, 0);
-    assert_int_equal(warm(&h, &t, 104.9, 200000), HEAT_NONE);
-}
-
-static void minus_40_and_215_and_a_step_of_more_than_20_are_the_sensor(void **state)
-{
-    struct heat h = {0};
-    int64_t t = 1000;
-
-    (void)state;
-    warm(&h, &t, 90, 5000);
-    assert_int_equal(warm(&h, &t, 215, 60000), HEAT_NONE);
-    assert_int_equal(warm(&h, &t, 150, 60000), HEAT_NONE);
-    assert_int_equal(warm(&h, &t, -40, 5000), HEAT_NONE);
-    assert_true(h.doubted);
-    assert_int_equal(warm(&h, &t, 91, 5000), HEAT_NONE);
-    assert_false(h.doubted);
-    assert_int_equal(warm(&h, &t, 111, 29000), HEAT_NONE); /* 20 degrees are believed */
-    assert_int_equal(warm(&h, &t, 111, 3000), HEAT_MAJOR);
-    assert_int_equal(warm(&h, &t, -40, 200000), HEAT_NONE); /* nor does a broken wire cool */
-}
-
-static void readings_a_long_time_apart_do_not_add_up_to_heat(void **state)
-{
-    struct heat h = {0};
-
-    (void)state;
-    assert_int_equal(heat_step(&h, &heat_defaults, 1000, 111), HEAT_NONE);
-    assert_int_equal(heat_step(&h, &heat_defaults, 100000, 111), HEAT_NONE);
-    assert_int_equal(heat_step(&h, &heat_defaults, 100000, 119), HEAT_NONE);
-    assert_int_equal(heat_step(&h, &heat_defaults, 101000, NOT_MEASURED), HEAT_NONE);
-    assert_int_equal(h.t_ms, 100000);
-    assert_int_equal(heat_step(&h, &heat_defaults, 130000, 111), HEAT_MAJOR);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -338,11 +221,6 @@ int main(void)
         cmocka_unit_test(a_rested_battery_proves_no_alternator),
         cmocka_unit_test(twenty_four_volts_have_double_thresholds),
         cmocka_unit_test(a_voltage_that_is_none_or_old_has_no_effect),
-        cmocka_unit_test(ignition_off_empties_the_outbox_at_most_15_minutes_and_then_beats),
-        cmocka_unit_test(an_empty_battery_gets_10_s_of_grace_and_ignition_takes_it_back),
-        cmocka_unit_test(coolant_of_110_for_30_s_is_major_and_of_118_for_10_s_critical),
-        cmocka_unit_test(minus_40_and_215_and_a_step_of_more_than_20_are_the_sensor),
-        cmocka_unit_test(readings_a_long_time_apart_do_not_add_up_to_heat),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -84,6 +84,32 @@ static void a_grid_of_a_second_invents_at_most_the_two_that_are_known(void **sta
     assert_int_equal(harsh_of(CAPTURE_BRAKING, 1000).n, 1);
 }
 
+/* What an agent does that samples once a second and keeps the time of each answer. */
+static size_t sampled_with_own_times(const char *path)
+{
+    struct capture c = capture_kit(path);
+    struct found f = {0};
+    struct harsh h = {0};
+    int64_t own_ms = c.at[0].t_ms, grid_ms = c.at[0].t_ms;
+
+    for (size_t i = 1; i < c.n; i++) {
+        for (; grid_ms < c.at[i].t_ms; grid_ms += 1000)
+            feed(&f, &h, own_ms, c.at[i - 1].kmh);
+        if (c.at[i].kmh != c.at[i - 1].kmh)
+            own_ms = c.at[i].t_ms;
+    }
+    f.n += harsh_flush(&h, &harsh_car, &f.event[f.n]);
+    capture_done(&c);
+    return f.n;
+}
+
+static void a_sample_a_second_with_the_time_of_its_answer_invents_none(void **state)
+{
+    (void)state;
+    assert_int_equal(sampled_with_own_times(CAPTURE_ACCELERATION), 0);
+    assert_int_equal(sampled_with_own_times(CAPTURE_BRAKING), 1);
+}
+
 static void the_emergency_braking_is_no_crash(void **state)
 {
     struct capture c = capture_kit(CAPTURE_BRAKING);
@@ -243,6 +269,7 @@ int main(void)
         cmocka_unit_test(the_emergency_braking_is_one_event_from_77_kmh),
         cmocka_unit_test(the_acceleration_drive_has_no_harsh_event),
         cmocka_unit_test(a_grid_of_a_second_invents_at_most_the_two_that_are_known),
+        cmocka_unit_test(a_sample_a_second_with_the_time_of_its_answer_invents_none),
         cmocka_unit_test(the_emergency_braking_is_no_crash),
         cmocka_unit_test(the_gps_drive_has_no_harsh_event_and_no_corner),
         cmocka_unit_test(the_stop_start_is_neither_ignition_off_nor_idle),
