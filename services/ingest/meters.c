@@ -16,6 +16,9 @@ void meters_open(void)
         metric_counter("vigie_ingest_stored_samples_total", "Samples stored, by store.", "store");
     meters.duplicates = metric_counter("vigie_ingest_duplicates_total",
                                        "Records that were stored before and came again.", NULL);
+    meters.mislabelled =
+        metric_counter("vigie_ingest_mislabelled_total",
+                       "Telemetry whose content type is not what its first byte says.", NULL);
     meters.rejected =
         metric_counter("vigie_ingest_rejected_total",
                        "Messages neither stored nor acknowledged, by reason.", "reason");

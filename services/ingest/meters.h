@@ -9,6 +9,7 @@ struct meters {
     struct metric *samples;
     struct metric *stored; /* {store} influx, postgres */
     struct metric *duplicates;
+    struct metric *mislabelled;  /* content type says other than the first byte */
     struct metric *rejected;     /* {reason} */
     struct metric *dead_letters; /* {reason} */
     struct metric *ring_dropped;

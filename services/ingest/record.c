@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/columnar.h"
 #include "proto/json.h"
 
 #define OLDEST_MS (60LL * 24 * 3600 * 1000)
@@ -72,6 +73,20 @@ static enum status read_loss(struct record *r, struct fault *fault)
     return st;
 }
 
+/* The first byte decides, whatever the label says: no JSON begins with 0xC1. */
+static enum status read_telemetry(struct record *r, struct fault *fault)
+{
+    enum status st;
+
+    if (!columnar_is(r->payload, r->len))
+        return telemetry_read(&r->telemetry, r->payload, r->len, fault);
+    st = columnar_head(&r->telemetry.head, r->payload, r->len, fault);
+    if (st == ST_OK && r->len > JSON_MAX_BYTES)
+        st =
+            fault_set(fault, ST_REJECT, "a record of %zu bytes is over %d", r->len, JSON_MAX_BYTES);
+    return st == ST_OK ? columnar_read(&r->telemetry, r->payload, r->len, fault) : st;
+}
+
 static enum status read_payload(struct record *r, struct fault *fault)
 {
     enum status st;
@@ -80,7 +95,7 @@ static enum status read_payload(struct record *r, struct fault *fault)
     case LEAF_STATE:
         return state_read(&r->state, r->payload, r->len, fault);
     case LEAF_TELEMETRY:
-        st = telemetry_read(&r->telemetry, r->payload, r->len, fault);
+        st = read_telemetry(r, fault);
         r->head = r->telemetry.head;
         return st;
     default:
@@ -90,30 +105,27 @@ static enum status read_payload(struct record *r, struct fault *fault)
     }
 }
 
-/* Bytes that are no JSON we take, or JSON that does not say what it should? */
+/* Bytes we cannot take apart, or a message that does not say what it should? */
 static const char *reason_of(const struct record *r)
 {
     json_t *message = NULL;
-    bool is_json = json_read(&message, r->payload, r->len, JSON_MAX_BYTES, NULL) == ST_OK;
+    bool is_json;
 
-    json_decref(message);
     if (r->len > JSON_MAX_BYTES)
         return "size";
+    if (columnar_is(r->payload, r->len))
+        return "columnar";
+    is_json = json_read(&message, r->payload, r->len, JSON_MAX_BYTES, NULL) == ST_OK;
+    json_decref(message);
     return is_json ? "schema" : "json";
 }
 
-/* The first byte decides, whatever the label says: no JSON begins with 0xC1.  ST_FATAL: out of
- * memory. */
+/* ST_FATAL: out of memory. */
 static enum status decode(struct record *r, int64_t now_ms)
 {
     struct fault fault = {""};
-    enum status st;
+    enum status st = read_payload(r, &fault);
 
-    if (r->len && (unsigned char)r->payload[0] == 0xc1) {
-        record_condemn(r, "columnar", "columnar records are not understood by this version");
-        return ST_OK;
-    }
-    st = read_payload(r, &fault);
     if (st == ST_FATAL)
         return st;
     if (st != ST_OK)

@@ -17,7 +17,6 @@ struct arrival {
     struct topic topic;
     int64_t received_ms;
     bool retained;
-    bool columnar; /* its label says so */
 };
 
 /* Why a record, or part of it, goes to the dead letters; "" = it does not. */

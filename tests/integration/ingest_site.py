@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import time
 import urllib.request
@@ -75,6 +76,25 @@ def children(pid):
             if int(fields[1]) == pid:
                 found.append(int(entry.name))
     return found
+
+
+def columnar(stream, seq, samples):
+    """`samples` {t: {signal id: value}} as the bytes of proto/columnar.h, every column raw: the least of what a car may send."""
+    u = mqtt5.varint
+
+    def s(n):
+        return u(2 * n if n >= 0 else -2 * n - 1)
+
+    times = list(samples)
+    ids = list(dict.fromkeys(i for values in samples.values() for i in values))
+    out = bytes([0xC1, 1, 3]) + uuid.UUID(stream).bytes + u(seq) + u(len(times)) + u(times[0]) + u(1)
+    out += b"".join(s(b - a - 1) for a, b in zip(times, times[1:])) + u(len(ids))
+    for i in ids:
+        there = [i in values for values in samples.values()]
+        bits = sum(1 << n for n, yes in enumerate(there) if yes)
+        out += u(i) + bytes([3 | 8]) + bits.to_bytes((len(times) + 7) // 8, "little")
+        out += b"".join(struct.pack("<d", values[i]) for values in samples.values() if i in values)
+    return out
 
 
 class Ingest(Process):

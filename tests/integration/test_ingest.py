@@ -10,8 +10,8 @@ import uuid
 
 import pytest
 
-from ingest_site import (DAY_MS, HEADING, LAT, LON, MISSING, PROGRAM, RPM, SPEED, Ack, Ingest, Site, now_ms, topic,
-                         wait_until)
+from ingest_site import (DAY_MS, HEADING, LAT, LON, MISSING, PROGRAM, RPM, SPEED, Ack, Ingest, Site, columnar, now_ms,
+                         topic, wait_until)
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
 RATE, BURST = 300, 400
@@ -83,6 +83,27 @@ def test_late_samples_are_stored_but_do_not_move_the_state_back(site):
         assert len(site.points(car.vin)) == 2
         assert site.state(car.vin, "t_ms, speed_kmh") == f"{t}|80"
         assert json.loads(site.state(car.vin, "signals")) == {SPEED: [80.0, t, "gps"], RPM: [1000.0, t - 60000, "obd"]}
+
+
+def test_a_columnar_record_is_stored_as_its_json_would_be(site):
+    t = now_ms()
+    with site.car() as car:
+        unlabelled = Counted(site.ingest, "mislabelled_total")
+        unknown = Counted(site.ingest, "unknown_signals_total")
+        record = columnar(car.stream, 1, {t - 7000: {1: 50.5, 2: 48.528601}, t: {3: 7.711599, 60000: 1.0}})
+        car.publish("telemetry", record)
+        car.wait_ack(1)
+        assert site.points(car.vin) == {t - 7000: {SPEED: 50.5, LAT: 48.528601}, t: {LON: 7.711599}}
+        assert site.dead_letters(car.vin) == []
+        assert unlabelled.grown() == 1 and unknown.grown() == 1  # the first byte decides, the label is counted
+
+
+def test_a_broken_columnar_record_is_a_dead_letter_and_acknowledged_where_its_head_is_readable(site):
+    with site.car() as car:
+        record = columnar(car.stream, 1, {now_ms(): {1: 50.5}})[:-1]
+        car.publish("telemetry", record)
+        car.wait_ack(1)
+        assert site.dead_letters(car.vin) == [("columnar", "1", record)]
 
 
 def test_equal_times_are_merged_and_the_later_value_wins(site):

@@ -48,7 +48,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0)
         return 0;
     from.topic.leaf = (enum leaf)(data[0] % (LEAF_RESULT + 1));
-    from.columnar = data[0] & 0x80;
     one = record_decode(&from, (const char *)data + 1, size - 1, NOW_MS);
     two = record_decode(&from, (const char *)data + 1, size - 1, NOW_MS);
     REQUIRE(one && two);

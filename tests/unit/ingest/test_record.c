@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "proto/columnar.h"
 #include "proto/json.h"
 #include "services/ingest/record.h"
 
@@ -161,16 +162,73 @@ static void a_record_over_32_kib_is_too_large(void **state)
     record_free(r);
 }
 
-static void the_first_byte_decides_and_not_the_label(void **state)
+/* Two samples a minute apart, the newer one at NOW, as columns. */
+static size_t columns(char *out, size_t size, int64_t first_ms)
 {
-    static const char text[] =
-        "{\"schema\":\"telemetry/1\"," HEAD ",\"samples\":[{\"t\":1795248000000,\"s\":{}}]}";
-    struct arrival from = {.topic = {.vin = VIN, .leaf = LEAF_TELEMETRY}, .columnar = true};
-    struct record *r = record_decode(&from, text, sizeof text - 1, NOW);
+    struct telemetry t;
+    struct fault fault;
+    size_t len;
+
+    telemetry_init(&t);
+    t.head = (struct envelope){.stream = STREAM, .seq = 42, .clock = CLOCK_GPS};
+    assert_int_equal(telemetry_sample(&t, first_ms, &fault), ST_OK);
+    assert_int_equal(telemetry_reading(&t, SIGNAL_SPEED, 50.5, &fault), ST_OK);
+    assert_int_equal(telemetry_sample(&t, NOW, &fault), ST_OK);
+    assert_int_equal(telemetry_reading(&t, SIGNAL_LATITUDE, 48.528601, &fault), ST_OK);
+    assert_int_equal(columnar_write(&t, out, size, &len, &fault), ST_OK);
+    telemetry_done(&t);
+    return len;
+}
+
+static void a_columnar_record_is_read_as_its_json_would_be(void **state)
+{
+    char bytes[200];
+    size_t len = columns(bytes, sizeof bytes, NOW - 60000);
+    struct record *r = decode(LEAF_TELEMETRY, bytes, len);
 
     (void)state;
-    assert_non_null(r);
     assert_false(r->dead);
+    assert_string_equal(r->reason, "");
+    assert_string_equal(r->head.stream, STREAM);
+    assert_int_equal(r->head.seq, 42);
+    assert_int_equal(r->telemetry.sample_count, 2);
+    assert_true(r->telemetry.readings[r->telemetry.samples[0].first].value == 50.5);
+    assert_true(r->telemetry.readings[r->telemetry.samples[1].first].value == 48.528601);
+    record_free(r);
+}
+
+static void the_window_of_time_holds_for_columns_too(void **state)
+{
+    char bytes[200];
+    size_t len = columns(bytes, sizeof bytes, NOW - 61 * DAY);
+    struct record *r = decode(LEAF_TELEMETRY, bytes, len);
+
+    (void)state;
+    assert_false(r->dead);
+    assert_string_equal(r->reason, "time");
+    assert_int_equal(r->telemetry.sample_count, 1);
+    assert_int_equal(r->telemetry.samples[0].t_ms, NOW);
+    record_free(r);
+}
+
+static void a_columnar_record_that_is_broken_still_says_whose_dead_letter_it_is(void **state)
+{
+    static char bytes[JSON_MAX_BYTES + 1];
+    size_t len = columns(bytes, sizeof bytes, NOW - 60000), head = 3 + 16 + 1;
+
+    (void)state;
+    for (size_t n = 1; n < len; n++) {
+        struct record *r = decode(LEAF_TELEMETRY, bytes, n);
+
+        assert_true(r->dead);
+        assert_string_equal(r->reason, "columnar");
+        assert_int_equal(record_has_seq(r), n >= head);
+        record_free(r);
+    }
+    struct record *r = decode(LEAF_TELEMETRY, bytes, sizeof bytes);
+
+    assert_string_equal(r->reason, "size");
+    assert_true(record_has_seq(r));
     record_free(r);
 }
 
@@ -275,7 +333,9 @@ int main(void)
         cmocka_unit_test(a_record_of_nothing_we_know_is_no_dead_letter),
         cmocka_unit_test(what_is_wrong_has_its_reason),
         cmocka_unit_test(a_record_over_32_kib_is_too_large),
-        cmocka_unit_test(the_first_byte_decides_and_not_the_label),
+        cmocka_unit_test(a_columnar_record_is_read_as_its_json_would_be),
+        cmocka_unit_test(the_window_of_time_holds_for_columns_too),
+        cmocka_unit_test(a_columnar_record_that_is_broken_still_says_whose_dead_letter_it_is),
         cmocka_unit_test(a_loss_names_its_stream_and_numbers),
         cmocka_unit_test(a_loss_that_does_not_say_what_is_refused),
         cmocka_unit_test(another_event_announces_no_loss),
