@@ -5,6 +5,7 @@
 
 #include "lib/clock.h"
 #include "meters.h"
+#include "proto/columnar.h"
 
 void intake_message(void *self, const struct mqtt_message *message)
 {
@@ -20,9 +21,11 @@ void intake_message(void *self, const struct mqtt_message *message)
         metric_add(meters.rejected, "size", 1);
         return;
     }
+    if (from.topic.leaf == LEAF_TELEMETRY &&
+        message->columnar != columnar_is(message->payload, message->len))
+        metric_add(meters.mislabelled, NULL, 1);
     from.received_ms = clock_now_ms();
     from.retained = message->retained;
-    from.columnar = message->columnar;
     if (ring_push(self, &from, sizeof from, message->payload, message->len) != ST_OK)
         metric_add(meters.ring_dropped, NULL, 1);
 }
