@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "admin.h"
 #include "assets.h"
@@ -67,6 +68,8 @@ static enum status serve(const struct api_settings *set, struct fault *fault)
     } while (!stop_wait(1000));
     health_drain(health);
     log_info("stopping", "reason=signal");
+    alarm(
+        9); /* a database that neither answers nor hangs up would hold a worker, and us, for ever */
 out:
     server_join(server);
     assets_close(assets);

@@ -94,7 +94,7 @@ static void conn_close(struct loop *loop, struct lws *wsi, struct conn *conn)
 /* ---- answers */
 static void note(const struct exchange *x)
 {
-    const char *route = x->route ? x->route->name : x->is_api ? "none" : "assets";
+    const char *route = x->route ? x->route->name : x->is_api || x->secure ? "none" : "assets";
 
     meters_answered(route, x->answer->code, (double)(clock_boot_us() - x->begun_us) / 1e6);
     if (x->answer->reason[0] && x->answer->code >= 400)

@@ -221,3 +221,33 @@ def test_readyz_says_no_while_draining_and_what_is_under_way_is_finished(tmp_pat
         assert own.api.process.wait(10) == 0
     finally:
         own.stop()
+
+
+def test_a_database_that_says_nothing_costs_a_503_and_not_the_process(tmp_path):
+    import os
+    import signal
+    own = ApiSite(tmp_path)
+    backends = []
+    try:
+        token = own.token()
+        assert own.ask("GET", "me", token=token).code == 200
+        backends = [int(p) for p in own.sql("SELECT pid FROM pg_stat_activity WHERE application_name = 'vigie-api'").split()]
+        for pid in backends:
+            os.kill(pid, signal.SIGSTOP)
+        answer = own.ask("GET", "me", token=token)  # by a worker whose backend is stopped, or by a fresh connection
+        assert answer.code in (200, 503) and (answer.code == 200 or answer.type == "slow")
+        assert own.ask("GET", "config").code == 200, "the loop and the other workers go on"
+        for pid in backends:
+            os.kill(pid, signal.SIGCONT)
+        wait_until(lambda: own.ask("GET", "me", token=token).code == 200, why="the worker to be back")
+        for pid in backends:
+            os.kill(pid, signal.SIGSTOP)
+        own.api.process.terminate()
+        own.api.process.wait(12)  # with a worker held, it is the alarm that ends it
+    finally:
+        for pid in backends:
+            try:
+                os.kill(pid, signal.SIGCONT)
+            except ProcessLookupError:
+                pass
+        own.stop()
