@@ -134,6 +134,7 @@ int main(int argc, char **argv)
     log_open("notify", LEVEL_INFO);
     if ((st = settings_load(&n.set, notify_table, &notify_program, argc, argv, NULL, NULL,
                             &fault)) == ST_OK &&
+        (st = settings_check(&n.set, &fault)) == ST_OK &&
         (st = log_parse_level(n.set.common.log_level, &level, &fault)) == ST_OK &&
         !n.set.common.check) {
         log_set_level(level);

@@ -414,14 +414,9 @@ static void make_metrics(struct server *s)
 enum status server_open(struct server **out, const struct server_options *options,
                         struct fault *fault)
 {
-    int64_t tick_ms = options->set->tick_ms;
-    struct server *s;
+    struct server *s = calloc(1, sizeof *s);
     enum status st;
 
-    if (tick_ms < 10 || tick_ms > 1000) /* the loop looks for signals once a tick */
-        return fault_set(fault, ST_REJECT, "--tick %lld is not within 10 .. 1000 ms",
-                         (long long)tick_ms);
-    s = calloc(1, sizeof *s);
     if (!s)
         return fault_set(fault, ST_FATAL, "out of memory");
     s->set = *options;

@@ -1,5 +1,9 @@
-/* services/notify/settings.c */
+/* services/notify/settings.c - the table, and what it cannot say. */
 #include "settings.h"
+
+#include "lib/address.h"
+#include "lib/log.h"
+#include "lib/store/postgres.h"
 
 #define AT(member) SETTING_AT(struct notify_settings, member)
 
@@ -28,3 +32,20 @@ const struct setting notify_table[] = {
     SETTINGS_COMMON(struct notify_settings, common, "127.0.0.1:9103"),
     {0},
 };
+
+enum status settings_check(const struct notify_settings *set, struct fault *fault)
+{
+    enum log_level level;
+    struct address listen;
+    struct pg *pg = NULL;
+    enum status st;
+
+    if (set->tick_ms < 10 || set->tick_ms > 1000) /* the loop looks for signals once a tick */
+        return fault_set(fault, ST_REJECT, "--tick %lld is not within 10 .. 1000 ms",
+                         (long long)set->tick_ms);
+    if ((st = address_read(&listen, set->listen, fault)) == ST_OK &&
+        (st = log_parse_level(set->common.log_level, &level, fault)) == ST_OK)
+        st = pg_open(&pg, set->pg, "vigie-notify", fault); /* sends nothing */
+    pg_close(pg);
+    return st;
+}

@@ -19,4 +19,7 @@ struct notify_settings {
 extern const struct program notify_program;
 extern const struct setting notify_table[];
 
+/* What the table cannot say.  ST_REJECT: the fault names what is wrong. */
+enum status settings_check(const struct notify_settings *set, struct fault *fault) MUST_CHECK;
+
 #endif

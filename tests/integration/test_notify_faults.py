@@ -145,3 +145,5 @@ def test_a_port_that_is_taken_and_settings_that_are_wrong_are_said(bench, tmp_pa
     for wrong in ("--listen=8081", "--listen=127.0.0.1:99999", "--tick=5", "--tick=2s", "--mqtt=mqtt://127.0.0.1:1"):
         done = subprocess.run(argv + [wrong], env=env, capture_output=True, text=True, timeout=20)
         assert done.returncode == 2 and "level=error" in done.stderr, wrong
+        done = subprocess.run(argv + ["--check", wrong], env=env, capture_output=True, text=True, timeout=20)
+        assert done.returncode == (0 if "mqtt" in wrong else 2), wrong  # --check opens nothing
