@@ -13,7 +13,7 @@
 #include "server.h"
 
 #define LIVE_SLOTS 8192
-#define FINISH_MAX_S 5
+#define FINISH_MAX_S 9 /* below the 10 s a service may take to end */
 
 struct notify {
     struct notify_settings set;
@@ -114,7 +114,8 @@ static enum status start(struct notify *n, struct fault *fault)
 
 static void finish(struct notify *n)
 {
-    alarm(FINISH_MAX_S); /* libpq waits for a server that hangs as long as that one likes */
+    stop_ask();          /* also when it was the loop that failed: nobody waits for long now */
+    alarm(FINISH_MAX_S); /* libpq asks name servers, who take as long as they like */
     health_drain(n->health);
     mqtt_close(n->mqtt);
     store_join(n->store);

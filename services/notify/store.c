@@ -10,11 +10,13 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/queue.h"
+#include "lib/stop.h"
 #include "lib/store/postgres.h"
 
 #define JOBS_MAX 1024
 #define REFRESH_MS 5000 /* freshness words change with time alone */
 #define AWAY_MS 1000    /* between two tries while the database is away */
+#define ANSWER_MS 5000  /* it is away when it takes longer */
 #define SOON_MS 500
 
 struct job {
@@ -203,7 +205,7 @@ static void *store_run(void *self)
     size_t n;
 
     refresh(s);
-    while ((st = queue_pop(s->jobs, &job, 1, 200, &n)) != ST_NONE) {
+    while ((st = queue_pop(s->jobs, &job, 1, 200, &n)) != ST_NONE && !stop_asked()) {
         if (st == ST_OK)
             do_ticket(s, &job);
         refresh(s);
@@ -246,6 +248,7 @@ enum status store_start(struct store **out, const struct store_options *options,
     if ((st = pg_open(&s->db, options->pg, "vigie-notify", fault)) == ST_OK &&
         (st = queue_open(&s->jobs, JOBS_MAX, sizeof(struct job), fault)) == ST_OK &&
         (st = queue_open(&s->answers, JOBS_MAX, sizeof(struct answer), fault)) == ST_OK) {
+        pg_set_patience(s->db, ANSWER_MS);
         s->running = pthread_create(&s->thread, NULL, store_run, s) == 0;
         if (!s->running)
             st = fault_set(fault, ST_FATAL, "cannot start the store thread");

@@ -40,6 +40,8 @@ void store_ask_fleet(struct store *s);
 
 enum status store_take(struct store *s, struct answer *out) MUST_CHECK; /* ST_NONE: nothing there */
 
-void store_join(struct store *s); /* NULL is fine */
+/* Once stop was asked for (lib/stop) this takes no longer than the 5 s a connection may take to be
+ * made; what was asked and not answered by then is forgotten.  NULL is fine. */
+void store_join(struct store *s);
 
 #endif

@@ -120,18 +120,36 @@ def test_sigterm_says_goodbye_and_ends(bench):
     bench.start()
 
 
-def test_it_ends_although_postgresql_hangs(bench):
-    ticket = bench.ticket()
+def backend(bench):
     pids = [int(p) for p in bench.sql("SELECT pid FROM pg_stat_activity WHERE usename = 'vigie_notify'").split()]
     assert len(pids) == 1  # one connection, whatever happened before
-    os.kill(pids[0], signal.SIGSTOP)
+    return pids[0]
+
+
+def test_a_postgresql_that_hangs_is_away(bench):
+    vin, pid = bench.vehicle(), backend(bench)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        wait_until(lambda: ready_code(bench) == 503)
+        wait_until(lambda: ready_code(bench) == 200)  # another connection is answered
+        with bench.watching(vin):
+            pass
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def test_it_ends_although_postgresql_hangs(bench):
+    ticket = bench.ticket()
+    wait_until(lambda: bench.sql("SELECT count(*) FROM pg_stat_activity WHERE usename = 'vigie_notify'") == "1")
+    pid = backend(bench)
+    os.kill(pid, signal.SIGSTOP)
     try:
         with Dashboard(bench, ticket) as client:  # its ticket waits for an answer
             client.send(type="ping")
         bench.process.process.send_signal(signal.SIGTERM)
-        bench.process.process.wait(10)
+        assert bench.process.process.wait(10) == 0
     finally:
-        os.kill(pids[0], signal.SIGCONT)
+        os.kill(pid, signal.SIGCONT)
 
 
 def test_a_port_that_is_taken_and_settings_that_are_wrong_are_said(bench, tmp_path):
