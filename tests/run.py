@@ -15,6 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = Path(os.environ.get("VIGIE_BUILD") or "build")
 PYTHON = "/usr/bin/python3"
+WORKERS = 3  # files at once: most of them wait for servers, clocks and time-outs
 
 
 class Tally:
@@ -75,7 +76,8 @@ def python(tally, logs, word):
     report = logs / "pytest.json"
     report.unlink(missing_ok=True)
     folders = [f for f in ("tests/sim", "tests/integration") if list((ROOT / f).glob("test_*.py"))]
-    argv = [PYTHON, "-m", "pytest", "-p", "no:cacheprovider", "-q", "--no-header", "--no-summary", *folders]
+    argv = [PYTHON, "-m", "pytest", "-p", "no:cacheprovider", "-q", "--no-header", "--no-summary", *folders,
+            "-n", str(WORKERS), "--dist", "loadfile"]
     if word:
         argv += ["-k", word]
     env = {**os.environ, "VIGIE_TEST_REPORT": str(report), "VIGIE_TEST_LOGS": str(logs), "PYTHONDONTWRITEBYTECODE": "1"}

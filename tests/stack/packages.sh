@@ -5,7 +5,7 @@ set -eu
 BUILD="gcc libc6-dev make pkg-config libpaho-mqtt-dev libgps-dev libserialport-dev libsqlite3-dev libjansson-dev libssl-dev
  libcurl4-openssl-dev zlib1g-dev mosquitto-dev libmosquitto-dev libpq-dev libwebsockets-dev libjwt-dev libcrypt-dev uthash-dev"
 RUN="$BUILD gpsd mosquitto postgresql influxdb openssl procps util-linux nodejs npm python3"
-TEST="$RUN mosquitto-clients libcmocka-dev chromium fonts-dejavu-core curl python3-pytest python3-paho-mqtt python3-psycopg2
+TEST="$RUN mosquitto-clients libcmocka-dev chromium fonts-dejavu-core curl python3-pytest python3-pytest-xdist python3-psycopg2
  python3-websocket"
 LINT="$TEST clang clang-format clang-tidy libclang-rt-dev"
 
