@@ -84,7 +84,7 @@ class Supervisor:
 
     def __init__(self, pids=None, tell=None):
         self.members, self.pids, self.tell = [], Path(pids) if pids else None, tell or (lambda text: None)
-        self.lock, self.ending = threading.RLock(), threading.Event()
+        self.lock, self.ending, self.ended = threading.RLock(), threading.Event(), threading.Event()
         self.held, self.retry = set(), {}
         self.thread = threading.Thread(target=self.watch, daemon=True)
 
@@ -116,8 +116,10 @@ class Supervisor:
         while not self.ending.wait(0.1):
             with self.lock:
                 for member in self.members:
-                    if member.name not in self.held and member.process.poll() is not None:
+                    if not self.ending.is_set() and member.name not in self.held and member.process.poll() is not None:
                         self.revive(member)
+        # To the kernel the parent of what was revived is this thread, and its end their death signal: out of order.
+        self.ended.wait()
 
     def revive(self, member):
         now = time.monotonic()
@@ -133,10 +135,12 @@ class Supervisor:
 
     def stop(self):
         self.ending.set()
-        if self.thread.is_alive():
-            self.thread.join()
-        for member in reversed(self.members):
+        with self.lock:  # whom the thread is reviving is revived by now
+            leaving, self.members = self.members, []
+        for member in reversed(leaving):
             member.stop()
             if self.pids:
                 (self.pids / f"{member.name}.pid").unlink(missing_ok=True)
-        self.members.clear()
+        self.ended.set()
+        if self.thread.is_alive():
+            self.thread.join()

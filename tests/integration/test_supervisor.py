@@ -1,0 +1,40 @@
+"""What `make run` does with processes: brought back when they die, stopped in order."""
+import os
+import signal
+import time
+
+import pytest
+from stack.process import Process, Supervisor
+
+TELLS = 'trap \'sleep "$1"; echo "$0" >>"$2"; exit 0\' TERM; while :; do sleep 0.02; done'
+
+
+@pytest.fixture
+def supervisor(tmp_path):
+    supervisor = Supervisor(tmp_path / "pids")
+    yield supervisor
+    supervisor.stop()
+
+
+def start(supervisor, folder, name, linger_s=0):
+    return supervisor.start(Process(name, ["sh", "-c", TELLS, name, linger_s, folder / "ended"], folder / f"{name}.log"))
+
+
+def wait_for(what, timeout_s=10):
+    end = time.monotonic() + timeout_s
+    while not what():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_what_was_brought_back_still_ends_in_its_turn(supervisor, tmp_path):
+    base = start(supervisor, tmp_path, "base")
+    start(supervisor, tmp_path, "top", linger_s=1)
+    first = base.process.pid
+    os.kill(first, signal.SIGKILL)
+    wait_for(lambda: base.process.pid != first)
+    assert (tmp_path / "pids/base.pid").read_text() == f"{base.process.pid}\n"
+    time.sleep(0.3)  # its shell has set the trap
+    supervisor.stop()
+    assert (tmp_path / "ended").read_text().split() == ["top", "base"]
+    assert not list((tmp_path / "pids").iterdir())
