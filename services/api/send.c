@@ -42,13 +42,23 @@ static void put_date(struct writer *w)
     put(w, "date:", text);
 }
 
+/* scheme://host:port of an address: a policy that names a path would allow that path alone. */
+static void origin_of(const char *url, char out[256])
+{
+    const char *host = strstr(url, "://");
+    size_t len = host ? (size_t)(host + 3 - url) + strcspn(host + 3, "/?#") : 0;
+
+    snprintf(out, 256, "%.*s", (int)(len < 255 ? len : 255), url);
+}
+
 static void put_policy(struct writer *w, const struct shared *shared, const struct exchange *x)
 {
-    char policy[2600];
+    char policy[2600], socket[256], media[256];
 
     if (x->answer->is_page) {
-        snprintf(policy, sizeof policy, PAGE_POLICY, shared->set->media_url, shared->set->ws_url,
-                 shared->set->media_url, shared->set->media_url);
+        origin_of(shared->set->ws_url, socket);
+        origin_of(shared->set->media_url, media);
+        snprintf(policy, sizeof policy, PAGE_POLICY, media, socket, media, media);
         put(w, "content-security-policy:", policy);
         put(w, "permissions-policy:",
             "screen-wake-lock=(self), camera=(), microphone=(), geolocation=(self)");

@@ -304,12 +304,12 @@ def test_the_dashboard_is_served_compressed_with_its_policy(tmp_path):
     (dist / "assets/app-1.js").write_bytes(os.urandom(300000))
     (dist / "assets/app-1.js.gz").write_bytes(b"gz")
     s = site()
-    s.restart(f"--assets={dist}")
+    s.restart(f"--assets={dist}", "--ws-url=ws://127.0.0.1:8081/live", "--media-url=http://127.0.0.1:8082/")
     try:
         page = s.ask("GET", "/vehicles/WVWZZZ1KZAW000001", headers={"Accept": "text/html"})
         assert page.code == 200 and page.body.startswith(b"<!doctype") and page.headers["cache-control"] == "no-cache"
         policy = page.headers["content-security-policy"]
-        assert "default-src 'none'" in policy and "script-src 'self';" in policy and "connect-src 'self' ws://127.0.0.1:8081" in policy
+        assert "default-src 'none'" in policy and "script-src 'self';" in policy and "connect-src 'self' ws://127.0.0.1:8081 http://127.0.0.1:8082;" in policy
         assert "ws: " not in policy and "unsafe-eval" not in policy and page.headers["cross-origin-opener-policy"] == "same-origin"
         script = s.ask("GET", "/assets/app-1.js")
         assert script.body == (dist / "assets/app-1.js").read_bytes() and "immutable" in script.headers["cache-control"]
