@@ -1,6 +1,7 @@
 """What `make run` does with processes: brought back when they die, stopped in order."""
 import os
 import signal
+import subprocess
 import time
 
 import pytest
@@ -25,6 +26,32 @@ def wait_for(what, timeout_s=10):
     while not what():
         assert time.monotonic() < end
         time.sleep(0.02)
+
+
+class Failing:
+    """Ends as soon as it is started."""
+    starts = 0
+
+    def __init__(self, name, refuses_at_first=False):
+        self.name, self.refuses_at_first = name, refuses_at_first
+
+    def spawn(self):
+        self.starts += 1
+        self.process = subprocess.Popen(["true"])
+
+    def wait_ready(self):
+        pass
+
+    def stop(self):
+        self.process.wait()
+
+
+def test_who_fails_again_and_again_is_started_less_often_but_not_postgresql(supervisor):
+    program, server = Failing("program"), Failing("server", refuses_at_first=True)
+    supervisor.start(program)
+    supervisor.start(server)
+    wait_for(lambda: program.starts == 5)  # after 0.1, 0.2, 0.4 and 0.8 s
+    assert server.starts > program.starts
 
 
 def test_what_was_brought_back_still_ends_in_its_turn(supervisor, tmp_path):

@@ -36,6 +36,7 @@ def _as_server():
 
 class Postgres:
     name = "postgres"
+    refuses_at_first = True  # after a kill -9, until its last backend is gone: no reason to wait longer each time
 
     def __init__(self, folder, port, listen="", hba=None, database="vigie"):
         self.folder = os.path.abspath(folder)

@@ -125,8 +125,11 @@ class Supervisor:
         now = time.monotonic()
         not_before, pause, died = self.retry.get(member.name, (0, self.SOONEST_S, 0))
         if died != member.process.pid:  # a new death: was the life before it a short one?
-            pause = min(pause * 2, self.LATEST_S) if now - not_before < 5 else self.SOONEST_S
-            self.tell(f"{member.name} ended with {member.process.returncode}; started again")
+            again = now - not_before < 5
+            patient = again and getattr(member, "refuses_at_first", False)
+            pause = min(pause * 2, self.LATEST_S) if again and not patient else self.SOONEST_S
+            if not patient:
+                self.tell(f"{member.name} ended with {member.process.returncode}; started again")
             self.retry[member.name] = (now + pause, pause, member.process.pid)
         elif now >= not_before:
             member.spawn()
