@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "intake.h"
+#include "known.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/map.h"
@@ -19,6 +20,7 @@
 struct vehicle {
     struct bucket bucket;
     struct newest newest;
+    struct known known; /* what of it need not be taken apart again */
 };
 
 struct accept {
@@ -31,8 +33,38 @@ struct accept {
 
 static void vehicle_done(void *value)
 {
-    newest_done(&((struct vehicle *)value)->newest);
+    struct vehicle *v = value;
+
+    newest_done(&v->newest);
+    known_done(&v->known);
 }
+
+/* ---- what comes again */
+static void learn(struct accept *a)
+{
+    struct known_note *note;
+    struct vehicle *v;
+    size_t n;
+
+    while (queue_pop(a->set.known, &note, 1, 0, &n) == ST_OK) {
+        if ((v = map_get(a->seen, note->vin)) != NULL) {
+            struct watermark mark;
+
+            compact_get(&note->mark, &mark);
+            known_learn(&v->known, note->stream, &mark);
+        }
+        known_note_free(note);
+    }
+}
+
+static bool is_known(const struct vehicle *v, const struct arrival *from, const char *payload,
+                     size_t len, struct envelope *head)
+{
+    return v->known.count > 0 && record_peek(head, from, payload, len) &&
+           known_has(&v->known, head->stream, head->seq);
+}
+
+/* ---- what the map shows */
 
 /* A lost live message is replaced by the next one: failures are not told. */
 static void publish_live(struct accept *a, const struct record *r, const struct newest *n)
@@ -57,7 +89,7 @@ static void publish_live(struct accept *a, const struct record *r, const struct 
 
 static void show(struct accept *a, const struct record *r, struct vehicle *v)
 {
-    if (r->dead || r->from.retained)
+    if (r->dead || r->again || r->from.retained)
         return;
     if (r->from.topic.leaf == LEAF_TELEMETRY) {
         int64_t before = v->newest.t_ms;
@@ -87,6 +119,7 @@ static void accept_one(struct accept *a, const struct arrival *from, const char 
     const char *vin = from->topic.vin;
     int64_t now_ms = clock_now_ms();
     struct vehicle *v = map_put(a->seen, vin);
+    struct envelope head;
     struct record *r;
     enum status st;
 
@@ -98,7 +131,9 @@ static void accept_one(struct accept *a, const struct arrival *from, const char 
         metric_add(meters.rejected, st == ST_REJECT ? "vehicle" : "unavailable", 1);
         return;
     }
-    if (!(r = record_decode(from, payload, len, now_ms))) {
+    r = is_known(v, from, payload, len, &head) ? record_again(from, &head, payload, len)
+                                               : record_decode(from, payload, len, now_ms);
+    if (!r) {
         metric_add(meters.rejected, "memory", 1);
         return;
     }
@@ -121,6 +156,7 @@ static void *accept_run(void *self)
 
     while (payload && (st = intake_take(a->set.from, &from, payload, &len, 500)) != ST_NONE) {
         metric_set(meters.ring_depth, NULL, (double)ring_used_bytes(a->set.from));
+        learn(a);
         if (st == ST_OK)
             accept_one(a, &from, payload, len);
     }

@@ -14,6 +14,7 @@ struct accept;
 struct accept_options {
     struct ring *from;
     struct queue *to;         /* of struct record *, ownership passes */
+    struct queue *known;      /* of struct known_note *: what the writer says is stored */
     struct mqtt *live;        /* where live/1 is published */
     const char *pg;           /* connection string, copied */
     double rate_per_s, burst; /* per vehicle */

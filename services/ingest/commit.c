@@ -63,11 +63,23 @@ static enum status take_one(struct commit *c, const struct record *r)
         else
             st = ST_OK; /* perhaps what was said to be lost had come: all the better */
         lost->at_once |= st == ST_OK;
+        lost->changed |= st == ST_OK;
     }
     if (st != ST_RETRY)
         own->bytes += r->len;
+    own->changed |= st == ST_OK;
     own->at_once |= record_is_urgent(r);
     return st;
+}
+
+/* What memory says is stored must be in the row too: that may have been deleted since. */
+static void check_again(struct commit *c, struct record *r)
+{
+    struct stream_mark *own = marks_find(&c->marks, r->from.topic.vin, r->head.stream);
+
+    r->missed = !watermark_has(&own->mark, r->head.seq);
+    if (!r->missed)
+        own->bytes += r->len;
 }
 
 /* What was stored before is not stored again, what would open too many gaps waits. */
@@ -75,9 +87,12 @@ static void take_numbers(struct commit *c, struct record *const *records, size_t
 {
     for (size_t i = 0; i < n; i++) {
         bool numbered = record_is_journalled(records[i]) && record_has_seq(records[i]);
-        enum status st = numbered ? take_one(c, records[i]) : ST_OK;
+        bool again = records[i]->again;
+        enum status st = numbered && !again ? take_one(c, records[i]) : ST_OK;
 
-        c->fresh[i] = st == ST_OK;
+        if (again)
+            check_again(c, records[i]);
+        c->fresh[i] = st == ST_OK && !again;
         c->refused[i] = st == ST_RETRY;
     }
 }
@@ -88,6 +103,8 @@ static void count(const struct commit *c, struct record *const *records, size_t 
     for (size_t i = 0; i < n; i++) {
         const struct record *r = records[i];
 
+        if (r->missed)
+            continue; /* read after all, it comes through here once more */
         if (c->refused[i])
             metric_add(meters.rejected, "gaps", 1);
         else if (!c->fresh[i])

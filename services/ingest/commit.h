@@ -17,12 +17,14 @@ struct stream_mark {
     struct watermark mark;
     size_t bytes; /* of the records it newly covers, or covered before */
     bool at_once; /* urgent, or the vehicle has just connected */
+    bool changed; /* by this group */
 };
 
 enum status commit_open(struct commit **out, const char *conninfo, const char *site,
                         struct fault *fault) MUST_CHECK;
 
-/* Commit `n` records.  *marks (yours until the next call, *mark_count of them) tell what is stored
+/* Commit `n` records; those only seen `again` write nothing, and become `missed` where the database
+ * does not know them.  *marks (yours until the next call, *mark_count of them) tell what is stored
  * now. ST_RETRY   the database is away: nothing is stored, call again with the same records
  *   ST_REJECT  it refuses something in this group: nothing is stored, try the records one by one
  *   ST_FATAL   schema or rights are wrong: nothing is stored */

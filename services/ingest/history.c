@@ -13,7 +13,7 @@ static size_t add_lines(struct text *lines, struct record *const *records, size_
     for (size_t i = 0; i < n; i++) {
         const struct record *r = records[i];
 
-        if (!r->dead && r->from.topic.leaf == LEAF_TELEMETRY)
+        if (!r->dead && !r->again && r->from.topic.leaf == LEAF_TELEMETRY)
             count +=
                 line_add(lines, r->from.topic.vin, &r->telemetry, 0, r->telemetry.sample_count);
     }

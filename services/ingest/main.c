@@ -4,6 +4,7 @@
 
 #include "accept.h"
 #include "intake.h"
+#include "known.h"
 #include "lib/health.h"
 #include "lib/log.h"
 #include "lib/mqtt.h"
@@ -14,12 +15,15 @@
 #include "shards.h"
 #include "writer.h"
 
+#define KNOWN_SLOTS 8192
+
 struct ingest {
     struct ingest_settings set;
     struct health *health;
     struct mqtt *reader, *speaker; /* apart, so that no ack waits behind a record */
     struct ring *ring;
     struct queue *queue;
+    struct queue *known; /* back from the writer: what is stored need not be decoded again */
     struct accept *accept;
     struct writer *writer;
     struct shards *shards;
@@ -90,13 +94,15 @@ static enum status start(struct ingest *in, struct fault *fault)
                         sizeof(struct arrival) + INTAKE_PAYLOAD_MAX, fault)) != ST_OK ||
         (st = queue_open(&in->queue, (size_t)set->queue_slots, sizeof(struct record *), fault)) !=
             ST_OK ||
+        (st = queue_open(&in->known, KNOWN_SLOTS, sizeof(struct known_note *), fault)) != ST_OK ||
         (st = connect_broker(in, fault)) != ST_OK)
         return st;
 
-    struct writer_options w = {in->queue,   in->speaker,      in->health,        set->pg,
-                               set->influx, set->common.site, set->batch_wait_ms};
+    struct writer_options w = {in->queue, in->speaker, in->known,        in->health,
+                               set->pg,   set->influx, set->common.site, set->batch_wait_ms};
     struct accept_options a = {in->ring,
                                in->queue,
+                               in->known,
                                in->speaker,
                                set->pg,
                                (double)set->rate_per_s,
@@ -132,6 +138,17 @@ static void run(struct ingest *in)
     log_info("stopping", "reason=signal");
 }
 
+/* What the writer said when nobody listened any more. */
+static void forget_known(struct queue *known)
+{
+    struct known_note *note;
+    size_t n;
+
+    while (known && queue_pop(known, &note, 1, 0, &n) == ST_OK)
+        known_note_free(note);
+    queue_close(known);
+}
+
 /* The tap first, then the pipe, then the drain. */
 static void finish(struct ingest *in)
 {
@@ -146,6 +163,7 @@ static void finish(struct ingest *in)
     writer_join(in->writer);
     mqtt_close(in->speaker);
     queue_close(in->queue);
+    forget_known(in->known);
     ring_close(in->ring);
     health_close(in->health);
 }

@@ -103,11 +103,13 @@ enum status marks_read_gaps(struct watermark *w, const char *text, struct fault 
 }
 
 /* ---- rows */
-static void keys(struct marks *m)
+static void keys(struct marks *m, bool changed_only)
 {
     pg_array_begin(&m->vins, PG_TEXT);
     pg_array_begin(&m->streams, PG_UUID);
     for (size_t i = 0; i < m->count; i++) {
+        if (changed_only && !m->all[i].changed)
+            continue;
         pg_array_text(&m->vins, m->all[i].vin, VIN_LEN);
         pg_array_uuid(&m->streams, m->all[i].stream);
     }
@@ -149,7 +151,7 @@ enum status marks_lock(struct marks *m, struct pg *db, const char *site, struct 
 
     if (m->count == 0)
         return ST_OK;
-    keys(m);
+    keys(m, false);
     if ((st = run(db,
                   "INSERT INTO watermark (site, vin, stream, upto) SELECT $1, v, s, 0 FROM "
                   "unnest($2, $3) AS k (v, s) "
@@ -177,13 +179,15 @@ enum status marks_write(struct marks *m, struct pg *db, const char *site, struct
     struct pg_array *arrays[] = {&m->vins, &m->streams, &m->uptos, &m->gaps};
     struct text gaps;
 
-    if (m->count == 0)
+    keys(m, true);
+    if (m->vins.count == 0)
         return ST_OK;
-    keys(m);
     text_init(&gaps);
     pg_array_begin(&m->uptos, PG_INT8);
     pg_array_begin(&m->gaps, PG_TEXT);
     for (size_t i = 0; i < m->count; i++) {
+        if (!m->all[i].changed)
+            continue;
         text_clear(&gaps);
         marks_print_gaps(&gaps, &m->all[i].mark);
         pg_array_int8(&m->uptos, m->all[i].mark.upto);

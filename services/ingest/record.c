@@ -8,6 +8,7 @@
 
 #include "proto/columnar.h"
 #include "proto/json.h"
+#include "proto/scanner.h"
 
 #define OLDEST_MS (60LL * 24 * 3600 * 1000)
 #define AHEAD_MS (10LL * 60 * 1000)
@@ -138,30 +139,67 @@ static enum status decode(struct record *r, int64_t now_ms)
 static void weigh(struct record *r)
 {
     const struct telemetry *t = &r->telemetry;
+    size_t before = r->held;
 
     r->held = sizeof *r + r->len + t->sample_room * sizeof *t->samples +
               t->reading_room * sizeof *t->readings;
-    atomic_fetch_add(&held_bytes, r->held);
+    atomic_fetch_add(&held_bytes, r->held - before);
+}
+
+static struct record *copy(const struct arrival *from, const char *payload, size_t len)
+{
+    struct record *r = malloc(sizeof *r + len + 1);
+
+    if (!r)
+        return NULL;
+    *r = (struct record){.from = *from, .len = len};
+    if (len)
+        memcpy(r->payload, payload, len);
+    r->payload[len] = '\0';
+    return r;
+}
+
+bool record_peek(struct envelope *head, const struct arrival *from, const char *payload, size_t len)
+{
+    if (from->topic.leaf != LEAF_TELEMETRY)
+        return false;
+    return columnar_is(payload, len) ? columnar_head(head, payload, len, NULL) == ST_OK
+                                     : scanner_head(head, payload, len);
+}
+
+struct record *record_again(const struct arrival *from, const struct envelope *head,
+                            const char *payload, size_t len)
+{
+    struct record *r = copy(from, payload, len);
+
+    if (!r)
+        return NULL;
+    r->head = *head;
+    r->again = true;
+    weigh(r);
+    return r;
+}
+
+enum status record_read(struct record *r, int64_t now_ms)
+{
+    enum status st = decode(r, now_ms);
+
+    if (st != ST_OK)
+        return st;
+    r->again = r->missed = false;
+    weigh(r);
+    return ST_OK;
 }
 
 struct record *record_decode(const struct arrival *from, const char *payload, size_t len,
                              int64_t now_ms)
 {
-    struct record *r = calloc(1, sizeof *r + len + 1);
+    struct record *r = copy(from, payload, len);
 
-    if (!r)
-        return NULL;
-    r->from = *from;
-    r->len = len;
-    if (len)
-        memcpy(r->payload, payload, len);
-    telemetry_init(&r->telemetry);
-    if (decode(r, now_ms) != ST_OK) {
-        telemetry_done(&r->telemetry);
-        free(r);
+    if (r && record_read(r, now_ms) != ST_OK) {
+        record_free(r);
         return NULL;
     }
-    weigh(r);
     return r;
 }
 

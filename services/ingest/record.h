@@ -34,6 +34,8 @@ struct record {
     char reason[REASON_MAX]; /* dead letter: "json", "time", "store", ... */
     char detail[200];
     bool dead;   /* nothing of it can be stored but the dead letter */
+    bool again;  /* stored before, as far as we know: only its head was read */
+    bool missed; /* ... but the database does not have it: to be read after all */
     size_t held; /* bytes it takes, all in all */
     size_t len;
     char payload[];
@@ -44,6 +46,16 @@ struct record {
  * ahead; samples outside are taken out. */
 struct record *record_decode(const struct arrival *from, const char *payload, size_t len,
                              int64_t now_ms);
+
+/* One that seems to be stored already: its `head` was read, nothing else is.  NULL: no memory. */
+struct record *record_again(const struct arrival *from, const struct envelope *head,
+                            const char *payload, size_t len);
+/* Read what record_again left unread.  ST_FATAL: no memory; the record is as before. */
+enum status record_read(struct record *r, int64_t now_ms) MUST_CHECK;
+
+/* Read stream and seq alone, without taking the rest apart.  False: that takes more. */
+bool record_peek(struct envelope *head, const struct arrival *from, const char *payload,
+                 size_t len);
 
 /* Nothing of it can be stored: it becomes a dead letter.  `detail` may hold any bytes; it is kept
  * as plain ASCII. */

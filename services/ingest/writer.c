@@ -9,6 +9,7 @@
 #include "acks.h"
 #include "commit.h"
 #include "history.h"
+#include "known.h"
 #include "lib/backoff.h"
 #include "lib/clock.h"
 #include "lib/log.h"
@@ -97,6 +98,16 @@ static bool send_ack(void *self, const char *vin, const char *stream, const stru
            mqtt_publish(w->set.acks, &p, NULL) == ST_OK;
 }
 
+/* What comes again shall not be taken apart again.  Told before the ack is, or a fast answer would
+ * overtake it. */
+static void tell_known(struct writer *w, const struct stream_mark *mark)
+{
+    struct known_note *note = known_note_make(mark->vin, mark->stream, &mark->mark);
+
+    if (note && queue_push(w->set.known, &note, 0) != ST_OK)
+        known_note_free(note);
+}
+
 /* ---- stores */
 static void tell_age(const struct writer *w)
 {
@@ -147,9 +158,11 @@ static enum status store_facts(struct writer *w, struct record *const *records, 
     if (st != ST_OK)
         return st;
     metric_observe(meters.commit_seconds, "postgres", (double)(clock_boot_us() - began_us) / 1e6);
-    for (size_t i = 0; i < mark_count; i++)
+    for (size_t i = 0; i < mark_count; i++) {
+        tell_known(w, &marks[i]);
         acks_note(w->acks, marks[i].vin, marks[i].stream, &marks[i].mark, marks[i].bytes,
                   marks[i].at_once);
+    }
     acks_due(w->acks, clock_boot_ms(), send_ack, w);
     return ST_OK;
 }
@@ -208,11 +221,37 @@ static bool commit(struct writer *w, struct record *const *records, size_t n)
     return commit(w, records, n / 2) && commit(w, records + n / 2, n - n / 2);
 }
 
-static bool store_group(struct writer *w)
+static bool store(struct writer *w, struct record *const *records, size_t n)
 {
     struct fault fault = {""};
 
-    return persist(w, INFLUX, w->group, w->count, &fault) == ST_OK && commit(w, w->group, w->count);
+    return persist(w, INFLUX, records, n, &fault) == ST_OK && commit(w, records, n);
+}
+
+/* Read those that were taken for stored and are not, and move them to the front. */
+static size_t read_missed(struct writer *w)
+{
+    size_t missed = 0;
+
+    for (size_t i = 0; i < w->count; i++) {
+        struct record *r = w->group[i];
+
+        if (!r->missed || record_read(r, clock_now_ms()) != ST_OK)
+            continue; /* no memory: it comes again */
+        w->group[i] = w->group[missed];
+        w->group[missed++] = r;
+    }
+    return missed;
+}
+
+static bool store_group(struct writer *w)
+{
+    size_t missed;
+
+    if (!store(w, w->group, w->count))
+        return false;
+    missed = read_missed(w);
+    return missed == 0 || store(w, w->group, missed);
 }
 
 /* ---- while nothing comes, the stores are asked all the same: /readyz shall be true before the

@@ -13,8 +13,9 @@
 struct writer;
 
 struct writer_options {
-    struct queue *from; /* of struct record *, ownership passes */
-    struct mqtt *acks;  /* where down/ack is published */
+    struct queue *from;  /* of struct record *, ownership passes */
+    struct mqtt *acks;   /* where down/ack is published */
+    struct queue *known; /* of struct known_note *: what the stores have now; full: not told */
     struct health *health;
     const char *pg, *influx, *site; /* copied */
     int64_t batch_wait_ms;

@@ -147,6 +147,35 @@ def test_what_comes_again_is_counted_and_acknowledged_again(site):
         assert site.points(car.vin) == {t: {SPEED: 50.0}}
 
 
+def test_what_comes_again_is_neither_decoded_nor_written_again(site):
+    t = now_ms()
+    with site.car() as car:
+        record = columnar(car.stream, 2, {t: {1: 50.0}})
+        car.publish("telemetry", record)
+        car.wait_ack(2, [(1, 1)])
+        again, decoded, written = (Counted(site.ingest, *what) for what in (
+            ("duplicates_total",), ("samples_total",), ("stored_samples_total", 'store="influx"')))
+        for _ in range(20):
+            car.publish("telemetry", record)
+        assert again.wait(20) == 20 and decoded.grown() == 0 and written.grown() == 0
+        car.one(seq=1, t=t + 1)  # what lies in a gap is new
+        car.wait_ack(2)
+        assert decoded.grown() == 1 and len(site.points(car.vin)) == 2
+
+
+def test_what_was_deleted_meanwhile_is_stored_again_whatever_we_remember(site):
+    with site.car() as car:
+        t = car.one(seq=1)
+        car.wait_ack(1)
+        site.sql(f"DELETE FROM watermark WHERE vin = '{car.vin}'")
+        site.influx.query(f"DELETE FROM telemetry WHERE vin = '{car.vin}'", "fleet")
+        assert site.points(car.vin) == {}
+        car.one(seq=1, t=t)
+        car.wait_ack(1)
+        wait_until(lambda: site.watermark(car.vin, car.stream) == (1, "{}"))
+        assert site.points(car.vin) == {t: {SPEED: 50.0}}
+
+
 def test_gaps_are_told_and_filled_in_any_order(site):
     with site.car() as car:
         car.one(seq=5)  # the newest first

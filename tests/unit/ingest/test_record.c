@@ -232,6 +232,49 @@ static void a_columnar_record_that_is_broken_still_says_whose_dead_letter_it_is(
     record_free(r);
 }
 
+static void the_head_is_read_without_the_rest(void **state)
+{
+    struct arrival from = {.topic = {.vin = VIN, .leaf = LEAF_TELEMETRY}};
+    const char json[] = "{\"schema\":\"telemetry/1\"," HEAD ",\"samples\":[garbage";
+    char bytes[200];
+    struct envelope head;
+
+    (void)state;
+    assert_true(record_peek(&head, &from, json, sizeof json - 1));
+    assert_string_equal(head.stream, STREAM);
+    assert_int_equal(head.seq, 42);
+    columns(bytes, sizeof bytes, NOW - 60000);
+    assert_true(record_peek(&head, &from, bytes, 25));
+    assert_string_equal(head.stream, STREAM);
+    assert_false(record_peek(&head, &from, "{\"stream\":\"" STREAM "\",\"seq\":42}", 57));
+    from.topic.leaf = LEAF_EVENT;
+    assert_false(record_peek(&head, &from, json, sizeof json - 1));
+}
+
+static void what_was_left_unread_can_be_read_after_all(void **state)
+{
+    struct arrival from = {.topic = {.vin = VIN, .leaf = LEAF_TELEMETRY}};
+    size_t before = records_held_bytes();
+    char bytes[200];
+    size_t len = columns(bytes, sizeof bytes, NOW - 60000);
+    struct envelope head;
+    struct record *r;
+
+    (void)state;
+    assert_true(record_peek(&head, &from, bytes, len));
+    r = record_again(&from, &head, bytes, len);
+    assert_non_null(r);
+    assert_true(r->again && record_has_seq(r) && record_is_journalled(r));
+    assert_int_equal(r->telemetry.sample_count, 0);
+    r->missed = true;
+    assert_int_equal(record_read(r, NOW), ST_OK);
+    assert_false(r->again || r->missed || r->dead);
+    assert_int_equal(r->telemetry.sample_count, 2);
+    assert_int_equal(records_held_bytes(), before + r->held);
+    record_free(r);
+    assert_int_equal(records_held_bytes(), before);
+}
+
 static void a_loss_names_its_stream_and_numbers(void **state)
 {
     struct record *r = read(LEAF_EVENT, LOST(STREAM, "12", "40"));
@@ -336,6 +379,8 @@ int main(void)
         cmocka_unit_test(a_columnar_record_is_read_as_its_json_would_be),
         cmocka_unit_test(the_window_of_time_holds_for_columns_too),
         cmocka_unit_test(a_columnar_record_that_is_broken_still_says_whose_dead_letter_it_is),
+        cmocka_unit_test(the_head_is_read_without_the_rest),
+        cmocka_unit_test(what_was_left_unread_can_be_read_after_all),
         cmocka_unit_test(a_loss_names_its_stream_and_numbers),
         cmocka_unit_test(a_loss_that_does_not_say_what_is_refused),
         cmocka_unit_test(another_event_announces_no_loss),
