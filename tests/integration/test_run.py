@@ -83,6 +83,12 @@ def test_a_taken_port_is_said_in_one_line(tmp_path):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", STANDARD["mqtt"] + base))
         taken.listen()
+def test_agents_have_the_ports_that_are_published():
+    ports = Ports.standard(1000, vehicles=2)
+    assert [ports.of("gpsd", n) for n in (1, 2)] == [1000 + 2951 + n for n in (1, 2)]
+    assert [ports.of("admin_vehicle", n) for n in (1, 2)] == [1000 + 9110 + n for n in (1, 2)]
+
+
         run = start(tmp_path / "run", base)
         out, _ = run.communicate(timeout=30)
     assert run.returncode == 1

@@ -5,7 +5,7 @@ STANDARD = {
     "http": 8080, "https": 8443, "ws": 8081, "mqtt": 8883, "mqtt_services": 8884, "influx": 8086,
     "influx_rpc": 8088, "admin_ingest": 9101, "admin_api": 9102, "admin_notify": 9103,
 }
-PER_VEHICLE = {"gpsd": 2951, "nmea": 3951, "admin_vehicle": 9111}  # of vehicle 1; the next one has the next
+PER_VEHICLE = {"gpsd": 2952, "nmea": 3952, "admin_vehicle": 9111}  # of vehicle 1; the next one has the next
 
 
 class Ports:
