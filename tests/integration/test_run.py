@@ -70,12 +70,23 @@ def test_ctrl_c_leaves_nothing_and_a_second_run_goes_on_with_the_same_data(tmp_p
     for name, port in STANDARD.items():
         with socket.socket() as s:
             assert s.connect_ex(("127.0.0.1", port + base)) != 0, name
+    # As a kill -9 would have left it: no word that it is ready, nor a pid that may be anybody's.
+    (folder / "env").write_text("export VIGIE_URL='http://localhost:1'\n")
+    (folder / "pids/vehicle-9.pid").write_text("1\n")
     second = start(folder, base)
+    wait_for("the last run's word to be gone", lambda: not (folder / "env").exists() or second.poll() is not None, 30, 0.02)
     try:
         assert wait_ready(second, folder)["VIGIE_ADMIN_PASSWORD"] == password
+        assert not (folder / "pids/vehicle-9.pid").exists()
     finally:
         second.send_signal(signal.SIGTERM)
         assert second.wait(60) == 0
+
+
+def test_agents_have_the_ports_that_are_published():
+    ports = Ports.standard(1000, vehicles=2)
+    assert [ports.of("gpsd", n) for n in (1, 2)] == [1000 + 2951 + n for n in (1, 2)]
+    assert [ports.of("admin_vehicle", n) for n in (1, 2)] == [1000 + 9110 + n for n in (1, 2)]
 
 
 def test_a_taken_port_is_said_in_one_line(tmp_path):
@@ -83,12 +94,6 @@ def test_a_taken_port_is_said_in_one_line(tmp_path):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", STANDARD["mqtt"] + base))
         taken.listen()
-def test_agents_have_the_ports_that_are_published():
-    ports = Ports.standard(1000, vehicles=2)
-    assert [ports.of("gpsd", n) for n in (1, 2)] == [1000 + 2951 + n for n in (1, 2)]
-    assert [ports.of("admin_vehicle", n) for n in (1, 2)] == [1000 + 9110 + n for n in (1, 2)]
-
-
         run = start(tmp_path / "run", base)
         out, _ = run.communicate(timeout=30)
     assert run.returncode == 1

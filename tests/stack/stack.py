@@ -59,6 +59,7 @@ class Stack:
     def start_servers(self):
         for folder in (self.folder, self.logs):
             folder.mkdir(parents=True, exist_ok=True)
+        self.forget_last()
         self.make_pki()
         self.postgres = Postgres(self.folder / "postgres", 5432)  # the number in the socket's name, not a port
         self.influx = Influx(self.folder / "influx", self.ports.influx, self.ports.influx_rpc)
@@ -114,6 +115,11 @@ class Stack:
                 f"--token-file={home}/token", f"--obd=elm327:{home}/tty",
                 f"--gps=gpsd:localhost:{self.ports.of('gpsd', n)}", f"--outbox={home}/outbox",
                 f"--admin=127.0.0.1:{self.ports.of('admin_vehicle', n)}"]
+
+    def forget_last(self):
+        """Whoever was killed left its word that all is ready, and pids that are somebody else's by now."""
+        for file in (self.folder / "env", *(self.folder / "pids").glob("*.pid")):
+            file.unlink(missing_ok=True)
 
     # ---- once per folder
     def make_pki(self):
