@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* uthash's own default falls through switch labels, which clang reports; FNV-1a is as good for keys this short. */
+/* uthash's own default falls through switch labels, which clang reports; FNV-1a is as good for keys
+ * this short. */
 #define HASH_FUNCTION(key, length, hash) ((hash) = fnv1a((const unsigned char *)(key), (length)))
 #define HASH_NONFATAL_OOM 1
 static unsigned fnv1a(const unsigned char *key, size_t len);
@@ -31,7 +32,8 @@ static unsigned fnv1a(const unsigned char *key, size_t len)
     return hash;
 }
 
-enum status map_open(struct map **out, size_t value_size, size_t max, void (*done)(void *value), struct fault *fault)
+enum status map_open(struct map **out, size_t value_size, size_t max, void (*done)(void *value),
+                     struct fault *fault)
 {
     struct map *m = calloc(1, sizeof *m);
 

@@ -12,11 +12,13 @@
 
 struct map;
 
-/* Values of `value_size` bytes, at most `max` of them.  `done` is called before a value is freed; NULL is fine. */
+/* Values of `value_size` bytes, at most `max` of them.  `done` is called before a value is freed;
+ * NULL is fine. */
 enum status map_open(struct map **out, size_t value_size, size_t max, void (*done)(void *value),
                      struct fault *fault) MUST_CHECK;
 void *map_get(struct map *m, const char *key); /* NULL when absent */
-/* The value of `key`, made of zero bytes if it is new; NULL: the map is full, or the key too long. */
+/* The value of `key`, made of zero bytes if it is new; NULL: the map is full, or the key too long.
+ */
 void *map_put(struct map *m, const char *key);
 void map_remove(struct map *m, const char *key);
 size_t map_count(const struct map *m);

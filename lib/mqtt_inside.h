@@ -1,6 +1,6 @@
 /* lib/mqtt_inside.h - what the three files of the MQTT client share; nobody else includes it.
- * Paho runs every callback under its own process-wide lock, so mqtt.lock is taken inside that lock and is never held
- * while Paho or the owner is called. */
+ * Paho runs every callback under its own process-wide lock, so mqtt.lock is taken inside that lock
+ * and is never held while Paho or the owner is called. */
 #ifndef LIB_MQTT_INSIDE_H
 #define LIB_MQTT_INSIDE_H
 
@@ -43,7 +43,7 @@ struct mqtt {
     struct backoff backoff;
     int64_t pause_ms, up_since_ms;
     char tls_reason[MQTT_REASON_MAX]; /* what OpenSSL said last */
-    char told[MQTT_REASON_MAX]; /* the failure the owner has heard of */
+    char told[MQTT_REASON_MAX];       /* the failure the owner has heard of */
     size_t told_broker;
     struct filter *filters;
     size_t filter_room;
@@ -54,7 +54,8 @@ struct mqtt {
 
 /* lib/mqtt_link.c: the connection and the thread that keeps it. */
 int mqtt_link_start(struct mqtt *m); /* sets Paho's callbacks, starts the thread; 0 or not */
-void mqtt_link_stop(struct mqtt *m); /* joins it, waits for what is unsent, says goodbye; 2 s at most */
+void mqtt_link_stop(
+    struct mqtt *m); /* joins it, waits for what is unsent, says goodbye; 2 s at most */
 
 /* lib/mqtt_traffic.c */
 void mqtt_ask_for_all(struct mqtt *m); /* every remembered filter, after CONNACK */

@@ -60,7 +60,7 @@ struct settings_common {
         {"admin", SET_TEXT, admin_default, SETTING_AT(type, member.admin),                         \
          "address of /healthz /readyz /metrics /version"},                                         \
         {"log-level", SET_TEXT, "info", SETTING_AT(type, member.log_level),                        \
-         "error, warn, info or debug; @FILE: read there, again at SIGHUP"},                                                            \
+         "error, warn, info or debug; @FILE: read there, again at SIGHUP"},                        \
     {                                                                                              \
         "check", SET_SWITCH, "off", SETTING_AT(type, member.check),                                \
             "validate the settings and exit"                                                       \

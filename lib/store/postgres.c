@@ -14,7 +14,7 @@
 #define CONNECT_MS 5000
 #define STOPPING_MS 2000 /* how much longer an answer may take once stop was asked for */
 #define LOOK_MS 100      /* between two looks at whether it was */
-#define STATE_LEN 5 /* an SQLSTATE */
+#define STATE_LEN 5      /* an SQLSTATE */
 
 struct pg {
     PGconn *conn; /* NULL: not connected */
@@ -252,7 +252,8 @@ static enum status explain_failure(struct pg *db, const PGresult *r, struct faul
     return st;
 }
 
-/* Send what is left to send and read until a result is there.  False: our patience is at its end. */
+/* Send what is left to send and read until a result is there.  False: our patience is at its end.
+ */
 static bool wait_for_result(struct pg *db, int64_t *deadline_ms)
 {
     bool stopping = false;

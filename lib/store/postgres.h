@@ -13,41 +13,45 @@
 struct pg;
 
 /* Copies `conninfo`; does not connect yet.  `application` shows in pg_stat_activity. */
-enum status pg_open(struct pg **out, const char *conninfo, const char *application, struct fault *fault) MUST_CHECK;
-/* Connected and sane?  Connects (5 s at most) if not; rolls back a transaction left open.  ST_RETRY: the server is
- * away.  ST_FATAL: it refuses us (28xxx, 3D000, 42501, a password is missing). */
+enum status pg_open(struct pg **out, const char *conninfo, const char *application,
+                    struct fault *fault) MUST_CHECK;
+/* Connected and sane?  Connects (5 s at most) if not; rolls back a transaction left open. ST_RETRY:
+ * the server is away.  ST_FATAL: it refuses us (28xxx, 3D000, 42501, a password is missing). */
 enum status pg_ready(struct pg *db, struct fault *fault) MUST_CHECK;
 
-/* An answer that takes longer than `wait_ms` (0, as at first: no limit) is ST_RETRY and ends the connection: what the
- * server made of the statement is not known then.  Once stop was asked for (lib/stop), 2 s are enough. */
+/* An answer that takes longer than `wait_ms` (0, as at first: no limit) is ST_RETRY and ends the
+ * connection: what the server made of the statement is not known then.  Once stop was asked for
+ * (lib/stop), 2 s are enough. */
 void pg_set_patience(struct pg *db, int wait_ms);
 /* How often it has connected: when it changes, LISTENs and session locks are gone. */
 unsigned pg_connections(const struct pg *db);
 
-/* Run one statement with `n` text parameters (NULL entry = SQL NULL).  *result is yours (PQclear), NULL unless ST_OK;
- * `result` may be NULL when rows are not wanted.
- *   ST_RETRY   connection lost or none, 08xxx, 40xxx, 53xxx, 57xxx (a statement_timeout too), 58xxx, 55P03, 25006 (read
- *              only: the connection is closed, pg_ready finds a better one): roll back, do the whole transaction again
+/* Run one statement with `n` text parameters (NULL entry = SQL NULL).  *result is yours (PQclear),
+ * NULL unless ST_OK; `result` may be NULL when rows are not wanted. ST_RETRY   connection lost or
+ * none, 08xxx, 40xxx, 53xxx, 57xxx (a statement_timeout too), 58xxx, 55P03, 25006 (read only: the
+ * connection is closed, pg_ready finds a better one): roll back, do the whole transaction again
  *   ST_REJECT  the data is refused (22xxx, 23xxx); the fault carries the SQLSTATE first
  *   ST_FATAL   42xxx and the rest: our statement or the schema is wrong */
-enum status pg_run(struct pg *db, const char *sql, size_t n, const char *const *params, PGresult **result,
-                   struct fault *fault) MUST_CHECK;
+enum status pg_run(struct pg *db, const char *sql, size_t n, const char *const *params,
+                   PGresult **result, struct fault *fault) MUST_CHECK;
 /* The same with typed parameters: oids, lengths, formats (1 = binary); each may be NULL. */
-enum status pg_run_typed(struct pg *db, const char *sql, size_t n, const Oid *types, const char *const *params,
-                         const int *lengths, const int *formats, PGresult **result, struct fault *fault) MUST_CHECK;
+enum status pg_run_typed(struct pg *db, const char *sql, size_t n, const Oid *types,
+                         const char *const *params, const int *lengths, const int *formats,
+                         PGresult **result, struct fault *fault) MUST_CHECK;
 /* The SQLSTATE of the last failure, "" when there was none. */
 const char *pg_state(const struct pg *db);
 
 enum status pg_begin(struct pg *db, struct fault *fault) MUST_CHECK;
-/* ST_RETRY: whether it was stored is not known.  ST_FATAL: a statement before it had failed, nothing is stored. */
+/* ST_RETRY: whether it was stored is not known.  ST_FATAL: a statement before it had failed,
+ * nothing is stored. */
 enum status pg_commit(struct pg *db, struct fault *fault) MUST_CHECK;
 void pg_rollback(struct pg *db); /* never fails: a broken connection is closed */
 
-int pg_socket(struct pg *db);  /* for poll; -1 when not connected */
-/* Take one NOTIFY that has arrived, without waiting.  ST_NONE: none.  Payload is truncated to `size`.
- * ST_RETRY: not connected any more; after pg_ready, LISTEN again. */
-enum status pg_take_notify(struct pg *db, char *channel, size_t channel_size, char *payload, size_t size,
-                           struct fault *fault) MUST_CHECK;
+int pg_socket(struct pg *db); /* for poll; -1 when not connected */
+/* Take one NOTIFY that has arrived, without waiting.  ST_NONE: none.  Payload is truncated to
+ * `size`. ST_RETRY: not connected any more; after pg_ready, LISTEN again. */
+enum status pg_take_notify(struct pg *db, char *channel, size_t channel_size, char *payload,
+                           size_t size, struct fault *fault) MUST_CHECK;
 PGconn *pg_raw(struct pg *db); /* for COPY and the like; borrowed */
 void pg_close(struct pg *db);
 
@@ -60,7 +64,15 @@ struct pg_array {
     Oid element;
 }; /* all zero before the first pg_array_begin */
 
-enum { PG_INT2 = 21, PG_INT8 = 20, PG_TEXT = 25, PG_FLOAT8 = 701, PG_BYTEA = 17, PG_UUID = 2950, PG_JSONB = 3802 };
+enum {
+    PG_INT2 = 21,
+    PG_INT8 = 20,
+    PG_TEXT = 25,
+    PG_FLOAT8 = 701,
+    PG_BYTEA = 17,
+    PG_UUID = 2950,
+    PG_JSONB = 3802
+};
 
 void pg_array_begin(struct pg_array *a, Oid element); /* keeps its memory */
 void pg_array_int8(struct pg_array *a, int64_t v);
