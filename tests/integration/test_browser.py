@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SCRIPTS = sorted(p.name for p in (ROOT / "tests/browser").glob("*.mjs") if not p.name.startswith("_"))
+SCRIPTS = sorted(p.name for p in (ROOT / "tests/browser").glob("*.mjs") if p.name != "lib.mjs")
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
