@@ -29,8 +29,9 @@ enum status http_open(struct http **out, const struct http_options *options,
                       struct fault *fault) MUST_CHECK;
 
 /* One call.  ST_OK: an answer came, its status in *code (whatever it is) and its body in *answer
- * (cleared first). ST_RETRY  no answer: refused, timed out, reset    ST_REJECT bad URL, answer too
- * long, certificate not ours */
+ * (cleared first).
+ *   ST_RETRY   no answer: refused, timed out, reset
+ *   ST_REJECT  bad URL, answer too long, certificate not ours */
 enum status http_call(struct http *h, const struct http_request *request, int *code,
                       struct text *answer, struct fault *fault) MUST_CHECK;
 void http_close(struct http *h);

@@ -1,6 +1,5 @@
 /* lib/metrics.h - counters, gauges and histograms, printed as Prometheus text.  Any thread,
- * lock-free (atomics). Metrics are static objects that register themselves on first metrics_add; no
- * vehicle in a label. */
+ * lock-free (atomics).  A metric is made once and stays; no vehicle in a label. */
 #ifndef LIB_METRICS_H
 #define LIB_METRICS_H
 

@@ -17,15 +17,15 @@ enum status influx_open(struct influx **out, const char *url, const char *databa
                         struct fault *fault) MUST_CHECK;
 
 /* Create the database with its retention policy (raw 61 d) unless it exists.  One that exists
- * without any limit gets the policy as its default, what is in it stays.  ST_RETRY: away. ST_FATAL:
- * refused. */
+ * without any limit gets the policy as its default, what is in it stays.
+ *   ST_RETRY   away
+ *   ST_FATAL   refused */
 enum status influx_prepare(struct influx *db, struct fault *fault) MUST_CHECK;
 
 /* Store lines (precision ms); blocks for at most 5 s.
  *   ST_RETRY   no answer, 429 or 5xx: send the very same batch again
  *   ST_REJECT  400 or 413: something in this batch can never be stored (the rest may have been)
- *   ST_FATAL   401, 403, 404: credentials or database are wrong; any answer InfluxDB would not give
- */
+ *   ST_FATAL   401, 403, 404: credentials or database are wrong; an answer InfluxDB would not give */
 enum status influx_write(struct influx *db, const char *lines, size_t len,
                          struct fault *fault) MUST_CHECK;
 

@@ -15,8 +15,9 @@ struct pg;
 /* Copies `conninfo`; does not connect yet.  `application` shows in pg_stat_activity. */
 enum status pg_open(struct pg **out, const char *conninfo, const char *application,
                     struct fault *fault) MUST_CHECK;
-/* Connected and sane?  Connects (5 s at most) if not; rolls back a transaction left open. ST_RETRY:
- * the server is away.  ST_FATAL: it refuses us (28xxx, 3D000, 42501, a password is missing). */
+/* Connected and sane?  Connects (5 s at most) if not; rolls back a transaction left open.
+ *   ST_RETRY   the server is away
+ *   ST_FATAL   it refuses us (28xxx, 3D000, 42501, a password is missing) */
 enum status pg_ready(struct pg *db, struct fault *fault) MUST_CHECK;
 
 /* An answer that takes longer than `wait_ms` (0, as at first: no limit) is ST_RETRY and ends the
@@ -27,9 +28,10 @@ void pg_set_patience(struct pg *db, int wait_ms);
 unsigned pg_connections(const struct pg *db);
 
 /* Run one statement with `n` text parameters (NULL entry = SQL NULL).  *result is yours (PQclear),
- * NULL unless ST_OK; `result` may be NULL when rows are not wanted. ST_RETRY   connection lost or
- * none, 08xxx, 40xxx, 53xxx, 57xxx (a statement_timeout too), 58xxx, 55P03, 25006 (read only: the
- * connection is closed, pg_ready finds a better one): roll back, do the whole transaction again
+ * NULL unless ST_OK; `result` may be NULL when rows are not wanted.
+ *   ST_RETRY   connection lost or none, 08xxx, 40xxx, 53xxx, 57xxx (a statement_timeout too), 58xxx,
+ *              55P03, 25006 (read only: the connection is closed, pg_ready finds a better one):
+ *              roll back, do the whole transaction again
  *   ST_REJECT  the data is refused (22xxx, 23xxx); the fault carries the SQLSTATE first
  *   ST_FATAL   42xxx and the rest: our statement or the schema is wrong */
 enum status pg_run(struct pg *db, const char *sql, size_t n, const char *const *params,
@@ -48,8 +50,9 @@ enum status pg_commit(struct pg *db, struct fault *fault) MUST_CHECK;
 void pg_rollback(struct pg *db); /* never fails: a broken connection is closed */
 
 int pg_socket(struct pg *db); /* for poll; -1 when not connected */
-/* Take one NOTIFY that has arrived, without waiting.  ST_NONE: none.  Payload is truncated to
- * `size`. ST_RETRY: not connected any more; after pg_ready, LISTEN again. */
+/* Take one NOTIFY that has arrived, without waiting; the payload is cut to `size`.
+ *   ST_NONE    none
+ *   ST_RETRY   not connected any more; after pg_ready, LISTEN again */
 enum status pg_take_notify(struct pg *db, char *channel, size_t channel_size, char *payload,
                            size_t size, struct fault *fault) MUST_CHECK;
 PGconn *pg_raw(struct pg *db); /* for COPY and the like; borrowed */
