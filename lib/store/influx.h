@@ -25,7 +25,7 @@ enum status influx_prepare(struct influx *db, struct fault *fault) MUST_CHECK;
 /* Store lines (precision ms); blocks for at most 5 s.
  *   ST_RETRY   no answer, 429 or 5xx: send the very same batch again
  *   ST_REJECT  400 or 413: something in this batch can never be stored (the rest may have been)
- *   ST_FATAL   401, 403, 404: credentials or database are wrong; an answer InfluxDB would not give */
+ *   ST_FATAL   401, 403, 404: credentials or database are wrong; an answer not InfluxDB's */
 enum status influx_write(struct influx *db, const char *lines, size_t len,
                          struct fault *fault) MUST_CHECK;
 

@@ -29,9 +29,9 @@ unsigned pg_connections(const struct pg *db);
 
 /* Run one statement with `n` text parameters (NULL entry = SQL NULL).  *result is yours (PQclear),
  * NULL unless ST_OK; `result` may be NULL when rows are not wanted.
- *   ST_RETRY   connection lost or none, 08xxx, 40xxx, 53xxx, 57xxx (a statement_timeout too), 58xxx,
- *              55P03, 25006 (read only: the connection is closed, pg_ready finds a better one):
- *              roll back, do the whole transaction again
+ *   ST_RETRY   connection lost or none, 08xxx, 40xxx, 53xxx, 57xxx (a statement_timeout too),
+ *              58xxx, 55P03, 25006 (read only: the connection is closed, pg_ready finds a better
+ *              one): roll back, do the whole transaction again
  *   ST_REJECT  the data is refused (22xxx, 23xxx); the fault carries the SQLSTATE first
  *   ST_FATAL   42xxx and the rest: our statement or the schema is wrong */
 enum status pg_run(struct pg *db, const char *sql, size_t n, const char *const *params,
