@@ -47,6 +47,7 @@ def history(s, token, **query):
 # ---- state
 def test_the_state_has_each_signal_with_age_and_source(s, token):
     now = int(time.time() * 1000)
+    s.sql(f"DELETE FROM vehicle_state WHERE vin = '{VIN}'")
     s.sql(f"""INSERT INTO vehicle_state (vin, presence, agent, sources, last_seen, t_ms, lat, lon, speed_kmh, heading_deg,
         ignition_on, signals) VALUES ('{VIN}', 'online', '1.2.3', '{{"gps":"ok","obd":"ok"}}', now(), {now - 2000}, 48.5286,
         7.7116, 50.1, 271, true, '{{"{SPEED}": [50.1, {now - 2000}, "obd"], "{LAT}": [48.5286, {now - 1000}, "gps"],
