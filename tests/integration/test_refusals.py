@@ -23,7 +23,9 @@ def metric(stack, service, name):
 def gateway(fleet_of_three, tmp_path_factory):
     """A vehicle of ours with a certificate from `vigie-api issue`, as a third-party gateway has one."""
     stack, out, vin = fleet_of_three, tmp_path_factory.mktemp("gateway"), "WVWZZZ1KZAW000777"
-    stack.api("vehicle", "add", vin)
+    # Of another customer: those who look at the fleet of three see three.
+    customer = json.loads(stack.api("customer", "add", "Gateway", "--json"))["id"]
+    stack.api("vehicle", "add", vin, "--customer", customer)
     stack.api("issue", vin, "--out", str(out))
     return stack, vin, out / vin
 
