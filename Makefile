@@ -38,7 +38,10 @@ CPPFLAGS += -I. -D_GNU_SOURCE -DVIGIE_VERSION='"$(VERSION)"'
 CFLAGS   ?= -g
 ALL_CFLAGS = -std=c17 $(OPT) $(CFLAGS) $(PROBED)
 
-$(B)/flags.mk: Makefile
+# Another compiler knows other flags; this file changes with it, and only then.
+$(B)/compiler: FORCE
+	@mkdir -p $(@D); echo '$(CC)' | cmp -s - $@ || echo '$(CC)' > $@
+$(B)/flags.mk: Makefile $(B)/compiler
 	@mkdir -p $(@D)
 	@printf 'int main(void){return 0;}\n' > $(B)/probe.c; ok=; \
 	for f in $(WANTED); do $(CC) -Werror -Wall -Wformat=2 $$f -c $(B)/probe.c -o $(B)/probe.o 2>/dev/null && ok="$$ok $$f"; done; \

@@ -1,0 +1,23 @@
+"""The Makefile, as far as one object shows it."""
+import shutil
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_another_compiler_is_asked_anew_which_flags_it_knows(tmp_path):
+    choosy = tmp_path / "choosy-cc"
+    choosy.write_text('#!/bin/sh\ncase " $* " in *" -fno-strict-overflow "*) exit 1 ;; esac\nexec cc "$@"\n')
+    choosy.chmod(0o755)
+
+    def build(compiler):
+        return subprocess.run(["make", "--no-print-directory", f"B={tmp_path}/b", f"CC={compiler}", f"{tmp_path}/b/obj/lib/version.o"],
+                              cwd=ROOT, capture_output=True, text=True, timeout=60)
+
+    first = build(shutil.which("cc"))
+    assert first.returncode == 0 and "-fno-strict-overflow" in (tmp_path / "b/flags.mk").read_text(), first.stderr
+    second = build(choosy)
+    assert second.returncode == 0, second.stderr
+    assert "-fno-strict-overflow" not in (tmp_path / "b/flags.mk").read_text()
+    assert "CC" not in build(choosy).stdout  # asked once
