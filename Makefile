@@ -142,8 +142,10 @@ packages-%:
 dashboard:
 	@sh tests/stack/dashboard.sh
 
+# As many compilers as there are processors, unless -j was given.
+JOBS = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 run: packages-run
-	@$(MAKE) --no-print-directory all dashboard
+	@$(MAKE) --no-print-directory $(JOBS) all dashboard
 	@exec $(PYTHON) tests/stack/run.py
 
 clean-run:
@@ -151,7 +153,7 @@ clean-run:
 
 # VIGIE_TEST_LOGS=folder keeps the logs there; ONLY=unit|python|dashboard and WORD=text run a part.
 test: packages-test
-	@$(MAKE) --no-print-directory all unit dashboard
+	@$(MAKE) --no-print-directory $(JOBS) all unit dashboard
 	@PATH="$$(sh tests/stack/dashboard.sh node):$$PATH" VIGIE_BUILD=$(B) $(PYTHON) tests/run.py $(if $(ONLY),--only $(ONLY)) $(WORD)
 
 # The two README commands in a bare Debian 12 and a bare Debian 13, as root and as a user who may sudo.
