@@ -1,0 +1,262 @@
+/* Zones: enter, exit, dwell, driving through. */
+#include "services/ingest/geofence.h"
+#include "tests/unit/ingest/drives.h"
+
+#define LAT 48.5
+#define LON 7.7
+
+static const struct zone_point centre = {LAT, LON};
+static struct geofence_fact facts[32];
+static int n;
+
+static struct zone circle(double radius_m)
+{
+    struct zone z = {.kind = ZONE_CIRCLE, .radius_m = radius_m, .points = &centre, .n = 1};
+
+    assert_int_equal(zone_init(&z, &zone_defaults, NULL), ST_OK);
+    return z;
+}
+
+static void take(const struct geofence_fact *out, size_t found)
+{
+    for (size_t i = 0; i < found; i++)
+        facts[n++] = out[i];
+    assert_true(n < 30);
+}
+
+/* A fix so many metres north of the centre. */
+static void fix(struct geofence *g, const struct geofence_settings *set, const struct zone *z,
+                int64_t t_s, double north_m, double accuracy_m)
+{
+    struct geofence_fact out[GEOFENCE_FACTS_MAX];
+
+    take(out, geofence_step(g, set, z, MONDAY + t_s * SECOND, LAT + north_m * METRE_DEGREES, LON,
+                            accuracy_m, out));
+}
+
+static void tick(struct geofence *g, const struct geofence_settings *set, int64_t t_s)
+{
+    struct geofence_fact out[GEOFENCE_FACTS_MAX];
+
+    take(out, geofence_tick(g, set, MONDAY + t_s * SECOND, out));
+}
+
+static void fixes_alternating_around_the_edge_give_one_enter_and_no_exit(void **state)
+{
+    struct zone z = circle(100);
+    struct geofence g = {0};
+
+    (void)state;
+    n = 0;
+    fix(&g, &geofence_defaults, &z, 0, 300, 5);
+    for (int i = 1; i < 500; i++)
+        fix(&g, &geofence_defaults, &z, i, i % 2 ? 90 : 110, 5);
+    assert_int_equal(n, 1);
+    assert_int_equal(facts[0].kind, GEOFENCE_ENTER);
+    assert_int_equal(facts[0].t_ms, MONDAY + SECOND);
+}
+
+static void at_130_m_it_is_still_inside_and_at_136_m_outside(void **state)
+{
+    struct zone z = circle(100);
+    struct geofence g = {0};
+
+    (void)state;
+    n = 0;
+    fix(&g, &geofence_defaults, &z, 1, 0, 15);
+    for (int i = 2; i < 20; i++)
+        fix(&g, &geofence_defaults, &z, i, 130, 15);
+    assert_int_equal(n, 0);
+    fix(&g, &geofence_defaults, &z, 20, 136, 15);
+    fix(&g, &geofence_defaults, &z, 21, 130, 15); /* neither counts nor breaks the run */
+    fix(&g, &geofence_defaults, &z, 22, 136, 15);
+    assert_int_equal(n, 1);
+    assert_int_equal(facts[0].kind, GEOFENCE_EXIT);
+    assert_int_equal(facts[0].t_ms, MONDAY + 20 * SECOND);
+}
+
+static void one_inside_fix_enters_after_30_seconds_without_an_outside_one(void **state)
+{
+    struct zone z = circle(100);
+    struct geofence a = {0}, b = {0};
+
+    (void)state;
+    n = 0;
+    fix(&a, &geofence_defaults, &z, 1, 400, 5);
+    fix(&a, &geofence_defaults, &z, 10, 50, 5);
+    b = a;
+    tick(&a, &geofence_defaults, 39);
+    assert_int_equal(n, 0);
+    tick(&a, &geofence_defaults, 40);
+    assert_int_equal(n, 1);
+    assert_int_equal(facts[0].t_ms, MONDAY + 10 * SECOND);
+    fix(&b, &geofence_defaults, &z, 50, 400, 5); /* without the clock the next fix tells */
+    assert_int_equal(n, 2);
+    assert_int_equal(facts[1].kind, GEOFENCE_ENTER);
+    assert_int_equal(facts[1].t_ms, MONDAY + 10 * SECOND);
+    n = 0;
+    b = (struct geofence){0};
+    fix(&b, &geofence_defaults, &z, 1, 400, 5);
+    fix(&b, &geofence_defaults, &z, 10, 50, 5);
+    fix(&b, &geofence_defaults, &z, 20, -400, 5); /* an outside fix breaks it */
+    tick(&b, &geofence_defaults, 60);
+    assert_int_equal(n, 0);
+}
+
+static void a_first_fix_and_a_coarse_one_are_no_event(void **state)
+{
+    struct zone z = circle(100);
+    struct geofence g = {0};
+
+    (void)state;
+    n = 0;
+    fix(&g, &geofence_defaults, &z, 1, 0, 5);
+    assert_int_equal(g.side, GEOFENCE_IN);
+    fix(&g, &geofence_defaults, &z, 2, 900, 80);
+    fix(&g, &geofence_defaults, &z, 3, 900, 80);
+    fix(&g, &geofence_defaults, &z, 3, 900, 5); /* not after */
+    assert_int_equal(n, 0);
+}
+
+static void dwelling_is_told_once_a_visit_while_the_car_sleeps_too(void **state)
+{
+    struct geofence_settings set = geofence_defaults;
+    struct zone z = circle(100);
+    struct geofence g = {0}, copy;
+
+    (void)state;
+    n = 0;
+    set.dwell_ms = 10 * MINUTE;
+    fix(&g, &set, &z, 1, 400, 5);
+    fix(&g, &set, &z, 10, 50, 5);
+    fix(&g, &set, &z, 11, 50, 5);
+    copy = g;
+    tick(&g, &set, 609);
+    assert_int_equal(n, 1);
+    tick(&g, &set, 700);
+    tick(&g, &set, 7000);
+    assert_int_equal(n, 2);
+    assert_int_equal(facts[1].kind, GEOFENCE_DWELL);
+    assert_int_equal(facts[1].t_ms, MONDAY + 610 * SECOND);
+    n = 0; /* an exit before that moment, which comes late: no dwelling */
+    g = copy;
+    fix(&g, &set, &z, 600, 400, 5);
+    tick(&g, &set, 650);
+    fix(&g, &set, &z, 660, 400, 5);
+    assert_int_equal(n, 1);
+    assert_int_equal(facts[0].kind, GEOFENCE_EXIT);
+    n = 0; /* an exit after it, without the clock in between */
+    g = copy;
+    fix(&g, &set, &z, 800, 400, 5);
+    fix(&g, &set, &z, 801, 400, 5);
+    assert_int_equal(n, 2);
+    assert_int_equal(facts[0].kind, GEOFENCE_DWELL);
+}
+
+static void sparse_fixes_on_both_sides_were_inside_between(void **state)
+{
+    struct zone z = circle(100);
+    struct geofence g = {0};
+
+    (void)state;
+    n = 0;
+    fix(&g, &geofence_defaults, &z, 0, -1000, 5);
+    fix(&g, &geofence_defaults, &z, 100, 1000, 5);
+    assert_int_equal(n, 2);
+    assert_true(facts[0].interpolated && facts[1].interpolated);
+    NEAR((double)(facts[0].t_ms - MONDAY) / 1000, 45, 0.5);
+    NEAR((double)(facts[1].t_ms - MONDAY) / 1000, 55, 0.5);
+    assert_int_equal(g.side, GEOFENCE_OUT);
+    n = 0; /* more than two minutes apart nobody knows the way */
+    fix(&g, &geofence_defaults, &z, 221, -1000, 5);
+    assert_int_equal(n, 0);
+}
+
+static void a_way_past_the_zone_is_no_crossing(void **state)
+{
+    struct zone z = circle(100);
+    struct geofence g = {0};
+    struct geofence_fact out[GEOFENCE_FACTS_MAX];
+
+    (void)state;
+    n = 0;
+    for (int i = 0; i < 2;
+         i++) /* 150 m to the east of the centre, 99.5 m: 20 m inside are needed */
+        take(out,
+             geofence_step(&g, &geofence_defaults, &z, MONDAY + i * 60 * SECOND,
+                           LAT + (i ? 500 : -500) * METRE_DEGREES,
+                           LON + 99.6 * METRE_DEGREES / cos(LAT * 3.14159265358979 / 180), 5, out));
+    assert_int_equal(n, 0);
+}
+
+static void a_polygon_and_a_corridor_know_their_edges(void **state)
+{
+    const double d = 1000 * METRE_DEGREES, e = d / cos(LAT * 3.14159265358979 / 180);
+    const struct zone_point square[] = {
+        {LAT, LON}, {LAT, LON + e}, {LAT + d, LON + e}, {LAT + d, LON}};
+    struct zone polygon = {.kind = ZONE_POLYGON, .points = square, .n = 4};
+    struct zone road = {.kind = ZONE_CORRIDOR, .radius_m = 50, .points = square, .n = 3};
+
+    (void)state;
+    assert_int_equal(zone_init(&polygon, &zone_defaults, NULL), ST_OK);
+    assert_int_equal(zone_init(&road, &zone_defaults, NULL), ST_OK);
+    NEAR(polygon.margin_m, 56.4, 0.1);
+    NEAR(zone_distance_m(&polygon, LAT + d / 2, LON + e / 2), -500, 1);
+    NEAR(zone_distance_m(&polygon, LAT + d / 10, LON + e / 2), -100, 1);
+    NEAR(zone_distance_m(&polygon, LAT - d / 10, LON + e / 2), 100, 1);
+    NEAR(zone_distance_m(&polygon, LAT + d * 1.3, LON + e * 1.4), 500, 1);
+    NEAR(zone_distance_m(&road, LAT, LON + e / 2), -50, 1);
+    NEAR(zone_distance_m(&road, LAT + d / 10, LON + e / 2), 50, 1);
+    NEAR(zone_distance_m(&road, LAT + d / 2, LON), 450, 1); /* the line is not closed */
+}
+
+static void a_zone_over_the_date_line_is_one_zone(void **state)
+{
+    const struct zone_point corners[] = {{-1, 179}, {-1, -179}, {1, -179}, {1, 179}};
+    struct zone z = {.kind = ZONE_POLYGON, .points = corners, .n = 4};
+
+    (void)state;
+    assert_int_equal(zone_init(&z, &zone_defaults, NULL), ST_OK);
+    assert_true(zone_distance_m(&z, 0.5, 179.5) < 0);
+    assert_true(zone_distance_m(&z, 0.5, -179.5) < 0);
+    assert_true(zone_distance_m(&z, 0.5, 178.5) > 0);
+}
+
+static void shapes_that_are_none_are_refused(void **state)
+{
+    const struct zone_point bad[] = {{LAT, LON}, {LAT, 200}, {LAT, LON}},
+                            line[] = {{LAT, LON}, {LAT, LON}, {LAT, LON}};
+    struct zone z = {.kind = ZONE_CIRCLE, .radius_m = 29, .points = &centre, .n = 1};
+    struct fault fault = {""};
+
+    (void)state;
+    assert_int_equal(zone_init(&z, &zone_defaults, &fault), ST_REJECT);
+    z.radius_m = 100001;
+    assert_int_equal(zone_init(&z, &zone_defaults, &fault), ST_REJECT);
+    z.radius_m = (double)NAN;
+    assert_int_equal(zone_init(&z, &zone_defaults, &fault), ST_REJECT);
+    z = (struct zone){.kind = ZONE_POLYGON, .points = bad, .n = 3};
+    assert_int_equal(zone_init(&z, &zone_defaults, &fault), ST_REJECT);
+    z.points = line;
+    assert_int_equal(zone_init(&z, &zone_defaults, &fault), ST_REJECT);
+    z.n = ZONE_POINTS_MAX + 1;
+    assert_int_equal(zone_init(&z, &zone_defaults, &fault), ST_REJECT);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(fixes_alternating_around_the_edge_give_one_enter_and_no_exit),
+        cmocka_unit_test(at_130_m_it_is_still_inside_and_at_136_m_outside),
+        cmocka_unit_test(one_inside_fix_enters_after_30_seconds_without_an_outside_one),
+        cmocka_unit_test(a_first_fix_and_a_coarse_one_are_no_event),
+        cmocka_unit_test(dwelling_is_told_once_a_visit_while_the_car_sleeps_too),
+        cmocka_unit_test(sparse_fixes_on_both_sides_were_inside_between),
+        cmocka_unit_test(a_way_past_the_zone_is_no_crossing),
+        cmocka_unit_test(a_polygon_and_a_corridor_know_their_edges),
+        cmocka_unit_test(a_zone_over_the_date_line_is_one_zone),
+        cmocka_unit_test(shapes_that_are_none_are_refused),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
