@@ -38,6 +38,8 @@ static void on_connected(void *self, MQTTAsync_successData5 *answer)
     m->told_broker = SIZE_MAX;
     broker = m->brokers[m->broker];
     atomic_store(&m->connected, true); /* before the filters are read: see mqtt_subscribe */
+    if (m->reload) /* asked for during the try, which had read the files by then */
+        pthread_cond_broadcast(&m->changed);
     pthread_mutex_unlock(&m->lock);
     tell(m, true, broker, "");
     mqtt_ask_for_all(m);
@@ -262,6 +264,7 @@ static void *keep_connected(void *self)
         if (!pause_before_try(m))
             continue;
         m->phase = PHASE_TRYING;
+        m->reload = false; /* this try reads the files */
         url = m->brokers[m->broker];
         pthread_mutex_unlock(&m->lock);
         rc = try_broker(m, url); /* its answer may come before it returns */

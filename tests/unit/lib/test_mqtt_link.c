@@ -71,6 +71,22 @@ static void a_connection_that_dies_silently_is_noticed(void **state)
     mqtt_close(m);
 }
 
+static void files_renewed_while_a_try_is_under_way_are_used_after_it(void **state)
+{
+    struct heard h;
+    struct mqtt_options o = options_for(&h, "renewed");
+    struct mqtt *m;
+
+    (void)state;
+    ask("freeze broker");
+    m = open_with(&o);
+    nap_ms(300); /* it has read its files and waits for the broker's side of the handshake */
+    mqtt_reload(m);
+    ask("thaw broker");
+    WAIT_FOR(h.ups == 2);
+    mqtt_close(m);
+}
+
 static void the_next_broker_is_taken_when_the_first_is_away(void **state)
 {
     struct heard h;
@@ -286,6 +302,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_broker_that_shuts_down_in_an_orderly_way_is_noticed),
         cmocka_unit_test(a_client_thrown_out_by_its_double_comes_back),
         cmocka_unit_test(a_connection_that_dies_silently_is_noticed),
+        cmocka_unit_test(files_renewed_while_a_try_is_under_way_are_used_after_it),
         cmocka_unit_test(the_next_broker_is_taken_when_the_first_is_away),
         cmocka_unit_test(a_broker_that_says_why_it_hangs_up_is_quoted_and_found_again),
         cmocka_unit_test(closing_while_the_broker_is_frozen_takes_its_two_seconds_and_returns),
