@@ -1,0 +1,120 @@
+/* Kilometres and engine hours. */
+#include "services/ingest/odometer.h"
+#include "tests/unit/ingest/drives.h"
+
+static enum odometer_fact step(struct odometer *o, int64_t t_s, double odometer_m, double way_m,
+                               double rpm, double run_time_s)
+{
+    struct moment m;
+    struct seen seen = {.t_ms = MONDAY + t_s * SECOND,
+                        .motion = MOTION_STANDING,
+                        .running = rpm >= 300 ? KNOWN_YES : KNOWN_NO};
+
+    moment_init(&m, seen.t_ms);
+    m.v[MOMENT_ODOMETER] = odometer_m;
+    m.v[MOMENT_RPM] = rpm;
+    m.v[MOMENT_RUN_TIME] = run_time_s;
+    return odometer_step(o, &odometer_defaults, &m, &seen, way_m);
+}
+
+static double now(const struct odometer *o)
+{
+    enum odometer_source source;
+
+    return odometer_m(o, &source);
+}
+
+#define NONE NOT_MEASURED
+static void the_cars_own_meter_counts(void **state)
+{
+    struct odometer o = {0};
+    enum odometer_source source;
+
+    (void)state;
+    assert_true(isnan(odometer_m(&o, &source)));
+    odometer_enter(&o, &odometer_defaults, 5000);
+    (void)step(&o, 1, NONE, 100, 800, NONE);
+    NEAR(odometer_m(&o, &source), 5100, 0);
+    assert_int_equal(source, ODOMETER_ESTIMATED);
+    (void)step(&o, 2, 123456700, 100, 800, NONE);
+    NEAR(odometer_m(&o, &source), 123456700, 0);
+    assert_int_equal(source, ODOMETER_CAR);
+}
+
+static void a_fall_or_an_impossible_rise_is_refused_until_read_three_times(void **state)
+{
+    struct odometer o = {0};
+
+    (void)state;
+    (void)step(&o, 1, 100000000, 0, 800, NONE);
+    assert_int_equal(step(&o, 10, 5000, 0, 800, NONE), ODOMETER_NONE);
+    assert_int_equal(step(&o, 20, 100000500, 0, 800, NONE), ODOMETER_NONE); /* it was a slip */
+    NEAR(now(&o), 100000500, 0);
+    assert_int_equal(step(&o, 30, 5000, 0, 800, NONE), ODOMETER_NONE);
+    assert_int_equal(step(&o, 40, 5100, 0, 800, NONE), ODOMETER_NONE);
+    NEAR(now(&o), 100000500, 0);
+    assert_int_equal(step(&o, 50, 5200, 0, 800, NONE), ODOMETER_RESET);
+    NEAR(now(&o), 5200, 0);
+    NEAR(o.before_m, 100000500, 0);
+    assert_int_equal(step(&o, 60, 7200, 0, 800, NONE), ODOMETER_NONE); /* 2 km in 10 s */
+    NEAR(now(&o), 5200, 0);
+}
+
+static void a_second_entry_teaches_the_factor(void **state)
+{
+    struct odometer o = {0};
+
+    (void)state;
+    odometer_enter(&o, &odometer_defaults, 1000000);
+    (void)step(&o, 1, NONE, 100000, 800, NONE);
+    odometer_enter(&o, &odometer_defaults, 1103000);
+    NEAR(o.factor, 1.03, 1e-9);
+    (void)step(&o, 2, NONE, 100000, 800, NONE);
+    NEAR(now(&o), 1206000, 0.001);
+    odometer_enter(&o, &odometer_defaults, 2000000); /* somebody mistyped, or a trailer ride */
+    NEAR(o.factor, 1.05, 1e-9);
+}
+
+static void engine_hours_are_time_with_the_engine_on_at_both_ends(void **state)
+{
+    struct odometer o = {0};
+
+    (void)state;
+    odometer_enter_hours(&o, 1000);
+    for (int i = 1; i <= 3601; i++)
+        (void)step(&o, i, NONE, 0, 800, NONE);
+    NEAR(odometer_engine_h(&o), 1001, 1e-9);
+    NEAR(o.idle_h, 1, 1e-9);
+    for (int i = 3602; i <= 7000; i++)
+        (void)step(&o, i, NONE, 0, 0, NONE);
+    NEAR(odometer_engine_h(&o), 1001, 1e-9);
+}
+
+static void over_a_hole_the_engines_own_clock_counts_unless_it_was_started_anew(void **state)
+{
+    struct odometer o = {0};
+
+    (void)state;
+    (void)step(&o, 1, NONE, 0, 800, 100);
+    (void)step(&o, 1801, NONE, 0, 800, 1900);
+    NEAR(odometer_engine_h(&o), 0.5, 1e-9);
+    (void)step(&o, 3601, NONE, 0, 800, 60); /* a new start */
+    NEAR(odometer_engine_h(&o), 0.5, 1e-9);
+    (void)step(&o, 7300, NONE, 0, 800, 3760); /* more than an hour */
+    NEAR(odometer_engine_h(&o), 0.5, 1e-9);
+    (void)step(&o, 7300, NONE, 1000, 800, 3760); /* not after */
+    NEAR(o.computed_m, 0, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_cars_own_meter_counts),
+        cmocka_unit_test(a_fall_or_an_impossible_rise_is_refused_until_read_three_times),
+        cmocka_unit_test(a_second_entry_teaches_the_factor),
+        cmocka_unit_test(engine_hours_are_time_with_the_engine_on_at_both_ends),
+        cmocka_unit_test(over_a_hole_the_engines_own_clock_counts_unless_it_was_started_anew),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

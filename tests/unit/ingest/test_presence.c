@@ -1,0 +1,135 @@
+/* How fresh a vehicle is, and whose silence it is. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "services/ingest/presence.h"
+
+#define NOW ((int64_t)1795420800000)
+#define S ((int64_t)1000)
+
+static struct presence heard(bool driving)
+{
+    struct presence p = {0};
+    int64_t silent_ms;
+
+    assert_false(presence_hear(&p, NOW, driving, &silent_ms));
+    return p;
+}
+
+static void is(const struct presence *p, int64_t after_s, const char *word)
+{
+    assert_string_equal(presence_name(presence_now(p, &presence_defaults, NOW + after_s * S)),
+                        word);
+}
+
+static void a_driving_car_is_late_after_a_minute_and_lost_after_three(void **state)
+{
+    struct presence p = heard(true), never = {0};
+
+    (void)state;
+    is(&never, 0, "never");
+    is(&p, 59, "online");
+    is(&p, 60, "late");
+    is(&p, 179, "late");
+    is(&p, 180, "lost");
+}
+
+static void a_parked_car_is_late_a_minute_after_its_heartbeat(void **state)
+{
+    struct presence p = heard(false);
+
+    (void)state;
+    is(&p, 659, "online");
+    is(&p, 660, "late");
+    is(&p, 1199, "late");
+    is(&p, 1200, "lost");
+    p.heartbeat_ms = 3600 * S; /* a weak battery beats once an hour */
+    is(&p, 3659, "online");
+    is(&p, 3660, "late");
+    is(&p, 7200, "lost");
+}
+
+static void a_sleeping_car_is_lost_only_when_it_misses_two_wakes(void **state)
+{
+    struct presence p = heard(false);
+    int64_t silent_ms;
+
+    (void)state;
+    presence_sleep(&p, 0);
+    is(&p, 30L * 86400, "sleeping");
+    presence_sleep(&p, 3600 * S);
+    is(&p, 7200, "sleeping");
+    is(&p, 7260, "lost");
+    assert_false(presence_hear(&p, NOW + 3600 * S, false, &silent_ms));
+    is(&p, 3601, "online");
+}
+
+static void silence_opens_once_and_ends_with_the_first_record(void **state)
+{
+    struct presence p = heard(true);
+    int64_t silent_ms;
+
+    (void)state;
+    assert_false(presence_tick(&p, &presence_defaults, false, NOW + 179 * S));
+    assert_true(presence_tick(&p, &presence_defaults, false, NOW + 180 * S));
+    assert_false(presence_tick(&p, &presence_defaults, false, NOW + 500 * S));
+    assert_int_equal(p.silent_since_ms, NOW);
+    assert_true(presence_hear(&p, NOW + 600 * S, true, &silent_ms));
+    assert_int_equal(silent_ms, 600 * S);
+    assert_false(presence_hear(&p, NOW + 601 * S, true, &silent_ms));
+}
+
+static void it_is_us_after_a_start_and_with_a_dependency_down(void **state)
+{
+    static struct presence_site site;
+    struct presence p = heard(true);
+
+    (void)state;
+    site.started_ms = NOW;
+    assert_true(presence_is_ours(&site, &presence_defaults, 100, NOW + 299 * S));
+    assert_false(presence_tick(&p, &presence_defaults, true, NOW + 299 * S));
+    assert_false(presence_is_ours(&site, &presence_defaults, 100, NOW + 300 * S));
+    assert_false(presence_alarm(&site, &presence_defaults, 100, NOW + 300 * S));
+    site.broken = true;
+    assert_true(presence_is_ours(&site, &presence_defaults, 100, NOW + 400 * S));
+    assert_true(presence_alarm(&site, &presence_defaults, 100, NOW + 400 * S));
+    assert_false(presence_alarm(&site, &presence_defaults, 100, NOW + 401 * S));
+}
+
+static void it_is_us_when_a_fifth_of_the_fleet_goes_late_at_once(void **state)
+{
+    static struct presence_site site;
+
+    (void)state;
+    for (int i = 0; i < 19; i++)
+        presence_went_late(&site, NOW + i * S);
+    assert_false(presence_is_ours(&site, &presence_defaults, 100, NOW + 60 * S));
+    presence_went_late(&site, NOW + 60 * S);
+    assert_true(presence_is_ours(&site, &presence_defaults, 100, NOW + 60 * S));
+    assert_false(presence_is_ours(&site, &presence_defaults, 100, NOW + 200 * S)); /* long ago */
+    memset(&site, 0, sizeof site);
+    for (int i = 0; i < 4; i++) /* of a small fleet at least five */
+        presence_went_late(&site, NOW);
+    assert_false(presence_is_ours(&site, &presence_defaults, 4, NOW + S));
+    presence_went_late(&site, NOW);
+    assert_true(presence_is_ours(&site, &presence_defaults, 6, NOW + S));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_driving_car_is_late_after_a_minute_and_lost_after_three),
+        cmocka_unit_test(a_parked_car_is_late_a_minute_after_its_heartbeat),
+        cmocka_unit_test(a_sleeping_car_is_lost_only_when_it_misses_two_wakes),
+        cmocka_unit_test(silence_opens_once_and_ends_with_the_first_record),
+        cmocka_unit_test(it_is_us_after_a_start_and_with_a_dependency_down),
+        cmocka_unit_test(it_is_us_when_a_fifth_of_the_fleet_goes_late_at_once),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
