@@ -124,11 +124,6 @@ class Stack:
     # ---- once per folder
     def make_pki(self):
         self.run([self.build / "bin/vigie-api", "pki", "init", f"--pki-dir={self.pki}"])
-        deny = self.folder / "mosquitto/etc/revoked.vins"  # `vigie-api revoke` writes the one beside the certificates
-        deny.parent.mkdir(parents=True, exist_ok=True)
-        (self.pki / "revoked.vins").touch()
-        if not deny.is_symlink():
-            deny.symlink_to(self.pki / "revoked.vins")
 
     def make_people(self):
         secret = self.folder / "admin.password"
