@@ -133,7 +133,7 @@ class Stack:
         self.env["VIGIE_ADMIN_PASSWORD"] = secret.read_text().strip()
         if not json.loads(self.api("customer", "list", "--json") or "[]"):
             self.api("customer", "add", "Vigie")
-        if ADMIN not in self.api("user", "list"):
+        if ADMIN not in [user["username"] for user in json.loads(self.api("user", "list", "--json") or "[]")]:
             self.api("user", "add", ADMIN, "--role", "owner", env={"VIGIE_PASSWORD": self.env["VIGIE_ADMIN_PASSWORD"]})
 
     def enrol(self, car, home):
