@@ -14,7 +14,7 @@ const struct presence_settings presence_defaults = {
     .mass_share = 0.2,
 };
 
-const char *presence_name(enum presence_word word)
+const char *presence_word_name(enum presence_word word)
 {
     static const char *const name[] = {"never", "online", "late", "lost", "sleeping"};
 

@@ -45,7 +45,8 @@ void presence_sleep(struct presence *p, int64_t wake_ms); /* it says it goes to 
 
 enum presence_word presence_now(const struct presence *p, const struct presence_settings *set,
                                 int64_t now_ms);
-const char *presence_name(enum presence_word word); /* "never" "online" "late" "lost" "sleeping" */
+const char *
+presence_word_name(enum presence_word word); /* "never" "online" "late" "lost" "sleeping" */
 int64_t presence_late_at_ms(const struct presence *p, const struct presence_settings *set);
 
 /* Our own part of it, of one site.  {0} starts; give it our start time. */

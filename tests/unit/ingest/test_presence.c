@@ -23,7 +23,7 @@ static struct presence heard(bool driving)
 
 static void is(const struct presence *p, int64_t after_s, const char *word)
 {
-    assert_string_equal(presence_name(presence_now(p, &presence_defaults, NOW + after_s * S)),
+    assert_string_equal(presence_word_name(presence_now(p, &presence_defaults, NOW + after_s * S)),
                         word);
 }
 
