@@ -132,7 +132,17 @@ static bool is_good(X509 *cert, const char *hosts, int64_t now_s)
     return true;
 }
 
-/* A certificate that others are made with: kept for ever once it is there. */
+static bool is_there(const char *folder, const char *name, const char *suffix)
+{
+    char path[PATH_ROOM];
+    struct stat info;
+
+    path_of(path, folder, name, suffix);
+    return stat(path, &info) == 0;
+}
+
+/* A certificate that others are made with: kept for ever once it is there, its key or not.  The key
+ * of a root is taken away after the first time; cars and brokers trust the certificate. */
 static enum status make_issuer(const struct maker *m, const char *name, const char *title,
                                const struct pki_issuer *by, struct pki_issuer *out,
                                struct fault *fault)
@@ -144,6 +154,14 @@ static enum status make_issuer(const struct maker *m, const char *name, const ch
     st = pki_files_issuer(out, m->folder, name, fault);
     if (st != ST_NONE)
         return st;
+    if (is_there(m->folder, name, ".pem")) {
+        out->cert = read_cert(m->folder, name);
+        return out->cert ? ST_OK
+                         : fault_set(fault, ST_REJECT, "%s/%s.pem cannot be read", m->folder, name);
+    }
+    if (by && !by->key)
+        return fault_set(fault, ST_REJECT, "%s.pem cannot be made: its root's key is not in %s",
+                         name, m->folder);
     out->key = pki_new_key();
     if (!out->key)
         return fault_set(fault, ST_FATAL, "no key could be made");
@@ -156,16 +174,22 @@ static enum status make_issuer(const struct maker *m, const char *name, const ch
 static enum status make_leaf(const struct maker *m, const char *name, const struct pki_request *q,
                              const struct pki_issuer *by, struct fault *fault)
 {
-    X509 *cert = read_cert(m->folder, name);
+    struct pki_issuer there = {0};
+    X509 *cert = NULL;
     char *chain = NULL;
     EVP_PKEY *key;
     enum status st;
-    bool keep = cert && is_good(cert, q->hosts, m->now_s);
+    /* a crash between the two files leaves a new key beside the old certificate */
+    bool keep = pki_files_issuer(&there, m->folder, name, fault) == ST_OK &&
+                X509_check_private_key(there.cert, there.key) == 1 &&
+                is_good(there.cert, q->hosts, m->now_s);
 
-    X509_free(cert);
+    pki_issuer_done(&there);
     if (keep)
         return ST_OK;
-    cert = NULL;
+    if (!by->key)
+        return fault_set(fault, ST_REJECT, "%s.pem cannot be renewed: its issuer's key is not in %s",
+                         name, m->folder);
     key = pki_new_key();
     if (!key)
         return fault_set(fault, ST_FATAL, "no key could be made");
@@ -185,13 +209,10 @@ static enum status make_chain(const struct maker *m, const char *name,
                               const struct pki_issuer *root, const struct pki_issuer *intermediate,
                               struct fault *fault)
 {
-    char path[PATH_ROOM];
     char *root_pem, *chain;
-    struct stat info;
     enum status st;
 
-    path_of(path, m->folder, name, ".pem");
-    if (stat(path, &info) == 0)
+    if (is_there(m->folder, name, ".pem"))
         return ST_OK;
     root_pem = pki_pem(root->cert, NULL);
     chain = pki_pem(intermediate->cert, root_pem);
@@ -209,7 +230,8 @@ static enum status make_vehicles(const struct maker *m, struct fault *fault)
     if ((st = make_issuer(m, "vehicle-root", "Vigie vehicles root", NULL, &root, fault)) == ST_OK &&
         (st = make_issuer(m, "vehicle-intermediate", "Vigie vehicles", &root, &intermediate,
                           fault)) == ST_OK &&
-        (st = make_chain(m, "vehicle-chain", &root, &intermediate, fault)) == ST_OK)
+        (st = make_chain(m, "vehicle-chain", &root, &intermediate, fault)) == ST_OK &&
+        intermediate.key)
         st = pki_files_crl(m->folder, NULL, 0, m->now_s, fault);
     pki_issuer_done(&root);
     pki_issuer_done(&intermediate);
@@ -249,12 +271,10 @@ static enum status make_services(const struct maker *m, struct fault *fault)
 static enum status make_secret(const struct maker *m, struct fault *fault)
 {
     unsigned char random[REFRESH_SECRET_LEN];
-    char path[PATH_ROOM], hex[2 * REFRESH_SECRET_LEN + 1];
-    struct stat info;
+    char hex[2 * REFRESH_SECRET_LEN + 1];
     enum status st;
 
-    path_of(path, m->folder, "session", ".secret");
-    if (stat(path, &info) == 0)
+    if (is_there(m->folder, "session", ".secret"))
         return ST_OK;
     text_random(random, sizeof random);
     text_hex(hex, random, sizeof random);
@@ -347,8 +367,13 @@ enum status pki_files_crl(const char *folder, const char *const *serials, size_t
     lock = lock_folder(folder);
     path_of(path, folder, "vehicle", ".crl");
     old = parse_crl(BIO_new_file(path, "r"));
-    st = lock < 0 ? fault_set(fault, ST_FATAL, "%s cannot be locked", folder)
-                  : pki_crl(&crl, &issuer, old, serials, count, now_s, fault);
+    if (lock < 0)
+        st = fault_set(fault, ST_FATAL, "%s cannot be locked", folder);
+    else if (!old && !count && is_there(folder, "vehicle", ".crl"))
+        st = fault_set(fault, ST_REJECT, /* an empty one in its place would let the revoked in */
+                       "%s is damaged: `vigie-api revoke` writes it anew", path);
+    else
+        st = pki_crl(&crl, &issuer, old, serials, count, now_s, fault);
     if (st == ST_OK)
         st = publish_crl(path, crl, old, &issuer, fault);
     if (lock >= 0)
