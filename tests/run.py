@@ -118,7 +118,10 @@ def dashboard(tally, logs, word):
     with open(log, "wb") as out:
         for argv in (["npx", "tsc", "-p", "."], ["npx", "biome", "ci", "."],
                      ["npx", "vitest", "run", "--reporter=json", f"--outputFile={report}"]):
-            code = subprocess.run(argv, cwd=ROOT / "dashboard", stdout=out, stderr=out, timeout=600).returncode
+            try:
+                code = subprocess.run(argv, cwd=ROOT / "dashboard", stdout=out, stderr=out, timeout=600).returncode
+            except (OSError, subprocess.TimeoutExpired) as error:  # the count at the end comes all the same
+                code = out.write(f"{error}\n".encode())
             if argv[1] != "vitest":
                 tally.add("failed" if code else "passed", f"dashboard: {argv[1]}", time.monotonic() - began, log)
     try:

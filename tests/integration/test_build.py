@@ -1,4 +1,5 @@
-"""The Makefile, as far as one object shows it."""
+"""The Makefile, as far as one object shows it, and the count of `make test`."""
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -21,3 +22,11 @@ def test_another_compiler_is_asked_anew_which_flags_it_knows(tmp_path):
     assert second.returncode == 0, second.stderr
     assert "-fno-strict-overflow" not in (tmp_path / "b/flags.mk").read_text()
     assert "CC" not in build(choosy).stdout  # asked once
+
+
+def test_the_count_comes_even_when_a_tool_is_missing(tmp_path):
+    env = {**os.environ, "PATH": str(tmp_path), "VIGIE_TEST_LOGS": str(tmp_path / "logs")}
+    done = subprocess.run(["/usr/bin/python3", ROOT / "tests/run.py", "--only", "dashboard"], env=env, capture_output=True,
+                          text=True, timeout=60)
+    assert done.returncode == 1 and done.stdout.splitlines()[-1] == "0 passed, 3 failed", done.stderr
+    assert "npx" in (tmp_path / "logs/vitest.log").read_text()
