@@ -1,0 +1,205 @@
+/* The life of trouble codes. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "services/ingest/dtc_life.h"
+
+static struct dtc_fact facts[DTC_FACTS_MAX];
+static const struct dtc p0301 = {"P0301", "7E8", DTC_STORED};
+static const struct dtc p0420 = {"P0420", "7E8", DTC_PENDING};
+
+static struct dtc_report report(int64_t t_ms, const struct dtc *codes, size_t n)
+{
+    return (struct dtc_report){
+        .t_ms = t_ms,
+        .extent = {DTC_FULL, DTC_FULL, DTC_ABSENT},
+        .codes = codes,
+        .n = n,
+        .mil = -1,
+        .cleared_km = (double)NAN,
+    };
+}
+
+static size_t step(struct dtc_life *d, int64_t t_ms, const struct dtc *codes, size_t n)
+{
+    struct dtc_report r = report(t_ms, codes, n);
+
+    return dtc_life_step(d, &r, facts);
+}
+
+static void a_code_is_new_once_gone_and_back(void **state)
+{
+    static struct dtc_life d;
+
+    (void)state;
+    assert_int_equal(step(&d, 1000, &p0301, 1), 1);
+    assert_int_equal(facts[0].kind, DTC_NEW);
+    assert_int_equal(step(&d, 2000, &p0301, 1), 0);
+    assert_int_equal(step(&d, 3000, NULL, 0), 1);
+    assert_int_equal(facts[0].kind, DTC_GONE);
+    assert_false(facts[0].erased);
+    assert_string_equal(facts[0].dtc.code, "P0301");
+    assert_int_equal(step(&d, 4000, &p0301, 1), 1);
+    assert_int_equal(facts[0].kind, DTC_BACK);
+    assert_int_equal(facts[0].first_ms, 1000);
+    assert_int_equal(facts[0].count, 2);
+}
+
+static void code_ecu_and_state_make_three_different_codes(void **state)
+{
+    static struct dtc_life d;
+    const struct dtc codes[] = {
+        {"P0301", "7E8", DTC_STORED}, {"P0301", "7E9", DTC_STORED}, {"P0301", "7E8", DTC_PENDING}};
+
+    (void)state;
+    assert_int_equal(step(&d, 1000, codes, 3), 3);
+    assert_int_equal(step(&d, 2000, codes, 2), 1);
+    assert_int_equal(facts[0].dtc.list, DTC_PENDING);
+}
+
+static void a_partial_or_absent_list_never_clears_but_may_add(void **state)
+{
+    static struct dtc_life d;
+    const struct dtc both[] = {p0301, p0420};
+    const struct dtc other = {"P0171", "7E8", DTC_STORED};
+    struct dtc_report r = report(2000, &other, 1);
+
+    (void)state;
+    assert_int_equal(step(&d, 1000, both, 2), 2);
+    r.extent[DTC_STORED] = DTC_PARTIAL;
+    r.extent[DTC_PENDING] = DTC_ABSENT;
+    assert_int_equal(dtc_life_step(&d, &r, facts), 1);
+    assert_int_equal(facts[0].kind, DTC_NEW);
+    r = report(3000, NULL, 0);
+    r.extent[DTC_STORED] = DTC_PARTIAL;
+    r.extent[DTC_PENDING] = DTC_FULL; /* each list for itself */
+    assert_int_equal(dtc_life_step(&d, &r, facts), 1);
+    assert_string_equal(facts[0].dtc.code, "P0420");
+    assert_int_equal(facts[0].kind, DTC_GONE);
+}
+
+static void codes_erased_by_somebody_are_told_from_codes_that_healed(void **state)
+{
+    static struct dtc_life by_distance, by_monitors, silent;
+    struct dtc_report r = report(1000, &p0301, 1);
+
+    (void)state;
+    r.cleared_km = 820;
+    (void)dtc_life_step(&by_distance, &r, facts);
+    r = report(2000, NULL, 0);
+    r.cleared_km = 3;
+    assert_int_equal(dtc_life_step(&by_distance, &r, facts), 1);
+    assert_true(facts[0].erased);
+
+    r = report(1000, &p0301, 1);
+    r.readiness_known = true;
+    r.supported = 0x7;
+    r.incomplete = 0x4;
+    (void)dtc_life_step(&by_monitors, &r, facts);
+    r = report(2000, NULL, 0);
+    r.readiness_known = true;
+    r.supported = 0x7;
+    r.incomplete = 0x5;
+    assert_int_equal(dtc_life_step(&by_monitors, &r, facts), 1);
+    assert_true(facts[0].erased);
+
+    r = report(1000, NULL, 0); /* nothing was stored, and it was erased all the same */
+    r.cleared_km = 100;
+    (void)dtc_life_step(&silent, &r, facts);
+    r.t_ms = 2000;
+    r.cleared_km = 0;
+    assert_int_equal(dtc_life_step(&silent, &r, facts), 1);
+    assert_int_equal(facts[0].kind, DTC_ERASED);
+}
+
+static void what_was_not_read_erases_nothing(void **state)
+{
+    static struct dtc_life d;
+    struct dtc_report r = report(1000, &p0301, 1);
+
+    (void)state;
+    r.cleared_km = 820;
+    r.readiness_known = true;
+    r.supported = 0x7;
+    (void)dtc_life_step(&d, &r, facts);
+    assert_int_equal(step(&d, 2000, NULL, 0), 1);
+    assert_false(facts[0].erased);
+    r = report(3000, NULL, 0);
+    r.cleared_km = 900;
+    r.readiness_known = true;
+    r.supported = 0x3; /* one ECU less answered: its monitor is not incomplete */
+    assert_int_equal(dtc_life_step(&d, &r, facts), 0);
+}
+
+static void the_lamp_is_told_when_it_changes(void **state)
+{
+    static struct dtc_life d;
+    struct dtc_report r = report(1000, NULL, 0);
+
+    (void)state;
+    r.mil = 0;
+    assert_int_equal(dtc_life_step(&d, &r, facts), 0);
+    r.t_ms = 2000;
+    r.mil = 1;
+    assert_int_equal(dtc_life_step(&d, &r, facts), 1);
+    assert_int_equal(facts[0].kind, DTC_MIL_ON);
+    r.t_ms = 3000;
+    r.mil = -1;
+    assert_int_equal(dtc_life_step(&d, &r, facts), 0);
+    r.t_ms = 3000; /* not after */
+    r.mil = 0;
+    assert_int_equal(dtc_life_step(&d, &r, facts), 0);
+    r.t_ms = 4000;
+    assert_int_equal(dtc_life_step(&d, &r, facts), 1);
+    assert_int_equal(facts[0].kind, DTC_MIL_OFF);
+}
+
+static void more_codes_than_there_is_room_for_are_counted(void **state)
+{
+    static struct dtc_life d;
+    static struct dtc many[DTC_MAX + 10];
+
+    (void)state;
+    for (int i = 0; i < DTC_MAX + 10; i++) {
+        (void)snprintf(many[i].code, sizeof many[i].code, "P%04X", i);
+        (void)snprintf(many[i].ecu, sizeof many[i].ecu, "7E8");
+    }
+    assert_int_equal(step(&d, 1000, many, DTC_MAX + 10), DTC_MAX);
+    assert_int_equal(d.forgotten, 10);
+    assert_int_equal(step(&d, 2000, many + 10, DTC_MAX), 20); /* ten go, ten come in their place */
+}
+
+static void a_pending_code_is_one_severity_lower(void **state)
+{
+    (void)state;
+    assert_string_equal(dtc_severity_word(dtc_severity(DTC_MAJOR, DTC_STORED)), "major");
+    assert_string_equal(dtc_severity_word(dtc_severity(DTC_MAJOR, DTC_PENDING)), "minor");
+    assert_string_equal(dtc_severity_word(dtc_severity(DTC_INFO, DTC_PENDING)), "info");
+    assert_int_equal(dtc_list_of("permanent"), DTC_PERMANENT);
+    assert_int_equal(dtc_list_of("?"), -1);
+    assert_int_equal(dtc_extent_of("full"), DTC_FULL);
+    assert_int_equal(dtc_extent_of("?"), DTC_ABSENT);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_code_is_new_once_gone_and_back),
+        cmocka_unit_test(code_ecu_and_state_make_three_different_codes),
+        cmocka_unit_test(a_partial_or_absent_list_never_clears_but_may_add),
+        cmocka_unit_test(codes_erased_by_somebody_are_told_from_codes_that_healed),
+        cmocka_unit_test(what_was_not_read_erases_nothing),
+        cmocka_unit_test(the_lamp_is_told_when_it_changes),
+        cmocka_unit_test(more_codes_than_there_is_room_for_are_counted),
+        cmocka_unit_test(a_pending_code_is_one_severity_lower),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
