@@ -15,6 +15,8 @@
 #include "server.h"
 #include "shared.h"
 
+#define WATCH_MS 3000 /* an answer to SELECT 1 that takes longer is none */
+
 /* Is PostgreSQL there?  Without it nothing can be answered but files. */
 static void watch(struct pg *pg, struct health *health)
 {
@@ -47,6 +49,7 @@ static enum status serve(const struct api_settings *set, struct fault *fault)
         (st = pg_open(&pg, set->pg, "vigie-api watch", fault)) != ST_OK ||
         (st = health_open(&health, set->common.admin, fault)) != ST_OK)
         goto out;
+    pg_set_patience(pg, WATCH_MS);
     health_set(health, "postgres", false);
     st = assets_open(&assets, set->assets, &why);
     if (st == ST_NONE)

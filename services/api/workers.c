@@ -11,6 +11,7 @@
 #define HASH_THREADS 2
 #define QUICK_SLOTS 256
 #define HASH_SLOTS 16
+#define ANSWER_MS 6000 /* a statement ends itself after 5 s: a server silent for longer hangs */
 #define THREADS (QUICK_THREADS + HASH_THREADS)
 
 struct member {
@@ -101,6 +102,7 @@ static enum status member_start(struct workers *w, struct member *m, enum lane l
     if ((st = pg_open(&m->worker.pg, shared->set->pg, "vigie-api", fault)) != ST_OK ||
         (st = influx_open(&m->worker.influx, shared->set->influx, "fleet", fault)) != ST_OK)
         return st;
+    pg_set_patience(m->worker.pg, ANSWER_MS);
     if (pthread_create(&m->thread, NULL, member_run, m) != 0)
         return fault_set(fault, ST_FATAL, "a thread cannot be started");
     m->started = true;
