@@ -43,7 +43,7 @@ try_run() {
         sleep 1
     done
     echo "[fresh]   make run: ready after $(($(date +%s) - began)) s, packages included"
-    inside 'PYTHONPATH=tests /usr/bin/python3 tests/stack/look.py run/env' || return 1
+    inside '/usr/bin/python3 tests/stack/look.py run/env' || return 1
     inside 'kill -INT $(cat run/run.pid)'
     wait $run || true
     left=$(ps -eo pid,args | grep -E 'mosquitto|postgres|influxd|vigie-|gpsd|car\.py' | grep -vE 'grep|fresh' || true)

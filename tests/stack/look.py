@@ -2,8 +2,10 @@
 import re
 import sys
 import time
+from pathlib import Path
 
-from stack.stack import Session
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from stack.stack import Session  # noqa: E402
 
 
 def read_env(path):
