@@ -6,8 +6,7 @@
 #include <string.h>
 
 #include "lib/http.h"
-#include "obd/elm327.h"
-#include "obd/address.h"
+#include "obd/adapter.h"
 #include "obd/pids.h"
 #include "obd/survey.h"
 
@@ -111,9 +110,7 @@ static enum status report_open(struct link **out, const struct vehicle_settings 
         return st;
     if (address.none)
         return fault_set(fault, ST_REJECT, "--obd is none: nothing to ask");
-    if (address.automatic && !obd_find(address.name))
-        return fault_set(fault, ST_RETRY, "no adapter found");
-    return elm327_open(out, address.name, address.baud, '0', fault);
+    return adapter_open(out, &address, '0', fault);
 }
 
 static void report_reading(void *self, uint8_t pid, const struct reading *readings, size_t n)

@@ -21,11 +21,36 @@ static enum status address_baud(struct obd_address *a, char *query, const char *
     return ST_OK;
 }
 
+static const struct {
+    const char *prefix;
+    enum obd_kind kind;
+    bool tcp;
+} address_kinds[] = {{"elm327:", OBD_ELM327, false},
+                     {"elm327+tcp:", OBD_ELM327, true},
+                     {"slcan:", OBD_SLCAN, false},
+                     {"slcan+tcp:", OBD_SLCAN, true}};
+
+/* What follows the prefix; NULL when it is none we know. */
+static const char *address_kind(struct obd_address *a, const char *text, bool *tcp)
+{
+    for (size_t i = 0; i < sizeof address_kinds / sizeof address_kinds[0]; i++) {
+        size_t len = strlen(address_kinds[i].prefix);
+
+        if (strncmp(text, address_kinds[i].prefix, len) == 0) {
+            a->kind = address_kinds[i].kind;
+            *tcp = address_kinds[i].tcp;
+            return text + len;
+        }
+    }
+    return NULL;
+}
+
 enum status obd_address_read(struct obd_address *out, const char *text, struct fault *fault)
 {
     struct obd_address a = {.baud = 0};
     const char *rest;
     char *query;
+    bool tcp = false;
 
     if (strcmp(text, "none") == 0 || strcmp(text, "auto") == 0) {
         a.none = text[0] == 'n';
@@ -33,19 +58,17 @@ enum status obd_address_read(struct obd_address *out, const char *text, struct f
         *out = a;
         return ST_OK;
     }
-    if (strncmp(text, "elm327+tcp:", 11) == 0)
-        rest = text + 11;
-    else if (strncmp(text, "elm327:", 7) == 0)
-        rest = text + 7;
-    else
+    if ((rest = address_kind(&a, text, &tcp)) == NULL)
         return fault_set(fault, ST_REJECT,
-                         "obd \"%s\": elm327:/dev/..., elm327+tcp:host:port, auto or none", text);
+                         "obd \"%s\": elm327:/dev/..., elm327+tcp:host:port, slcan:/dev/..., auto "
+                         "or none",
+                         text);
     if (rest[0] == '\0' || strlen(rest) >= sizeof a.name)
         return fault_set(fault, ST_REJECT, "obd \"%s\": the device is missing or too long", text);
     snprintf(a.name, sizeof a.name, "%s", rest);
-    if (text[6] == '+' && strrchr(a.name, ':') == NULL)
-        return fault_set(fault, ST_REJECT, "obd \"%s\": elm327+tcp:host:port", text);
-    if (text[6] == ':' && a.name[0] != '/')
+    if (tcp && strrchr(a.name, ':') == NULL)
+        return fault_set(fault, ST_REJECT, "obd \"%s\": +tcp is followed by host:port", text);
+    if (!tcp && a.name[0] != '/')
         return fault_set(fault, ST_REJECT, "obd \"%s\": the device is an absolute path", text);
     if ((query = strchr(a.name, '?')) != NULL) {
         *query = '\0';

@@ -252,8 +252,10 @@ static enum status elm_find_protocol(struct elm327 *e, struct fault *fault)
 
 static enum status elm_search(struct link *link, struct link_answer *answer, struct fault *fault)
 {
-    static const struct link_request first = {{0x01, 0x00}, 2, ELM_SEARCH_MS},
-                                     known = {{0x01, 0x00}, 2, 0};
+    static const struct link_request first = {.bytes = {0x01, 0x00},
+                                              .len = 2,
+                                              .wait_ms = ELM_SEARCH_MS},
+                                     known = {.bytes = {0x01, 0x00}, .len = 2};
     struct elm327 *e = elm_of(link);
     enum status st;
 

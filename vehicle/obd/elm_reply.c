@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "answer.h"
 #include "elm_lines.h"
 #include "isotp.h"
 
@@ -48,8 +49,7 @@ struct elm_parse {
     const struct elm_asked *asked;
     enum link_outcome worst; /* LINK_ANSWERED: nothing bad was said */
     struct isotp frames;
-    unsigned refused;
-    bool pending;
+    struct answering answering;
     /* headerless long message: "014", "0:...", "1:..." */
     size_t total, have;
     unsigned next;
@@ -57,53 +57,11 @@ struct elm_parse {
     uint8_t joined[ISOTP_MESSAGE_MAX + 8];
 };
 
-/* Was this identifier among those asked for? */
-static bool parse_wanted(const struct elm_asked *asked, const uint8_t *bytes, size_t len)
-{
-    uint8_t service = asked->bytes[0];
-
-    if (len == 0 || bytes[0] != service + 0x40)
-        return false;
-    if (asked->len == 1)
-        return true;
-    if (len < 2)
-        return false;
-    if (service == 0x02 || service == 0x22) /* identifier and frame number; 16-bit identifier */
-        return asked->len >= 3 && len >= 3 && bytes[1] == asked->bytes[1] &&
-               bytes[2] == asked->bytes[2];
-    for (size_t i = 1; i < asked->len; i++)
-        if (bytes[1] == asked->bytes[i])
-            return true;
-    return false;
-}
-
 static void parse_message(void *self, uint32_t ecu, const uint8_t *bytes, size_t len)
 {
     struct elm_parse *p = self;
-    struct link_answer *out = p->out;
-    struct link_message *m;
 
-    if (len >= 3 && bytes[0] == 0x7F && bytes[1] == p->asked->bytes[0]) {
-        if (bytes[2] == 0x78)
-            p->pending = true;
-        else
-            p->refused = bytes[2];
-        return;
-    }
-    if (!parse_wanted(p->asked, bytes, len)) {
-        out->ignored++;
-        return;
-    }
-    if (out->count == LINK_MESSAGES_MAX || len > sizeof out->bytes - out->used) {
-        out->cut = true;
-        return;
-    }
-    m = &out->messages[out->count++];
-    m->ecu = ecu;
-    m->at = (uint16_t)out->used;
-    m->len = (uint16_t)len;
-    memcpy(out->bytes + out->used, bytes, len);
-    out->used += len;
+    answering_take(&p->answering, ecu, bytes, len);
 }
 
 /* Protocols 1-5: three header bytes, data, checksum.  J1850 PWM answers begin 41 6B, so a header is
@@ -235,17 +193,9 @@ static void parse_finish(struct elm_parse *p)
         else
             parse_message(p, 0, p->joined, p->total);
     }
-    out->refused = p->refused;
-    if (out->count > 0 && p->worst <= LINK_DAMAGED)
-        out->outcome = LINK_ANSWERED;
-    else if (p->worst != LINK_ANSWERED)
+    answering_finish(&p->answering);
+    if (p->worst != LINK_ANSWERED && (out->count == 0 || p->worst > LINK_DAMAGED))
         out->outcome = p->worst;
-    else if (p->refused != 0)
-        out->outcome = LINK_REFUSED;
-    else if (p->pending)
-        out->outcome = LINK_PENDING;
-    else
-        out->outcome = out->cut ? LINK_DAMAGED : LINK_NO_DATA;
 }
 
 void elm_reply_parse(struct link_answer *out, const struct elm_intake *in,
@@ -258,13 +208,11 @@ void elm_reply_parse(struct link_answer *out, const struct elm_intake *in,
     p.out = out;
     p.asked = asked;
     p.worst = LINK_ANSWERED;
-    p.refused = p.next = 0;
+    p.next = 0;
     p.total = p.have = 0;
-    p.pending = p.broken = false;
+    p.broken = false;
+    answering_init(&p.answering, out, asked->bytes, asked->len);
     isotp_init(&p.frames);
-    out->outcome = LINK_NO_DATA;
-    out->count = out->used = 0;
-    out->refused = out->ignored = 0;
     out->cut = in->discarded > 0;
     while (elm_next_line(in->text, in->len, &at, &line, &len))
         parse_line(&p, line, len);

@@ -1,6 +1,6 @@
 /* vehicle/obd/link.h - a way to ask a car something: one request, the answers of every ECU.
- * Drivers sit behind it (elm327); decoding of what came back is for others.  Plain values but for
- * struct link; one link, one thread. */
+ * Drivers sit behind it (elm327, slcan); decoding of what came back is for others.  Plain values
+ * but for struct link; one link, one thread. */
 #ifndef VEHICLE_OBD_LINK_H
 #define VEHICLE_OBD_LINK_H
 
@@ -12,7 +12,7 @@
 
 #define LINK_MESSAGES_MAX 24
 #define LINK_BYTES_MAX 4200 /* the longest ISO-TP message and some */
-#define LINK_REQUEST_MAX 7  /* service and up to six identifiers */
+#define LINK_REQUEST_MAX 24 /* more than seven bytes: to one ECU only, where the driver can */
 #define LINK_ECU_TEXT 9     /* "7E8", "18DAF110", "10" and the terminator */
 
 /* How a request ended.  Also the label of vigie_vehicle_obd_requests_total, see link_outcome_name.
@@ -53,7 +53,9 @@ struct link_answer {
 struct link_request {
     uint8_t bytes[LINK_REQUEST_MAX];
     size_t len;
-    int wait_ms; /* 0: the driver's usual deadline */
+    int wait_ms;     /* 0: the driver's usual deadline */
+    uint32_t to;     /* CAN only: the ECU that answers with this id alone; 0: everybody */
+    unsigned frames; /* CAN frames its answer takes, so that nobody waits for more; 0 unknown */
 };
 
 struct link {

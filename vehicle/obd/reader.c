@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "elm327.h"
+#include "adapter.h"
 #include "lib/backoff.h"
 #include "lib/clock.h"
 #include "lib/queue.h"
@@ -279,7 +279,7 @@ static void *reader_run(void *self)
             reader_tell(r, SOURCE_ABSENT, "no adapter found");
             continue;
         }
-        st = elm327_open(&r->link, r->address.name, r->address.baud, r->protocol, &fault);
+        st = adapter_open(&r->link, &r->address, r->protocol, &fault);
         if (st == ST_OK) {
             st = reader_session(r, &pause, &fault);
             r->link->close(r->link);

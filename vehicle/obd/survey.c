@@ -20,10 +20,16 @@ enum status survey_ask(struct link *link, const uint8_t *bytes, size_t len, int 
                        struct link_answer *answer, struct fault *fault)
 {
     struct link_request request = {.len = len, .wait_ms = wait_ms};
-    enum status st;
 
     memcpy(request.bytes, bytes, len);
-    st = link->request(link, &request, answer, fault);
+    return survey_request(link, &request, answer, fault);
+}
+
+enum status survey_request(struct link *link, const struct link_request *request,
+                           struct link_answer *answer, struct fault *fault)
+{
+    enum status st = link->request(link, request, answer, fault);
+
     metric_add(requests, st == ST_OK ? link_outcome_name(answer->outcome) : "unplugged",
                st == ST_NONE ? 0 : 1);
     return st;

@@ -13,6 +13,10 @@ void survey_init(void); /* makes the metric; main, once (without it nothing is c
 enum status survey_ask(struct link *link, const uint8_t *bytes, size_t len, int wait_ms,
                        struct link_answer *answer, struct fault *fault) MUST_CHECK;
 
+/* The same with everything a request can say. */
+enum status survey_request(struct link *link, const struct link_request *request,
+                           struct link_answer *answer, struct fault *fault) MUST_CHECK;
+
 /* Look for the bus and read the support bitmaps of every ECU.  ST_OK with support->count 0: the bus
  * sleeps, or nobody answers.  ST_RETRY: the cable is gone.  ST_NONE: stop. */
 enum status survey_support(struct link *link, struct support *support,
