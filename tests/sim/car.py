@@ -20,6 +20,7 @@ import nmea  # noqa: E402
 import obd  # noqa: E402
 import port  # noqa: E402
 import replay  # noqa: E402
+import slcan  # noqa: E402
 
 NMEA_LATENCY_S = 0.08            # a receiver speaks a little after the second it speaks about
 
@@ -50,14 +51,22 @@ class Sim:
         delays = elm327.Delays(ecu=a.delay_ecu / 1e3, adapter=a.delay_adapter / 1e3,
                                search=a.delay_search / 1e3, init=a.delay_init / 1e3,
                                reset=a.delay_reset / 1e3)
-        return elm327.Elm327(self.car, a.adapter, filter(None, a.quirks.split(",")), delays,
-                             None if a.pad == "none" else int(a.pad, 16), a.seed)
+        quirks, pad = list(filter(None, a.quirks.split(","))), None if a.pad == "none" else int(a.pad, 16)
+        if a.adapter == "slcan":
+            return slcan.Slcan(self.car, quirks, delays, pad, a.seed)
+        return elm327.Elm327(self.car, a.adapter, quirks, delays, pad, a.seed)
+
+    @property
+    def _slcan(self):
+        return self.args.adapter == "slcan"
 
     async def open(self):
         if self.args.link:
-            self.ports.append(port.PtyPort(self._adapter(), self.args.link, self.args.baud))
+            made = (self._adapter(), self.args.link, self.args.baud)
+            self.ports.append(slcan.PtyLine(*made).start() if self._slcan else port.PtyPort(*made))
         if self.args.tcp is not None:
-            self.ports.append(port.TcpPort(self._adapter(), self.args.tcp, self.args.baud))
+            made = (self._adapter(), self.args.tcp, self.args.baud)
+            self.ports.append(slcan.TcpLine(*made).start() if self._slcan else port.TcpPort(*made))
         await self._plug()
         if self.control:
             await self.control.open()
@@ -151,8 +160,8 @@ def arguments(argv):
     add("--ecus", type=int, default=1, choices=(1, 2, 3))
     add("--batch", default="on", choices=("on", "off"), help="several PIDs in a request?")
     add("--dtc", default="", help="CODE[:stored|pending|permanent[:ECU]],...")
-    add("--adapter", default="elm327", choices=("elm327", "stn", "clone"))
-    add("--quirks", default="", help="comma list: " + ", ".join(sorted(elm327.QUIRKS)))
+    add("--adapter", default="elm327", choices=("elm327", "stn", "clone", "slcan"))
+    add("--quirks", default="", help="comma list: " + ", ".join(sorted({**elm327.QUIRKS, **slcan.QUIRKS})))
     add("--pad", default="AA", help="filler byte of CAN frames in hex, or none")
     add("--seed", type=int, default=1, help="of the random bytes of faults")
     for name, millis in (("ecu", 15), ("adapter", 2), ("search", 1200), ("init", 2600),
@@ -160,9 +169,11 @@ def arguments(argv):
         add(f"--delay-{name}", type=float, default=millis, metavar="MS",
             help=f"default {millis}")
     args = parser.parse_args(argv)
-    unknown = set(filter(None, args.quirks.split(","))) - set(elm327.QUIRKS)
+    unknown = set(filter(None, args.quirks.split(","))) - set(slcan.QUIRKS if args.adapter == "slcan" else elm327.QUIRKS)
     if unknown:
         parser.error(f"no quirk {sorted(unknown)}")
+    if args.adapter == "slcan" and args.protocol not in "6789":
+        parser.error("SLCAN is for CAN: --protocol 6 .. 9")
     if args.factor <= 0:
         parser.error("--factor must be above 0")
     return args

@@ -20,6 +20,11 @@ REPLY = {
     "lost-line": "N: the reply's line N is missing (0 = first)",
     "double-line": "N: the reply's line N comes twice",
     "shuffle": "the lines of the reply in random order",
+    "bel": "SLCAN: a frame to send is refused",
+    "lost-ack": "SLCAN: a command is not answered",
+    "lost-cr": "SLCAN: a frame's CR is missing",
+    "bad-byte": "SLCAN: a byte of a frame is no hex digit",
+    "lying-length": "N: SLCAN: a first frame promises N bytes more than come (negative: fewer)",
 }
 STATE = {
     "echo": "the echo stays on whatever ATE0 says",
@@ -31,7 +36,8 @@ STATE = {
     "gps-gone": "the receiver is unplugged",
 }
 DEFAULT_ARGUMENT = {"cut": "4", "garbage": "64", "slow": "1500", "pending": "400",
-                    "negative": "22", "error": "CAN ERROR", "lost-line": "1", "double-line": "1"}
+                    "negative": "22", "error": "CAN ERROR", "lost-line": "1", "double-line": "1",
+                    "lying-length": "50"}
 FOREVER = -1
 
 
@@ -57,7 +63,8 @@ class Faults:
             else:
                 rest.append(word)
         argument = " ".join(rest) or DEFAULT_ARGUMENT.get(name, "")
-        if name in ("cut", "garbage", "slow", "pending", "lost-line", "double-line"):
+        if name in ("cut", "garbage", "slow", "pending", "lost-line", "double-line",
+                    "lying-length"):
             int(argument)
         elif name == "negative":
             int(argument, 16)

@@ -1,0 +1,211 @@
+/* tests/sim/fleet/car.c */
+#include "car.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define RESEND_MS 5000 /* nothing acknowledged for so long: from the oldest again */
+#define KEEPALIVE_MS 25000
+#define AGAIN_MS 1000     /* until the next try to connect */
+#define UNSENT_MAX 65536  /* bytes the socket did not take yet */
+#define UNANSWERED_MAX 20 /* QoS 1 messages in flight */
+#define RECORD_BYTES 32768
+
+enum status car_open(struct car *c, struct fleet *fleet, unsigned number, const char *vin,
+                     const char *run, struct fault *fault)
+{
+    char name[128];
+
+    if (!vin_is_valid(vin, strlen(vin)))
+        return fault_set(fault, ST_REJECT, "not a VIN: %.40s", vin);
+    *c = (struct car){.fleet = fleet, .number = number, .next = 1};
+    memcpy(c->vin, vin, sizeof c->vin);
+    snprintf(name, sizeof name, "fleet %.64s %s", run, vin);
+    uuid_of_text(c->stream, name);
+    topic_format(c->topic, vin, LEAF_TELEMETRY);
+    return ST_OK;
+}
+
+enum status car_connect(struct car *c, int64_t now_ms, struct fault *fault)
+{
+    struct fleet *f = c->fleet;
+    char folder[4096], filter[TOPIC_MAX];
+    enum status st;
+
+    c->retry_ms = now_ms + AGAIN_MS;
+    snprintf(folder, sizeof folder, "%s/%s", f->certs ? f->certs : "", c->vin);
+    st = wire_open(&c->wire, f->host, f->port, f->tls, folder, fault);
+    if (st != ST_OK)
+        return st;
+    c->live = c->watched_out = false;
+    c->unanswered = 0;
+    c->spoke_ms = c->progress_ms = now_ms;
+    c->next = c->mark.upto + 1; /* gaps first: car_step */
+    topic_format(filter, c->vin, LEAF_ACK);
+    wire_connect(&c->wire, c->vin);
+    wire_subscribe(&c->wire, filter, 0); /* a lost cumulative ack costs nothing */
+    return ST_OK;
+}
+
+/* ---- what came */
+static void note_lag(struct fleet *f, uint32_t lag_ms)
+{
+    f->tally.lag_ms[lag_ms < 10000 ? lag_ms : 10000]++;
+}
+
+static void take_ack(struct car *c, const char *payload, size_t len, int64_t now_ms)
+{
+    struct fleet *f = c->fleet;
+    struct ack ack;
+    int64_t first = c->mark.gap_count ? c->mark.gaps[0].first : c->mark.upto + 1;
+
+    if (ack_read(&ack, payload, len, NULL) != ST_OK || strcmp(ack.stream, c->stream) != 0)
+        return;
+    f->tally.acks++;
+    for (int64_t seq = first; seq <= ack.mark.upto; seq++) {
+        if (watermark_has(&c->mark, seq) || !watermark_has(&ack.mark, seq))
+            continue;
+        f->tally.acked++;
+        c->progress_ms = now_ms;
+        if (seq > c->highest - CAR_SENT && seq <= c->highest)
+            note_lag(f, (uint32_t)now_ms - c->sent_ms[seq % CAR_SENT]);
+        if (f->ledger)
+            fprintf(f->ledger, "%s %s %lld\n", c->vin, c->stream, (long long)seq);
+    }
+    if (ack.mark.upto >= c->mark.upto)
+        c->mark = ack.mark;
+}
+
+static void take_packet(struct car *c, const struct packet *p, int64_t now_ms)
+{
+    const char *payload;
+    unsigned packet_id;
+    size_t len;
+
+    if (p->kind == PACKET_SUBACK && !c->live) {
+        c->live = true;
+        c->fleet->tally.connected++;
+    } else if (p->kind == PACKET_PUBACK && c->unanswered > 0) {
+        c->unanswered--;
+    } else if (p->kind == PACKET_PUBLISH && wire_read_publish(p, &payload, &len, &packet_id)) {
+        if (packet_id)
+            wire_puback(&c->wire, packet_id);
+        take_ack(c, payload, len, now_ms);
+    }
+}
+
+/* ---- what goes */
+static void publish(struct car *c, int64_t seq, int64_t now_ms)
+{
+    static char bytes[RECORD_BYTES];
+    struct fleet *f = c->fleet;
+    struct publish p = {.topic = c->topic, .payload = bytes, .qos = f->qos};
+
+    p.columnar = f->plan.columnar;
+    p.len = drive_record(&f->plan, c->number, c->stream, seq, &f->scratch, bytes, sizeof bytes);
+    if (p.len == 0) {
+        fprintf(stderr, "fleet: a record does not fit into %d bytes\n", RECORD_BYTES);
+        exit(EXIT_FAILURE);
+    }
+    c->packet_id = c->packet_id % 65535 + 1;
+    p.packet_id = c->packet_id;
+    wire_publish(&c->wire, &p);
+    c->unanswered += f->qos > 0;
+    c->record_bytes = p.len;
+    c->spoke_ms = now_ms;
+    f->tally.sent++;
+    f->tally.bytes += (int64_t)p.len;
+    if (seq > c->highest) {
+        c->sent_ms[seq % CAR_SENT] = (uint32_t)now_ms;
+        c->highest = seq;
+    } else {
+        f->tally.resent++;
+    }
+}
+
+static bool window_is_open(const struct car *c)
+{
+    const struct fleet *f = c->fleet;
+    int64_t in_flight = c->next - 1 - c->mark.upto;
+
+    if (wire_unsent(&c->wire) > UNSENT_MAX || c->unanswered >= UNANSWERED_MAX)
+        return false;
+    return !f->heeds_acks || in_flight <= 0 ||
+           (in_flight < CAR_SENT - 2 && (size_t)in_flight * c->record_bytes < f->window_bytes);
+}
+
+/* The next record that is not acknowledged, in order or, now and then, behind its successor. */
+static void send_next(struct car *c, int64_t now_ms)
+{
+    const struct fleet *f = c->fleet;
+    int64_t seq = c->next;
+    bool swap = f->disorder > 0 && seq < f->records && drand48() < f->disorder;
+
+    c->next += swap ? 2 : 1;
+    if (swap)
+        publish(c, seq + 1, now_ms);
+    if (!watermark_has(&c->mark, seq))
+        publish(c, seq, now_ms);
+    if (f->duplicate > 0 && drand48() < f->duplicate)
+        publish(c, seq, now_ms);
+    c->due_ms = (c->due_ms > now_ms - f->every_ms ? c->due_ms : now_ms) + f->every_ms;
+}
+
+static void send_again(struct car *c, int64_t now_ms)
+{
+    c->next = c->mark.gap_count ? c->mark.gaps[0].first : c->mark.upto + 1;
+    c->progress_ms = now_ms;
+}
+
+static void lose(struct car *c)
+{
+    if (c->live)
+        c->fleet->tally.connected--;
+    c->fleet->tally.lost++;
+    c->live = false;
+    wire_close(&c->wire);
+}
+
+void car_step(struct car *c, int64_t now_ms)
+{
+    const struct fleet *f = c->fleet;
+    bool waits = c->mark.upto < c->highest || c->mark.gap_count > 0;
+    struct packet p;
+
+    if (!c->wire.open)
+        return;
+    if (!wire_pump(&c->wire)) {
+        lose(c);
+        return;
+    }
+    while (wire_take(&c->wire, &p))
+        take_packet(c, &p, now_ms);
+    if (!c->live)
+        return;
+    if (f->heeds_acks && waits && now_ms - c->progress_ms > RESEND_MS)
+        send_again(c, now_ms);
+    if (!waits)
+        c->progress_ms = now_ms;
+    while (c->next <= f->records && now_ms >= c->due_ms && window_is_open(c))
+        send_next(c, now_ms);
+    if (now_ms - c->spoke_ms > KEEPALIVE_MS) {
+        wire_ping(&c->wire);
+        c->spoke_ms = now_ms;
+    }
+    if (wire_wants_out(&c->wire) && !wire_pump(&c->wire))
+        lose(c);
+}
+
+bool car_is_done(const struct car *c)
+{
+    const struct fleet *f = c->fleet;
+
+    if (f->heeds_acks)
+        return c->mark.upto >= f->records && c->mark.gap_count == 0;
+    return c->next > f->records && c->unanswered == 0 && wire_unsent(&c->wire) == 0;
+}
+
+void car_close(struct car *c)
+{
+    wire_close(&c->wire);
+}

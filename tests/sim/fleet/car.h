@@ -1,0 +1,58 @@
+/* tests/sim/fleet/car.h - one car: connects, publishes its records within a window, listens to
+ * down/ack and sends again what is not acknowledged.  One thread. */
+#ifndef FLEET_CAR_H
+#define FLEET_CAR_H
+
+#include <stdio.h>
+
+#include "drive.h"
+#include "proto/ack.h"
+#include "proto/topic.h"
+#include "wire.h"
+
+struct fleet { /* what all cars share */
+    struct drive_plan plan;
+    const char *host;
+    int port, qos;
+    SSL_CTX *tls;               /* NULL: plain TCP */
+    const char *certs;          /* certs/VIN/{cert,key}.pem */
+    int64_t records;            /* per car */
+    int64_t every_ms;           /* between two records of a car; 0: as fast as the window lets */
+    size_t window_bytes;        /* unacknowledged, per car */
+    bool heeds_acks;            /* false: PUBACK is all it waits for */
+    double duplicate, disorder; /* shares of records, 0 .. 1 */
+    FILE *ledger;               /* what was acknowledged: "VIN stream seq" a line; may be NULL */
+    struct telemetry scratch;
+    struct tally {
+        int64_t connected, lost, sent, bytes, acked, resent, acks;
+        int64_t lag_ms[10001]; /* acks by how long they took; the last: longer */
+    } tally;
+};
+
+#define CAR_SENT 256 /* sending times remembered: more records than fit into a window */
+
+struct car {
+    struct fleet *fleet;
+    unsigned number;
+    char vin[VIN_LEN + 1], stream[UUID_TEXT + 1], topic[TOPIC_MAX];
+    struct wire wire;
+    bool live; /* subscribed: may publish */
+    struct watermark mark;
+    int64_t next, highest; /* seq to send next; highest sent so far */
+    int64_t due_ms, progress_ms, spoke_ms, retry_ms;
+    unsigned packet_id, unanswered; /* QoS 1 */
+    size_t record_bytes;            /* of the last one */
+    uint32_t sent_ms[CAR_SENT];     /* by seq, low bits of the clock */
+    bool watched_out;               /* what epoll was told */
+};
+
+enum status car_open(struct car *c, struct fleet *fleet, unsigned number, const char *vin,
+                     const char *run, struct fault *fault) MUST_CHECK;
+/* Connect, or connect again.  ST_RETRY: later. */
+enum status car_connect(struct car *c, int64_t now_ms, struct fault *fault) MUST_CHECK;
+/* Send what may be sent, read what came. */
+void car_step(struct car *c, int64_t now_ms);
+bool car_is_done(const struct car *c);
+void car_close(struct car *c);
+
+#endif
