@@ -96,12 +96,14 @@ static enum status rehash(struct worker *w, const struct user *user, const char 
                           struct fault *fault)
 {
     char hash[PASSWORD_HASH_MAX];
-    const char *params[] = {hash, user->id};
+    const char *params[] = {hash, user->id, user->password_hash};
 
     if (!password_is_stale(user->password_hash) || password_hash(password, hash, fault) != ST_OK)
         return ST_OK;
-    return pg_run(w->pg, "UPDATE app_user SET password_hash = $1 WHERE id = $2::uuid", 2, params,
-                  NULL, fault);
+    return pg_run(w->pg, /* unless it was changed while we hashed */
+                  "UPDATE app_user SET password_hash = $1 WHERE id = $2::uuid"
+                  " AND password_hash = $3",
+                  3, params, NULL, fault);
 }
 
 static enum status open_family(struct worker *w, const struct request *r, const struct user *user,
@@ -186,6 +188,8 @@ static int64_t ms_of(const PGresult *rows, int column)
     return strtoll(PQgetvalue(rows, 0, column), NULL, 10);
 }
 
+/* A family ends with its first revoked member: one that was being made at that very moment carries
+ * no mark itself. */
 static enum status find_token(struct worker *w, const char *token, struct found *out,
                               struct fault *fault)
 {
@@ -200,7 +204,8 @@ static enum status find_token(struct worker *w, const char *token, struct found 
                 " (extract(epoch FROM t.issued_at) * 1000)::bigint,"
                 " (extract(epoch FROM t.family_started_at) * 1000)::bigint,"
                 " coalesce((extract(epoch FROM t.spent_at) * 1000)::bigint, 0),"
-                " t.revoked_at IS NOT NULL, u.disabled"
+                " EXISTS (SELECT FROM refresh_token f WHERE f.family = t.family"
+                "  AND f.revoked_at IS NOT NULL), u.disabled"
                 " FROM refresh_token t JOIN app_user u ON u.id = t.user_id"
                 " WHERE t.hash = $1::bytea FOR UPDATE OF t",
                 1, params, &rows, fault);

@@ -110,6 +110,16 @@ def test_a_spent_token_used_later_ends_the_family(s):
                  f" (SELECT id FROM app_user WHERE username = '{user}')") == "1"
 
 
+def test_a_token_made_while_its_family_ended_is_void_too(s):
+    user = s.fresh_user()
+    first = cookie_of(s.sign_in(user))
+    second = cookie_of(refresh(s, first))
+    # as if the second had been written between the look for the family's members and their end
+    s.sql("UPDATE refresh_token SET revoked_at = now() WHERE spent_at IS NOT NULL AND user_id ="
+          f" (SELECT id FROM app_user WHERE username = '{user}')")
+    assert refresh(s, second).code == 401
+
+
 @pytest.mark.parametrize("column,age", [("issued_at", "7 days 1 s"), ("family_started_at", "30 days 1 s")])
 def test_an_old_session_is_over(s, column, age):
     user = s.fresh_user()
