@@ -24,19 +24,30 @@ struct ask {
     struct series_query query;
 };
 
-/* Names in the compiled table only; nothing else ever becomes part of a statement. */
+static bool is_asked(const struct ask *q, uint16_t id)
+{
+    for (size_t i = 0; i < q->count; i++)
+        if (q->signals[i] == id)
+            return true;
+    return false;
+}
+
+/* Names in the compiled table only; nothing else ever becomes part of a statement.  A name given
+ * twice is answered once. */
 static bool read_signals(const char *list, struct ask *q)
 {
     static const char place[] = "Vehicle.CurrentLocation.";
+    size_t named = 0;
 
     for (const char *at = list; at && *at;) {
         size_t n = strcspn(at, ",");
         uint16_t id = signal_find(at, n);
 
-        if (id == SIGNAL_NONE || q->count == SIGNALS_MOST)
+        if (id == SIGNAL_NONE || ++named > SIGNALS_MOST)
             return false;
         q->has_position |= n >= sizeof place - 1 && !memcmp(at, place, sizeof place - 1);
-        q->signals[q->count++] = id;
+        if (!is_asked(q, id))
+            q->signals[q->count++] = id;
         at += n + (at[n] == ',');
     }
     return q->count > 0;

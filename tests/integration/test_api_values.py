@@ -72,6 +72,12 @@ def test_a_vehicle_never_heard_of_has_no_signals(s, token):
 
 
 # ---- history
+def test_a_signal_named_twice_is_answered_once(s, token):
+    answer = history(s, token, to=T0 + 9000, signals=f"{RPM},{SPEED},{RPM}", points=10)
+    assert answer.code == 200 and answer.body.count(f'"{RPM}":'.encode()) == 1
+    assert set(answer.json["signals"]) == {RPM, SPEED}
+
+
 def test_few_points_come_as_they_were_measured(s, token):
     answer = history(s, token, to=T0 + 9000, signals=RPM, points=10)
     assert answer.json == {"signals": {RPM: {"t": [T0 + 1000 * i for i in range(10)], "v": [800 + i * 0.25 for i in range(10)],
