@@ -53,13 +53,14 @@ static bool custom_header(struct lws *wsi, const char *name, char *out, size_t s
            lws_hdr_custom_copy(wsi, out, (int)size, name, (int)strlen(name)) >= 0;
 }
 
-static bool read_args(struct lws *wsi, char *out, size_t size)
+static bool read_args(struct lws *wsi, char *out, size_t size, size_t *len)
 {
     int whole = lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_URI_ARGS);
     size_t at = 0;
     int n;
 
     out[0] = '\0';
+    *len = 0;
     if (whole <= 0) /* asked for pieces of nothing, lws says 0 for ever */
         return true;
     for (int i = 0; i < ARGS_MOST && at + 2 < size; i++) {
@@ -70,6 +71,7 @@ static bool read_args(struct lws *wsi, char *out, size_t size)
             at += (size_t)n + 1;
     }
     out[at] = '\0';
+    *len = at;
     return (size_t)whole < size - 1;
 }
 
@@ -111,7 +113,7 @@ static void read_peer_name(struct lws *wsi, struct request *r)
     X509_free(cert);
 }
 
-static bool read_headers(struct lws *wsi, struct request *r)
+static bool read_headers(struct lws *wsi, struct request *r, size_t *args_len)
 {
     return header(wsi, WSI_TOKEN_ORIGIN, r->origin, sizeof r->origin) &&
            header(wsi, WSI_TOKEN_HOST, r->host, sizeof r->host) &&
@@ -123,7 +125,8 @@ static bool read_headers(struct lws *wsi, struct request *r)
            header(wsi, WSI_TOKEN_HTTP_IF_NONE_MATCH, r->if_none_match, sizeof r->if_none_match) &&
            header(wsi, WSI_TOKEN_HTTP_RANGE, r->range, sizeof r->range) &&
            custom_header(wsi, "idempotency-key:", r->idempotency_key, sizeof r->idempotency_key) &&
-           read_args(wsi, r->args, sizeof r->args) && read_bearer(wsi, r) && read_cookie(wsi, r);
+           read_args(wsi, r->args, sizeof r->args, args_len) && read_bearer(wsi, r) &&
+           read_cookie(wsi, r);
 }
 
 /* lws takes lengths that are none, and does not decode chunks: such a connection cannot be read on.
@@ -154,12 +157,14 @@ bool read_request(struct lws *wsi, const char *path, size_t path_len, struct req
                   int64_t *length, bool *announced, struct answer *a)
 {
     char *uri = NULL;
+    size_t args_len = 0;
     int uri_len = 0;
 
     r->method = method_of(lws_http_get_uri_and_method(wsi, &uri, &uri_len));
     if (!read_length(wsi, r, length, announced, a))
         return false;
-    if (path_len >= sizeof r->path || memchr(path, '\0', path_len) || !read_headers(wsi, r)) {
+    if (path_len >= sizeof r->path || memchr(path, '\0', path_len) ||
+        !read_headers(wsi, r, &args_len)) {
         answer_problem(a, r, 431, "headers", "The address or a header is too long.");
         a->close = true;
         return false;
@@ -168,6 +173,12 @@ bool read_request(struct lws *wsi, const char *path, size_t path_len, struct req
     r->path[path_len] = '\0';
     if (!r->host[0]) {
         answer_problem(a, r, 400, "host", "A Host header is needed.");
+        a->close = true;
+        return false;
+    }
+    if (!utf8_is_valid(r->args, args_len) ||
+        !utf8_is_valid(r->idempotency_key, strlen(r->idempotency_key))) {
+        answer_problem(a, r, 400, "encoding", "The query and Idempotency-Key must be UTF-8.");
         a->close = true;
         return false;
     }

@@ -97,6 +97,41 @@ enum status cookie_read(const char *header, const char *name, char *out, size_t 
     return found ? ST_OK : ST_NONE;
 }
 
+/* Bytes of the character that begins with `lead`, and the lowest and highest second byte; 0: none.
+ */
+static size_t utf8_length(unsigned char lead, unsigned char *low, unsigned char *high)
+{
+    *low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80; /* no longer than needed */
+    *high = lead == 0xed   ? 0x9f
+            : lead == 0xf4 ? 0x8f
+                           : 0xbf; /* no surrogate, nothing beyond U+10FFFF */
+    if (lead < 0x80)
+        return 1;
+    if (lead >= 0xc2 && lead <= 0xdf)
+        return 2;
+    if (lead >= 0xe0 && lead <= 0xef)
+        return 3;
+    return lead >= 0xf0 && lead <= 0xf4 ? 4 : 0;
+}
+
+bool utf8_is_valid(const char *text, size_t len)
+{
+    const unsigned char *at = (const unsigned char *)text, *end = at + len;
+    unsigned char low, high;
+
+    while (at < end) {
+        size_t n = utf8_length(*at, &low, &high);
+
+        if (!n || n > (size_t)(end - at) || (n > 1 && (at[1] < low || at[1] > high)))
+            return false;
+        for (size_t i = 2; i < n; i++)
+            if ((at[i] & 0xc0) != 0x80)
+                return false;
+        at += n;
+    }
+    return true;
+}
+
 bool media_type_is(const char *content_type, const char *want)
 {
     size_t len = strcspn(content_type, "; \t");

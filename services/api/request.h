@@ -78,6 +78,9 @@ enum status content_length_parse(const char *text, size_t len, int64_t *out,
  * long. */
 enum status cookie_read(const char *header, const char *name, char *out, size_t size) MUST_CHECK;
 
+/* UTF-8 as RFC 3629 has it?  What goes into a database as text must be. */
+bool utf8_is_valid(const char *text, size_t len);
+
 /* Is the media type (parameters ignored, case as well) exactly `want`? */
 bool media_type_is(const char *content_type, const char *want);
 /* Does an Accept header ask for `want` by name?  A wildcard does not. */

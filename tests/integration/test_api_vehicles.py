@@ -68,6 +68,17 @@ def test_a_wrong_argument_is_pointed_at(s, token, query, at):
     assert answer.code == 422 and answer.json["errors"][0]["pointer"] == at
 
 
+@pytest.mark.parametrize("query", ["q=%ff", "cursor=%c3%28", "connectivity=%ed%a0%80"])
+def test_a_query_that_is_no_text_is_refused(s, token, query):
+    answer = s.ask("GET", f"vehicles?{query}", token=token)
+    assert answer.code == 400 and answer.type == "encoding"
+
+
+def test_an_idempotency_key_that_is_no_text_is_refused(s, token):
+    answer = s.ask("PATCH", f"vehicles/{OURS[0]}", {"name": "x"}, {"If-Match": '"v1"', "Idempotency-Key": "k\xff"}, token)
+    assert answer.code == 400 and answer.type == "encoding"
+
+
 def test_a_vehicle_is_created_once(s, token):
     vin, answer = create(s, token, {"name": "Eins", "make": "VW", "class": "van", "fuel": "diesel"})
     assert answer.code == 201 and answer.headers["etag"] == '"v1"' and answer.json["name"] == "Eins"

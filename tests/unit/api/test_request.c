@@ -136,6 +136,26 @@ static void arguments_are_found_by_name(void **state)
     assert_int_equal(request_time(&r, "q", 0, &n, &fault), ST_REJECT);
 }
 
+static void only_utf8_goes_on(void **state)
+{
+    static const char *const good[] = {"",
+                                       "k-1",
+                                       "\xc3\xa9",
+                                       "\xe2\x82\xac",
+                                       "\xf0\x9f\x9a\x97",
+                                       "\xed\x9f\xbf",
+                                       "\xf4\x8f\xbf\xbf"};
+    static const char *const bad[] = {
+        "\xff",         "\x80",      "a\xc3",        "\xc0\xaf",         "\xe0\x80\xaf",
+        "\xed\xa0\x80", "\xe2\x82(", "\xf0\x9f\x9a", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        assert_true(utf8_is_valid(good[i], strlen(good[i])));
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_false(utf8_is_valid(bad[i], strlen(bad[i])));
+}
+
 static void the_first_of_a_list_is_taken(void **state)
 {
     char out[16];
@@ -161,6 +181,7 @@ int main(void)
         cmocka_unit_test(a_version_tag_is_strong_and_single),
         cmocka_unit_test(media_types_are_compared_without_parameters),
         cmocka_unit_test(arguments_are_found_by_name),
+        cmocka_unit_test(only_utf8_goes_on),
         cmocka_unit_test(the_first_of_a_list_is_taken),
     };
 
