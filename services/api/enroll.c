@@ -20,6 +20,7 @@
 struct enrolment {
     char vin[32], token[128], csr[8193], agent[64];
     char token_hash[67], key_hash[67]; /* bytea literals */
+    char customer[UUID_TEXT + 1];      /* whose car it is; "" until known, and for an unknown VIN */
     EVP_PKEY *key;
 };
 
@@ -64,12 +65,46 @@ static enum status read_enrolment(const struct request *r, struct enrolment *e, 
     return ST_OK;
 }
 
-/* Every refusal says the same: neither which VINs exist nor what was wrong with the token. */
-static void refuse(const struct request *r, const struct enrolment *e, const char *why,
-                   struct answer *a)
+/* Whose audit it belongs to. */
+static enum status find_owner(struct worker *w, struct enrolment *e, struct fault *fault)
 {
+    const char *params[] = {e->vin};
+    PGresult *rows = NULL;
+    enum status st;
+
+    st = pg_run(w->pg, "SELECT customer_id FROM vehicle WHERE vin = $1", 1, params, &rows, fault);
+    if (st == ST_OK && PQntuples(rows) == 1)
+        snprintf(e->customer, sizeof e->customer, "%s", PQgetvalue(rows, 0, 0));
+    PQclear(rows);
+    return st;
+}
+
+static enum status note(struct worker *w, const struct request *r, const struct enrolment *e,
+                        const char *action, const char *detail, struct fault *fault)
+{
+    struct audit_entry entry = {.customer = e->customer[0] ? e->customer : NULL,
+                                .action = action,
+                                .vin = e->vin,
+                                .detail = detail,
+                                .address = r->address};
+
+    return audit_add(w->pg, &entry, fault);
+}
+
+/* Every refusal is written down, and says the same: neither which VINs exist nor what was wrong
+ * with the token. */
+static enum status refuse(struct worker *w, const struct request *r, const struct enrolment *e,
+                          const char *action, const char *why, struct answer *a,
+                          struct fault *fault)
+{
+    enum status st;
+
+    if ((st = note(w, r, e, action, NULL, fault)) != ST_OK ||
+        (st = pg_commit(w->pg, fault)) != ST_OK)
+        return st;
     log_warn("enrol.refused", "vehicle=%s reason=\"%s\" address=%s", e->vin, why, r->address);
     answer_problem(a, r, 403, "enroll-token", "This token does not enrol this vehicle.");
+    return ST_OK;
 }
 
 /* A wrong token costs every token of that car one try. */
@@ -77,16 +112,12 @@ static enum status wrong_token(struct worker *w, const struct request *r, const 
                                struct answer *a, struct fault *fault)
 {
     const char *params[] = {e->vin};
-    struct audit_entry entry = {.action = "enroll.refused", .vin = e->vin, .address = r->address};
     enum status st;
 
-    if ((st = pg_run(w->pg,
-                     "UPDATE enroll_token SET tries = tries + 1 WHERE vin = $1 AND used_at IS NULL",
-                     1, params, NULL, fault)) != ST_OK ||
-        (st = audit_add(w->pg, &entry, fault)) != ST_OK || (st = pg_commit(w->pg, fault)) != ST_OK)
-        return st;
-    refuse(r, e, "wrong token", a);
-    return ST_OK;
+    st = pg_run(w->pg,
+                "UPDATE enroll_token SET tries = tries + 1 WHERE vin = $1 AND used_at IS NULL", 1,
+                params, NULL, fault);
+    return st == ST_OK ? refuse(w, r, e, "enroll.refused", "wrong token", a, fault) : st;
 }
 
 /* certificate chain, what to trust, where to go, and what must be acknowledged */
@@ -116,7 +147,6 @@ static enum status used_token(struct worker *w, const struct request *r, const s
                               struct answer *a, struct fault *fault)
 {
     const char *params[] = {e->token_hash, e->key_hash};
-    struct audit_entry entry = {.action = "enroll.replayed", .vin = e->vin, .address = r->address};
     PGresult *rows = NULL;
     enum status st;
 
@@ -135,20 +165,14 @@ static enum status used_token(struct worker *w, const struct request *r, const s
     }
     PQclear(rows);
     log_error("enrol.replayed", "vehicle=%s address=%s", e->vin, r->address);
-    if ((st = audit_add(w->pg, &entry, fault)) != ST_OK || (st = pg_commit(w->pg, fault)) != ST_OK)
-        return st;
-    refuse(r, e, "used token, another key", a);
-    return ST_OK;
+    return refuse(w, r, e, "enroll.replayed", "used token, another key", a, fault);
 }
 
 static enum status spend(struct worker *w, const struct request *r, const struct enrolment *e,
                          struct answer *a, struct fault *fault)
 {
     const char *params[] = {e->token_hash, e->key_hash};
-    char detail[128];
-    struct audit_entry entry = {
-        .action = "enroll", .vin = e->vin, .detail = detail, .address = r->address};
-    char *chain = NULL, serial[PKI_SERIAL_TEXT];
+    char *chain = NULL, serial[PKI_SERIAL_TEXT], detail[128];
     enum status st;
 
     if ((st = pg_run(w->pg,
@@ -159,7 +183,7 @@ static enum status spend(struct worker *w, const struct request *r, const struct
                                  &chain, serial, fault)) != ST_OK)
         return st;
     snprintf(detail, sizeof detail, "{\"serial\":\"%s\"}", serial);
-    if ((st = audit_add(w->pg, &entry, fault)) == ST_OK &&
+    if ((st = note(w, r, e, "enroll", detail, fault)) == ST_OK &&
         (st = pg_commit(w->pg, fault)) == ST_OK) {
         log_info("enrolled", "vehicle=%s serial=%s", e->vin, serial);
         render_enrolled(w, chain, a);
@@ -168,7 +192,7 @@ static enum status spend(struct worker *w, const struct request *r, const struct
     return st;
 }
 
-static enum status judge(struct worker *w, const struct request *r, const struct enrolment *e,
+static enum status judge(struct worker *w, const struct request *r, struct enrolment *e,
                          struct answer *a, struct fault *fault)
 {
     const char *params[] = {e->token_hash, e->vin};
@@ -176,7 +200,7 @@ static enum status judge(struct worker *w, const struct request *r, const struct
     bool alive, used;
     enum status st;
 
-    if ((st = enroll_begin(w, fault)) != ST_OK ||
+    if ((st = enroll_begin(w, fault)) != ST_OK || (st = find_owner(w, e, fault)) != ST_OK ||
         (st = pg_run(w->pg,
                      "SELECT t.used_at IS NOT NULL, t.expires_at > now() AND t.tries < " TRIES_MOST
                      " AND v.status IN ('awaiting', 'active')"
@@ -191,11 +215,9 @@ static enum status judge(struct worker *w, const struct request *r, const struct
     used = PQgetvalue(rows, 0, 0)[0] == 't';
     alive = PQgetvalue(rows, 0, 1)[0] == 't';
     PQclear(rows);
-    if (!alive) {
-        pg_rollback(w->pg);
-        refuse(r, e, "token expired or tried too often, or vehicle not awaited", a);
-        return ST_OK;
-    }
+    if (!alive)
+        return refuse(w, r, e, "enroll.refused",
+                      "token expired or tried too often, or vehicle not awaited", a, fault);
     return used ? used_token(w, r, e, a, fault) : spend(w, r, e, a, fault);
 }
 

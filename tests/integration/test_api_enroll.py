@@ -64,7 +64,8 @@ def test_a_car_with_a_token_gets_a_certificate_and_what_it_needs_to_know(s, tmp_
     openssl("verify", "-purpose", "sslclient", "-CAfile", s.pki / "vehicle-root.pem", "-untrusted", cert, cert)
     assert s.sql(f"SELECT status FROM vehicle WHERE vin = '{vin}'") == "active"
     assert s.sql(f"SELECT count(*) FROM certificate WHERE vin = '{vin}' AND revoked_at IS NULL") == "1"
-    assert s.sql(f"SELECT action FROM audit WHERE vin = '{vin}' ORDER BY id DESC LIMIT 1") == "enroll"
+    assert s.sql(f"SELECT action, customer_id FROM audit WHERE vin = '{vin}' ORDER BY id DESC LIMIT 1") \
+        == f"enroll|{s.customers[0]}", "the owner sees it"
     # and it opens the door: a verified car finds nothing where a stranger is refused
     assert s.ask_car("GET", "/", cert=(cert, key)).code == 404
 
@@ -108,6 +109,8 @@ def test_the_fifth_wrong_token_ends_the_right_one(s, tmp_path):
     assert [a.code for a in answers] == [403] * 5
     right = enroll(s, vin, token, csr)
     assert right.code == 403 and {**right.json, "instance": 0} == {**answers[0].json, "instance": 0}
+    assert s.sql(f"SELECT count(*) FROM audit WHERE vin = '{vin}' AND action = 'enroll.refused'"
+                 f" AND customer_id = '{s.customers[0]}'") == "6", "each refusal, in the owner's audit"
     assert s.sql(f"SELECT count(*) FROM certificate WHERE vin = '{vin}'") == "0"
 
 
