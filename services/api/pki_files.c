@@ -188,8 +188,9 @@ static enum status make_leaf(const struct maker *m, const char *name, const stru
     if (keep)
         return ST_OK;
     if (!by->key)
-        return fault_set(fault, ST_REJECT, "%s.pem cannot be renewed: its issuer's key is not in %s",
-                         name, m->folder);
+        return fault_set(fault, ST_REJECT,
+                         "%s.pem cannot be renewed: its issuer's key is not in %s", name,
+                         m->folder);
     key = pki_new_key();
     if (!key)
         return fault_set(fault, ST_FATAL, "no key could be made");
