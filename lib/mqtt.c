@@ -19,7 +19,7 @@ static void prepare_paho(void)
     MQTTAsync_global_init(&init);
 }
 
-static bool broker_is_valid(const char *url)
+bool mqtt_is_broker(const char *url)
 {
     const char *host, *port;
     char *end;
@@ -47,7 +47,7 @@ static enum status take_brokers(struct mqtt *m, const char *list, struct fault *
         if (!url)
             return fault_set(fault, ST_FATAL, "MQTT client: out of memory");
         m->brokers[m->broker_count++] = url;
-        if (!broker_is_valid(url))
+        if (!mqtt_is_broker(url))
             return fault_set(fault, ST_REJECT, "broker \"%s\" is not mqtts://host:port", url);
         list += n + (list[n] == ',');
     }

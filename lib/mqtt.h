@@ -27,6 +27,11 @@ struct mqtt_message {
     bool columnar; /* content type application/vnd.vigie.columnar */
 };
 
+#define MQTT_BROKERS_MAX 16
+
+/* Is it mqtts://host:port, as mqtt_open wants each of its list? */
+bool mqtt_is_broker(const char *url);
+
 struct mqtt_options {
     const char *brokers; /* "mqtts://host:port,mqtts://..."; at most 16; mqtt:// without TLS is
                           * refused.  A host is a name or an IPv4 address: Paho 1.3.12 cannot verify

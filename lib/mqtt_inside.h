@@ -15,7 +15,6 @@
 #include "lib/mqtt.h"
 
 #define MQTT_COLUMNAR "application/vnd.vigie.columnar"
-#define MQTT_BROKERS_MAX 16
 #define MQTT_REASON_MAX 160
 #define MQTT_UNSENT_BYTES_MAX (4 * 1024 * 1024)
 #define MQTT_UNSENT_MESSAGES_MAX 2000

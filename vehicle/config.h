@@ -17,7 +17,8 @@ struct config {
     int64_t record_ms;                /* 0: not said */
 };
 
-/* Read config/1.  ST_REJECT: not one, or it asks for what we cannot do; unknown keys are ignored.
+/* Read config/1.  ST_REJECT: not one, or it asks for what we cannot do (brokers the client would
+ * not take are such: with them no other configuration could ever come); unknown keys are ignored.
  */
 enum status config_read(struct config *out, const char *bytes, size_t len,
                         struct fault *fault) MUST_CHECK;

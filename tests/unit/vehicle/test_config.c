@@ -77,6 +77,16 @@ static void what_is_no_configuration_is_refused_and_changes_nothing(void **state
         "1\",\"revision\":1,\"required_sites\":[\"a-name-of-more-than-thirty-one-bytes\"]}",
         "{\"schema\":\"config/1\",\"revision\":1,\"brokers\":[\"mqtt://plain:1883\"]}",
         "{\"schema\":\"config/1\",\"revision\":1,\"brokers\":[\"mqtts://a:1,mqtt://b:2\"]}",
+        "{\"schema\":\"config/1\",\"revision\":1,\"brokers\":[\"mqtts://without-port\"]}",
+        "{\"schema\":\"config/1\",\"revision\":1,\"brokers\":[\"mqtts://a:1\",\"mqtts://"
+        "b:65536\"]}",
+        "{\"schema\":\"config/1\",\"revision\":1,\"brokers\":[\"mqtts://a:1/path\"]}",
+        "{\"schema\":\"config/1\",\"revision\":1,\"brokers\":[\"mqtts://a:1\",\"mqtts://a:1\","
+        "\"mqtts://a:1\",\"mqtts://a:1\",\"mqtts://a:1\",\"mqtts://a:1\",\"mqtts://a:1\",\"mqtts://"
+        "a:1\","
+        "\"mqtts://a:1\",\"mqtts://a:1\",\"mqtts://a:1\",\"mqtts://a:1\",\"mqtts://a:1\",\"mqtts://"
+        "a:1\","
+        "\"mqtts://a:1\",\"mqtts://a:1\",\"mqtts://a:1\"]}",
         "{\"schema\":\"config/1\",\"revision\":1,\"rates\":{\"record_ms\":\"fast\"}}",
         "{\"schema\":\"config/1\",\"revision\":1,\"rates\":7}",
     };
