@@ -19,7 +19,10 @@ bool watermark_has(const struct watermark *w, int64_t seq)
 
 enum status watermark_take(struct watermark *w, int64_t seq)
 {
-    return watermark_take_range(w, seq, seq);
+    if (seq != w->upto + 1)
+        return watermark_take_range(w, seq, seq);
+    w->upto = seq; /* the next one, as nearly always: no gap is touched */
+    return ST_OK;
 }
 
 /* Keep a piece of a gap that stays open; false when it would be one too many. */

@@ -31,18 +31,16 @@ unsigned topic_shard(const char *vin)
 enum status topic_parse(struct topic *out, const char *text, size_t len, struct fault *fault)
 {
     /* fleet/v1/ hh / VIN / leaf */
+    static const char hex[] = "0123456789abcdef";
     const size_t vin_at = PREFIX_LEN + 3, leaf_at = vin_at + VIN_LEN + 1;
     struct topic t = {0};
-    char shard[3];
-
     if (len <= leaf_at || memcmp(text, PREFIX, PREFIX_LEN) != 0 || text[vin_at - 1] != '/' ||
         text[leaf_at - 1] != '/' || !vin_is_valid(text + vin_at, VIN_LEN))
         return fault_set(fault, ST_REJECT, "topic is not fleet/v1/<shard>/<vin>/...");
     memcpy(t.vin, text + vin_at, VIN_LEN);
     t.shard = topic_shard(t.vin);
-    snprintf(shard, sizeof shard, "%02x", t.shard);
-    if (memcmp(text + PREFIX_LEN, shard, 2) != 0)
-        return fault_set(fault, ST_REJECT, "topic of %s is not in shard %s", t.vin, shard);
+    if (text[PREFIX_LEN] != hex[t.shard / 16] || text[PREFIX_LEN + 1] != hex[t.shard % 16])
+        return fault_set(fault, ST_REJECT, "topic of %s is not in shard %02x", t.vin, t.shard);
     for (int i = 0; i < LEAF_COUNT; i++) {
         if (strlen(leaf_names[i]) == len - leaf_at &&
             memcmp(leaf_names[i], text + leaf_at, len - leaf_at) == 0) {
