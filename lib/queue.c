@@ -260,8 +260,9 @@ static void ring_get(struct ring *r, void *out, size_t len)
         return;
     memcpy(out, r->bytes + r->first, before_end);
     memcpy((unsigned char *)out + before_end, r->bytes, len - before_end);
-    r->first = (r->first + len) % r->room;
     r->used -= len;
+    /* empty: back to the beginning, so that only what was ever needed is touched and resident */
+    r->first = r->used ? (r->first + len) % r->room : 0;
 }
 
 enum status ring_push(struct ring *r, const void *head, size_t head_len, const void *body,
