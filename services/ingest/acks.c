@@ -1,10 +1,14 @@
-/* services/ingest/acks.c - coalescing; a stream with nothing waiting costs nothing once its last
- * ack is a second old. */
+/* services/ingest/acks.c - coalescing.  A stream stands in one of two queues: those whose ack is
+ * due, or those told less than a second ago, in the order they were told; so a look costs what is
+ * due and not what is known. */
 #include "acks.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
 
+#include "compact.h"
 #include "lib/map.h"
 
 #define EVERY_MS 1000
@@ -12,21 +16,25 @@
 #define STREAMS_MAX 400000
 
 struct waiting {
-    struct watermark mark;
-    size_t bytes;
-    bool pending, at_once;
+    TAILQ_ENTRY(waiting) next;
+    struct compact mark;
+    size_t bytes; /* freed since its last ack */
+    bool known, is_due, pending;
     int64_t sent_ms;
+    char key[VIN_LEN + 1 + UUID_TEXT + 1]; /* "VIN stream" */
 };
+
+TAILQ_HEAD(line, waiting);
 
 struct acks {
-    struct map *streams; /* "VIN stream" -> struct waiting */
+    struct map *streams; /* by key */
+    struct line due, told;
 };
 
-struct round {
-    int64_t now_ms;
-    bool (*send)(void *self, const char *vin, const char *stream, const struct watermark *mark);
-    void *self;
-};
+static void waiting_done(void *value)
+{
+    compact_done(&((struct waiting *)value)->mark);
+}
 
 enum status acks_open(struct acks **out, struct fault *fault)
 {
@@ -35,12 +43,25 @@ enum status acks_open(struct acks **out, struct fault *fault)
 
     if (!a)
         return fault_set(fault, ST_FATAL, "out of memory");
-    if ((st = map_open(&a->streams, sizeof(struct waiting), STREAMS_MAX, NULL, fault)) != ST_OK) {
+    TAILQ_INIT(&a->due);
+    TAILQ_INIT(&a->told);
+    if ((st = map_open(&a->streams, sizeof(struct waiting), STREAMS_MAX, waiting_done, fault)) !=
+        ST_OK) {
         free(a);
         return st;
     }
     *out = a;
     return ST_OK;
+}
+
+static void make_due(struct acks *a, struct waiting *w)
+{
+    if (w->is_due)
+        return;
+    if (w->known)
+        TAILQ_REMOVE(&a->told, w, next);
+    TAILQ_INSERT_TAIL(&a->due, w, next);
+    w->known = w->is_due = true;
 }
 
 void acks_note(struct acks *a, const char *vin, const char *stream, const struct watermark *mark,
@@ -51,31 +72,30 @@ void acks_note(struct acks *a, const char *vin, const char *stream, const struct
 
     snprintf(key, sizeof key, "%.17s %.36s", vin, stream);
     w = map_put(a->streams, key);
-    if (!w)
+    if (!w || !compact_set(&w->mark, mark))
         return; /* full: the vehicle sends again and asks */
-    w->mark = *mark;
+    if (!w->known)
+        memcpy(w->key, key, strnlen(key, sizeof w->key - 1));
     w->bytes += bytes;
     w->pending = true;
-    w->at_once |= at_once;
+    if (!w->known || at_once || w->bytes >= FREED_BYTES)
+        make_due(a, w);
 }
 
-static bool visit(void *self, const char *key, void *value)
+/* Those whose second is over: told again if there is news, forgotten if not. */
+static void end_seconds(struct acks *a, int64_t now_ms)
 {
-    const struct round *round = self;
-    struct waiting *w = value;
-    char vin[VIN_LEN + 1];
+    struct waiting *w;
 
-    if (!w->pending)
-        return round->now_ms - w->sent_ms < EVERY_MS;
-    if (!w->at_once && w->bytes < FREED_BYTES && round->now_ms - w->sent_ms < EVERY_MS)
-        return true;
-    snprintf(vin, sizeof vin, "%.17s", key);
-    if (!round->send(round->self, vin, key + VIN_LEN + 1, &w->mark))
-        return true;
-    w->pending = w->at_once = false;
-    w->bytes = 0;
-    w->sent_ms = round->now_ms;
-    return true;
+    while ((w = TAILQ_FIRST(&a->told)) != NULL &&
+           (now_ms == INT64_MAX || now_ms - w->sent_ms >= EVERY_MS)) {
+        if (w->pending) {
+            make_due(a, w);
+            continue;
+        }
+        TAILQ_REMOVE(&a->told, w, next);
+        map_remove(a->streams, w->key);
+    }
 }
 
 void acks_due(struct acks *a, int64_t now_ms,
@@ -83,9 +103,22 @@ void acks_due(struct acks *a, int64_t now_ms,
                            const struct watermark *mark),
               void *self)
 {
-    struct round round = {now_ms, send, self};
+    struct watermark mark;
+    struct waiting *w;
+    char vin[VIN_LEN + 1];
 
-    map_each(a->streams, visit, &round);
+    end_seconds(a, now_ms);
+    while ((w = TAILQ_FIRST(&a->due)) != NULL) {
+        snprintf(vin, sizeof vin, "%.17s", w->key);
+        compact_get(&w->mark, &mark);
+        if (!send(self, vin, w->key + VIN_LEN + 1, &mark))
+            return; /* nor would the others be taken now */
+        TAILQ_REMOVE(&a->due, w, next);
+        TAILQ_INSERT_TAIL(&a->told, w, next);
+        w->is_due = w->pending = false;
+        w->bytes = 0;
+        w->sent_ms = now_ms;
+    }
 }
 
 size_t acks_waiting(const struct acks *a)

@@ -161,6 +161,32 @@ static void a_stream_with_nothing_waiting_is_forgotten(void **state)
     assert_int_equal(acks_waiting(o->acks), 0);
 }
 
+static void many_streams_are_told_in_the_order_their_seconds_end(void **state)
+{
+    struct outbox *o = *state;
+    char stream[UUID_TEXT + 1];
+
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 100; i++) {
+            snprintf(stream, sizeof stream, "0197f3c2-5f0e-7abc-8def-%012d", i);
+            note(o, stream, round + 1, 1, false);
+            assert_int_equal(due(o, 100000 + 1000 * round + i), 1);
+            assert_string_equal(o->stream, stream);
+        }
+    }
+    assert_int_equal(acks_waiting(o->acks), 100);
+    assert_int_equal(due(o, 103050), 0);
+    assert_int_equal(acks_waiting(o->acks), 49); /* 0 .. 50 have had their second */
+    o->broken = true;
+    for (int i = 0; i < 3; i++) {
+        snprintf(stream, sizeof stream, "0197f3c2-5f0e-7abc-8def-%012d", i);
+        note(o, stream, 9, 1, true);
+    }
+    assert_int_equal(due(o, 103060), 0);
+    o->broken = false;
+    assert_int_equal(due(o, 103061), 3);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -172,6 +198,7 @@ int main(void)
         TEST(what_could_not_be_sent_stays_due),
         TEST(at_the_end_all_of_them_go_out),
         TEST(a_stream_with_nothing_waiting_is_forgotten),
+        TEST(many_streams_are_told_in_the_order_their_seconds_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
