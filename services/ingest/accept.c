@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "intake.h"
 #include "known.h"
@@ -16,17 +17,27 @@
 #include "vehicles.h"
 
 #define VEHICLES_MAX 200000
+#define SHOW_MS 250 /* dashboards are told four times a second: more of `live` is for nobody */
+#define LOOK_MS 50  /* while news wait */
+#define IDLE_MS 500
+#define NAP_US 1000 /* an empty ring fills up meanwhile: one waking for many messages */
 
 struct vehicle {
     struct bucket bucket;
     struct newest newest;
     struct known known; /* what of it need not be taken apart again */
+    int64_t shown_ms;
+    struct vehicle *next_owed; /* news of it wait for their turn */
+    bool owed, sleeping;
+    char vin[VIN_LEN + 1];
 };
 
 struct accept {
     struct accept_options set;
     struct vehicles *allowed;
     struct map *seen; /* VIN -> struct vehicle */
+    struct vehicle *owed;
+    int64_t look_ms; /* when to look at them next */
     pthread_t thread;
     bool running;
 };
@@ -67,24 +78,57 @@ static bool is_known(const struct vehicle *v, const struct arrival *from, const 
 /* ---- what the map shows */
 
 /* A lost live message is replaced by the next one: failures are not told. */
-static void publish_live(struct accept *a, const struct record *r, const struct newest *n)
+static void publish_live(struct accept *a, struct vehicle *v, int64_t state_t_ms)
 {
     char topic[TOPIC_MAX], payload[512];
     struct live live = {0};
     struct mqtt_publish p = {.topic = topic, .payload = payload};
 
-    memcpy(live.vin, r->from.topic.vin, sizeof live.vin);
-    newest_live(n, &live);
+    memcpy(live.vin, v->vin, sizeof live.vin);
+    newest_live(&v->newest, &live);
     if (live.t_ms == 0)
-        live.t_ms = r->state.t_ms;
-    text_copy(live.connectivity, sizeof live.connectivity,
-              r->from.topic.leaf == LEAF_STATE && r->state.presence == PRESENCE_SLEEPING
-                  ? "sleeping"
-                  : "online");
+        live.t_ms = state_t_ms;
+    text_copy(live.connectivity, sizeof live.connectivity, v->sleeping ? "sleeping" : "online");
     topic_format(topic, live.vin, LEAF_LIVE);
     if (live_write(&live, payload, sizeof payload, &p.len, NULL) == ST_OK &&
         mqtt_publish(a->set.live, &p, NULL) != ST_OK)
         metric_add(meters.live_dropped, NULL, 1);
+    v->shown_ms = clock_boot_ms();
+}
+
+/* At once, or when its turn comes: the newest then. */
+static void show_newest(struct accept *a, struct vehicle *v)
+{
+    v->sleeping = false;
+    if (v->owed)
+        return;
+    if (clock_boot_ms() - v->shown_ms >= SHOW_MS) {
+        publish_live(a, v, 0);
+        return;
+    }
+    v->owed = true;
+    v->next_owed = a->owed;
+    a->owed = v;
+}
+
+static void show_owed(struct accept *a)
+{
+    int64_t now_ms = a->owed ? clock_boot_ms() : 0;
+
+    if (now_ms < a->look_ms)
+        return;
+    a->look_ms = now_ms + LOOK_MS;
+    for (struct vehicle **at = &a->owed; *at;) {
+        struct vehicle *v = *at;
+
+        if (now_ms - v->shown_ms < SHOW_MS) {
+            at = &v->next_owed;
+            continue;
+        }
+        *at = v->next_owed;
+        v->owed = false;
+        publish_live(a, v, 0);
+    }
 }
 
 static void show(struct accept *a, const struct record *r, struct vehicle *v)
@@ -94,11 +138,12 @@ static void show(struct accept *a, const struct record *r, struct vehicle *v)
     if (r->from.topic.leaf == LEAF_TELEMETRY) {
         int64_t before = v->newest.t_ms;
 
-        newest_merge(&v->newest, &r->telemetry);
+        newest_merge_shown(&v->newest, &r->telemetry);
         if (v->newest.t_ms > before)
-            publish_live(a, r, &v->newest);
+            show_newest(a, v);
     } else if (r->from.topic.leaf == LEAF_STATE && r->state.presence != PRESENCE_OFFLINE) {
-        publish_live(a, r, &v->newest);
+        v->sleeping = r->state.presence == PRESENCE_SLEEPING;
+        publish_live(a, v, r->state.t_ms);
     }
 }
 
@@ -123,6 +168,8 @@ static void accept_one(struct accept *a, const struct arrival *from, const char 
     struct record *r;
     enum status st;
 
+    if (v)
+        memcpy(v->vin, vin, sizeof v->vin);
     if (!v || !bucket_take(&v->bucket, a->set.rate_per_s, a->set.burst, clock_boot_ms())) {
         metric_add(meters.rejected, v ? "rate" : "memory", 1);
         return;
@@ -152,13 +199,18 @@ static void *accept_run(void *self)
     char *payload = malloc(INTAKE_PAYLOAD_MAX);
     struct arrival from;
     enum status st;
-    size_t len;
+    size_t len, left;
 
-    while (payload && (st = intake_take(a->set.from, &from, payload, &len, 500)) != ST_NONE) {
-        metric_set(meters.ring_depth, NULL, (double)ring_used_bytes(a->set.from));
+    while (payload && (st = intake_take(a->set.from, &from, payload, &len,
+                                        a->owed ? LOOK_MS : IDLE_MS)) != ST_NONE) {
+        left = ring_used_bytes(a->set.from);
+        metric_set(meters.ring_depth, NULL, (double)left);
         learn(a);
         if (st == ST_OK)
             accept_one(a, &from, payload, len);
+        show_owed(a);
+        if (left == 0)
+            nanosleep(&(struct timespec){.tv_nsec = 1000 * NAP_US}, NULL);
     }
     free(payload);
     queue_shut(a->set.to);

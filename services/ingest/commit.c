@@ -51,9 +51,12 @@ enum status commit_open(struct commit **out, const char *conninfo, const char *s
 static enum status take_one(struct commit *c, const struct record *r)
 {
     struct stream_mark *own = marks_find(&c->marks, r->from.topic.vin, r->head.stream);
-    struct watermark before = own->mark;
-    enum status st = watermark_take(&own->mark, r->head.seq);
+    struct watermark before;
+    enum status st;
 
+    if (r->lost_stream[0])
+        before = own->mark;
+    st = watermark_take(&own->mark, r->head.seq);
     if (st == ST_OK && r->lost_stream[0]) {
         struct stream_mark *lost = marks_find(&c->marks, r->from.topic.vin, r->lost_stream);
 

@@ -5,21 +5,41 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int compare(const void *a, const void *b)
-{
-    const struct stream_mark *left = a, *right = b;
-    int vin = strcmp(left->vin, right->vin);
+struct mark_key { /* of what will be a struct stream_mark: far smaller, so they are sorted */
+    const char *vin, *stream;
+};
 
-    return vin ? vin : strcmp(left->stream, right->stream);
+static int compare_key(const struct mark_key *key, const char *vin, const char *stream)
+{
+    int order = strcmp(key->vin, vin);
+
+    return order ? order : strcmp(key->stream, stream);
+}
+
+static int by_key(const void *a, const void *b)
+{
+    const struct mark_key *right = b;
+
+    return compare_key(a, right->vin, right->stream);
 }
 
 struct stream_mark *marks_find(const struct marks *m, const char *vin, const char *stream)
 {
-    struct stream_mark key = {0};
+    const struct mark_key key = {vin, stream};
+    size_t low = 0, high = m->count;
 
-    snprintf(key.vin, sizeof key.vin, "%s", vin);
-    snprintf(key.stream, sizeof key.stream, "%s", stream);
-    return m->count ? bsearch(&key, m->all, m->count, sizeof key, compare) : NULL;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        int order = compare_key(&key, m->all[middle].vin, m->all[middle].stream);
+
+        if (order == 0)
+            return &m->all[middle];
+        if (order > 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
 }
 
 static enum status append(struct marks *m, const char *vin, const char *stream, struct fault *fault)
@@ -36,40 +56,44 @@ static enum status append(struct marks *m, const char *vin, const char *stream, 
     struct stream_mark *s = &m->all[m->count++];
 
     memset(s, 0, sizeof *s);
-    snprintf(s->vin, sizeof s->vin, "%s", vin);
-    snprintf(s->stream, sizeof s->stream, "%s", stream);
+    text_copy(s->vin, sizeof s->vin, vin);
+    text_copy(s->stream, sizeof s->stream, stream);
     return ST_OK;
 }
 
-static void sort_once(struct marks *m)
+/* Each record's stream, and the one whose loss it announces. */
+static size_t collect_keys(struct mark_key *keys, struct record *const *records, size_t n)
 {
-    size_t kept = 0;
+    size_t count = 0;
 
-    if (m->count == 0)
-        return;
-    qsort(m->all, m->count, sizeof *m->all, compare);
-    for (size_t i = 1; i < m->count; i++)
-        if (compare(&m->all[kept], &m->all[i]) != 0)
-            m->all[++kept] = m->all[i];
-    m->count = kept + 1;
+    for (size_t i = 0; i < n; i++) {
+        const struct record *r = records[i];
+
+        if (!record_is_journalled(r) || !record_has_seq(r))
+            continue;
+        keys[count++] = (struct mark_key){r->from.topic.vin, r->head.stream};
+        if (r->lost_stream[0])
+            keys[count++] = (struct mark_key){r->from.topic.vin, r->lost_stream};
+    }
+    return count;
 }
 
 enum status marks_collect(struct marks *m, struct record *const *records, size_t n,
                           struct fault *fault)
 {
+    struct mark_key *keys = malloc((2 * n + 1) * sizeof *keys);
     enum status st = ST_OK;
+    size_t count;
 
     m->count = 0;
-    for (size_t i = 0; i < n && st == ST_OK; i++) {
-        const struct record *r = records[i];
-
-        if (!record_is_journalled(r) || !record_has_seq(r))
-            continue;
-        st = append(m, r->from.topic.vin, r->head.stream, fault);
-        if (st == ST_OK && r->lost_stream[0])
-            st = append(m, r->from.topic.vin, r->lost_stream, fault);
-    }
-    sort_once(m);
+    if (!keys)
+        return fault_set(fault, ST_RETRY, "out of memory for %zu records", n);
+    count = collect_keys(keys, records, n);
+    qsort(keys, count, sizeof *keys, by_key);
+    for (size_t i = 0; i < count && st == ST_OK; i++)
+        if (i == 0 || by_key(&keys[i - 1], &keys[i]) != 0)
+            st = append(m, keys[i].vin, keys[i].stream, fault);
+    free(keys);
     return st;
 }
 
@@ -103,7 +127,7 @@ enum status marks_read_gaps(struct watermark *w, const char *text, struct fault 
 }
 
 /* ---- rows */
-static void keys(struct marks *m, bool changed_only)
+static void list(struct marks *m, bool changed_only)
 {
     pg_array_begin(&m->vins, PG_TEXT);
     pg_array_begin(&m->streams, PG_UUID);
@@ -143,26 +167,19 @@ static enum status read_row(struct watermark *w, const PGresult *rows, int row, 
     return marks_read_gaps(w, PQgetvalue(rows, row, 3), fault);
 }
 
-enum status marks_lock(struct marks *m, struct pg *db, const char *site, struct fault *fault)
+static enum status lock_rows(struct marks *m, struct pg *db, const char *site, size_t *found,
+                             struct fault *fault)
 {
     struct pg_array *arrays[] = {&m->vins, &m->streams};
     PGresult *rows = NULL;
-    enum status st;
+    enum status st = run(
+        db,
+        "SELECT w.vin, w.stream, w.upto, w.gaps FROM watermark w JOIN unnest($2, $3) AS k (v, s) "
+        "ON w.vin = k.v AND w.stream = k.s WHERE w.site = $1 ORDER BY w.vin, w.stream "
+        "FOR UPDATE OF w",
+        site, arrays, 2, &rows, fault);
 
-    if (m->count == 0)
-        return ST_OK;
-    keys(m, false);
-    if ((st = run(db,
-                  "INSERT INTO watermark (site, vin, stream, upto) SELECT $1, v, s, 0 FROM "
-                  "unnest($2, $3) AS k (v, s) "
-                  "ON CONFLICT DO NOTHING",
-                  site, arrays, 2, NULL, fault)) != ST_OK ||
-        (st = run(db,
-                  "SELECT w.vin, w.stream, w.upto, w.gaps FROM watermark w JOIN unnest($2, $3) AS "
-                  "k (v, s) "
-                  "ON w.vin = k.v AND w.stream = k.s WHERE w.site = $1 ORDER BY w.vin, w.stream "
-                  "FOR UPDATE OF w",
-                  site, arrays, 2, &rows, fault)) != ST_OK)
+    if (st != ST_OK)
         return st;
     for (int i = 0; i < PQntuples(rows) && st == ST_OK; i++) {
         struct stream_mark *s = marks_find(m, PQgetvalue(rows, i, 0), PQgetvalue(rows, i, 1));
@@ -170,8 +187,29 @@ enum status marks_lock(struct marks *m, struct pg *db, const char *site, struct 
         if (s)
             st = read_row(&s->mark, rows, i, fault);
     }
+    *found = (size_t)PQntuples(rows);
     PQclear(rows);
     return st;
+}
+
+/* Streams begin rarely: rows are made only when one was not found. */
+enum status marks_lock(struct marks *m, struct pg *db, const char *site, struct fault *fault)
+{
+    struct pg_array *arrays[] = {&m->vins, &m->streams};
+    size_t found;
+    enum status st;
+
+    if (m->count == 0)
+        return ST_OK;
+    list(m, false);
+    if ((st = lock_rows(m, db, site, &found, fault)) != ST_OK || found == m->count)
+        return st;
+    if ((st = run(db,
+                  "INSERT INTO watermark (site, vin, stream, upto) SELECT $1, v, s, 0 FROM "
+                  "unnest($2, $3) AS k (v, s) ON CONFLICT DO NOTHING",
+                  site, arrays, 2, NULL, fault)) != ST_OK)
+        return st;
+    return lock_rows(m, db, site, &found, fault);
 }
 
 enum status marks_write(struct marks *m, struct pg *db, const char *site, struct fault *fault)
@@ -179,7 +217,7 @@ enum status marks_write(struct marks *m, struct pg *db, const char *site, struct
     struct pg_array *arrays[] = {&m->vins, &m->streams, &m->uptos, &m->gaps};
     struct text gaps;
 
-    keys(m, true);
+    list(m, true);
     if (m->vins.count == 0)
         return ST_OK;
     text_init(&gaps);

@@ -7,6 +7,7 @@
 #include "proto/json.h"
 
 #define TOGETHER_MS 10000 /* values this close belong to one picture */
+#define MET_WORDS 8       /* of 64 signals */
 
 void newest_done(struct newest *n)
 {
@@ -49,7 +50,7 @@ bool newest_take(struct newest *n, uint16_t signal, int64_t t_ms, double value, 
         return true;
     }
     if (n->count == n->room) {
-        size_t room = n->room ? 2 * n->room : 16;
+        size_t room = n->room + n->room / 2 + 6;
         struct newest_value *more = realloc(n->values, room * sizeof *more);
 
         if (!more)
@@ -68,27 +69,60 @@ static bool is_position(uint16_t signal)
     return signal >= SIGNAL_LATITUDE && signal <= SIGNAL_VERTICAL_ACCURACY;
 }
 
-bool newest_merge(struct newest *n, const struct telemetry *record)
+static bool is_shown(uint16_t signal)
 {
+    return signal == SIGNAL_LATITUDE || signal == SIGNAL_LONGITUDE || signal == SIGNAL_SPEED ||
+           signal == SIGNAL_HEADING || signal == SIGNAL_LOW_VOLTAGE_STATE ||
+           signal == SIGNAL_ENGINE_RUNNING;
+}
+
+/* Speed beside an engine speed is the car's own. */
+static enum origin origin_of(uint16_t signal, const struct reading *r, uint32_t count)
+{
+    if (is_position(signal))
+        return ORIGIN_GPS;
+    if (signal != SIGNAL_SPEED)
+        return ORIGIN_OBD;
+    for (uint32_t k = 0; k < count; k++)
+        if (r[k].signal == SIGNAL_ENGINE_SPEED)
+            return ORIGIN_OBD;
+    return ORIGIN_GPS;
+}
+
+/* From the last sample back: of each signal the first one met is the newest of the record, and the
+ * others need not be looked at. */
+static bool merge(struct newest *n, const struct telemetry *record, bool shown_only)
+{
+    uint64_t met[MET_WORDS] = {0};
     bool changed = false;
 
-    for (size_t i = 0; i < record->sample_count; i++) {
+    for (size_t i = record->sample_count; i-- > 0;) {
         const struct sample *s = &record->samples[i];
         const struct reading *r = record->readings + s->first;
-        bool engine = false;
 
-        for (uint32_t k = 0; k < s->count; k++)
-            engine |= r[k].signal == SIGNAL_ENGINE_SPEED;
         for (uint32_t k = 0; k < s->count; k++) {
-            bool gps = is_position(r[k].signal) || (r[k].signal == SIGNAL_SPEED && !engine);
+            uint16_t signal = r[k].signal;
+            uint64_t bit = UINT64_C(1) << signal % 64, *word = &met[signal / 64 % MET_WORDS];
 
-            changed |=
-                newest_take(n, r[k].signal, s->t_ms, r[k].value, gps ? ORIGIN_GPS : ORIGIN_OBD);
+            if ((*word & bit && signal < MET_WORDS * 64) || (shown_only && !is_shown(signal)))
+                continue;
+            *word |= bit;
+            changed |= newest_take(n, signal, s->t_ms, r[k].value, origin_of(signal, r, s->count));
         }
         if (s->t_ms > n->t_ms)
             n->t_ms = s->t_ms;
     }
     return changed;
+}
+
+bool newest_merge(struct newest *n, const struct telemetry *record)
+{
+    return merge(n, record, false);
+}
+
+bool newest_merge_shown(struct newest *n, const struct telemetry *record)
+{
+    return merge(n, record, true);
 }
 
 void newest_print(const struct newest *n, struct text *out)

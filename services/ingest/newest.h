@@ -31,6 +31,8 @@ void newest_done(struct newest *n);
 /* Take the samples of a record in; late ones change only what is older still.  True when something
  * changed. */
 bool newest_merge(struct newest *n, const struct telemetry *record);
+/* The same, but keeps only what newest_live asks for: a fraction of the memory. */
+bool newest_merge_shown(struct newest *n, const struct telemetry *record);
 /* Take one value in, newer wins. */
 bool newest_take(struct newest *n, uint16_t signal, int64_t t_ms, double value, enum origin origin);
 

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "acks.h"
 #include "commit.h"
@@ -23,7 +24,8 @@
 #define CHECK_MS 2000
 #define IDLE_MS 200
 #define ACK_LOOK_MS 50 /* the same while an ack may be waiting */
-#define DRAIN_MS 5000  /* of those we have from SIGTERM to the end */
+#define NAP_MS 5
+#define DRAIN_MS 5000 /* of those we have from SIGTERM to the end */
 
 enum part { INFLUX, POSTGRES }; /* the two stores, in their order */
 
@@ -46,6 +48,19 @@ struct writer {
 };
 
 /* ---- a group */
+/* Sleep a little, to be woken by the clock and not by every record.  False: it is past `until_ms`.
+ */
+static bool nap(int64_t until_ms)
+{
+    int64_t left_ms = until_ms - clock_boot_ms();
+    struct timespec pause = {.tv_nsec = 1000000 * (left_ms < NAP_MS ? left_ms : NAP_MS)};
+
+    if (left_ms <= 0)
+        return false;
+    nanosleep(&pause, NULL);
+    return true;
+}
+
 /* What has arrived, up to 5,000 samples or batch_wait_ms after the first.  False: shut and empty.
  */
 static bool gather(struct writer *w)
@@ -61,16 +76,16 @@ static bool gather(struct writer *w)
 
         if (st == ST_NONE)
             return w->count > 0;
-        if (st != ST_OK)
+        if (st != ST_OK && (w->count == 0 || !nap(until_ms)))
             return true;
+        if (st != ST_OK)
+            continue;
         if (w->count == 0)
             until_ms = clock_boot_ms() + w->set.batch_wait_ms;
         r = w->group[w->count++];
         samples += r->telemetry.sample_count;
         bytes += r->len;
-        wait_ms = (int)(until_ms - clock_boot_ms());
-        if (wait_ms < 0)
-            wait_ms = 0;
+        wait_ms = 0;
     }
     return true;
 }

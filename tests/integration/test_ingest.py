@@ -132,6 +132,19 @@ def test_live_is_published_for_news_only(site):
         car.wait_ack(3)
 
 
+def test_live_skips_what_nobody_could_look_at_and_ends_with_the_newest(site):
+    t = now_ms()
+    with site.notify() as notify, site.car() as car:
+        assert notify.subscribe(topic(car.vin, "live"), qos=0) == 0
+        for k in range(100):
+            car.telemetry({t + k: {SPEED: float(k)}})
+        told = [json.loads(notify.receive().payload)]
+        while told[-1]["t"] != t + 99:
+            told.append(json.loads(notify.receive().payload))
+        assert told[-1]["speed"] == 99 and len(told) < 100
+        assert [m["t"] for m in told] == sorted({m["t"] for m in told})
+
+
 # ---- acks
 
 

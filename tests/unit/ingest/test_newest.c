@@ -179,6 +179,34 @@ static void ignition_is_told_by_the_voltage_state_or_else_by_the_engine(void **s
     newest_done(&n);
 }
 
+static void what_is_shown_needs_six_signals_and_no_more(void **state)
+{
+    struct newest all = {0}, shown = {0};
+    struct live left = {0}, right = {0};
+    struct telemetry t;
+
+    (void)state;
+    telemetry_init(&t);
+    for (int64_t i = 1; i <= 3; i++) {
+        assert_int_equal(telemetry_sample(&t, 1000 * i, NULL), ST_OK);
+        for (uint16_t signal = 1; signal <= 60; signal++)
+            if (signal != SIGNAL_HEADING || i == 2)
+                assert_int_equal(telemetry_reading(&t, signal, (double)(signal + i), NULL), ST_OK);
+    }
+    newest_merge(&all, &t);
+    newest_merge_shown(&shown, &t);
+    assert_int_equal(all.count, 60);
+    assert_int_equal(shown.count, 6);
+    assert_true(newest_find(&all, SIGNAL_SPEED)->value == SIGNAL_SPEED + 3);
+    assert_true(newest_find(&all, SIGNAL_HEADING)->t_ms == 2000);
+    newest_live(&all, &left);
+    newest_live(&shown, &right);
+    assert_memory_equal(&left, &right, sizeof left);
+    newest_done(&all);
+    newest_done(&shown);
+    telemetry_done(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -190,6 +218,7 @@ int main(void)
         cmocka_unit_test(what_is_not_understood_is_left_out),
         cmocka_unit_test(the_map_shows_only_what_belongs_together),
         cmocka_unit_test(ignition_is_told_by_the_voltage_state_or_else_by_the_engine),
+        cmocka_unit_test(what_is_shown_needs_six_signals_and_no_more),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
