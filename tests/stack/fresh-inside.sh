@@ -46,7 +46,7 @@ try_run() {
     inside '/usr/bin/python3 tests/stack/look.py run/env' || return 1
     inside 'kill -INT $(cat run/run.pid)'
     wait $run || true
-    left=$(ps -eo pid,args | grep -E 'mosquitto|postgres|influxd|vigie-|gpsd|car\.py' | grep -vE 'grep|fresh' || true)
+    left=$(chroot "$m" ps -eo pid,args | grep -E 'mosquitto|postgres|influxd|vigie-|gpsd|car\.py' | grep -vE 'grep|fresh' || true)
     [ -z "$left" ] || { echo "left running: $left"; return 1; }
 }
 
