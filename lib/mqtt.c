@@ -17,8 +17,8 @@ static void prepare_paho(void)
 
     init.do_openssl_init = 0; /* OpenSSL 3 does it itself, and others in this process use it too */
     MQTTAsync_global_init(&init);
-    MQTTAsync_setTraceLevel(
-        MQTTASYNC_TRACE_FATAL); /* nobody reads it; it costs a tenth of a message */
+    /* nobody reads its trace, which costs a tenth of a message */
+    MQTTAsync_setTraceLevel(MQTTASYNC_TRACE_FATAL);
 }
 
 bool mqtt_is_broker(const char *url)
