@@ -192,12 +192,21 @@ $(eval $(call fuzz_room,vehicle,$(B)/libvehicle.a $(GP),$(LIBS_vehicle)))
 BENCH_SRC := $(wildcard tests/bench/*/main.c)
 BENCH_BIN := $(patsubst tests/bench/%/main.c,$(B)/bench/%,$(BENCH_SRC))
 bench: packages-build
-	@$(MAKE) --no-print-directory benches
+	@$(MAKE) --no-print-directory all benches tools
 	@sh tests/bench/run.sh $(B) $(WORD)
 benches: $(BENCH_BIN)
 $(B)/bench/%: $(B)/obj/tests/bench/%/main.o $(B)/libstore.a $(GP)
 	@mkdir -p $(@D); echo "  LD    $@"
 	@$(CC) $(ALL_CFLAGS) $(LDFLAGS) $(HARD_LD) -o $@ $^ $(LIBS_store) $(LIBS_ground)
+
+# ---- load: thousands of cars in one process, and what ingest is measured beside
+TOOLS := $(B)/sim/fleet $(B)/sim/plain
+tools: $(TOOLS)
+$(B)/sim/fleet: $(call objs,$(call srcs,tests/sim/fleet)) $(GP)
+$(B)/sim/plain: $(call objs,tests/bench/ingest/plain.c) $(GP)
+$(TOOLS):
+	@mkdir -p $(@D); echo "  LD    $@"
+	@$(CC) $(ALL_CFLAGS) $(LDFLAGS) $(HARD_LD) -o $@ $^ $(LIBS_ground)
 
 # ---- install: what is there is replaced, except in SYSCONFDIR, where a file somebody may have changed is left alone
 SYSCONFDIR ?= $(if $(filter /usr /usr/local,$(PREFIX)),,$(PREFIX))/etc
@@ -241,7 +250,8 @@ help:
 #?make lint           style, rooms, warnings of both compilers, clang-tidy; CHECK="rooms format" a part
 #?make format         lays out every C file as .clang-format says
 #?make fuzz           every fuzz target for FUZZ_SECONDS=60; WORD=text a part
-#?make bench          benchmarks, with a table
+#?make bench          benchmarks, with a table; WORD=ingest a part
+#?make tools          build/sim/fleet: thousands of cars in one process
 #?make tables         the generated signal and PID tables, from their CSV files
 #?make install        DESTDIR= PREFIX=/usr/local SYSCONFDIR=/etc; PROGRAMS=vehicle: the agent alone
 #?make clean          removes build/ and build-*/
@@ -251,7 +261,7 @@ clean:
 
 FORCE:
 
-.PHONY: all unit clean tables run clean-run test fresh dashboard lint format fuzz fuzzers bench benches install help FORCE
+.PHONY: all unit clean tables run clean-run test fresh dashboard lint format fuzz fuzzers bench benches tools install help FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(wildcard $(B)/obj/*/*.d $(B)/obj/*/*/*.d $(B)/obj/*/*/*/*.d)
