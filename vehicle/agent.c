@@ -138,13 +138,17 @@ static void agent_ack(struct agent *a, const char *bytes, size_t len)
 
 /* ---- configuration */
 
+/* One that names no brokers leaves us those we have: without any, no other could ever come. */
 static void agent_apply(struct agent *a, const struct config *config)
 {
-    bool moved = a->set->brokers[0] == '\0' && config->brokers[0] != '\0' &&
-                 strcmp(a->config.brokers, config->brokers) != 0;
+    struct config next = *config;
+    bool moved;
 
+    if (next.brokers[0] == '\0')
+        (void)text_copy(next.brokers, sizeof next.brokers, a->config.brokers);
+    moved = a->set->brokers[0] == '\0' && strcmp(a->config.brokers, next.brokers) != 0;
     a->reconnect = a->reconnect || (moved && a->uplink.mqtt != NULL);
-    a->config = *config;
+    a->config = next;
     herald_set_config(&a->herald, config->revision);
     for (int i = 0; i < STREAMS; i++)
         ledger_require(&a->ledgers[i], a->config.sites, config->site_count);
@@ -165,6 +169,8 @@ static void agent_config(struct agent *a, const char *bytes, size_t len)
         return; /* retained: it comes with every connection */
     agent_apply(a, &config);
     journal_note(a->journal, "config", bytes, len);
+    if (a->config.brokers[0] != '\0')
+        journal_note(a->journal, "brokers", a->config.brokers, strlen(a->config.brokers));
     snprintf(data, sizeof data, "{\"revision\":%lld}", (long long)config.revision);
     agent_event(a, "config_applied", data);
     log_info("config.applied", "revision=%lld", (long long)config.revision);
@@ -177,7 +183,11 @@ static enum status agent_load_config(struct agent *a, struct fault *fault)
     enum status st;
 
     text_init(&text);
-    st = outbox_get(a->outbox, "config", &text, fault);
+    st = outbox_get(a->outbox, "brokers", &text, fault);
+    if (st == ST_OK)
+        (void)text_copy(a->config.brokers, sizeof a->config.brokers, text.bytes);
+    if (st == ST_OK || st == ST_NONE)
+        st = outbox_get(a->outbox, "config", &text, fault);
     if (st == ST_OK && config_read(&config, text.bytes, text.len, NULL) == ST_OK)
         agent_apply(a, &config);
     text_done(&text);

@@ -294,6 +294,21 @@ def test_it_forgets_only_what_every_required_site_has(bench):
     assert held()[0] == first
 
 
+def test_a_configuration_without_brokers_leaves_those_it_has(bench):
+    b = bench()
+    service = Service(b)
+    b.start_agent()
+    b.configure(1, required_sites=["illkirch"], brokers=[f"mqtts://localhost:{b.broker.port_vehicles}"])
+    service.wait("the brokers", lambda s: s.of("up/state") and s.of("up/state")[-1]["config"] == 1)
+    b.configure(2, required_sites=["illkirch"])
+    service.wait("a configuration that names none", lambda s: s.of("up/state")[-1]["config"] == 2)
+    wait_for("it to be kept", lambda: "\"revision\": 2" in b.rows("SELECT value FROM note WHERE name = 'config'")[0][0])
+    b.end("agent")
+    told = len(service.poll().of("up/state"))
+    b.start_agent("--brokers=")
+    service.wait("it to come back by itself", lambda s: "online" in [m["state"] for m in s.of("up/state")[told:]])
+
+
 def test_a_gap_in_an_ack_is_sent_again(bench):
     b = bench()
     service = Service(b)
