@@ -449,6 +449,7 @@ void agent_close(struct agent *a)
         return;
     reader_join(a->reader);
     gps_join(a->gps);
+    a->reader = NULL; /* a fix that still waits in the inbox may hold a hint for it */
     if (a->journal != NULL && a->sender != NULL && a->inbox != NULL)
         agent_last_words(a);
     uplink_close(&a->uplink);
