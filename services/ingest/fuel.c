@@ -32,9 +32,9 @@ const struct fuel_settings fuel_defaults = {
     .shown_coverage = 0.9,
 };
 
-static const enum moment_value inputs[] = {
-    MOMENT_RPM,         MOMENT_MAP,    MOMENT_INTAKE,      MOMENT_MAF,      MOMENT_THROTTLE,
-    MOMENT_FUEL_STATUS, MOMENT_LAMBDA, MOMENT_EQUIVALENCE, MOMENT_LITRES_H, MOMENT_FUEL_G_S,
+static const enum moment_value inputs[FUEL_INPUTS] = {
+    MOMENT_RPM,      MOMENT_MAP,         MOMENT_INTAKE, MOMENT_MAF,
+    MOMENT_THROTTLE, MOMENT_FUEL_STATUS, MOMENT_LAMBDA, MOMENT_EQUIVALENCE,
 };
 
 double fuel_air_g_s(double rpm, double map_kpa, double intake_kelvin, double displacement_l,
@@ -47,7 +47,10 @@ double fuel_air_g_s(double rpm, double map_kpa, double intake_kelvin, double dis
 static double newest(const struct fuel *f, const struct fuel_settings *set, enum moment_value v,
                      int64_t t_ms)
 {
-    return f->at_ms[v] > 0 && t_ms - f->at_ms[v] <= set->hold_ms ? f->value[v] : (double)NAN;
+    for (int i = 0; i < FUEL_INPUTS; i++)
+        if (inputs[i] == v && f->at_ms[i] > 0 && t_ms - f->at_ms[i] <= set->hold_ms)
+            return f->value[i];
+    return (double)NAN;
 }
 
 /* Air per fuel against the ideal.  Petrol without any figure runs at 1; a diesel never does. */
@@ -124,11 +127,11 @@ static void take_inputs(struct fuel *f, const struct moment *m, enum known runni
 {
     double throttle = m->v[MOMENT_THROTTLE];
 
-    for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++) {
+    for (int i = 0; i < FUEL_INPUTS; i++) {
         if (!isfinite(m->v[inputs[i]]))
             continue;
-        f->value[inputs[i]] = m->v[inputs[i]];
-        f->at_ms[inputs[i]] = m->t_ms;
+        f->value[i] = m->v[inputs[i]];
+        f->at_ms[i] = m->t_ms;
     }
     if (running == KNOWN_YES && throttle > 0 &&
         (f->least_throttle == 0 || throttle < f->least_throttle))

@@ -43,11 +43,12 @@ struct fuel_sum {
     int64_t expected_ms;         /* all time in which an engine may have burnt something */
 };
 
+#define FUEL_INPUTS 8
 struct fuel {
-    double value[MOMENT_VALUES];  /* newest of each input ... */
-    int64_t at_ms[MOMENT_VALUES]; /* ... of when; 0: never */
-    double least_throttle;        /* seen while running; 0: none yet */
-    struct fuel_rate rate;        /* of t_ms */
+    double value[FUEL_INPUTS];  /* newest of each input ... */
+    int64_t at_ms[FUEL_INPUTS]; /* ... of when; 0: never */
+    double least_throttle;      /* seen while running; 0: none yet */
+    struct fuel_rate rate;      /* of t_ms */
     int64_t t_ms;
 };
 

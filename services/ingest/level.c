@@ -16,28 +16,38 @@ const struct level_settings level_defaults = {
     .tank_l = NAN,
 };
 
+static int64_t reading_ms(const struct level_window *w, int i)
+{
+    return w->first_ms + w->after_ms[i];
+}
+
 static void drop_oldest(struct level_window *w)
 {
     w->n--;
-    memmove(w->t_ms, w->t_ms + 1, (size_t)w->n * sizeof *w->t_ms);
+    memmove(w->after_ms, w->after_ms + 1, (size_t)w->n * sizeof *w->after_ms);
     memmove(w->percent, w->percent + 1, (size_t)w->n * sizeof *w->percent);
+    w->first_ms += w->n > 0 ? w->after_ms[0] : 0;
+    for (int i = w->n - 1; i >= 0; i--) /* a car may stand for weeks: times stay small */
+        w->after_ms[i] -= w->after_ms[0];
 }
 
 static void keep(struct level_window *w, const struct level_settings *set, int64_t t_ms,
                  double percent)
 {
     /* sixteen readings spread over the minute: a faster gauge adds nothing */
-    if (w->n > 0 && t_ms - w->t_ms[w->n - 1] < set->median_ms / LEVEL_READINGS)
+    if (w->n > 0 && t_ms - reading_ms(w, w->n - 1) < set->median_ms / LEVEL_READINGS)
         return;
-    while (w->n == LEVEL_READINGS || (w->n > 0 && t_ms - w->t_ms[0] > set->median_ms))
+    while (w->n == LEVEL_READINGS || (w->n > 0 && t_ms - reading_ms(w, 0) > set->median_ms))
         drop_oldest(w);
-    w->t_ms[w->n] = t_ms;
-    w->percent[w->n++] = percent;
+    if (w->n == 0)
+        w->first_ms = t_ms;
+    w->after_ms[w->n] = (int32_t)(t_ms - w->first_ms);
+    w->percent[w->n++] = (float)percent;
 }
 
 static double median(const struct level_window *w)
 {
-    double sorted[LEVEL_READINGS];
+    float sorted[LEVEL_READINGS];
 
     for (int i = 0; i < w->n; i++) {
         int at = i;
@@ -46,7 +56,7 @@ static double median(const struct level_window *w)
             sorted[at] = sorted[at - 1];
         sorted[at] = w->percent[i];
     }
-    return w->n > 0 ? (sorted[(w->n - 1) / 2] + sorted[w->n / 2]) / 2 : (double)NAN;
+    return w->n > 0 ? ((double)sorted[(w->n - 1) / 2] + (double)sorted[w->n / 2]) / 2 : (double)NAN;
 }
 
 double level_at_rest(const struct level *l)
@@ -100,7 +110,7 @@ static bool settled(struct level *l, const struct level_settings *set, int64_t t
         l->waiting = false;
         return false;
     }
-    return w->n >= 3 && (w->t_ms[w->n - 1] - w->t_ms[0] >= set->median_ms * 3 / 4 ||
+    return w->n >= 3 && (w->after_ms[w->n - 1] - w->after_ms[0] >= set->median_ms * 3 / 4 ||
                          t_ms - l->after_ms >= set->to_ms);
 }
 

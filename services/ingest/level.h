@@ -22,8 +22,9 @@ extern const struct level_settings level_defaults;
 
 #define LEVEL_READINGS 16
 struct level_window {
-    int64_t t_ms[LEVEL_READINGS];
-    double percent[LEVEL_READINGS];
+    int64_t first_ms;
+    int32_t after_ms[LEVEL_READINGS]; /* first_ms */
+    float percent[LEVEL_READINGS];
     int n;
 };
 

@@ -73,9 +73,11 @@ void moment_init(struct moment *m, int64_t t_ms)
 
 void moment_take(struct moment *m, const struct moment_map *map, uint16_t signal, double value)
 {
+    if (signal >= MOMENT_SIGNALS)
+        return;
     if (signal >= FROM_PIDS || signal == SIGNAL_ENGINE_SPEED)
         m->ecu = true;
-    if (signal < MOMENT_SIGNALS && map->value_of[signal] >= 0)
+    if (map->value_of[signal] >= 0)
         m->v[map->value_of[signal]] = value;
 }
 

@@ -292,9 +292,9 @@ static void step_driving(struct trip *t, const struct trip_settings *set, const 
 }
 
 /* ---- gaps */
-static void begin(struct trip *t, const struct trip_settings *set, const struct seen *seen)
+static void begin(struct trip *t, const struct trip_settings *set, const struct seen *seen,
+                  struct rows *rows)
 {
-    struct rows none = {0};
     struct tally nothing = {0};
 
     segment_init(&t->now, SEGMENT_STOP, seen->t_ms);
@@ -303,7 +303,7 @@ static void begin(struct trip *t, const struct trip_settings *set, const struct 
     t->resumed_ms = seen->t_ms;
     t->stand = (struct stand){0};
     anchor_clear(&t->anchor);
-    step_standing(t, set, seen, &nothing, seen->t_ms, &none);
+    step_standing(t, set, seen, &nothing, seen->t_ms, rows);
 }
 
 /* How far apart the two ends of a hole are; NaN: nobody can tell. */
@@ -365,7 +365,7 @@ static void lost(struct trip *t, const struct trip_settings *set, const struct s
     if (seen->good)
         gap.end = (struct place){seen->fix.lat, seen->fix.lon};
     trip_tell(rows, &gap);
-    begin(t, set, seen);
+    begin(t, set, seen, rows);
 }
 
 static void step_gap(struct trip *t, const struct trip_settings *set, const struct seen *seen,
@@ -445,7 +445,7 @@ size_t trip_step(struct trip *t, const struct trip_settings *set, const struct s
     if (seen->speed.source != SPEED_NONE || seen->motion != MOTION_MOVING)
         t->speed_ms = seen->t_ms;
     if (t->phase == TRIP_NOTHING)
-        begin(t, set, seen);
+        begin(t, set, seen, &rows);
     else if (seen->t_ms - before_ms > set->bridge_ms)
         step_gap(t, set, seen, m->v[MOMENT_ODOMETER], &rows);
     t->t_ms = seen->t_ms;

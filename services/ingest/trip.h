@@ -85,6 +85,10 @@ struct trip {
 size_t trip_step(struct trip *t, const struct trip_settings *set, const struct seen *seen,
                  const struct moment *m, struct segment out[TRIP_OUT_MAX], enum level_fact *level);
 
+/* Where zones see the car after this step: its anchor while it stands, else its good fix.  False:
+ * nowhere now. */
+bool trip_place(const struct trip *t, const struct seen *seen, struct fix *out);
+
 /* The rows as they stand: held ones, the open one, an idle in progress.  `now_ms` closes what has
  * not been fed for an hour, provisionally; 0 does not. */
 size_t trip_view(const struct trip *t, const struct trip_settings *set, int64_t now_ms,

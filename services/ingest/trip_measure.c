@@ -94,6 +94,19 @@ struct tally trip_measure(struct trip *t, const struct trip_settings *set, const
     return delta;
 }
 
+bool trip_place(const struct trip *t, const struct seen *seen, struct fix *out)
+{
+    bool rests = seen->motion == MOTION_STANDING && !seen->going && !t->candidate;
+
+    if (!seen->good)
+        return false;
+    *out = seen->fix;
+    out->accuracy_m = seen->accuracy_m;
+    if (rests)
+        (void)anchor_place(&t->anchor, &out->lat, &out->lon);
+    return true;
+}
+
 /* ---- the view */
 static void silence(const struct trip *t, const struct trip_settings *set, int64_t now_ms,
                     struct segment *s)

@@ -1,5 +1,5 @@
 /* Rows found again, and late data: whatever order records come in, the rows end up the same. */
-#include "tests/unit/ingest/rows.h"
+#include "tests/unit/ingest/watch.h"
 
 #define VIN "WVWZZZ1KZAW000001"
 

@@ -1,6 +1,6 @@
-/* tests/unit/ingest/rows.h - steps a drive through the trip machine and keeps what came out. */
-#ifndef TRIP_ROWS_H
-#define TRIP_ROWS_H
+/* tests/unit/ingest/watch.h - steps a drive through the trip machine and keeps what came out. */
+#ifndef TRIP_WATCH_H
+#define TRIP_WATCH_H
 
 #include "services/ingest/trip.h"
 #include "tests/unit/ingest/drives.h"

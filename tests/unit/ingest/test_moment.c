@@ -1,0 +1,126 @@
+/* From signals to moments, and what they say. */
+#include "proto/signals.h"
+#include "tests/unit/ingest/drives.h"
+
+static void every_value_has_a_signal_of_the_table(void **state)
+{
+    struct moment_map map;
+    bool found[MOMENT_VALUES] = {false};
+
+    (void)state;
+    moment_map_init(&map);
+    assert_true(signal_count() < MOMENT_SIGNALS);
+    for (int i = 0; i < MOMENT_SIGNALS; i++)
+        if (map.value_of[i] >= 0)
+            found[map.value_of[i]] = true;
+    for (int i = 0; i < MOMENT_VALUES; i++)
+        if (!found[i])
+            fail_msg("value %d has no signal", i);
+}
+
+static void a_moment_takes_what_was_measured_and_nothing_else(void **state)
+{
+    struct moment_map map;
+    struct moment m;
+
+    (void)state;
+    moment_map_init(&map);
+    moment_init(&m, MONDAY);
+    moment_take(&m, &map, SIGNAL_SPEED, 50);
+    moment_take(&m, &map, 9999, 1);
+    moment_take(&m, &map, SIGNAL_ALTITUDE, 140);
+    NEAR(m.v[MOMENT_SPEED], 50, 0);
+    assert_true(isnan(m.v[MOMENT_RPM]));
+    assert_false(m.ecu);
+    moment_take(&m, &map, SIGNAL_BATTERY_VOLTAGE, 12.4); /* the adapter's own reading, maybe */
+    assert_false(m.ecu);
+    moment_take(&m, &map, SIGNAL_ENGINE_SPEED, 800);
+    assert_true(m.ecu);
+}
+
+static struct seen look(struct sight *s, int64_t t_s, double kmh, double rpm, double state)
+{
+    struct moment m;
+    struct seen seen;
+
+    moment_init(&m, MONDAY + t_s * SECOND);
+    m.v[MOMENT_SPEED] = kmh;
+    m.v[MOMENT_RPM] = rpm;
+    m.v[MOMENT_VOLTAGE_STATE] = state;
+    m.ecu = !isnan(rpm);
+    assert_true(sight_step(s, &sight_defaults, &m, &seen));
+    return seen;
+}
+
+static void ignition_running_and_moving_are_three_facts(void **state)
+{
+    struct sight s = {0};
+    struct seen seen = look(&s, 1, 0, 0, 4); /* stop-start at a light */
+
+    (void)state;
+    assert_int_equal(seen.ignition, KNOWN_YES);
+    assert_int_equal(seen.running, KNOWN_NO);
+    assert_int_equal(seen.motion, MOTION_STANDING);
+    seen = look(&s, 2, 30, NOT_MEASURED, 2); /* carried away: the ignition is off */
+    seen = look(&s, 3, 30, NOT_MEASURED, 2);
+    assert_int_equal(seen.ignition, KNOWN_NO);
+    assert_int_equal(seen.motion, MOTION_STANDING);
+}
+
+static void an_unplugged_dongle_leaves_the_ignition_unknown_not_off(void **state)
+{
+    struct sight s = {0};
+    struct seen seen = look(&s, 1, 50, 2000, NOT_MEASURED);
+
+    (void)state;
+    assert_int_equal(seen.ignition, KNOWN_YES);
+    for (int t = 2; t < 60; t++)
+        seen = look(&s, t, 50, NOT_MEASURED, NOT_MEASURED);
+    assert_int_equal(seen.ignition, KNOWN_NOT);
+    assert_int_equal(seen.motion, MOTION_MOVING);
+}
+
+static void speed_without_an_engine_speed_beside_it_is_gps(void **state)
+{
+    struct sight s = {0};
+
+    (void)state;
+    assert_int_equal(look(&s, 1, 50, 2000, 4).speed.source, SPEED_OBD);
+    assert_int_equal(look(&s, 2, 50, NOT_MEASURED, 4).speed.source, SPEED_GPS);
+    assert_int_equal(look(&s, 3, NOT_MEASURED, NOT_MEASURED, 4).speed.source, SPEED_NONE);
+}
+
+static void without_any_speed_the_way_between_good_fixes_tells(void **state)
+{
+    struct sight s = {0};
+    struct car c = car_new();
+    struct seen seen;
+
+    (void)state;
+    c.obd = c.told = false;
+    car_go(&c, 60, 50);
+    for (size_t i = 0; i < c.d.n; i++) {
+        c.d.at[i].v[MOMENT_SPEED] = NOT_MEASURED;
+        assert_true(sight_step(&s, &sight_defaults, &c.d.at[i], &seen));
+        assert_true(seen.good);
+    }
+    assert_int_equal(seen.speed.source, SPEED_LEG);
+    NEAR(seen.speed.kmh, 50, 3);
+    assert_int_equal(seen.motion, MOTION_MOVING);
+    assert_false(sight_step(&s, &sight_defaults, &c.d.at[0], &seen)); /* not after */
+    drive_done(&c.d);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_value_has_a_signal_of_the_table),
+        cmocka_unit_test(a_moment_takes_what_was_measured_and_nothing_else),
+        cmocka_unit_test(ignition_running_and_moving_are_three_facts),
+        cmocka_unit_test(an_unplugged_dongle_leaves_the_ignition_unknown_not_off),
+        cmocka_unit_test(speed_without_an_engine_speed_beside_it_is_gps),
+        cmocka_unit_test(without_any_speed_the_way_between_good_fixes_tells),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,189 @@
+/* Holes in what is known of a drive: bridged, driven through, stood through, lost; tunnels. */
+#include "tests/unit/ingest/watch.h"
+
+static struct segment rows[ROWS_MAX];
+
+static size_t run(const struct drive *d, const struct trip_settings *set)
+{
+    struct watch w = {0};
+    size_t n = watch_drive(&w, d, set, rows);
+
+    is_partition(rows, n);
+    return n;
+}
+
+static size_t run_car(struct car *c)
+{
+    size_t n = run(&c->d, &trip_defaults);
+
+    drive_done(&c->d);
+    return n;
+}
+
+/* Two minutes at rest, a drive of about a kilometre, five minutes at rest. */
+static void a_drive(struct car *c)
+{
+    car_stand(c, 120);
+    car_go(c, 60, 60);
+    car_stand(c, 300);
+}
+
+/* A hole in a drive; what follows is driven. */
+static size_t hole(int64_t ms, double metres, bool stands)
+{
+    struct car c = car_new();
+
+    car_stand(&c, 60);
+    car_go(&c, 120, 60);
+    if (stands)
+        car_stand(&c, 30);
+    car_silent(&c, ms, metres);
+    if (stands)
+        car_stand(&c, 30);
+    car_go(&c, 120, 60);
+    return run_car(&c);
+}
+
+static void holes_of_five_minutes_are_bridged(void **state)
+{
+    size_t n = hole(5 * MINUTE - SECOND, 5000, false);
+    const struct segment *trip = nth(rows, n, SEGMENT_TRIP, 0);
+
+    (void)state;
+    assert_int_equal(count(rows, n, SEGMENT_TRIP), 1);
+    assert_int_equal(count(rows, n, SEGMENT_LAPSE), 0);
+    NEAR(trip->sum.distance_m, 4000 + 5000, 60);
+    NEAR(trip->sum.estimated_m, 5000, 40);
+    assert_true(tally_coverage(&trip->sum) < 0.6);
+}
+
+static void a_longer_hole_that_was_driven_through_lies_over_the_same_trip(void **state)
+{
+    size_t n = hole(20 * MINUTE, 1400, false); /* 1.17 m/s */
+    const struct segment *trip = nth(rows, n, SEGMENT_TRIP, 0);
+    const struct segment *over = nth(rows, n, SEGMENT_LAPSE, 0);
+
+    (void)state;
+    assert_int_equal(count(rows, n, SEGMENT_TRIP), 1);
+    assert_non_null(over);
+    NEAR(over->sum.estimated_m, 1400, 30);
+    NEAR(trip->sum.estimated_m, 1400, 30);
+    NEAR(trip->sum.distance_m, 4000 + 1400, 60);
+}
+
+static void a_hole_that_ends_in_the_same_place_was_a_stop(void **state)
+{
+    size_t n = hole(20 * MINUTE, 150, false);
+    const struct segment *stop;
+
+    (void)state;
+    assert_int_equal(count(rows, n, SEGMENT_TRIP), 2);
+    assert_int_equal(count(rows, n, SEGMENT_GAP), 0);
+    stop = nth(rows, n, SEGMENT_STOP, 1);
+    assert_int_equal(stop->end_ms - stop->start_ms, 20 * MINUTE + SECOND);
+    n = hole(20 * MINUTE, 20, true); /* stamped at the first standing sample, not at the last */
+    stop = nth(rows, n, SEGMENT_STOP, 1);
+    assert_int_equal(stop->start_ms, MONDAY + 181 * SECOND);
+}
+
+static void any_other_hole_ends_the_trip_and_is_a_row_of_its_own(void **state)
+{
+    const struct {
+        int64_t ms;
+        double metres;
+    } holes[] = {{20 * MINUTE, 1200}, {2 * HOUR, 90000}, {2 * HOUR, 201}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof holes / sizeof *holes; i++) {
+        size_t n = hole(holes[i].ms, holes[i].metres, false);
+        const struct segment *gap = nth(rows, n, SEGMENT_GAP, 0);
+
+        assert_int_equal(count(rows, n, SEGMENT_TRIP), 2);
+        assert_non_null(gap);
+        assert_int_equal(nth(rows, n, SEGMENT_TRIP, 0)->reason, END_GAP);
+        assert_int_equal(nth(rows, n, SEGMENT_TRIP, 0)->end_ms, MONDAY + 180 * SECOND);
+        NEAR(nth(rows, n, SEGMENT_TRIP, 0)->sum.distance_m, 2000, 20);
+        NEAR(gap->sum.estimated_m, holes[i].metres, 25);
+    }
+}
+
+static void the_odometer_tells_how_far_it_went_in_a_hole(void **state)
+{
+    struct car c = car_new();
+    size_t n;
+
+    (void)state;
+    c.gps = false;
+    car_stand(&c, 60);
+    car_go(&c, 120, 60);
+    c.d.at[c.d.n - 1].v[MOMENT_ODOMETER] = 1000000;
+    car_silent(&c, 20 * MINUTE, 0);
+    car_go(&c, 1, 60);
+    c.d.at[c.d.n - 1].v[MOMENT_ODOMETER] = 1020000;
+    car_go(&c, 60, 60);
+    n = run_car(&c);
+    assert_int_equal(count(rows, n, SEGMENT_TRIP), 1);
+    NEAR(nth(rows, n, SEGMENT_TRIP, 0)->sum.estimated_m, 20000, 1);
+}
+
+static void heartbeats_of_a_parked_car_are_one_stop(void **state)
+{
+    struct car c = car_new();
+    const struct segment *trip;
+    size_t n;
+
+    (void)state;
+    a_drive(&c);
+    c.ignition_on = false;
+    c.gps = false;
+    for (int i = 0; i < 50; i++) {
+        car_silent(&c, 10 * MINUTE, 0);
+        (void)car_tick(&c);
+    }
+    c.ignition_on = c.gps = true;
+    car_silent(&c, 9 * MINUTE, 0);
+    car_go(&c, 60, 60);
+    n = run_car(&c);
+    assert_int_equal(count(rows, n, SEGMENT_TRIP), 2);
+    assert_int_equal(count(rows, n, SEGMENT_GAP), 0);
+    trip = nth(rows, n, SEGMENT_TRIP, 1);
+    assert_true(trip->start_ms > MONDAY + 8 * HOUR + 30 * MINUTE); /* not at the last heartbeat */
+}
+
+static void a_tunnel_is_no_gap_and_its_way_is_measured_by_speed(void **state)
+{
+    struct car c = car_new();
+    const struct segment *trip;
+    size_t n;
+
+    (void)state;
+    car_stand(&c, 10);
+    car_go(&c, 60, 72);
+    c.gps = false;
+    car_go(&c, 600, 72); /* 12 km under the mountain */
+    c.gps = true;
+    car_go(&c, 60, 72);
+    car_stand(&c, 220);
+    n = run_car(&c);
+    assert_int_equal(count(rows, n, SEGMENT_TRIP), 1);
+    assert_int_equal(count(rows, n, SEGMENT_LAPSE) + count(rows, n, SEGMENT_GAP), 0);
+    trip = nth(rows, n, SEGMENT_TRIP, 0);
+    NEAR(trip->sum.distance_m, 14400, 40);
+    NEAR(trip->sum.estimated_m, 0, 0);
+    NEAR(tally_coverage(&trip->sum), 1, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(holes_of_five_minutes_are_bridged),
+        cmocka_unit_test(a_longer_hole_that_was_driven_through_lies_over_the_same_trip),
+        cmocka_unit_test(a_hole_that_ends_in_the_same_place_was_a_stop),
+        cmocka_unit_test(any_other_hole_ends_the_trip_and_is_a_row_of_its_own),
+        cmocka_unit_test(the_odometer_tells_how_far_it_went_in_a_hole),
+        cmocka_unit_test(heartbeats_of_a_parked_car_are_one_stop),
+        cmocka_unit_test(a_tunnel_is_no_gap_and_its_way_is_measured_by_speed),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
