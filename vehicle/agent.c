@@ -333,7 +333,7 @@ enum status agent_run(struct agent *a, struct fault *fault)
             return st;
         if (stop_take_reload()) {
             log_reload(a->set->common.log_level);
-            a->reconnect = true;
+            mqtt_reload(a->uplink.mqtt); /* reads the files again at each connect */
         }
         if (a->reconnect && (st = agent_reopen_uplink(a, fault)) != ST_OK)
             return st;

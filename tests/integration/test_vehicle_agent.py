@@ -334,6 +334,22 @@ def test_sigterm_ends_in_order(bench):
     service.wait("the last record", lambda s: list(s.seqs().values())[0][-1] == given)
 
 
+def test_a_certificate_missing_at_a_reload_is_waited_for(bench):
+    b = bench()
+    service = Service(b)
+    agent = b.start_agent()
+    service.wait("it to be online", lambda s: s.of("up/state"))
+    away = b.cert.with_suffix(".away")
+    b.cert.rename(away)
+    agent.send_signal(signal.SIGHUP)
+    wait_for("a try without it", lambda: "event=broker.away" in b.log("agent") or agent.poll() is not None)
+    assert agent.poll() is None
+    away.rename(b.cert)
+    told = len(service.poll().of("up/state"))
+    service.wait("it to be back", lambda s: "online" in [m["state"] for m in s.of("up/state")[told:]])
+    assert agent.poll() is None
+
+
 def test_wrong_usage_is_told_and_nothing_is_started(bench):
     b = bench(gps=False)
     for args, words in ((["--obd=usb"], "obd"), (["--vin=SHORT"], "--vin"), (["--vin=VF1RFB00866123456"], "certificate"),
