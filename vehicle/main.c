@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "agent.h"
+#include "decode.h"
 #include "enroll.h"
 #include "identity.h"
 #include "lib/backoff.h"
@@ -51,9 +52,9 @@ static enum status main_keep_config(struct outbox *outbox, const struct text *co
 static enum status main_enroll(const struct vehicle_settings *set, const char *vin,
                                struct outbox *outbox, struct fault *fault)
 {
-    struct enroll_options options = {vin, set->api, set->ca, set->token_file, set->cert, set->key};
+    struct enroll_options options = {vin, set->api, set->ca, set->token_file, set->key};
     struct backoff pause = {1000, 60000, 0};
-    struct text config;
+    struct text certificate, config;
     enum status st;
 
     if (access(set->cert, R_OK) == 0)
@@ -63,18 +64,20 @@ static enum status main_enroll(const struct vehicle_settings *set, const char *v
             fault, ST_REJECT,
             "%s is not there: give --cert and --key, or --api and --token-file to enrol",
             set->cert);
+    text_init(&certificate);
     text_init(&config);
-    while ((st = enroll(&options, &config, fault)) == ST_RETRY) {
+    while ((st = enroll(&options, &certificate, &config, fault)) == ST_RETRY) {
         log_warn("enrol.waiting", "reason=\"%s\"", fault->text);
         if (!backoff_wait(&pause)) {
             st = ST_NONE;
             break;
         }
     }
-    if (st == ST_OK) {
+    /* the certificate last: it is what says that we are enrolled */
+    if (st == ST_OK && (st = main_keep_config(outbox, &config, fault)) == ST_OK &&
+        (st = text_write_file(set->cert, certificate.bytes, certificate.len, 0644, fault)) == ST_OK)
         log_info("enrolled", "vin=%s", vin);
-        st = main_keep_config(outbox, &config, fault);
-    }
+    text_done(&certificate);
     text_done(&config);
     return st;
 }
@@ -127,7 +130,9 @@ int main(int argc, char **argv)
     log_set_level(level);
     if (set.common.check)
         goto out;
-    if (set.status)
+    if (set.decode)
+        st = decode_stdin(&fault);
+    else if (set.status)
         st = report_status(&set, &fault);
     else if (set.probe)
         st = report_probe(&set, &fault);

@@ -45,6 +45,8 @@ const struct setting vehicle_table[] = {
      "up/state is told again at least this often"},
     {"probe", SET_SWITCH, "off", AT(probe), "print what adapter and car answer, and exit"},
     {"status", SET_SWITCH, "off", AT(status), "print what the running agent is doing, and exit"},
+    {"decode", SET_SWITCH, "off", AT(decode),
+     "print what an adapter transcript on standard input says, as JSON, and exit"},
     SETTINGS_COMMON(struct vehicle_settings, common, "127.0.0.1:9110"),
     {0},
 };

@@ -14,7 +14,7 @@ struct vehicle_settings {
     char outbox[SETTING_TEXT_MAX];
     int64_t outbox_limit, outbox_keep_ms;
     int64_t obd_period_ms, record_ms, heartbeat_ms;
-    bool probe, status;
+    bool probe, status, decode;
 };
 
 extern const struct setting vehicle_table[];

@@ -14,6 +14,7 @@ void answering_init(struct answering *a, struct link_answer *out, const uint8_t 
     out->outcome = LINK_NO_DATA;
     out->count = out->used = 0;
     out->refused = out->ignored = 0;
+    out->refused_by = 0;
     out->cut = false;
 }
 
@@ -54,6 +55,7 @@ void answering_take(struct answering *a, uint32_t ecu, const uint8_t *bytes, siz
             return;
         }
         a->refused = bytes[2];
+        a->out->refused_by = ecu;
         a->pending = a->pending && a->pending_ecu != ecu;
         return;
     }

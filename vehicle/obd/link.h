@@ -45,9 +45,10 @@ struct link_answer {
     struct link_message messages[LINK_MESSAGES_MAX];
     uint8_t bytes[LINK_BYTES_MAX];
     size_t used;
-    unsigned refused; /* code of a negative answer (11, 12, 22, 31, 78 ...), 0 none */
-    unsigned ignored; /* lines that were nothing we know */
-    bool cut;         /* something was lost: a frame, a line, a message that did not fit */
+    unsigned refused;    /* code of a negative answer (11, 12, 22, 31 ...), 0 none */
+    uint32_t refused_by; /* ... and who gave it, the newest that did */
+    unsigned ignored;    /* lines that were nothing we know */
+    bool cut;            /* something was lost: a frame, a line, a message that did not fit */
 };
 
 struct link_request {
