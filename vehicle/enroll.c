@@ -221,20 +221,8 @@ enum status enroll_read_answer(const char *bytes, size_t len, struct text *certi
     return st;
 }
 
-static enum status enroll_store(const struct enroll_options *options, const struct text *answer,
-                                struct text *config, struct fault *fault)
-{
-    struct text chain;
-    enum status st;
-
-    text_init(&chain);
-    if ((st = enroll_read_answer(answer->bytes, answer->len, &chain, config, fault)) == ST_OK)
-        st = text_write_file(options->cert, chain.bytes, chain.len, 0644, fault);
-    text_done(&chain);
-    return st;
-}
-
-enum status enroll(const struct enroll_options *options, struct text *config, struct fault *fault)
+enum status enroll(const struct enroll_options *options, struct text *certificate,
+                   struct text *config, struct fault *fault)
 {
     const char *api = options->api;
     struct text csr, body, answer;
@@ -244,6 +232,7 @@ enum status enroll(const struct enroll_options *options, struct text *config, st
     text_init(&csr);
     text_init(&body);
     text_init(&answer);
+    text_clear(certificate);
     text_clear(config);
     if ((st = enroll_key(&key, options->key, fault)) != ST_OK ||
         (st = enroll_request(&csr, key, options->vin, fault)) != ST_OK ||
@@ -256,7 +245,7 @@ enum status enroll(const struct enroll_options *options, struct text *config, st
         api += len + (api[len] == ',');
     } while (st == ST_RETRY && *api != '\0');
     if (st == ST_OK)
-        st = enroll_store(options, &answer, config, fault);
+        st = enroll_read_answer(answer.bytes, answer.len, certificate, config, fault);
 out:
     if (body.bytes != NULL)
         explicit_bzero(body.bytes, body.len);

@@ -11,15 +11,16 @@ struct enroll_options {
     const char *api; /* "https://host:port,https://..." tried in turn */
     const char *ca;  /* what the API is verified with */
     const char *token_file;
-    const char *cert,
-        *key; /* where certificate (0644) and key (0600) are put; an existing key is used again */
+    const char *key; /* where the key is put (0600); an existing one is used again */
 };
 
-/* Enrol once.  *config: the answer's config/1 as text, empty if it had none.
+/* Enrol once.  *certificate: the chain to be kept, *config: the answer's config/1 as text, empty if
+ * it had none.  Whoever keeps them keeps the certificate last: while there is none, the next start
+ * asks again, and gets the same answer for the same key.
  *   ST_RETRY  no API answered, or it was busy: the same token may be used again
  *   ST_REJECT the API refused (the fault says how), or the files cannot be read or written */
-enum status enroll(const struct enroll_options *options, struct text *config,
-                   struct fault *fault) MUST_CHECK;
+enum status enroll(const struct enroll_options *options, struct text *certificate,
+                   struct text *config, struct fault *fault) MUST_CHECK;
 
 /* Take the API's answer apart: certificate chain and config/1 (given brokers only: one is made of
  * them). */

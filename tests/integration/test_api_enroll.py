@@ -1,13 +1,15 @@
 """A car becomes ours, and stops being it: enrolment, certificates, revocation."""
+import contextlib
 import json
 import secrets
 import socket
+import sqlite3
 import ssl
 import subprocess
 import threading
 
 import pytest
-from api_site import OURS, THEIRS, ApiSite, site, wait_until
+from api_site import BUILD, OURS, ROOT, THEIRS, ApiSite, site, wait_until
 
 ENROLL = "/api/embedded/enroll"
 
@@ -272,3 +274,25 @@ def test_revoke_is_in_the_table_the_deny_file_and_the_list(s, tmp_path):
     assert (s.pki / "revoked.vins").read_text().split().count(vin) == 1
     s.run("revoke", "ZZ000000000000000", code=2)
     s.run("issue", vin, "--out", str(tmp_path), code=2)
+
+
+def test_an_agent_cut_off_between_answer_and_certificate_enrols_again(s, tmp_path):
+    vin, certs = new_car(s), tmp_path / "certs"  # not there yet: the certificate cannot be kept
+    token = tmp_path / "token"
+    token.write_text(new_token(s, vin) + "\n")
+    argv = [ROOT / BUILD / "bin/vigie-vehicle", f"--vin={vin}", f"--api=https://localhost:{s.https}", f"--token-file={token}",
+            f"--ca={s.pki / 'service-root.pem'}", f"--cert={certs / 'car.pem'}", f"--key={tmp_path / 'car.key'}", "--obd=none",
+            "--gps=none", f"--outbox={tmp_path / 'outbox'}", "--admin=127.0.0.1:0"]
+    assert subprocess.run(argv, capture_output=True, timeout=60).returncode != 0
+    with contextlib.closing(sqlite3.connect(tmp_path / "outbox/outbox.db")) as db:
+        config, = db.execute("SELECT value FROM note WHERE name = 'config'").fetchone()
+    assert json.loads(config)["brokers"], "what it was told is kept before the certificate that ends enrolment"
+    certs.mkdir()
+    log = tmp_path / "agent.log"
+    with open(log, "w") as out:
+        agent = subprocess.Popen(argv, stderr=out)
+    try:
+        wait_until(lambda: "event=started" in log.read_text(), why="the agent to start without being told brokers")
+    finally:
+        agent.terminate()
+    assert agent.wait(15) == 0 and s.sql(f"SELECT count(*) FROM certificate WHERE vin = '{vin}'") == "1"
