@@ -42,8 +42,6 @@ static enum status serve(const struct api_settings *set, struct fault *fault)
     struct fault why = {""};
     enum status st;
 
-    if (!set->pg[0])
-        return fault_set(fault, ST_REJECT, "VIGIE_PG or VIGIE_PG_FILE is needed");
     meters_open();
     if ((st = stop_open(fault)) != ST_OK || (st = shared_open(&shared, set, fault)) != ST_OK ||
         (st = pg_open(&pg, set->pg, "vigie-api watch", fault)) != ST_OK ||
@@ -84,11 +82,12 @@ out:
 
 static enum status run(const struct api_settings *set, int count, char **words, struct fault *fault)
 {
-    if (set->common.check)
-        return ST_OK;
-    if (!count || (count == 1 && !strcmp(words[0], "serve")))
-        return serve(set, fault);
-    return admin_run(set, count, words, fault);
+    bool serving = !count || (count == 1 && !strcmp(words[0], "serve"));
+    enum status st = serving ? settings_check(set, fault) : ST_OK;
+
+    if (st != ST_OK || set->common.check)
+        return st;
+    return serving ? serve(set, fault) : admin_run(set, count, words, fault);
 }
 
 int main(int argc, char **argv)

@@ -1,6 +1,12 @@
 /* services/api/settings.c - flags, environment names and defaults. */
 #include "settings.h"
 
+#include <string.h>
+
+#include "lib/address.h"
+#include "lib/store/influx.h"
+#include "lib/store/postgres.h"
+
 #define AT(member) SETTING_AT(struct api_settings, member)
 
 const struct program api_program = {
@@ -50,3 +56,22 @@ const struct setting api_table[] = {
     {"json", SET_SWITCH, "off", AT(json), "administration: print JSON"},
     {0},
 };
+
+enum status settings_check(const struct api_settings *set, struct fault *fault)
+{
+    struct influx *influx = NULL;
+    struct address listen;
+    struct pg *pg = NULL;
+    enum status st;
+
+    if (!set->pg[0])
+        return fault_set(fault, ST_REJECT, "VIGIE_PG or VIGIE_PG_FILE is needed");
+    if ((st = address_read(&listen, set->listen, fault)) == ST_OK &&
+        strcmp(set->listen_vehicles, "none") != 0)
+        st = address_read(&listen, set->listen_vehicles, fault);
+    if (st == ST_OK && (st = pg_open(&pg, set->pg, "vigie-api", fault)) == ST_OK)
+        st = influx_open(&influx, set->influx, "fleet", fault);
+    influx_close(influx);
+    pg_close(pg);
+    return st;
+}

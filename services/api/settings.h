@@ -22,6 +22,9 @@ struct api_settings {
     bool json;
 };
 
+/* What the table cannot say, of those that `serve` needs; opens and sends nothing. */
+enum status settings_check(const struct api_settings *set, struct fault *fault) MUST_CHECK;
+
 extern const struct setting api_table[];
 extern const struct program api_program;
 

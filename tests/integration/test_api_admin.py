@@ -129,6 +129,8 @@ def test_help_and_version(s):
         assert word in text
     assert s.run("--version").startswith("vigie-api ")
     assert s.run("--check") == ""
+    for wrong in ("--listen=here", "--listen-vehicles=8443", "--influx=localhost"):
+        assert "reason=" in s.run("--check", wrong, code=2), wrong
 
 
 def test_a_missing_database_is_said_not_hung(s):
