@@ -39,6 +39,11 @@ def test_a_cookie_is_secure_where_the_dashboard_is_opened_over_https(s, tmp_path
         s.restart()
 
 
+def test_a_one_time_code_may_come_with_it(s):
+    answer = s.ask("POST", "session", {"username": "owner", "password": PASSWORD, "otp": "123456"})
+    assert answer.code == 200
+
+
 def test_a_name_is_taken_in_any_case(s):
     assert s.sign_in("OWNER").code == 200
 
