@@ -47,7 +47,7 @@ class BenchPki:
         root, middle = self.path(f"{side}-root"), self.path(f"{side}-intermediate")
         new_key(Path(f"{root}.key"))
         openssl("req", "-x509", "-new", "-key", f"{root}.key", "-days", 30, "-subj",
-                f"/CN=Bench {side} root", "-out", f"{root}.pem")
+                f"/CN=Bench {side} root", "-addext", "keyUsage=critical,keyCertSign,cRLSign", "-out", f"{root}.pem")
         self.sign(middle, f"/CN=Bench {side} intermediate", root, CA_EXTENSIONS)
         self.path(f"{side}-chain.pem").write_text(
             Path(f"{middle}.pem").read_text() + Path(f"{root}.pem").read_text())

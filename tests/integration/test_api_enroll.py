@@ -62,7 +62,7 @@ def test_a_car_with_a_token_gets_a_certificate_and_what_it_needs_to_know(s, tmp_
     assert answer.json["ca"] == (s.pki / "service-root.pem").read_text()
     cert = tmp_path / "cert.pem"
     cert.write_text(answer.json["certificate"])
-    assert "CN = " + vin in openssl("x509", "-in", cert, "-noout", "-subject")
+    assert "CN=" + vin in openssl("x509", "-in", cert, "-noout", "-subject", "-nameopt", "RFC2253")
     openssl("verify", "-purpose", "sslclient", "-CAfile", s.pki / "vehicle-root.pem", "-untrusted", cert, cert)
     assert s.sql(f"SELECT status FROM vehicle WHERE vin = '{vin}'") == "active"
     assert s.sql(f"SELECT count(*) FROM certificate WHERE vin = '{vin}' AND revoked_at IS NULL") == "1"
@@ -81,7 +81,7 @@ def test_a_request_cannot_ask_for_more_than_a_key(s, tmp_path, subject, more):
     _, csr = key_and_request(tmp_path, "k", subject, *more)
     cert = tmp_path / "cert.pem"
     cert.write_text(enroll(s, vin, new_token(s, vin), csr).json["certificate"])
-    assert openssl("x509", "-in", cert, "-noout", "-subject").strip() == f"subject=CN = {vin}"
+    assert openssl("x509", "-in", cert, "-noout", "-subject", "-nameopt", "RFC2253").strip() == f"subject=CN={vin}"
     text = openssl("x509", "-in", cert, "-noout", "-text")
     assert "CA:FALSE" in text and "TLS Web Client Authentication" in text
     for wish in ("CA:TRUE", "Certificate Sign", "CRL Sign", "Subject Alternative Name", "Server Authentication"):

@@ -104,4 +104,4 @@ def test_a_wrong_password_is_refused_and_counted(fleet_of_three):
     with pytest.raises(urllib.error.HTTPError) as refused:
         Session({**fleet_of_three.env, "VIGIE_ADMIN_PASSWORD": "not the password"})
     assert refused.value.code == 401
-    assert metric(fleet_of_three, "api", "vigie_api_refused_total") > before
+    wait_for("it to be counted", lambda: metric(fleet_of_three, "api", "vigie_api_refused_total") > before, 10)

@@ -2,7 +2,7 @@
 # Second half of fresh.sh, in a mount and process namespace of its own:
 # fresh-inside.sh LOWER WORK PROJECT root|user STEPS PORT_BASE
 set -eu
-lower=$1 work=$2 project=$3 who=$4 steps=$5 port_base=$6
+place=srv/vigie  project=$3 who=$4 steps=$5 port_base=$6
 m=$work/root
 mount --make-rprivate /
 mount -t overlay overlay -o "lowerdir=$lower,upperdir=$work/upper,workdir=$work/work" "$m" 2>/dev/null || {
@@ -17,19 +17,19 @@ cp -L /etc/resolv.conf "$m/etc/resolv.conf"
 echo "127.0.0.1 localhost $(hostname)" >"$m/etc/hosts"
 # Behind a proxy with a certificate of its own, the machine's trust is ours.
 cp -L /etc/ssl/certs/ca-certificates.crt "$m/etc/ssl/certs/ca-certificates.crt"
-git clone -q "$project" "$m/srv/vigie"
+git clone -q "$project" "$m/$place"
 
 user=root home=/root
 if [ "$who" = user ]; then
     user=fleet home=/home/fleet
     chroot "$m" useradd -m -s /bin/bash fleet
     echo 'fleet ALL=(ALL) NOPASSWD: ALL' >"$m/etc/sudoers.d/fleet"
-    chroot "$m" chown -R fleet: /srv/vigie
+    chroot "$m" chown -R fleet: /$place
 fi
 inside() {
     chroot "$m" /usr/bin/env -i HOME=$home USER=$user PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
         NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt LANG=C.UTF-8 PORT_BASE="$port_base" \
-        setpriv --reuid=$user --regid=$user --init-groups sh -c "cd /srv/vigie && $1"
+        setpriv --reuid=$user --regid=$user --init-groups sh -c "cd /$place && $1"
 }
 
 # `make run`: until run/env is there, then a look at the fleet, then Ctrl-C.
@@ -37,7 +37,7 @@ try_run() {
     began=$(date +%s)
     inside 'exec make run' >"$work/run.log" 2>&1 &
     run=$!
-    while [ ! -e "$m/srv/vigie/run/env" ]; do
+    while [ ! -e "$m/$place/run/env" ]; do
         kill -0 $run 2>/dev/null || { tail -n 20 "$work/run.log"; echo "make run ended"; return 1; }
         [ $(($(date +%s) - began)) -lt 900 ] || { tail -n 20 "$work/run.log"; echo "make run is not ready"; return 1; }
         sleep 1
