@@ -10,6 +10,7 @@ const struct trip_settings trip_defaults = {
     .start_away_m = 100,
     .start_fixes = 2,
     .least_m = 100,
+    .least_away_m = 50,
     .end_ms = 200000,
     .off_ms = 60000,
     .flip_ms = 30000,
@@ -109,7 +110,7 @@ static void candidate_open(struct trip *t, int64_t start_ms)
     t->next.odometer_start_m = odometer(t);
     t->next.level_start_percent = level_at_rest(&t->level);
     t->candidate = true;
-    t->started = false;
+    t->started = t->got_away = false;
     t->start_run = 0;
     t->stand = (struct stand){0};
 }
@@ -174,14 +175,16 @@ static bool starts(struct trip *t, const struct trip_settings *set, const struct
 {
     struct place from = t->next.start;
     bool fast = speed_valid(seen->speed.kmh) && seen->speed.kmh >= set->start_kmh;
-    bool away =
-        seen->good && isfinite(from.lat) &&
-        geo_distance_m(from.lat, from.lon, seen->fix.lat, seen->fix.lon) > set->start_away_m;
+    double away_m = seen->good && isfinite(from.lat)
+                        ? geo_distance_m(from.lat, from.lon, seen->fix.lat, seen->fix.lon)
+                        : 0;
 
+    if (seen->speed.source == SPEED_OBD || away_m - seen->accuracy_m > set->least_away_m)
+        t->got_away = true;
     if (seen->speed.source == SPEED_OBD && fast)
         return true;
     if (seen->good)
-        t->start_run = fast || away ? t->start_run + 1 : 0;
+        t->start_run = fast || away_m > set->start_away_m ? t->start_run + 1 : 0;
     return t->start_run >= set->start_fixes;
 }
 
@@ -202,7 +205,7 @@ static void stand_still(struct trip *t, const struct seen *seen, double distance
         return;
     t->stand.since_ms =
         seen->motion_since_ms > t->resumed_ms ? seen->motion_since_ms : t->resumed_ms;
-    if (seen->motion == MOTION_MOVING) /* nobody knows any more whether it moves */
+    if (seen->motion == MOTION_MOVING) /* nobody knows any more whether it does */
         t->stand.since_ms = t->speed_ms;
     t->stand.at_m = distance_m;
 }
@@ -235,8 +238,8 @@ static void step_standing(struct trip *t, const struct trip_settings *set, const
     }
     if (t->next.sum.distance_m - t->stand.at_m >= set->nudge_m)
         t->stand = (struct stand){0};
-    t->started = t->started || starts(t, set, seen);
-    if (t->started && t->next.sum.distance_m >= set->least_m)
+    t->started = starts(t, set, seen) || t->started;
+    if (t->started && t->got_away && t->next.sum.distance_m >= set->least_m)
         candidate_confirm(t, set, rows);
 }
 
@@ -263,7 +266,7 @@ static void step_driving(struct trip *t, const struct trip_settings *set, const 
     t->now.sum.distance_m += delta->distance_m; /* standing adds none, so it is the trip's */
     t->now.sum.estimated_m += delta->estimated_m;
     rest.distance_m = rest.estimated_m = 0;
-    if (seen->motion == MOTION_MOVING && seen->t_ms - t->speed_ms <= set->end_ms) {
+    if (seen->motion == MOTION_MOVING && t->speed_ms == seen->t_ms) {
         if (t->stand.since_ms > 0 && t->now.sum.distance_m - t->stand.at_m < set->nudge_m) {
             tally_add(&t->next.sum, &rest); /* moved up by less than a car */
             return;
@@ -277,10 +280,13 @@ static void step_driving(struct trip *t, const struct trip_settings *set, const 
         return;
     }
     if (t->stand.since_ms == 0) {
-        tally_add(&t->now.sum, &rest); /* the time until now was driven */
         stand_still(t, seen, t->now.sum.distance_m);
         segment_init(&t->next, SEGMENT_STOP, t->stand.since_ms);
         anchor_clear(&t->anchor);
+        if (t->stand.since_ms == seen->t_ms)
+            tally_add(&t->now.sum, &rest); /* the time until now was driven */
+        else
+            tally_add(&t->next.sum, &rest);
     } else {
         tally_add(&t->next.sum, &rest);
     }

@@ -22,10 +22,13 @@
 #include "segment.h"
 
 struct trip_settings {
-    double start_kmh;     /* 8 ... */
-    double start_away_m;  /* ... or more than 100 m from the anchor begins a trip; */
-    int start_fixes;      /* GPS alone has to say so in 2 good fixes running */
-    double least_m;       /* 100: a shorter one was none */
+    double start_kmh;    /* 8 ... */
+    double start_away_m; /* ... or more than 100 m from the anchor begins a trip; */
+    int start_fixes;     /* GPS alone has to say so in 2 good fixes running */
+    double least_m;      /* 100: a shorter one was none */
+    double
+        least_away_m;     /* 50: nor was one that GPS alone tells of and that never got so far from
+                             where it began, net of accuracy (ours: a bad receiver goes in circles) */
     int64_t end_ms;       /* 200,000 of standing ends it (others: 180 s, 200 s, 300 s), or ... */
     int64_t off_ms;       /* ... 60,000 of ignition off while standing */
     int64_t flip_ms;      /* 30,000: a shorter ignition on in between changes nothing, ... */
@@ -59,6 +62,7 @@ struct trip {
     bool candidate;         /* TRIP_STANDS: next counts */
     bool started;           /* of the candidate: fast or far enough */
     int start_run;          /* good fixes running that say so */
+    bool got_away;          /* of the candidate: by least_away_m, or by the car's own word */
     struct stand stand;     /* of now (TRIP_DRIVES) or of the candidate */
     struct segment held[2]; /* a trip and the stop after it, until it is clear that they stay two */
     int held_n;

@@ -211,6 +211,31 @@ static void jitter_never_makes_a_trip(void **state)
     }
 }
 
+static void a_bad_receiver_that_goes_in_circles_makes_no_trip(void **state)
+{
+    (void)state;
+    for (uint32_t seed = 1; seed <= 10; seed++) {
+        struct car c = car_new();
+        size_t n;
+
+        c.seed = seed;
+        c.obd = c.told = false;
+        car_stand(&c, 60);
+        for (int i = 0; i < 1800; i++) { /* under a roof: 25 m about, and speeds to match */
+            struct moment *m;
+
+            c.north_m = 25 * sin(i / 9.0);
+            c.t_ms += SECOND;
+            m = car_tick(&c);
+            m->v[MOMENT_ACCURACY] = 12;
+            m->v[MOMENT_SPEED] = fabs(car_random(&c)) * 14;
+        }
+        n = run_car(&c);
+        assert_int_equal(count(rows, n, SEGMENT_TRIP), 0);
+        assert_int_equal(n, 1);
+    }
+}
+
 static void a_parked_car_does_not_drift_from_its_anchor(void **state)
 {
     struct car c = car_new();
@@ -365,6 +390,7 @@ int main(void)
         cmocka_unit_test(a_stop_start_is_neither_the_end_of_a_trip_nor_idling),
         cmocka_unit_test(idling_lies_over_the_trip_and_the_stop_it_happened_in),
         cmocka_unit_test(jitter_never_makes_a_trip),
+        cmocka_unit_test(a_bad_receiver_that_goes_in_circles_makes_no_trip),
         cmocka_unit_test(a_parked_car_does_not_drift_from_its_anchor),
         cmocka_unit_test(a_parking_manoeuvre_is_withdrawn_and_the_stop_goes_on),
         cmocka_unit_test(gps_alone_needs_two_good_fixes),

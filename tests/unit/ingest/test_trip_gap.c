@@ -173,6 +173,59 @@ static void a_tunnel_is_no_gap_and_its_way_is_measured_by_speed(void **state)
     NEAR(tally_coverage(&trip->sum), 1, 0);
 }
 
+/* Any values at all, at any times. */
+static void some_moment(struct car *c, struct drive *d)
+{
+    static const int64_t steps_s[] = {1, 1, 1, 1, 1, 1, 5, 20, 100, 299, 301, 1200, 3601, 40000};
+    double r = (car_random(c) + 1) / 2;
+    struct moment *m;
+
+    c->t_ms += steps_s[(size_t)(r * r * r * 14) % 14] * SECOND * (r > 0.001 ? 1 : -1);
+    if (r > 0.97)
+        c->kmh = car_random(c) > 0 ? 0 : 20 + 60 * r;
+    c->north_m += c->kmh / 3.6 + (r > 0.995 ? 3000 : 0);
+    m = drive_add(d, c->t_ms);
+    for (int i = 0; i < MOMENT_VALUES; i++)
+        if (car_random(c) > 0.9)
+            m->v[i] = car_random(c) * 100;
+    if (car_random(c) > -0.8) {
+        m->v[MOMENT_LAT] = 48.5 + c->north_m * METRE_DEGREES;
+        m->v[MOMENT_LON] = 7.7;
+        m->v[MOMENT_SPEED] = c->kmh;
+    }
+    if (car_random(c) > 0)
+        m->v[MOMENT_RPM] = c->kmh > 0 ? 2000 : car_random(c) * 900;
+    m->v[MOMENT_VOLTAGE_STATE] = car_random(c) > 0.97 ? 2 : 4;
+    m->ecu = isfinite(m->v[MOMENT_RPM]);
+}
+
+static void whatever_is_measured_the_rows_are_a_partition_of_time(void **state)
+{
+    struct trip_settings set = trip_defaults;
+
+    (void)state;
+    set.fuel.kind = FUEL_PETROL;
+    set.fuel.displacement_l = 1.6;
+    for (uint32_t seed = 1; seed <= 200; seed++) {
+        struct car c = {.t_ms = MONDAY, .seed = seed};
+        struct drive d = {0};
+        struct watch w = {0};
+        size_t n;
+
+        for (int i = 0; i < 400; i++)
+            some_moment(&c, &d);
+        n = watch_drive(&w, &d, &set, rows);
+        is_partition(rows, n);
+        for (size_t i = 0; i < n; i++) {
+            assert_true(isfinite(rows[i].sum.distance_m) && rows[i].sum.distance_m >= 0);
+            assert_true(rows[i].sum.estimated_m <= rows[i].sum.distance_m + 0.001);
+            assert_true(rows[i].sum.idle_ms >= 0 && rows[i].sum.engine_ms >= 0);
+            assert_true(rows[i].sum.covered_ms <= rows[i].end_ms - rows[i].start_ms);
+        }
+        drive_done(&d);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -183,6 +236,7 @@ int main(void)
         cmocka_unit_test(the_odometer_tells_how_far_it_went_in_a_hole),
         cmocka_unit_test(heartbeats_of_a_parked_car_are_one_stop),
         cmocka_unit_test(a_tunnel_is_no_gap_and_its_way_is_measured_by_speed),
+        cmocka_unit_test(whatever_is_measured_the_rows_are_a_partition_of_time),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
