@@ -2,7 +2,8 @@
 # Second half of fresh.sh, in a mount and process namespace of its own:
 # fresh-inside.sh LOWER WORK PROJECT root|user STEPS PORT_BASE
 set -eu
-place=srv/vigie  project=$3 who=$4 steps=$5 port_base=$6
+place=srv/vigie # where the project lies inside
+lower=$1 work=$2 project=$3 who=$4 steps=$5 port_base=$6
 m=$work/root
 mount --make-rprivate /
 mount -t overlay overlay -o "lowerdir=$lower,upperdir=$work/upper,workdir=$work/work" "$m" 2>/dev/null || {
