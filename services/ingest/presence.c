@@ -14,14 +14,14 @@ const struct presence_settings presence_defaults = {
     .mass_share = 0.2,
 };
 
-const char *presence_word_name(enum presence_word word)
+const char *connectivity_word(enum connectivity word)
 {
     static const char *const name[] = {"never", "online", "late", "lost", "sleeping"};
 
     return name[word];
 }
 
-bool presence_hear(struct presence *p, int64_t now_ms, bool driving, int64_t *silent_ms)
+bool presence_hear(struct presence_state *p, int64_t now_ms, bool driving, int64_t *silent_ms)
 {
     bool silent = p->silent_since_ms > 0;
 
@@ -35,19 +35,19 @@ bool presence_hear(struct presence *p, int64_t now_ms, bool driving, int64_t *si
     return silent;
 }
 
-void presence_sleep(struct presence *p, int64_t wake_ms)
+void presence_sleep(struct presence_state *p, int64_t wake_ms)
 {
     p->sleeping = true;
     p->driving = false;
     p->wake_ms = wake_ms;
 }
 
-static int64_t heartbeat(const struct presence *p, const struct presence_settings *set)
+static int64_t heartbeat(const struct presence_state *p, const struct presence_settings *set)
 {
     return p->heartbeat_ms > 0 ? p->heartbeat_ms : set->heartbeat_ms;
 }
 
-int64_t presence_late_at_ms(const struct presence *p, const struct presence_settings *set)
+int64_t presence_late_at_ms(const struct presence_state *p, const struct presence_settings *set)
 {
     if (p->sleeping)
         return p->wake_ms > 0 ? p->heard_ms + set->wakes * p->wake_ms + set->late_after_ms
@@ -56,18 +56,18 @@ int64_t presence_late_at_ms(const struct presence *p, const struct presence_sett
            (p->driving ? set->driving_late_ms : heartbeat(p, set) + set->late_after_ms);
 }
 
-enum presence_word presence_now(const struct presence *p, const struct presence_settings *set,
-                                int64_t now_ms)
+enum connectivity presence_now(const struct presence_state *p, const struct presence_settings *set,
+                               int64_t now_ms)
 {
     int64_t age_ms = now_ms - p->heard_ms;
 
     if (p->heard_ms == 0)
-        return PRESENCE_NEVER;
+        return CONNECTIVITY_NEVER;
     if (p->sleeping)
-        return now_ms < presence_late_at_ms(p, set) ? PRESENCE_SLEEPING : PRESENCE_LOST;
+        return now_ms < presence_late_at_ms(p, set) ? CONNECTIVITY_SLEEPING : CONNECTIVITY_LOST;
     if (age_ms >= (p->driving ? set->driving_lost_ms : set->heartbeats * heartbeat(p, set)))
-        return PRESENCE_LOST;
-    return now_ms >= presence_late_at_ms(p, set) ? PRESENCE_LATE : PRESENCE_ONLINE;
+        return CONNECTIVITY_LOST;
+    return now_ms >= presence_late_at_ms(p, set) ? CONNECTIVITY_LATE : CONNECTIVITY_ONLINE;
 }
 
 void presence_went_late(struct presence_site *s, int64_t at_ms)
@@ -102,10 +102,10 @@ bool presence_alarm(struct presence_site *s, const struct presence_settings *set
     return begins;
 }
 
-bool presence_tick(struct presence *p, const struct presence_settings *set, bool ours,
+bool presence_tick(struct presence_state *p, const struct presence_settings *set, bool ours,
                    int64_t now_ms)
 {
-    if (ours || p->silent_since_ms > 0 || presence_now(p, set, now_ms) != PRESENCE_LOST)
+    if (ours || p->silent_since_ms > 0 || presence_now(p, set, now_ms) != CONNECTIVITY_LOST)
         return false;
     p->silent_since_ms = p->heard_ms;
     return true;

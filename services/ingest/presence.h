@@ -8,12 +8,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum presence_word {
-    PRESENCE_NEVER = 0,
-    PRESENCE_ONLINE,
-    PRESENCE_LATE,
-    PRESENCE_LOST,
-    PRESENCE_SLEEPING
+enum connectivity {
+    CONNECTIVITY_NEVER = 0,
+    CONNECTIVITY_ONLINE,
+    CONNECTIVITY_LATE,
+    CONNECTIVITY_LOST,
+    CONNECTIVITY_SLEEPING
 };
 
 struct presence_settings {
@@ -29,7 +29,7 @@ struct presence_settings {
 };
 extern const struct presence_settings presence_defaults;
 
-struct presence {
+struct presence_state {
     int64_t heard_ms;     /* newest record, by our clock; 0: never */
     bool driving;         /* engine on or moving when last heard */
     bool sleeping;        /* announced */
@@ -40,14 +40,14 @@ struct presence {
 
 /* A record came.  True when it ended a silence: *silent_ms tells how long, from the record before.
  */
-bool presence_hear(struct presence *p, int64_t now_ms, bool driving, int64_t *silent_ms);
-void presence_sleep(struct presence *p, int64_t wake_ms); /* it says it goes to sleep */
+bool presence_hear(struct presence_state *p, int64_t now_ms, bool driving, int64_t *silent_ms);
+void presence_sleep(struct presence_state *p, int64_t wake_ms); /* it says it goes to sleep */
 
-enum presence_word presence_now(const struct presence *p, const struct presence_settings *set,
-                                int64_t now_ms);
+enum connectivity presence_now(const struct presence_state *p, const struct presence_settings *set,
+                               int64_t now_ms);
 const char *
-presence_word_name(enum presence_word word); /* "never" "online" "late" "lost" "sleeping" */
-int64_t presence_late_at_ms(const struct presence *p, const struct presence_settings *set);
+connectivity_word(enum connectivity word); /* "never" "online" "late" "lost" "sleeping" */
+int64_t presence_late_at_ms(const struct presence_state *p, const struct presence_settings *set);
 
 /* Our own part of it, of one site.  {0} starts; give it our start time. */
 #define PRESENCE_MASS_MAX 4096
@@ -69,7 +69,7 @@ bool presence_alarm(struct presence_site *s, const struct presence_settings *set
                     int64_t now_ms);
 
 /* Time goes on for one vehicle: true when `vehicle_silent` opens now, p->silent_since_ms. */
-bool presence_tick(struct presence *p, const struct presence_settings *set, bool ours,
+bool presence_tick(struct presence_state *p, const struct presence_settings *set, bool ours,
                    int64_t now_ms);
 
 #endif

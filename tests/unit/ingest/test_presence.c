@@ -12,24 +12,24 @@
 #define NOW ((int64_t)1795420800000)
 #define S ((int64_t)1000)
 
-static struct presence heard(bool driving)
+static struct presence_state heard(bool driving)
 {
-    struct presence p = {0};
+    struct presence_state p = {0};
     int64_t silent_ms;
 
     assert_false(presence_hear(&p, NOW, driving, &silent_ms));
     return p;
 }
 
-static void is(const struct presence *p, int64_t after_s, const char *word)
+static void is(const struct presence_state *p, int64_t after_s, const char *word)
 {
-    assert_string_equal(presence_word_name(presence_now(p, &presence_defaults, NOW + after_s * S)),
+    assert_string_equal(connectivity_word(presence_now(p, &presence_defaults, NOW + after_s * S)),
                         word);
 }
 
 static void a_driving_car_is_late_after_a_minute_and_lost_after_three(void **state)
 {
-    struct presence p = heard(true), never = {0};
+    struct presence_state p = heard(true), never = {0};
 
     (void)state;
     is(&never, 0, "never");
@@ -41,7 +41,7 @@ static void a_driving_car_is_late_after_a_minute_and_lost_after_three(void **sta
 
 static void a_parked_car_is_late_a_minute_after_its_heartbeat(void **state)
 {
-    struct presence p = heard(false);
+    struct presence_state p = heard(false);
 
     (void)state;
     is(&p, 659, "online");
@@ -56,7 +56,7 @@ static void a_parked_car_is_late_a_minute_after_its_heartbeat(void **state)
 
 static void a_sleeping_car_is_lost_only_when_it_misses_two_wakes(void **state)
 {
-    struct presence p = heard(false);
+    struct presence_state p = heard(false);
     int64_t silent_ms;
 
     (void)state;
@@ -71,7 +71,7 @@ static void a_sleeping_car_is_lost_only_when_it_misses_two_wakes(void **state)
 
 static void silence_opens_once_and_ends_with_the_first_record(void **state)
 {
-    struct presence p = heard(true);
+    struct presence_state p = heard(true);
     int64_t silent_ms;
 
     (void)state;
@@ -87,7 +87,7 @@ static void silence_opens_once_and_ends_with_the_first_record(void **state)
 static void it_is_us_after_a_start_and_with_a_dependency_down(void **state)
 {
     static struct presence_site site;
-    struct presence p = heard(true);
+    struct presence_state p = heard(true);
 
     (void)state;
     site.started_ms = NOW;
