@@ -149,7 +149,7 @@ run: packages-run
 	@exec $(PYTHON) tests/stack/run.py
 
 clean-run:
-	rm -rf "$${RUN_DIR:-run}"
+	@$(PYTHON) tests/stack/run.py --forget
 
 # VIGIE_TEST_LOGS=folder keeps the logs there; ONLY=unit|python|dashboard and WORD=text run a part.
 test: packages-test

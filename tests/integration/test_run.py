@@ -7,6 +7,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import pytest
 from stack.ports import STANDARD, Ports
 from system import wait_for
 
@@ -87,6 +88,38 @@ def test_agents_have_the_ports_that_are_published():
     ports = Ports.standard(1000, vehicles=2)
     assert [ports.of("gpsd", n) for n in (1, 2)] == [1000 + 2951 + n for n in (1, 2)]
     assert [ports.of("admin_vehicle", n) for n in (1, 2)] == [1000 + 9110 + n for n in (1, 2)]
+
+
+def forget(folder):
+    return subprocess.run(["/usr/bin/python3", ROOT / "tests/stack/run.py", "--forget"], text=True, capture_output=True,
+                          env={**os.environ, "RUN_DIR": str(folder)}, timeout=30)
+
+
+def test_forgetting_takes_nothing_that_runs_and_nothing_that_is_not_ours(tmp_path):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "letter").write_text("dear")
+    assert forget(folder).returncode == 1 and (folder / "letter").exists()
+    assert forget(tmp_path / "nowhere").returncode == 0
+    base = base_with_free_ports()
+    run = start(tmp_path / "run", base)
+    try:
+        wait_ready(run, tmp_path / "run")
+        refused = forget(tmp_path / "run")
+        assert refused.returncode == 1 and "still runs" in refused.stdout
+    finally:
+        run.send_signal(signal.SIGINT)
+        run.wait(60)
+    assert forget(tmp_path / "run").returncode == 0 and not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("name,value", [("VEHICLES", "0"), ("VEHICLES", "abc"), ("PORT_BASE", "60000"),
+                                        ("RUN_DIR", "/proc/nope"), ("RUN_DIR", "with space")])
+def test_settings_that_make_no_sense_are_said_in_one_line(name, value):
+    done = subprocess.run(["/usr/bin/python3", ROOT / "tests/stack/run.py"], text=True, capture_output=True, timeout=30,
+                          env={**os.environ, name: value})
+    assert done.returncode in (1, 2) and "Traceback" not in done.stderr
+    assert name in done.stdout + done.stderr
 
 
 def test_a_taken_port_is_said_in_one_line(tmp_path):

@@ -1,6 +1,8 @@
 """`make run`: the whole system in the foreground, until Ctrl-C."""
 import argparse
 import os
+import re
+import shutil
 import signal
 import sys
 import threading
@@ -17,12 +19,35 @@ def say(text):
 
 
 def arguments():
-    whole = lambda name, default: int(os.environ.get(name) or default)
+    text = os.environ.get
     p = argparse.ArgumentParser(description="Runs the whole system on this machine until Ctrl-C.")
     p.add_argument("--folder", default=os.environ.get("RUN_DIR") or "run", help="where everything is kept (RUN_DIR)")
-    p.add_argument("--port-base", type=int, default=whole("PORT_BASE", 0), help="moves every port (PORT_BASE)")
-    p.add_argument("--vehicles", type=int, default=whole("VEHICLES", 3), help="cars, each with a real agent (VEHICLES)")
-    return p.parse_args()
+    p.add_argument("--port-base", type=int, default=text("PORT_BASE") or "0", help="moves every port (PORT_BASE)")
+    p.add_argument("--vehicles", type=int, default=text("VEHICLES") or "3",
+                   help="cars, each with a real agent (VEHICLES)")
+    p.add_argument("--forget", action="store_true", help="remove the folder of a run that has ended, and end")
+    options = p.parse_args()
+    if not 0 <= options.port_base <= 50000:
+        p.error("PORT_BASE is within 0 .. 50000")
+    if not 1 <= options.vehicles <= 100:
+        p.error("VEHICLES is within 1 .. 100")
+    if not re.fullmatch(r"[\w./+@-]+", options.folder):
+        p.error("RUN_DIR: letters, digits and ._/+@- only; it stands in connection strings")
+    return options
+
+
+def forget(folder):
+    """`make clean-run`: only a folder that make run made, and only when nothing runs in it."""
+    if not folder.exists():
+        return 0
+    if running_in(folder):
+        say(f"it still runs in {folder}: stop it first")
+        return 1
+    if not (folder / "run.made").exists():
+        say(f"{folder} was not made by make run: it stays as it is")
+        return 1
+    shutil.rmtree(folder)
+    return 0
 
 
 def refuse_taken(ports):
@@ -32,20 +57,33 @@ def refuse_taken(ports):
     return bool(taken)
 
 
-def already_running(folder):
-    """Two at once in one folder would share databases."""
-    lock = folder / "run.pid"
+def running_in(folder):
+    """The process of another `make run` in this folder; 0: there is none."""
     try:
-        pid = int(lock.read_text())
+        pid = int((folder / "run.pid").read_text())
         os.kill(pid, 0)
-        if b"run.py" in Path(f"/proc/{pid}/cmdline").read_bytes():
-            say(f"already running as process {pid} in {folder}; stop it, or choose another folder: RUN_DIR=...")
-            return True
+        return pid if b"run.py" in Path(f"/proc/{pid}/cmdline").read_bytes() else 0
+    except PermissionError:
+        return pid  # somebody else's
     except (OSError, ValueError):
-        pass
-    folder.mkdir(parents=True, exist_ok=True)
-    lock.write_text(f"{os.getpid()}\n")
-    return False
+        return 0
+
+
+def claim(folder):
+    """Two at once in one folder would share databases."""
+    pid = running_in(folder)
+    if pid:
+        say(f"already running as process {pid} in {folder}; stop it, or choose another folder: RUN_DIR=...")
+        return False
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not any(folder.iterdir()) or (folder / "admin.password").exists():
+            (folder / "run.made").touch()
+        (folder / "run.pid").write_text(f"{os.getpid()}\n")
+    except OSError as error:
+        say(f"cannot write to {folder}: {error.strerror}; choose another folder: RUN_DIR=...")
+        return False
+    return True
 
 
 def greet(stack, seconds):
@@ -58,11 +96,16 @@ def greet(stack, seconds):
 
 def main():
     options, began = arguments(), time.monotonic()
+    if options.forget:
+        return forget(Path(options.folder))
     folder, ports = Path(options.folder), Ports.standard(options.port_base, options.vehicles)
     ending = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: ending.set())
-    if already_running(folder) or refuse_taken(ports):
+    if not claim(folder):
+        return 1
+    if refuse_taken(ports):
+        (folder / "run.pid").unlink()
         return 1
     stack = Stack(folder, ports, options.vehicles, tell=say)
     try:
