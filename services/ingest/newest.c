@@ -50,7 +50,7 @@ bool newest_take(struct newest *n, uint16_t signal, int64_t t_ms, double value, 
         return true;
     }
     if (n->count == n->room) {
-        size_t room = n->room + n->room / 2 + 6;
+        size_t room = n->room + 6; /* times thousands of vehicles */
         struct newest_value *more = realloc(n->values, room * sizeof *more);
 
         if (!more)
