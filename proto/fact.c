@@ -320,30 +320,36 @@ enum status fact_read(struct fact *out, const char *vin, enum leaf leaf, const c
     return fault_set(fault, st, "%s", why.text);
 }
 
-enum status event_write(const struct fact *event, const char *data, char *out, size_t size,
-                        size_t *len, struct fault *fault)
+/* `severity` NULL: it is an event. */
+static enum status fact_write(const struct fact *fact, const char *severity, const char *data,
+                              char *out, size_t size, size_t *len, struct fault *fault)
 {
     struct emit e = {.out = out, .size = size < JSON_MAX_BYTES ? size : JSON_MAX_BYTES};
     json_t *message;
     enum status st;
     size_t written;
 
-    emit_raw(&e, "{\"schema\":\"event/1\",\"stream\":");
-    emit_text(&e, event->head.stream);
+    emit_raw(&e, severity != NULL ? "{\"schema\":\"alert/1\",\"stream\":"
+                                  : "{\"schema\":\"event/1\",\"stream\":");
+    emit_text(&e, fact->head.stream);
     emit_raw(&e, ",\"seq\":");
-    emit_int64(&e, event->head.seq);
+    emit_int64(&e, fact->head.seq);
     emit_raw(&e, ",\"clock\":");
-    emit_text(&e, clock_name(event->head.clock));
+    emit_text(&e, clock_name(fact->head.clock));
     emit_raw(&e, ",\"id\":");
-    emit_text(&e, event->id);
+    emit_text(&e, fact->id);
     emit_raw(&e, ",\"t\":");
-    emit_int64(&e, event->t_ms);
+    emit_int64(&e, fact->t_ms);
     emit_raw(&e, ",\"type\":");
-    emit_text(&e, event->type);
+    emit_text(&e, fact->type);
+    if (severity != NULL) {
+        emit_raw(&e, ",\"severity\":");
+        emit_text(&e, severity);
+    }
     emit_raw(&e, ",\"data\":");
     emit_raw(&e, data);
     emit_raw(&e, "}");
-    st = emit_end(&e, "event/1", &written, fault);
+    st = emit_end(&e, severity != NULL ? "alert/1" : "event/1", &written, fault);
     if (st != ST_OK)
         return st;
     /* Events are rare: read what we wrote, so that data which is no object never leaves. */
@@ -356,4 +362,16 @@ enum status event_write(const struct fact *event, const char *data, char *out, s
     if (st == ST_OK)
         *len = written;
     return st;
+}
+
+enum status event_write(const struct fact *event, const char *data, char *out, size_t size,
+                        size_t *len, struct fault *fault)
+{
+    return fact_write(event, NULL, data, out, size, len, fault);
+}
+
+enum status alert_write(const struct fact *alert, const char *severity, const char *data, char *out,
+                        size_t size, size_t *len, struct fault *fault)
+{
+    return fact_write(alert, severity, data, out, size, len, fault);
 }

@@ -30,4 +30,8 @@ enum status fact_read(struct fact *out, const char *vin, enum leaf leaf, const c
 enum status event_write(const struct fact *event, const char *data, char *out, size_t size,
                         size_t *len, struct fault *fault) MUST_CHECK;
 
+/* The same for alert/1; `severity` is one of the contract's words. */
+enum status alert_write(const struct fact *alert, const char *severity, const char *data, char *out,
+                        size_t size, size_t *len, struct fault *fault) MUST_CHECK;
+
 #endif

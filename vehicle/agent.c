@@ -19,6 +19,7 @@
 #include "sender.h"
 #include "timekeeper.h"
 #include "uplink.h"
+#include "watcher.h"
 
 #define AGENT_TICK_MS 100
 #define AGENT_NOTES_PER_TICK 64
@@ -32,6 +33,7 @@ struct agent {
     struct gps *gps;
     struct reader *reader;
     struct journal *journal;
+    struct watcher *watcher;
     struct sender *sender;
     struct uplink uplink;
     struct config config;
@@ -59,7 +61,6 @@ static void agent_event(struct agent *a, const char *type, const char *data)
 static void agent_source(struct agent *a, const struct source_change *change)
 {
     const char *name = change->origin == ORIGIN_GPS ? "gps" : "obd";
-    enum source before = change->origin == ORIGIN_GPS ? a->herald.state.gps : a->herald.state.obd;
     bool bad = change->state == SOURCE_GONE;
 
     log_line(bad ? LEVEL_WARN : LEVEL_INFO, "source.changed", "source=%s state=%s reason=\"%s\"",
@@ -70,11 +71,7 @@ static void agent_source(struct agent *a, const struct source_change *change)
         return;
     }
     herald_set_obd(&a->herald, change->state);
-    if (bad && (before == SOURCE_OK || before == SOURCE_SILENT))
-        agent_event(a, "adapter_unplugged", "{}");
-    else if (before == SOURCE_GONE &&
-             (change->state == SOURCE_OK || change->state == SOURCE_SILENT))
-        agent_event(a, "adapter_back", "{}");
+    watcher_adapter(a->watcher, change->state);
 }
 
 static void agent_fix(struct agent *a, const struct fix *fix)
@@ -82,6 +79,7 @@ static void agent_fix(struct agent *a, const struct fix *fix)
     metric_add(a->fixes, NULL, 1);
     timekeeper_fix(&a->timekeeper, fix, clock_boot_ms());
     sampler_fix(&a->sampler, fix);
+    watcher_fix(a->watcher, fix);
     if (a->herald.state.obd == SOURCE_SILENT && isfinite(fix->speed_kmh) &&
         fix->speed_kmh >= SAMPLER_MOVING_GPS_KMH)
         reader_hint_moving(a->reader);
@@ -150,6 +148,7 @@ static void agent_apply(struct agent *a, const struct config *config)
     a->reconnect = a->reconnect || (moved && a->uplink.mqtt != NULL);
     a->config = next;
     herald_set_config(&a->herald, config->revision);
+    watcher_detect(a->watcher, !config->detects_elsewhere);
     for (int i = 0; i < STREAMS; i++)
         ledger_require(&a->ledgers[i], a->config.sites, config->site_count);
 }
@@ -204,6 +203,7 @@ static void agent_take(struct agent *a, const struct note *note)
         break;
     case NOTE_ROUND:
         sampler_round(&a->sampler, &note->body.round);
+        watcher_round(a->watcher, &note->body.round);
         break;
     case NOTE_SOURCE:
         agent_source(a, &note->body.source);
@@ -267,6 +267,7 @@ static void agent_watch_clock(struct agent *a)
     if (step_ms == 0)
         return;
     sampler_clock_set(&a->sampler);
+    watcher_clock_set(a->watcher);
     snprintf(data, sizeof data, "{\"from\":%lld,\"to\":%lld}", (long long)(now_ms - step_ms),
              (long long)now_ms);
     agent_event(a, "clock_set", data);
@@ -328,6 +329,7 @@ enum status agent_run(struct agent *a, struct fault *fault)
             wait_ms = 0;
         }
         agent_watch_clock(a);
+        a->urgent = watcher_pass(a->watcher, clock_now_ms()) || a->urgent;
         if ((a->urgent || clock_boot_ms() >= a->commit_ms) &&
             (st = agent_commit(a, false, fault)) != ST_OK)
             return st;
@@ -407,6 +409,8 @@ enum status agent_open(struct agent **out, const struct vehicle_settings *set, c
         (st = inbox_open(&a->inbox, fault)) != ST_OK ||
         (st = journal_open(&a->journal, &options, outbox, &a->sampler, a->ledgers, fault)) !=
             ST_OK ||
+        (st = watcher_open(&a->watcher, a->journal, strcmp(set->gps, "none") != 0, fault)) !=
+            ST_OK ||
         (st = sender_open(&a->sender, a->vin, outbox, a->ledgers, clock_boot_ms(), fault)) !=
             ST_OK ||
         (st = agent_load_config(a, fault)) != ST_OK)
@@ -434,6 +438,7 @@ static void agent_last_words(struct agent *a)
 
     while (inbox_take(a->inbox, &a->note, 0))
         agent_take(a, &a->note);
+    watcher_flush(a->watcher);
     if (agent_commit(a, true, &fault) != ST_OK)
         log_error("outbox.unwritable", "reason=\"%s\"", fault.text);
     if (!a->connected)
@@ -454,6 +459,7 @@ void agent_close(struct agent *a)
         agent_last_words(a);
     uplink_close(&a->uplink);
     sender_close(a->sender);
+    watcher_close(a->watcher);
     journal_close(a->journal);
     inbox_close(a->inbox);
     free(a);

@@ -64,6 +64,17 @@ static enum status config_rates(struct config *c, const json_t *rates, struct fa
     return ST_OK;
 }
 
+static enum status config_detects(struct config *c, const json_t *message, struct fault *fault)
+{
+    char detects[16] = "agent";
+
+    if (json_get_text(message, "detects", detects, sizeof detects, fault) == ST_REJECT ||
+        (strcmp(detects, "agent") != 0 && strcmp(detects, "ingest") != 0))
+        return fault_set(fault, ST_REJECT, "detects: agent or ingest");
+    c->detects_elsewhere = strcmp(detects, "ingest") == 0;
+    return ST_OK;
+}
+
 enum status config_read(struct config *out, const char *bytes, size_t len, struct fault *fault)
 {
     struct config c;
@@ -80,7 +91,8 @@ enum status config_read(struct config *out, const char *bytes, size_t len, struc
     else if (json_get_int64(message, "revision", 1, JSON_INTEGER_MAX, &c.revision, fault) != ST_OK)
         st = fault_set(fault, ST_REJECT, "config/1 without a revision");
     else if ((st = config_sites(&c, json_object_get(message, "required_sites"), fault)) == ST_OK &&
-             (st = config_brokers(&c, json_object_get(message, "brokers"), fault)) == ST_OK)
+             (st = config_brokers(&c, json_object_get(message, "brokers"), fault)) == ST_OK &&
+             (st = config_detects(&c, message, fault)) == ST_OK)
         st = config_rates(&c, json_object_get(message, "rates"), fault);
     json_decref(message);
     if (st == ST_OK)

@@ -2,6 +2,8 @@
 #ifndef VEHICLE_CONFIG_H
 #define VEHICLE_CONFIG_H
 
+#include <stdbool.h>
+
 #include "ledger.h"
 #include "proto/status.h"
 
@@ -15,6 +17,7 @@ struct config {
     char sites[LEDGER_SITES_MAX][LEDGER_SITE_TEXT];
     char brokers[CONFIG_BROKERS_MAX]; /* "mqtts://..,mqtts://.."; "" not said */
     int64_t record_ms;                /* 0: not said */
+    bool detects_elsewhere;           /* ingest finds harsh events, heat, ...: we do not */
 };
 
 /* Read config/1.  ST_REJECT: not one, or it asks for what we cannot do (brokers the client would

@@ -20,6 +20,12 @@ struct journal_note {
     struct text value;
 };
 
+struct journal_fact {
+    struct fact fact;
+    char severity[16]; /* of an alert; "": an event */
+    char *data;
+};
+
 struct journal {
     struct journal_options options;
     struct outbox *outbox;
@@ -28,10 +34,7 @@ struct journal {
     struct metric *lost, *dropped;
     uint64_t told_dropped;
     size_t event_count;
-    struct {
-        struct fact fact;
-        char *data;
-    } events[JOURNAL_EVENTS_MAX];
+    struct journal_fact events[JOURNAL_EVENTS_MAX]; /* and alerts, in the order they came */
     bool has_diagnosis;
     struct diagnosis diagnosis;
     size_t note_count;
@@ -105,24 +108,44 @@ void journal_close(struct journal *j)
 
 /* ---- what waits */
 
-void journal_event(struct journal *j, const char *type, int64_t t_ms, const char *data)
+/* The oldest event makes room, the oldest alert only among nothing but alerts. */
+static void journal_drop(struct journal *j)
 {
-    struct fact fact = {.t_ms = t_ms};
+    size_t i = 0;
+
+    while (i < j->event_count && j->events[i].severity[0] != '\0')
+        i++;
+    if (i == j->event_count)
+        i = 0;
+    free(j->events[i].data);
+    memmove(j->events + i, j->events + i + 1, (--j->event_count - i) * sizeof j->events[0]);
+    metric_add(j->dropped, NULL, 1);
+}
+
+void journal_alert(struct journal *j, const char *type, const char *severity, int64_t t_ms,
+                   const char *data)
+{
+    struct journal_fact *f;
     unsigned char random[10];
     char *copy = strdup(data);
 
     if (copy == NULL)
         return;
-    if (j->event_count == JOURNAL_EVENTS_MAX) {
-        free(j->events[0].data);
-        memmove(j->events, j->events + 1, (--j->event_count) * sizeof j->events[0]);
-        metric_add(j->dropped, NULL, 1);
-    }
+    if (j->event_count == JOURNAL_EVENTS_MAX)
+        journal_drop(j);
+    f = &j->events[j->event_count++];
+    memset(f, 0, sizeof *f);
+    f->fact.t_ms = t_ms;
+    f->data = copy;
     text_random(random, sizeof random);
-    uuid_v7(fact.id, t_ms, random);
-    (void)text_copy(fact.type, sizeof fact.type, type);
-    j->events[j->event_count].fact = fact;
-    j->events[j->event_count++].data = copy;
+    uuid_v7(f->fact.id, t_ms, random);
+    (void)text_copy(f->fact.type, sizeof f->fact.type, type);
+    (void)text_copy(f->severity, sizeof f->severity, severity);
+}
+
+void journal_event(struct journal *j, const char *type, int64_t t_ms, const char *data)
+{
+    journal_alert(j, type, "", t_ms, data);
 }
 
 void journal_diagnosis(struct journal *j, const struct diagnosis *d)
@@ -226,6 +249,21 @@ static enum status journal_put_event(struct journal *j, const struct fact *event
     return outbox_put(j->outbox, STREAM_BULK, LEAF_EVENT, now_ms, j->payload, len, fault);
 }
 
+static enum status journal_put_alert(struct journal *j, const struct journal_fact *alert,
+                                     int64_t now_ms, enum clock_source clock, struct fault *fault)
+{
+    struct fact fact = alert->fact;
+    enum status st;
+    size_t len;
+
+    fact.head = journal_head(j, STREAM_URGENT, "alert/1", clock);
+    st = alert_write(&fact, alert->severity, alert->data, j->payload, sizeof j->payload, &len,
+                     fault);
+    if (st != ST_OK)
+        return st == ST_REJECT ? ST_OK : st;
+    return outbox_put(j->outbox, STREAM_URGENT, LEAF_ALERT, now_ms, j->payload, len, fault);
+}
+
 static enum status journal_put_diagnosis(struct journal *j, int64_t now_ms, enum clock_source clock,
                                          struct fault *fault)
 {
@@ -314,7 +352,10 @@ static enum status journal_write(struct journal *j, size_t samples, int64_t now_
     int n;
 
     for (size_t i = 0; i < j->event_count && st == ST_OK; i++)
-        st = journal_put_event(j, &j->events[i].fact, j->events[i].data, now_ms, clock, fault);
+        st =
+            j->events[i].severity[0] != '\0'
+                ? journal_put_alert(j, &j->events[i], now_ms, clock, fault)
+                : journal_put_event(j, &j->events[i].fact, j->events[i].data, now_ms, clock, fault);
     if (st == ST_OK && j->has_diagnosis)
         st = journal_put_diagnosis(j, now_ms, clock, fault);
     if (st == ST_OK && samples > 0) {

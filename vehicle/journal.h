@@ -27,6 +27,9 @@ void journal_close(struct journal *j); /* NULL is fine; what was not committed i
 /* Keep an event for the next commit.  `data` is a JSON object as text, copied.  At most 256 wait;
  * then the oldest is dropped and counted. */
 void journal_event(struct journal *j, const char *type, int64_t t_ms, const char *data);
+/* The same for an alert, in the urgent stream; an event is dropped before it. */
+void journal_alert(struct journal *j, const char *type, const char *severity, int64_t t_ms,
+                   const char *data);
 void journal_diagnosis(struct journal *j, const struct diagnosis *d); /* the newest one waits */
 
 /* Remember for the next commit that a ledger's site, or a named text, changed. */

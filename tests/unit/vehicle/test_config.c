@@ -35,6 +35,21 @@ static void a_configuration_is_read(void **state)
     assert_string_equal(c.sites[1], "esplanade");
     assert_string_equal(c.brokers, "mqtts://a:8883,mqtts://b:8883");
     assert_int_equal(c.record_ms, 2000);
+    assert_false(c.detects_elsewhere);
+}
+
+static void which_end_detects_is_read_and_is_the_car_when_not_said(void **state)
+{
+    (void)state;
+    assert_int_equal(read_config("{\"schema\":\"config/1\",\"revision\":1,\"detects\":\"ingest\"}"),
+                     ST_OK);
+    assert_true(c.detects_elsewhere);
+    assert_int_equal(read_config("{\"schema\":\"config/1\",\"revision\":1}"), ST_OK);
+    assert_false(c.detects_elsewhere);
+    assert_int_equal(read_config("{\"schema\":\"config/1\",\"revision\":1,\"detects\":\"nobody\"}"),
+                     ST_REJECT);
+    assert_int_equal(read_config("{\"schema\":\"config/1\",\"revision\":1,\"detects\":7}"),
+                     ST_REJECT);
 }
 
 static void without_required_sites_none_are_known(void **state)
@@ -154,6 +169,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_configuration_is_read),
+        cmocka_unit_test(which_end_detects_is_read_and_is_the_car_when_not_said),
         cmocka_unit_test(without_required_sites_none_are_known),
         cmocka_unit_test(a_record_never_gets_older_than_a_power_cut_may_cost),
         cmocka_unit_test(what_is_no_configuration_is_refused_and_changes_nothing),

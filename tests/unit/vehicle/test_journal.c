@@ -128,6 +128,40 @@ static void events_carry_their_head_and_data(void **state)
     assert_int_equal(fact.head.seq, 1);
 }
 
+static void an_alert_goes_to_the_urgent_stream_and_its_number_is_the_first_there(void **state)
+{
+    struct fact fact;
+
+    (void)state;
+    open_journal(1 << 30, 86400000);
+    add_rounds(T0, 3);
+    journal_alert(journal, "harsh_braking", "major", T0 + 5,
+                  "{\"peak_g\":0.52,\"duration_ms\":900,\"speed_before_kmh\":63.0}");
+    assert_int_equal(commit(T0), ST_OK);
+    assert_int_equal(outbox_given(box, STREAM_URGENT), 1);
+    assert_int_equal(outbox_read(box, STREAM_URGENT, 1, &record, &fault), ST_OK);
+    assert_int_equal(record.leaf, LEAF_ALERT);
+    assert_int_equal(
+        fact_read(&fact, "WVWZZZ1KZAW000001", LEAF_ALERT, record.payload, record.len, &fault),
+        ST_OK);
+    assert_string_equal(fact.type, "harsh_braking");
+    assert_string_equal(fact.head.stream, outbox_stream_id(box, STREAM_URGENT));
+    assert_int_equal(fact.t_ms, T0 + 5);
+    assert_int_equal(fact.id[14], '7');
+}
+
+static void an_event_is_dropped_from_memory_before_an_alert(void **state)
+{
+    (void)state;
+    open_journal(1 << 30, 86400000);
+    journal_alert(journal, "crash", "critical", T0, "{}");
+    for (int i = 0; i < 300; i++)
+        journal_event(journal, "idle", T0, "{}");
+    assert_int_equal(commit(T0), ST_OK);
+    assert_int_equal(outbox_given(box, STREAM_URGENT), 1);
+    assert_int_equal(outbox_given(box, STREAM_BULK), 255);
+}
+
 static void a_diagnosis_is_one_the_reader_accepts(void **state)
 {
     struct diagnosis d = {.t_ms = T0, .vin = "WVWZZZ1KZAW000001", .protocol = '6'};
@@ -323,6 +357,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_long_silence_of_the_disk_is_split_into_records_that_fit,
                                         begin, end),
         cmocka_unit_test_setup_teardown(events_carry_their_head_and_data, begin, end),
+        cmocka_unit_test_setup_teardown(
+            an_alert_goes_to_the_urgent_stream_and_its_number_is_the_first_there, begin, end),
+        cmocka_unit_test_setup_teardown(an_event_is_dropped_from_memory_before_an_alert, begin,
+                                        end),
         cmocka_unit_test_setup_teardown(a_diagnosis_is_one_the_reader_accepts, begin, end),
         cmocka_unit_test_setup_teardown(the_last_sample_time_survives_a_restart, begin, end),
         cmocka_unit_test_setup_teardown(nothing_is_forgotten_without_an_ack_of_every_required_site,

@@ -1,0 +1,86 @@
+"""What the car finds out about itself: the real agent drives the recorded emergency braking."""
+import json
+import sqlite3
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+sys.path[:0] = [str(Path(__file__).resolve().parent)]
+
+from stack.ports import Ports  # noqa: E402
+from stack.stack import Stack  # noqa: E402
+from system import Outbox, Stores  # noqa: E402
+from vehicle_bench import BUILD, CAPTURES, GPSD, MOSQUITTO, Service, VehicleBench, wait_for  # noqa: E402
+
+BRAKING = "kit_2017-08-07_RT_KA_Frei_Vollbremsung_540-840s.csv"
+BEFORE_S = 90  # the car is this far into the drive 20 s before the bench starts; it brakes at 138 s
+
+
+def outbox(bench, statement):
+    try:
+        return bench.rows(statement)
+    except sqlite3.OperationalError:  # not there yet
+        return []
+
+
+def one_alert(service):
+    """The only alert, however often it came."""
+    alerts = {alert["id"]: alert for alert in service.of("up/alert")}
+    assert len(alerts) == 1, alerts
+    return next(iter(alerts.values()))
+
+
+@pytest.mark.skipif(not GPSD or not MOSQUITTO, reason="gpsd or mosquitto is not installed")
+def test_the_emergency_braking_is_one_alert_and_overtakes_the_backlog(tmp_path):
+    b = VehicleBench(tmp_path / "bench", drive=BRAKING, car_args=["--offset", str(BEFORE_S)],
+                     agent_args=["--obd-period=250ms", "--record=250ms"])
+    service = None
+    try:
+        b.broker.kill()  # so that a backlog is there when it is back
+        b.spawn("agent", b.agent_argv())
+        alerts = "SELECT payload FROM record WHERE leaf = 'up/alert'"
+        wait_for("the alert in the outbox", lambda: outbox(b, alerts), 90)
+        backlog = outbox(b, "SELECT count(*) FROM record WHERE leaf = 'up/telemetry'")[0][0]
+        assert backlog > 20
+        b.broker.spawn()
+        b.broker.wait_ready()
+        service = Service(b)
+        service.wait("the backlog", lambda s: len(s.of("up/telemetry")) >= backlog, 60)
+        journalled = [leaf for leaf, _ in service.messages if leaf != "up/state"]
+        before = journalled.index("up/alert")
+        assert before < backlog, "the alert did not wait for the backlog"
+        alert = one_alert(service)
+        assert alert["type"] == "harsh_braking" and alert["severity"] == "major" and alert["seq"] == 1
+        assert {"peak_g", "duration_ms", "speed_before_kmh"} <= set(alert["data"])
+        assert 0.5 < alert["data"]["peak_g"] < 1.0 and 70 <= alert["data"]["speed_before_kmh"] <= 80
+        assert alert["stream"] not in {r["stream"] for r in service.of("up/telemetry")}
+        # and no second one while the car stands
+        seen = len(service.of("up/telemetry"))
+        service.wait("more of the drive", lambda s: len(s.of("up/telemetry")) >= seen + 40, 60)
+        assert one_alert(service) == alert
+    finally:
+        if service:
+            service.close()
+        b.stop()
+
+
+def test_it_lands_once_in_the_fleets_facts(tmp_path):
+    stack = Stack(tmp_path / "system", Ports.free(1), vehicles=1, build=BUILD, tell=print, loop=False)
+    car = stack.cars[0] = replace(stack.cars[0], drive=CAPTURES / BRAKING, offset_s=BEFORE_S + 20)
+    rows = "SELECT seq, body FROM fact WHERE kind = 'alert' AND vin = '%s'" % car.vin
+    try:
+        stack.start_servers()
+        stack.start_services()
+        stack.epoch = time.time()
+        stack.start_vehicle(1)
+        wait_for("the alert in the database", lambda: stack.postgres.sql(rows), 90)
+        wait_for("all that the car has given", lambda: Stores(stack).drained(car.vin, Outbox(stack.folder / "vehicle-1")), 60)
+        seq, body = stack.postgres.sql(rows).strip().split("|")  # one row
+        alert = json.loads(body)
+        assert seq == "1" and alert["type"] == "harsh_braking" and alert["severity"] == "major"
+        assert alert["data"]["duration_ms"] > 3000
+    finally:
+        stack.stop()

@@ -1,0 +1,26 @@
+/* vehicle/watcher.h - the agent's notes to facts.h, and what that finds into the journal: alerts to
+ * the urgent stream, events to bulk, both at once.  Main thread only. */
+#ifndef VEHICLE_WATCHER_H
+#define VEHICLE_WATCHER_H
+
+#include "journal.h"
+
+struct watcher;
+
+/* Borrows the journal. */
+enum status watcher_open(struct watcher **out, struct journal *journal, bool has_gps,
+                         struct fault *fault) MUST_CHECK;
+void watcher_close(struct watcher *w); /* tells nothing; NULL is fine */
+
+void watcher_detect(struct watcher *w, bool here); /* config/1's `detects` is agent */
+void watcher_fix(struct watcher *w, const struct fix *fix);
+void watcher_round(struct watcher *w, const struct round *round);
+void watcher_adapter(struct watcher *w, enum source state);
+
+/* On every tick.  True: something was put into the journal since the last call. */
+bool watcher_pass(struct watcher *w, int64_t now_ms);
+
+void watcher_clock_set(struct watcher *w);
+void watcher_flush(struct watcher *w); /* before the last commit */
+
+#endif
