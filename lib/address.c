@@ -1,4 +1,4 @@
-/* lib/address.c - host and port taken apart and checked. */
+/* lib/address.c - host and port taken apart and checked; lists of addresses. */
 #include "lib/address.h"
 
 #include <arpa/inet.h>
@@ -50,4 +50,118 @@ enum status address_read(struct address *out, const char *text, struct fault *fa
                          text);
     *out = a;
     return ST_OK;
+}
+
+/* ---- lists */
+struct block {
+    unsigned char bytes[16]; /* IPv4 as ::ffff:a.b.c.d */
+    unsigned bits;
+};
+
+static const unsigned char mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
+/* One numeric address of `len` bytes; spaces around it are ignored. */
+static bool read_numeric(struct block *out, const char *text, size_t len)
+{
+    char host[ADDRESS_HOST_MAX];
+
+    while (len && (*text == ' ' || *text == '\t')) {
+        text++;
+        len--;
+    }
+    while (len && (text[len - 1] == ' ' || text[len - 1] == '\t'))
+        len--;
+    if (len == 0 || len >= sizeof host)
+        return false;
+    memcpy(host, text, len);
+    host[len] = '\0';
+    out->bits = 128;
+    memcpy(out->bytes, mapped, sizeof mapped);
+    return inet_pton(AF_INET, host, out->bytes + 12) == 1 ||
+           inet_pton(AF_INET6, host, out->bytes) == 1;
+}
+
+static bool read_block(struct block *out, const char *text, size_t len)
+{
+    const char *slash = memchr(text, '/', len);
+    size_t host = slash ? (size_t)(slash - text) : len, at = host + 1;
+    unsigned bits = 0, most;
+
+    if (!read_numeric(out, text, host))
+        return false;
+    if (!slash)
+        return true;
+    while (len > at && (text[len - 1] == ' ' || text[len - 1] == '\t'))
+        len--;
+    if (len - at < 1 || len - at > 3)
+        return false;
+    for (; at < len; at++) {
+        if (text[at] < '0' || text[at] > '9')
+            return false;
+        bits = bits * 10 + (unsigned)(text[at] - '0');
+    }
+    most = memchr(text, ':', host) ? 128 : 32;
+    out->bits = bits + 128 - most;
+    return bits <= most;
+}
+
+static bool block_holds(const struct block *b, const struct block *address)
+{
+    unsigned whole = b->bits / 8, rest = b->bits % 8;
+
+    return memcmp(b->bytes, address->bytes, whole) == 0 &&
+           (!rest || (b->bytes[whole] ^ address->bytes[whole]) >> (8 - rest) == 0);
+}
+
+static bool list_holds(const char *list, const struct block *address)
+{
+    struct block b;
+
+    for (const char *at = list; *at; at += strcspn(at, ","), at += *at == ',')
+        if (read_block(&b, at, strcspn(at, ",")) && block_holds(&b, address))
+            return true;
+    return false;
+}
+
+enum status address_list_check(const char *list, struct fault *fault)
+{
+    struct block ignored;
+
+    for (const char *at = list; *at; at += strcspn(at, ","), at += *at == ',') {
+        size_t len = strcspn(at, ",");
+
+        if (!read_block(&ignored, at, len))
+            return fault_set(fault, ST_REJECT,
+                             "\"%.*s\" is neither an address nor a block of them such as "
+                             "10.0.0.0/8 or 2001:db8::/32",
+                             (int)(len < 80 ? len : 80), at);
+    }
+    return ST_OK;
+}
+
+bool address_listed(const char *list, const char *address)
+{
+    struct block a;
+
+    return *list && read_numeric(&a, address, strlen(address)) && list_holds(list, &a);
+}
+
+void address_of_client(char *out, const char *trusted, const char *peer, const char *forwarded)
+{
+    size_t end = strlen(forwarded), begin;
+    struct block hop = {.bits = 0};
+    bool is_ipv4;
+
+    text_copy(out, ADDRESS_HOST_MAX, peer);
+    if (!end || !address_listed(trusted, peer))
+        return;
+    do {
+        for (begin = end; begin && forwarded[begin - 1] != ',';)
+            begin--;
+        if (!read_numeric(&hop, forwarded + begin, end - begin))
+            return;
+        end = begin ? begin - 1 : 0;
+    } while (begin && list_holds(trusted, &hop));
+    is_ipv4 = memcmp(hop.bytes, mapped, sizeof mapped) == 0;
+    inet_ntop(is_ipv4 ? AF_INET : AF_INET6, hop.bytes + (is_ipv4 ? 12 : 0), out, ADDRESS_HOST_MAX);
 }

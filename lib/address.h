@@ -20,4 +20,16 @@ struct address {
  * name server. ST_REJECT: not HOST:PORT; the fault repeats the text. */
 enum status address_read(struct address *out, const char *text, struct fault *fault) MUST_CHECK;
 
+/* Whose word about others is believed: "127.0.0.1, 10.0.0.0/8, 2001:db8::/32", "" nobody's.
+ * ST_REJECT: not such a list; the fault repeats what is wrong in it. */
+enum status address_list_check(const char *list, struct fault *fault) MUST_CHECK;
+/* Is the numeric address in the list?  An IPv4 address written as IPv6 (::ffff:1.2.3.4) is IPv4. */
+bool address_listed(const char *list, const char *address);
+
+/* Who speaks: `peer`, or where that is in `trusted` the last address of `forwarded` (the value of
+ * X-Forwarded-For, oldest first) that is not; all of them trusted: the first.  What was read up to
+ * there and is no address: `peer`.  What stands before that address anybody may have written, and
+ * is not looked at.  `out` holds ADDRESS_HOST_MAX bytes. */
+void address_of_client(char *out, const char *trusted, const char *peer, const char *forwarded);
+
 #endif

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/address.h"
 #include "lib/clock.h"
 #include "loop.h"
 #include "meters.h"
@@ -123,21 +124,32 @@ static bool make(struct loop *loop, struct exchange *x, struct lws *wsi, const s
     x->request->id = x->id;
     snprintf(x->id_text, sizeof x->id_text, "%016llx", (unsigned long long)x->id);
     memcpy(x->request->id_text, x->id_text, sizeof x->id_text);
-    memcpy(x->request->address, conn->address, sizeof conn->address);
-    memcpy(x->address, conn->address, sizeof conn->address);
     x->secure = lws_get_vhost(wsi) == loop->vehicles;
     x->request->door = x->secure ? DOOR_VEHICLES : DOOR_PUBLIC;
+    memcpy(x->request->address, conn->address, sizeof conn->address);
+    if (!x->secure) /* a car ends its TLS here: no proxy has written into that */
+        read_client(wsi, loop->shared->set->trusted_proxies, x->request->address);
+    memcpy(x->address, x->request->address, sizeof x->address);
     return true;
 }
 
-static enum verdict decide(struct loop *loop, struct exchange *x, const char *path, size_t path_len)
+static enum verdict decide(struct loop *loop, struct exchange *x, struct conn *conn,
+                           const char *path, size_t path_len)
 {
     struct request *r = x->request;
     struct moment now = {.wall_ms = clock_now_ms(), .boot_ms = clock_boot_ms()};
     enum verdict v = VERDICT_ANSWERED;
+    bool proxy = address_listed(loop->shared->set->trusted_proxies, r->address);
 
-    if (read_request(x->wsi, path, path_len, r, &x->length, &x->announced, x->answer))
+    if (!read_request(x->wsi, path, path_len, r, &x->length, &x->announced, x->answer)) {
+        /* refused */
+    } else if (!conn_count(loop, conn, proxy ? "" : r->address)) {
+        answer_problem(x->answer, r, 429, "connections", "Too many requests at once from here.");
+        answer_retry_after(x->answer, 1);
+        x->answer->close = true;
+    } else {
         v = admit(&loop->admission, r, x->announced ? x->length : -1, now, &x->route, x->answer);
+    }
     x->method = r->method;
     x->head = r->method == METHOD_HEAD;
     x->is_api = !strncmp(r->path, "/api/", 5) || !strncmp(r->path, "/.well-known/", 13);
@@ -162,7 +174,7 @@ int exchange_begin(struct loop *loop, struct lws *wsi, struct conn *conn, const 
     conn->exchange = x;
     conn->discarding = false;
     lws_set_timer_usecs(wsi, BODY_US);
-    switch (decide(loop, x, path, path_len)) {
+    switch (decide(loop, x, conn, path, path_len)) {
     case VERDICT_RUN:
         return x->length > 0 ? 0 : run(loop, x);
     case VERDICT_ASSETS:

@@ -45,7 +45,8 @@ struct exchange {
 
 /* One connection; lws keeps it as opaque user data. */
 struct conn {
-    char address[64];
+    char address[64];          /* of the peer */
+    char counted[64];          /* the address it counts for; "": a trusted proxy between requests */
     struct exchange *exchange; /* NULL between requests */
     bool discarding; /* answered before its body had come: that much is still thrown away */
     bool leaving;    /* answered for the last time: close when the timer or the client says so */
@@ -64,6 +65,10 @@ struct loop {
     SSL_CTX *tls; /* of the vehicles' listener */
 };
 
+/* server.c */
+/* Count the connection for `address` and no other; "" for none.  False: that one has enough. */
+bool conn_count(struct loop *loop, struct conn *conn, const char *address);
+
 /* exchange.c */
 /* The headers of a request are complete.  Returns what the lws callback must: 0, or -1 to hang up.
  */
@@ -76,6 +81,8 @@ void exchange_answers(struct loop *loop);                  /* take what the work
 void exchange_drop(struct loop *loop, struct exchange *x); /* the connection is gone */
 
 /* read.c */
+/* `address` is the peer's: where that is a trusted proxy, make it the address of its client. */
+void read_client(struct lws *wsi, const char *trusted, char address[64]);
 /* Copy what lws parsed into *r.  False: refused, the answer is set. */
 bool read_request(struct lws *wsi, const char *path, size_t path_len, struct request *r,
                   int64_t *length, bool *announced, struct answer *a);

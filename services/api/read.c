@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/address.h"
 #include "loop.h"
 
 #define ARGS_MOST 32
@@ -111,6 +112,16 @@ static void read_peer_name(struct lws *wsi, struct request *r)
         X509_NAME_get_text_by_NID(X509_get_subject_name(cert), NID_commonName, r->peer_cn,
                                   sizeof r->peer_cn);
     X509_free(cert);
+}
+
+void read_client(struct lws *wsi, const char *trusted, char address[64])
+{
+    char forwarded[2048], client[ADDRESS_HOST_MAX];
+
+    if (!trusted[0] || !header(wsi, WSI_TOKEN_X_FORWARDED_FOR, forwarded, sizeof forwarded))
+        return;
+    address_of_client(client, trusted, address, forwarded);
+    snprintf(address, 64, "%s", client);
 }
 
 static bool read_headers(struct lws *wsi, struct request *r, size_t *args_len)

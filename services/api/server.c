@@ -55,6 +55,8 @@ static int filter_connection(struct loop *loop, int fd)
     else if (peer.ss_family == AF_INET6)
         inet_ntop(AF_INET6, &((struct sockaddr_in6 *)&peer)->sin6_addr, address, sizeof address);
     plain_address(address);
+    if (address_listed(loop->shared->set->trusted_proxies, address))
+        return 0; /* each of its requests counts for whom it is made */
     count = map_get(loop->addresses, address);
     if (!count || *count < PER_ADDRESS_MAX)
         return 0;
@@ -62,31 +64,44 @@ static int filter_connection(struct loop *loop, int fd)
     return -1;
 }
 
+bool conn_count(struct loop *loop, struct conn *conn, const char *address)
+{
+    int *count;
+
+    if (!strcmp(conn->counted, address))
+        return true;
+    count = address[0] ? map_put(loop->addresses, address) : NULL;
+    if (address[0] && (!count || *count >= PER_ADDRESS_MAX))
+        return false;
+    if (count)
+        ++*count;
+    count = conn->counted[0] ? map_get(loop->addresses, conn->counted) : NULL;
+    if (count && --*count <= 0)
+        map_remove(loop->addresses, conn->counted);
+    snprintf(conn->counted, sizeof conn->counted, "%s", address);
+    return true;
+}
+
 static int conn_open(struct loop *loop, struct lws *wsi)
 {
     struct conn *conn = calloc(1, sizeof *conn);
-    int *count;
 
     if (!conn)
         return -1;
     lws_get_peer_simple(wsi, conn->address, sizeof conn->address);
     plain_address(conn->address);
-    count = map_put(loop->addresses, conn->address);
-    if (!count) {
+    if (!address_listed(loop->shared->set->trusted_proxies, conn->address) &&
+        !conn_count(loop, conn, conn->address)) {
         free(conn);
         return -1;
     }
-    ++*count;
     lws_set_opaque_user_data(wsi, conn);
     return 0;
 }
 
 static void conn_close(struct loop *loop, struct lws *wsi, struct conn *conn)
 {
-    int *count = map_get(loop->addresses, conn->address);
-
-    if (count && --*count <= 0)
-        map_remove(loop->addresses, conn->address);
+    (void)conn_count(loop, conn, "");
     lws_set_opaque_user_data(wsi, NULL);
     free(conn);
 }
@@ -113,6 +128,8 @@ static int finish(struct loop *loop, struct lws *wsi, struct conn *conn)
     conn->discarding = x->announced ? x->received < x->length : takes_body;
     exchange_drop(loop, x);
     conn->exchange = NULL;
+    if (address_listed(loop->shared->set->trusted_proxies, conn->address))
+        (void)conn_count(loop, conn, "");
     lws_set_timer_usecs(wsi, !conn->discarding ? LWS_SET_TIMER_USEC_CANCEL
                              : conn->leaving   ? LINGER_US
                                                : BODY_US);

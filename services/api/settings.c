@@ -39,6 +39,8 @@ const struct setting api_table[] = {
      "serve: sites that must have stored a record before a car forgets it"},
     {"origins", SET_TEXT, "http://127.0.0.1:8080,http://localhost:8080", AT(origins),
      "serve: exact addresses the dashboard is opened at, the first one told to browsers"},
+    {"trusted-proxies", SET_TEXT, "", AT(trusted_proxies),
+     "serve: addresses or blocks (10.0.0.0/8) of the proxies whose X-Forwarded-For is believed"},
     {"ws-url", SET_TEXT, "ws://127.0.0.1:8081", AT(ws_url), "serve: address of the live feed"},
     {"media-url", SET_TEXT, "http://127.0.0.1:8082", AT(media_url),
      "serve: address of photos and clips"},
@@ -69,6 +71,8 @@ enum status settings_check(const struct api_settings *set, struct fault *fault)
     if ((st = address_read(&listen, set->listen, fault)) == ST_OK &&
         strcmp(set->listen_vehicles, "none") != 0)
         st = address_read(&listen, set->listen_vehicles, fault);
+    if (st == ST_OK)
+        st = address_list_check(set->trusted_proxies, fault);
     if (st == ST_OK && (st = pg_open(&pg, set->pg, "vigie-api", fault)) == ST_OK)
         st = influx_open(&influx, set->influx, "fleet", fault);
     influx_close(influx);

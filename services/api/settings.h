@@ -13,6 +13,7 @@ struct api_settings {
     char influx[SETTING_TEXT_MAX];
     char assets[SETTING_TEXT_MAX];
     char brokers[SETTING_TEXT_MAX], required_sites[SETTING_TEXT_MAX];
+    char trusted_proxies[SETTING_TEXT_MAX];
     char origins[SETTING_TEXT_MAX], ws_url[SETTING_TEXT_MAX], media_url[SETTING_TEXT_MAX];
     /* administration */
     char password[SETTING_TEXT_MAX];

@@ -38,7 +38,7 @@ bool peers_has_room(struct peers *p, const char *address)
 {
     const struct peer *peer = map_get(p->addresses, address);
 
-    return p->open < p->all && !(peer && p->each && peer->open >= p->each);
+    return p->open < p->all && !(address[0] && peer && p->each && peer->open >= p->each);
 }
 
 struct peer *peers_enter(struct peers *p, const char *address)

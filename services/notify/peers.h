@@ -15,6 +15,7 @@ struct peer;
 /* `each`: connections of one address at most, 0 as many as it likes; `all`: of all together. */
 enum status peers_open(struct peers **out, int64_t each, size_t all,
                        struct fault *fault) MUST_CHECK;
+/* The address "" has no limit of its own: for connections whose client is not known yet. */
 bool peers_has_room(struct peers *p, const char *address);
 /* One more; peers_leave takes what this returns.  NULL: no memory, it is not counted. */
 struct peer *peers_enter(struct peers *p, const char *address);

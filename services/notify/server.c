@@ -89,6 +89,27 @@ static int refuse(struct server *s, struct lws *wsi, const char *reason, unsigne
     return -1;
 }
 
+/* Through a trusted proxy each connection counts for the client it was made for.  False: that one
+ * has enough. */
+static bool count_client(struct server *s, struct lws *wsi)
+{
+    const char *trusted = s->set.set->trusted_proxies;
+    char peer[48] = "", forwarded[2048] = "", client[ADDRESS_HOST_MAX];
+
+    lws_get_peer_simple(wsi, peer, sizeof peer);
+    if (!address_listed(trusted, peer) ||
+        lws_hdr_copy(wsi, forwarded, sizeof forwarded, WSI_TOKEN_X_FORWARDED_FOR) <= 0)
+        return true;
+    address_of_client(client, trusted, peer, forwarded);
+    if (address_listed(trusted, client))
+        return true;
+    if (!peers_has_room(s->peers, client))
+        return false;
+    peers_leave(s->peers, lws_get_opaque_user_data(wsi));
+    lws_set_opaque_user_data(wsi, peers_enter(s->peers, client));
+    return true;
+}
+
 static int filter(struct server *s, struct lws *wsi, struct connection *c)
 {
     char protocols[512] = "", path[sizeof PATH] = "";
@@ -101,6 +122,8 @@ static int filter(struct server *s, struct lws *wsi, struct connection *c)
     if (lws_hdr_copy(wsi, protocols, sizeof protocols, WSI_TOKEN_PROTOCOL) <= 0 ||
         request_ticket(c->ticket, sizeof c->ticket, protocols) != ST_OK)
         return refuse(s, wsi, "ticket", HTTP_STATUS_UNAUTHORIZED);
+    if (!count_client(s, wsi))
+        return refuse(s, wsi, "address", 429);
     return 0;
 }
 
@@ -316,6 +339,8 @@ static int filter_network(struct server *s, lws_sockfd_type fd)
     char address[48] = "";
 
     lws_get_peer_simple_fd(fd, address, sizeof address);
+    if (address_listed(s->set.set->trusted_proxies, address))
+        address[0] = '\0';
     if (peers_has_room(s->peers, address))
         return 0;
     metric_add(s->refused, "address", 1);
@@ -327,6 +352,8 @@ static void count_in(struct server *s, struct lws *wsi)
     char address[48] = "";
 
     lws_get_peer_simple(wsi, address, sizeof address);
+    if (address_listed(s->set.set->trusted_proxies, address))
+        address[0] = '\0';
     lws_set_opaque_user_data(wsi, peers_enter(s->peers, address));
 }
 

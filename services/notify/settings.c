@@ -19,6 +19,8 @@ const struct setting notify_table[] = {
      "address of the WebSocket listener, path /live"},
     {"origins", SET_TEXT, "http://localhost:8080", AT(origins),
      "pages that may connect, comma-separated"},
+    {"trusted-proxies", SET_TEXT, "", AT(trusted_proxies),
+     "addresses or blocks (10.0.0.0/8) of the proxies whose X-Forwarded-For is believed"},
     {"mqtt", SET_TEXT, "mqtts://127.0.0.1:8884", AT(mqtt), "broker to read live/1 from"},
     {"ca", SET_TEXT, NULL, AT(ca), "file: what the broker's certificate is verified with"},
     {"cert", SET_TEXT, NULL, AT(cert), "file: our certificate, CN svc-notify"},
@@ -44,6 +46,7 @@ enum status settings_check(const struct notify_settings *set, struct fault *faul
         return fault_set(fault, ST_REJECT, "--tick %lld is not within 10 .. 1000 ms",
                          (long long)set->tick_ms);
     if ((st = address_read(&listen, set->listen, fault)) == ST_OK &&
+        (st = address_list_check(set->trusted_proxies, fault)) == ST_OK &&
         (st = log_parse_level(set->common.log_level, &level, fault)) == ST_OK)
         st = pg_open(&pg, set->pg, "vigie-notify", fault); /* sends nothing */
     pg_close(pg);

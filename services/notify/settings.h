@@ -8,6 +8,7 @@ struct notify_settings {
     struct settings_common common;
     char listen[SETTING_TEXT_MAX];
     char origins[SETTING_TEXT_MAX];
+    char trusted_proxies[SETTING_TEXT_MAX];
     char mqtt[SETTING_TEXT_MAX];
     char ca[SETTING_TEXT_MAX], cert[SETTING_TEXT_MAX], key[SETTING_TEXT_MAX];
     char pg[SETTING_TEXT_MAX];

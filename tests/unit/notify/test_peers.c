@@ -31,6 +31,23 @@ static void an_address_has_so_many_and_places_are_given_back(void **state)
     peers_close(p);
 }
 
+static void nobodys_address_has_no_limit_of_its_own(void **state)
+{
+    struct peers *p = NULL;
+    struct peer *first;
+
+    (void)state;
+    assert_int_equal(peers_open(&p, 1, 2, &fault), ST_OK);
+    first = peers_enter(p, "");
+    assert_non_null(first);
+    assert_true(peers_has_room(p, ""));
+    assert_non_null(peers_enter(p, ""));
+    assert_false(peers_has_room(p, "")); /* but it is one of all */
+    peers_leave(p, first);
+    assert_true(peers_has_room(p, ""));
+    peers_close(p);
+}
+
 static void all_together_are_bounded_and_nought_is_no_limit(void **state)
 {
     struct peers *p = NULL;
@@ -48,6 +65,7 @@ static void all_together_are_bounded_and_nought_is_no_limit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nobodys_address_has_no_limit_of_its_own),
         cmocka_unit_test(an_address_has_so_many_and_places_are_given_back),
         cmocka_unit_test(all_together_are_bounded_and_nought_is_no_limit),
     };
