@@ -393,7 +393,8 @@ enum status agent_open(struct agent **out, const struct vehicle_settings *set, c
                        struct outbox *outbox, const struct outbox_found *found,
                        struct health *health, struct fault *fault)
 {
-    struct journal_options options = {set->outbox_limit, set->outbox_keep_ms};
+    struct journal_options options = {set->outbox_limit, set->outbox_keep_ms,
+                                      strcmp(set->encoding, "columnar") == 0};
     struct agent *a = calloc(1, sizeof *a);
     struct obd_address address;
     enum status st;

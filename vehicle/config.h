@@ -9,7 +9,7 @@
 
 #define CONFIG_BROKERS_MAX 512
 #define CONFIG_RECORD_MS_LOWEST 250
-#define CONFIG_RECORD_MS_HIGHEST 10000 /* a power cut costs at most one record's age */
+#define CONFIG_RECORD_MS_HIGHEST 30000 /* a power cut costs at most one record's age */
 
 struct config {
     int64_t revision;  /* 0: none yet */

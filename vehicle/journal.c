@@ -8,6 +8,7 @@
 #include "diagnosis.h"
 #include "lib/metrics.h"
 #include "lib/text.h"
+#include "proto/columnar.h"
 #include "proto/fact.h"
 #include "proto/telemetry.h"
 
@@ -209,6 +210,13 @@ static enum status journal_fill(struct journal *j, size_t from, size_t to, enum 
     return st;
 }
 
+static enum status journal_encode(struct journal *j, size_t *len, struct fault *fault)
+{
+    return j->options.columnar
+               ? columnar_write(&j->telemetry, j->payload, sizeof j->payload, len, fault)
+               : telemetry_write(&j->telemetry, j->payload, sizeof j->payload, len, fault);
+}
+
 /* Samples [0 .. n) as records of at most 32 KiB: tried whole, then halved until it fits. */
 static enum status journal_put_samples(struct journal *j, size_t n, int64_t now_ms,
                                        enum clock_source clock, struct fault *fault)
@@ -220,7 +228,7 @@ static enum status journal_put_samples(struct journal *j, size_t n, int64_t now_
         if (take > n - at)
             take = n - at;
         if ((st = journal_fill(j, at, at + take, clock, fault)) == ST_OK)
-            st = telemetry_write(&j->telemetry, j->payload, sizeof j->payload, &len, fault);
+            st = journal_encode(j, &len, fault);
         if (st == ST_REJECT && take > 1) {
             take = (take + 1) / 2;
             continue;

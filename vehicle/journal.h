@@ -15,6 +15,7 @@ struct journal;
 struct journal_options {
     int64_t limit_bytes; /* of the outbox file */
     int64_t keep_ms;     /* acknowledged records are kept so long */
+    bool columnar;       /* how samples are written from now on; what is there stays as it is */
 };
 
 /* Borrows outbox, sampler and the ledgers (one per stream); takes last sample time and acks from

@@ -6,6 +6,7 @@
 
 #include "lib/backoff.h"
 #include "lib/metrics.h"
+#include "proto/columnar.h"
 #include "window.h"
 
 struct sender_stream {
@@ -115,7 +116,8 @@ static enum status sender_publish(struct sender *s, struct mqtt *mqtt, enum outb
     struct mqtt_publish message = {.topic = topic,
                                    .payload = s->record.payload,
                                    .len = s->record.len,
-                                   .qos = s->record.leaf == LEAF_TELEMETRY ? 0 : 1};
+                                   .qos = s->record.leaf == LEAF_TELEMETRY ? 0 : 1,
+                                   .columnar = columnar_is(s->record.payload, s->record.len)};
     enum status st;
 
     topic_format(topic, s->vin, s->record.leaf);

@@ -40,7 +40,9 @@ const struct setting vehicle_table[] = {
     {"obd-period", SET_MILLIS, "1s", AT(obd_period_ms),
      "length of a polling round; 0: as fast as the adapter answers"},
     {"record", SET_MILLIS, "1s", AT(record_ms),
-     "age of a record, 250ms .. 10s: what a power cut may cost"},
+     "age of a record, 250ms .. 30s: what a power cut may cost"},
+    {"encoding", SET_TEXT, "json", AT(encoding),
+     "of telemetry: json, or columnar (about a thirtieth of the bytes)"},
     {"heartbeat", SET_MILLIS, "10m", AT(heartbeat_ms),
      "up/state is told again at least this often"},
     {"probe", SET_SWITCH, "off", AT(probe), "print what adapter and car answer, and exit"},
@@ -78,6 +80,8 @@ enum status vehicle_settings_check(struct vehicle_settings *set, struct fault *f
     if (set->record_ms < CONFIG_RECORD_MS_LOWEST || set->record_ms > CONFIG_RECORD_MS_HIGHEST)
         return fault_set(fault, ST_REJECT, "--record: %dms .. %ds", CONFIG_RECORD_MS_LOWEST,
                          CONFIG_RECORD_MS_HIGHEST / 1000);
+    if (strcmp(set->encoding, "json") != 0 && strcmp(set->encoding, "columnar") != 0)
+        return fault_set(fault, ST_REJECT, "--encoding: json or columnar");
     if (set->heartbeat_ms < 1000 || set->heartbeat_ms > 600000)
         return fault_set(fault, ST_REJECT, "--heartbeat: 1s .. 10m");
     if (set->obd_period_ms > 60000)

@@ -3,6 +3,7 @@
 
 #include <sqlite3.h>
 
+#include "proto/columnar.h"
 #include "proto/fact.h"
 #include "vehicle/journal.h"
 
@@ -26,7 +27,7 @@ static int end(void **state)
 
 static void open_journal(int64_t limit_bytes, int64_t keep_ms)
 {
-    struct journal_options options = {limit_bytes, keep_ms};
+    struct journal_options options = {limit_bytes, keep_ms, false};
 
     open_box();
     for (int i = 0; i < STREAMS; i++)
@@ -110,6 +111,54 @@ static void a_long_silence_of_the_disk_is_split_into_records_that_fit(void **sta
     }
     assert_int_equal(samples, 500);
     telemetry_done(&t);
+}
+
+static void a_columnar_record_holds_the_doubles_a_json_one_would(void **state)
+{
+    struct journal_options options = {1 << 30, 86400000, true};
+    struct telemetry json, columns;
+    size_t json_len;
+
+    (void)state;
+    telemetry_init(&json);
+    telemetry_init(&columns);
+    open_journal(1 << 30, 86400000);
+    add_rounds(T0, 30);
+    assert_int_equal(commit(T0 + 40000), ST_OK);
+    assert_int_equal(outbox_read(box, STREAM_BULK, 1, &record, &fault), ST_OK);
+    assert_false(columnar_is(record.payload, record.len));
+    assert_int_equal(telemetry_read(&json, record.payload, record.len, &fault), ST_OK);
+    json_len = record.len;
+    journal_close(journal);
+    assert_int_equal(journal_open(&journal, &options, box, &sampler, ledgers, &fault), ST_OK);
+    add_rounds(T0 + 100000, 30);
+    assert_int_equal(commit(T0 + 140000), ST_OK);
+    assert_int_equal(outbox_given(box, STREAM_BULK), 2);
+    assert_int_equal(outbox_read(box, STREAM_BULK, 2, &record, &fault), ST_OK);
+    assert_true(columnar_is(record.payload, record.len));
+    assert_true(record.len * 10 < json_len);
+    assert_int_equal(columnar_read(&columns, record.payload, record.len, &fault), ST_OK);
+    assert_int_equal(columns.head.seq, 2);
+    assert_string_equal(columns.head.stream, outbox_stream_id(box, STREAM_BULK));
+    assert_int_equal(columns.sample_count, json.sample_count);
+    assert_int_equal(columns.reading_count, json.reading_count);
+    for (size_t i = 0; i < json.sample_count; i++)
+        assert_int_equal(columns.samples[i].t_ms, json.samples[i].t_ms + 100000);
+    for (size_t i = 0; i < json.sample_count; i++) /* whatever their order in a sample */
+        for (size_t k = 0; k < json.samples[i].count; k++) {
+            const struct reading *one = &json.readings[json.samples[i].first + k];
+            size_t same = 0;
+
+            for (size_t m = 0; m < columns.samples[i].count; m++) {
+                const struct reading *other = &columns.readings[columns.samples[i].first + m];
+
+                same += one->signal == other->signal &&
+                        memcmp(&one->value, &other->value, sizeof one->value) == 0;
+            }
+            assert_int_equal(same, 1);
+        }
+    telemetry_done(&json);
+    telemetry_done(&columns);
 }
 
 static void events_carry_their_head_and_data(void **state)
@@ -356,6 +405,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_commit_is_one_record_of_its_samples, begin, end),
         cmocka_unit_test_setup_teardown(a_long_silence_of_the_disk_is_split_into_records_that_fit,
                                         begin, end),
+        cmocka_unit_test_setup_teardown(a_columnar_record_holds_the_doubles_a_json_one_would, begin,
+                                        end),
         cmocka_unit_test_setup_teardown(events_carry_their_head_and_data, begin, end),
         cmocka_unit_test_setup_teardown(
             an_alert_goes_to_the_urgent_stream_and_its_number_is_the_first_there, begin, end),
