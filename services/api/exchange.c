@@ -163,7 +163,7 @@ int exchange_begin(struct loop *loop, struct lws *wsi, struct conn *conn, const 
     struct exchange *x;
 
     if (lws_get_network_wsi(wsi) != wsi || conn->exchange || conn->leaving)
-        return -1; /* HTTP/2 by upgrade hides our headers: not spoken here */
+        return -1; /* HTTP/2, if it ever came to that, hides our headers */
     x = take_slot(loop);
     if (!x)
         return -1;

@@ -106,6 +106,17 @@ static void conn_close(struct loop *loop, struct lws *wsi, struct conn *conn)
     free(conn);
 }
 
+/* HTTP/2 by upgrade would hide our headers from us: not spoken here.  lws is about to look for
+ * `name`; unknown by it, the request goes on as HTTP/1.1 (RFC 9110 7.8). */
+static int ignore_upgrade(struct lws *wsi, char *name)
+{
+    if (lws_hdr_total_length(wsi, WSI_TOKEN_UPGRADE) <= 0)
+        return -1; /* lws has refused it, and the headers are gone */
+    if (!strcasecmp(name, "h2c"))
+        name[0] = '-';
+    return 0;
+}
+
 /* ---- answers */
 static void note(const struct exchange *x)
 {
@@ -216,6 +227,8 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
         return 0;
     case LWS_CALLBACK_FILTER_NETWORK_CONNECTION:
         return filter_connection(&s->loop, (int)(intptr_t)in);
+    case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
+        return ignore_upgrade(wsi, in);
     case LWS_CALLBACK_SERVER_NEW_CLIENT_INSTANTIATED:
         return conn_open(&s->loop, wsi);
     case LWS_CALLBACK_WSI_DESTROY:

@@ -6,12 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gate.h"
 #include "lib/address.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/metrics.h"
 #include "lib/stop.h"
-#include "peers.h"
 #include "session.h"
 
 #define PATH "/live"
@@ -89,27 +89,6 @@ static int refuse(struct server *s, struct lws *wsi, const char *reason, unsigne
     return -1;
 }
 
-/* Through a trusted proxy each connection counts for the client it was made for.  False: that one
- * has enough. */
-static bool count_client(struct server *s, struct lws *wsi)
-{
-    const char *trusted = s->set.set->trusted_proxies;
-    char peer[48] = "", forwarded[2048] = "", client[ADDRESS_HOST_MAX];
-
-    lws_get_peer_simple(wsi, peer, sizeof peer);
-    if (!address_listed(trusted, peer) ||
-        lws_hdr_copy(wsi, forwarded, sizeof forwarded, WSI_TOKEN_X_FORWARDED_FOR) <= 0)
-        return true;
-    address_of_client(client, trusted, peer, forwarded);
-    if (address_listed(trusted, client))
-        return true;
-    if (!peers_has_room(s->peers, client))
-        return false;
-    peers_leave(s->peers, lws_get_opaque_user_data(wsi));
-    lws_set_opaque_user_data(wsi, peers_enter(s->peers, client));
-    return true;
-}
-
 static int filter(struct server *s, struct lws *wsi, struct connection *c)
 {
     char protocols[512] = "", path[sizeof PATH] = "";
@@ -122,7 +101,7 @@ static int filter(struct server *s, struct lws *wsi, struct connection *c)
     if (lws_hdr_copy(wsi, protocols, sizeof protocols, WSI_TOKEN_PROTOCOL) <= 0 ||
         request_ticket(c->ticket, sizeof c->ticket, protocols) != ST_OK)
         return refuse(s, wsi, "ticket", HTTP_STATUS_UNAUTHORIZED);
-    if (!count_client(s, wsi))
+    if (!gate_client(s->peers, s->set.set->trusted_proxies, wsi))
         return refuse(s, wsi, "address", 429);
     return 0;
 }
@@ -333,28 +312,13 @@ static int on_feed(struct lws *wsi, enum lws_callback_reasons reason, void *user
     }
 }
 
-/* Before a byte was read: an address holds so many connections and no more. */
+/* An address holds so many connections and no more. */
 static int filter_network(struct server *s, lws_sockfd_type fd)
 {
-    char address[48] = "";
-
-    lws_get_peer_simple_fd(fd, address, sizeof address);
-    if (address_listed(s->set.set->trusted_proxies, address))
-        address[0] = '\0';
-    if (peers_has_room(s->peers, address))
+    if (gate_has_room(s->peers, s->set.set->trusted_proxies, fd))
         return 0;
     metric_add(s->refused, "address", 1);
     return -1;
-}
-
-static void count_in(struct server *s, struct lws *wsi)
-{
-    char address[48] = "";
-
-    lws_get_peer_simple(wsi, address, sizeof address);
-    if (address_listed(s->set.set->trusted_proxies, address))
-        address[0] = '\0';
-    lws_set_opaque_user_data(wsi, peers_enter(s->peers, address));
 }
 
 /* The first protocol: connections as such, what is no WebSocket, and a WebSocket that names none of
@@ -370,12 +334,13 @@ static int on_others(struct lws *wsi, enum lws_callback_reasons reason, void *us
     case LWS_CALLBACK_FILTER_NETWORK_CONNECTION:
         return filter_network(s, (lws_sockfd_type)(intptr_t)in);
     case LWS_CALLBACK_SERVER_NEW_CLIENT_INSTANTIATED:
-        count_in(s, wsi);
+        gate_enter(s->peers, s->set.set->trusted_proxies, wsi);
         return 0;
     case LWS_CALLBACK_WSI_DESTROY:
-        peers_leave(s->peers, lws_get_opaque_user_data(wsi));
-        lws_set_opaque_user_data(wsi, NULL);
+        gate_leave(s->peers, wsi);
         return 0;
+    case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
+        return gate_upgrade(wsi, in);
     case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION:
         return refuse(s, wsi, "protocol", HTTP_STATUS_BAD_REQUEST);
     case LWS_CALLBACK_ESTABLISHED:
