@@ -16,6 +16,7 @@
 #define ELM_SEARCH_MS 12000
 #define ELM_RESCUE_MS 1000 /* for the prompt after a lone CR */
 #define ELM_TRIES 3
+#define ELM_AIM_LOST 1U
 
 struct elm327 {
     struct link link;
@@ -24,6 +25,10 @@ struct elm327 {
     char hint;       /* protocol to begin with, '0' automatic */
     int hint_misses; /* searches it failed */
     bool headers_off;
+    bool
+        headed; /* answers have said who gave them: one that does not is from a restarted adapter */
+    uint32_t aim;           /* the ECU requests go to; 0 all of them, ELM_AIM_LOST not known */
+    bool no_aim, no_suffix; /* the adapter or this car does not take them */
     int resets, bus_errors; /* in a row */
     int64_t t_ms;           /* midpoint of the last exchange */
 };
@@ -120,6 +125,8 @@ static enum status elm_configure(struct elm327 *e, struct fault *fault)
         if (outcome == LINK_TIMEOUT)
             return fault_set(fault, ST_RETRY, "no prompt after %s", lines[i]);
     }
+    if (e->aim != 0)
+        e->aim = ELM_AIM_LOST; /* whether setting the protocol resets it is up to the adapter */
     return ST_OK;
 }
 
@@ -133,6 +140,7 @@ static enum status elm_restart(struct elm327 *e, struct fault *fault)
         return st;
     if (outcome == LINK_TIMEOUT)
         return fault_set(fault, ST_RETRY, "no prompt after ATZ");
+    e->aim = 0;
     if (strstr(text, "ELM") != NULL || e->link.adapter[0] == '\0')
         snprintf(e->link.adapter, sizeof e->link.adapter, "%s", text);
     return elm_configure(e, fault);
@@ -140,10 +148,54 @@ static enum status elm_restart(struct elm327 *e, struct fault *fault)
 
 /* ---- requests */
 
-static enum status elm_ask(struct elm327 *e, const struct link_request *request,
+/* Have requests go to the ECU that answers with `to`, or to all.  An adapter or protocol that has
+ * no such thing keeps asking all. */
+static enum status elm_aim(struct elm327 *e, uint32_t to, struct fault *fault)
+{
+    bool is_long = e->link.protocol == '7' || e->link.protocol == '9';
+    enum link_outcome outcome;
+    char line[16], text[64];
+    enum status st;
+
+    if (e->aim == to || e->no_aim || e->headers_off || !link_is_can(e->link.protocol))
+        return ST_OK;
+    if (to == 0)
+        snprintf(line, sizeof line, "%s", is_long ? "ATSHDB33F1" : "ATSH7DF");
+    else if (is_long)
+        snprintf(line, sizeof line, "ATSHDA%02XF1", to & 0xFFU);
+    else
+        snprintf(line, sizeof line, "ATSH%03X", (to - 8U) & 0x7FFU);
+    if ((st = elm_command(e, line, ELM_COMMAND_MS, &outcome, text, sizeof text, fault)) != ST_OK)
+        return st;
+    if (outcome == LINK_ANSWERED)
+        e->aim = to;
+    else if (e->aim == 0)
+        e->no_aim = true; /* it does not know the command: all are asked, as before */
+    return ST_OK;
+}
+
+/* May the adapter be told how many lines to wait for? */
+static bool elm_may_count(const struct elm327 *e, const struct link_request *request)
+{
+    return request->to != 0 && e->aim == request->to && !e->no_suffix && request->frames >= 1 &&
+           request->frames <= 15;
+}
+
+/* An adapter that restarted between two requests says so when nobody listens.  It is back at its
+ * defaults then: no headers, other timing. */
+static void elm_note_headers(struct elm327 *e, struct link_answer *answer)
+{
+    bool headed = answer->messages[0].ecu != 0;
+
+    if (e->headed && !headed && !e->headers_off)
+        answer->outcome = LINK_RESET;
+    e->headed = headed || (e->headed && !e->headers_off);
+}
+
+static enum status elm_ask(struct elm327 *e, const struct link_request *request, bool counted,
                            struct link_answer *answer, struct fault *fault)
 {
-    char line[2 * LINK_REQUEST_MAX + 1];
+    char line[2 * LINK_REQUEST_MAX + 2];
     struct elm_asked asked = {line, e->headers_off ? '0' : e->link.protocol, request->bytes,
                               request->len};
     bool prompt = false;
@@ -151,6 +203,8 @@ static enum status elm_ask(struct elm327 *e, const struct link_request *request,
 
     for (size_t i = 0; i < request->len; i++)
         snprintf(line + 2 * i, 3, "%02X", request->bytes[i]);
+    if (counted)
+        snprintf(line + 2 * request->len, 2, "%X", request->frames & 15U);
     st = elm_exchange(e, line, request->wait_ms != 0 ? request->wait_ms : ELM_REQUEST_MS, &prompt,
                       fault);
     if (st != ST_OK)
@@ -159,6 +213,8 @@ static enum status elm_ask(struct elm327 *e, const struct link_request *request,
     answer->t_ms = e->t_ms;
     if (!prompt)
         answer->outcome = LINK_TIMEOUT;
+    else if (answer->outcome == LINK_ANSWERED)
+        elm_note_headers(e, answer);
     return ST_OK;
 }
 
@@ -197,6 +253,27 @@ static enum status elm_mend(struct elm327 *e, const struct link_answer *answer, 
     }
 }
 
+/* Ask with the number of lines, where that may be.  When it did not bring an answer, once without;
+ * if that did, the number costs lines here and is not used again. */
+static enum status elm_ask_best(struct elm327 *e, const struct link_request *request,
+                                struct link_answer *answer, struct fault *fault)
+{
+    enum status st;
+
+    if ((st = elm_aim(e, request->to, fault)) != ST_OK)
+        return st;
+    if (!elm_may_count(e, request))
+        return elm_ask(e, request, false, answer, fault);
+    st = elm_ask(e, request, true, answer, fault);
+    if (st != ST_OK || (answer->outcome != LINK_UNKNOWN && answer->outcome != LINK_NO_DATA &&
+                        answer->outcome != LINK_DAMAGED && answer->outcome != LINK_PENDING))
+        return st;
+    e->no_suffix = answer->outcome == LINK_UNKNOWN;
+    st = elm_ask(e, request, false, answer, fault);
+    e->no_suffix = e->no_suffix || (st == ST_OK && answer->outcome == LINK_ANSWERED);
+    return st;
+}
+
 static enum status elm_request(struct link *link, const struct link_request *request,
                                struct link_answer *answer, struct fault *fault)
 {
@@ -205,7 +282,7 @@ static enum status elm_request(struct link *link, const struct link_request *req
     enum status st;
 
     for (int attempt = 0; attempt < ELM_TRIES && again; attempt++) {
-        if ((st = elm_ask(e, request, answer, fault)) != ST_OK)
+        if ((st = elm_ask_best(e, request, answer, fault)) != ST_OK)
             return st;
         if (answer->outcome <= LINK_REFUSED) {
             e->resets = e->bus_errors = 0;
@@ -250,6 +327,18 @@ static enum status elm_find_protocol(struct elm327 *e, struct fault *fault)
     return elm_command(e, "ATH0", ELM_COMMAND_MS, &outcome, text, sizeof text, fault);
 }
 
+/* Back to the defaults, so that the search asks everybody. */
+static enum status elm_forget_aim(struct elm327 *e, struct fault *fault)
+{
+    enum link_outcome outcome;
+    char text[64];
+
+    if (e->aim == 0)
+        return ST_OK;
+    e->aim = 0;
+    return elm_command(e, "ATD", ELM_COMMAND_MS, &outcome, text, sizeof text, fault);
+}
+
 static enum status elm_search(struct link *link, struct link_answer *answer, struct fault *fault)
 {
     static const struct link_request first = {.bytes = {0x01, 0x00},
@@ -263,8 +352,8 @@ static enum status elm_search(struct link *link, struct link_answer *answer, str
     e->headers_off = false;
     if (e->hint_misses >= 2)
         e->hint = '0', e->hint_misses = 0;
-    if ((st = elm_configure(e, fault)) != ST_OK ||
-        (st = elm_ask(e, &first, answer, fault)) != ST_OK)
+    if ((st = elm_forget_aim(e, fault)) != ST_OK || (st = elm_configure(e, fault)) != ST_OK ||
+        (st = elm_ask(e, &first, false, answer, fault)) != ST_OK)
         return st;
     if (answer->outcome != LINK_ANSWERED && answer->outcome != LINK_REFUSED &&
         answer->ignored == 0) {

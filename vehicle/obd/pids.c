@@ -81,6 +81,14 @@ size_t pid_decode(uint8_t pid, const uint8_t *data, size_t len,
     return n;
 }
 
+#define MAF_USUAL_MAX 655.35 /* g/s at FFFF */
+
+void pid_rescale(double max_maf_gs, uint8_t pid, struct reading *readings, size_t n)
+{
+    if (pid == 0x10 && n == 1 && max_maf_gs > 0)
+        readings[0].value *= max_maf_gs / MAF_USUAL_MAX;
+}
+
 static bool pid_is_among(uint8_t pid, const uint8_t *asked, size_t asked_count)
 {
     for (size_t i = 0; i < asked_count; i++)

@@ -23,6 +23,10 @@ size_t pid_signals(uint8_t pid, uint16_t out[PID_READINGS_MAX]);
 size_t pid_decode(uint8_t pid, const uint8_t *data, size_t len,
                   struct reading out[PID_READINGS_MAX]);
 
+/* Some sensors have another range than the table says: 50 tells that of the air flow (10).
+ * `max_maf_gs`: what 50 said, 0 or NAN the usual.  Changes the reading of PID 10 in place. */
+void pid_rescale(double max_maf_gs, uint8_t pid, struct reading *readings, size_t n);
+
 /* Decode a whole answer `41 <pid> data ...`, `len` bytes, to a request for `asked_count` PIDs (in
  * any order). A PID that was not asked, or is not in the table, ends it: nothing behind it can be
  * trusted. Calls `take` for each PID that gave readings, and returns how many PIDs were in it. */

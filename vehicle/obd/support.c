@@ -60,17 +60,22 @@ static const struct support_ecu *support_engine(const struct support *s)
     return best;
 }
 
-bool support_is_owner(const struct support *s, uint32_t ecu, uint8_t pid)
+uint32_t support_owner(const struct support *s, uint8_t pid)
 {
     const struct support_ecu *engine = support_engine(s);
     uint32_t lowest = UINT32_MAX;
 
     if (engine != NULL && engine->has[pid])
-        return ecu == engine->ecu;
+        return engine->ecu;
     for (size_t i = 0; i < s->count; i++)
         if (s->ecus[i].has[pid] && s->ecus[i].ecu < lowest)
             lowest = s->ecus[i].ecu;
-    return lowest == ecu;
+    return lowest == UINT32_MAX ? 0 : lowest;
+}
+
+bool support_is_owner(const struct support *s, uint32_t ecu, uint8_t pid)
+{
+    return support_has(s, pid) && support_owner(s, pid) == ecu;
 }
 
 void support_choose(const struct support *s, bool ask[SUPPORT_PIDS])

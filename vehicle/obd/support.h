@@ -30,6 +30,9 @@ bool support_has(const struct support *s, uint8_t pid); /* any ECU */
  * PID; else the lowest id that does.  Never averaged, never the last answer. */
 bool support_is_owner(const struct support *s, uint32_t ecu, uint8_t pid);
 
+/* That ECU; 0 when nobody offers the PID or its answers do not tell who gave them. */
+uint32_t support_owner(const struct support *s, uint8_t pid);
+
 /* The PIDs worth asking for telemetry: offered, in our table, filling a signal no better PID fills
  * already, and no structure.  05 goes before 67, 0F before 68, 10 before 66, 24-2B before 34-3B. */
 void support_choose(const struct support *s, bool ask[SUPPORT_PIDS]);
