@@ -12,6 +12,7 @@
 #include "obd/pids.h"
 #include "proto/signals.h"
 
+#define DECODE_READINGS_MAX 64
 #define DECODE_INPUT_MAX ((size_t)16 * 1024 * 1024)
 
 /* ---- pieces of an answer */
@@ -166,6 +167,26 @@ static void decode_info(json_t *answer, const uint8_t *b, size_t len)
     put_bytes(answer, b, len);
 }
 
+/* Service 22: what the tables of makes know; "bytes" beside it, so that a row can be found. */
+static void decode_make(const struct exchange *x, const struct decode_with *with, json_t *answer,
+                        const struct link_message *m)
+{
+    struct reading readings[DECODE_READINGS_MAX];
+    const uint8_t *b = x->answer.bytes + m->at;
+    json_t *values = json_object();
+    size_t n;
+
+    if (m->len > 3) {
+        n = makes_decode(with->makes, with->vin, m->ecu, (uint16_t)(b[1] << 8 | b[2]), b + 3,
+                         m->len - 3U, readings, DECODE_READINGS_MAX);
+        take_readings(values, 0, readings, n);
+    }
+    if (json_object_size(values) > 0)
+        json_object_set(answer, "s", values);
+    json_decref(values);
+    put_bytes(answer, b, m->len);
+}
+
 /* ---- whole answers */
 
 static json_t *answer_begin(json_t *answers, uint32_t ecu)
@@ -180,7 +201,8 @@ static json_t *answer_begin(json_t *answers, uint32_t ecu)
     return answer;
 }
 
-static void decode_message(const struct exchange *x, json_t *answers, const struct link_message *m)
+static void decode_message(const struct exchange *x, const struct decode_with *with,
+                           json_t *answers, const struct link_message *m)
 {
     const uint8_t *b = x->answer.bytes + m->at;
     json_t *answer = answer_begin(answers, m->ecu);
@@ -191,6 +213,8 @@ static void decode_message(const struct exchange *x, json_t *answers, const stru
         decode_frozen(answer, b, m->len);
     else if (x->bytes[0] == 0x09 && m->len >= 2)
         decode_info(answer, b, m->len);
+    else if (x->bytes[0] == 0x22)
+        decode_make(x, with, answer, m);
     else if (x->bytes[0] != 0x04)
         put_bytes(answer, b, m->len);
 }
@@ -238,7 +262,7 @@ static void decode_codes(const struct exchange *x, json_t *answers, bool *partia
     }
 }
 
-static void decode_vin(const struct exchange *x, json_t *answers)
+static void decode_vin(const struct exchange *x, struct decode_with *with, json_t *answers)
 {
     static struct link_answer one;
     char vin[VIN_LEN + 1];
@@ -250,10 +274,12 @@ static void decode_vin(const struct exchange *x, json_t *answers)
             continue;
         answer_of_one(&one, &x->answer, i);
         answer = answer_begin(answers, one.messages[0].ecu);
-        if (vin_from_answer(vin, &one))
+        if (vin_from_answer(vin, &one)) {
             json_object_set_new(answer, "vin", json_string(vin));
-        else
+            memcpy(with->vin, vin, sizeof with->vin);
+        } else {
             put_bytes(answer, one.bytes + one.messages[0].at, one.messages[0].len);
+        }
     }
 }
 
@@ -268,22 +294,23 @@ static void decode_refusal(const struct exchange *x, json_t *answers)
     json_object_set_new(answer_begin(answers, x->answer.refused_by), "error", json_string(text));
 }
 
-static void decode_answers(const struct exchange *x, json_t *answers, bool *partial)
+static void decode_answers(const struct exchange *x, struct decode_with *with, json_t *answers,
+                           bool *partial)
 {
     uint8_t service = x->bytes[0];
 
     if (service == 0x03 || service == 0x07 || service == 0x0A) {
         decode_codes(x, answers, partial);
     } else if (service == 0x09 && x->len == 2 && x->bytes[1] == 0x02) {
-        decode_vin(x, answers);
+        decode_vin(x, with, answers);
     } else {
         for (size_t i = 0; i < x->answer.count; i++)
-            decode_message(x, answers, &x->answer.messages[i]);
+            decode_message(x, with, answers, &x->answer.messages[i]);
     }
     decode_refusal(x, answers);
 }
 
-char *decode_exchange(const struct exchange *x)
+char *decode_exchange(const struct exchange *x, struct decode_with *with)
 {
     json_t *object = json_object(), *answers = json_array();
     const char *error = x->error;
@@ -293,7 +320,7 @@ char *decode_exchange(const struct exchange *x)
     json_object_set_new(object, "request", json_string(x->request));
     json_object_set_new(object, "answers", answers);
     if (x->is_obd)
-        decode_answers(x, answers, &partial);
+        decode_answers(x, with, answers, &partial);
     if (!x->is_obd && x->text[0] != '\0')
         json_object_set_new(object, "text", json_string(x->text));
     if (error[0] == '\0' && partial)
@@ -335,9 +362,10 @@ static enum status decode_read(char **out, size_t *len, struct fault *fault)
     return ST_OK;
 }
 
-enum status decode_stdin(struct fault *fault)
+enum status decode_stdin(const struct makes *makes, const char *vin, struct fault *fault)
 {
     static struct exchange x;
+    struct decode_with with = {.makes = makes};
     struct transcript t;
     char *text = NULL, *line;
     size_t len;
@@ -345,9 +373,10 @@ enum status decode_stdin(struct fault *fault)
 
     if (st != ST_OK)
         return st;
+    snprintf(with.vin, sizeof with.vin, "%s", vin);
     transcript_init(&t, text, len);
     while (transcript_next(&t, &x)) {
-        if ((line = decode_exchange(&x)) == NULL) {
+        if ((line = decode_exchange(&x, &with)) == NULL) {
             st = fault_set(fault, ST_FATAL, "out of memory");
             break;
         }

@@ -12,6 +12,8 @@
 #include "lib/backoff.h"
 #include "lib/log.h"
 #include "lib/stop.h"
+#include "obd/makes.h"
+#include "obd/reader.h"
 #include "report.h"
 
 /* Our VIN: the setting's, the certificate's, or the car's. */
@@ -88,6 +90,7 @@ static enum status main_serve(const struct vehicle_settings *set, struct fault *
     struct outbox *outbox = NULL;
     struct health *health = NULL;
     struct agent *agent = NULL;
+    struct makes *makes = NULL;
     char vin[VIN_LEN + 1];
     enum status st;
 
@@ -95,11 +98,15 @@ static enum status main_serve(const struct vehicle_settings *set, struct fault *
         (st = health_open(&health, set->common.admin, fault)) != ST_OK)
         goto out;
     health_set(health, "outbox", false);
+    if ((st = makes_open(&makes, set->makes, fault)) != ST_OK)
+        goto out;
     if ((st = outbox_open(&outbox, set->outbox, &found, fault)) != ST_OK ||
         (st = main_vin(vin, set, fault)) != ST_OK ||
         (st = main_enroll(set, vin, outbox, fault)) != ST_OK ||
-        (st = identity_settle(vin, vin, set->cert, fault)) != ST_OK ||
-        (st = agent_open(&agent, set, vin, outbox, &found, health, fault)) != ST_OK)
+        (st = identity_settle(vin, vin, set->cert, fault)) != ST_OK)
+        goto out;
+    reader_use(makes, vin);
+    if ((st = agent_open(&agent, set, vin, outbox, &found, health, fault)) != ST_OK)
         goto out;
     log_info("started", "vin=%s obd=%s gps=%s outbox=%s", vin, set->obd, set->gps, set->outbox);
     st = agent_run(agent, fault);
@@ -109,8 +116,20 @@ out:
     if (st != ST_OK)
         stop_ask(); /* the threads wait for it */
     agent_close(agent);
+    makes_close(makes);
     outbox_close(outbox);
     health_close(health);
+    return st;
+}
+
+static enum status main_decode(const struct vehicle_settings *set, struct fault *fault)
+{
+    struct makes *makes = NULL;
+    enum status st = makes_open(&makes, set->makes, fault);
+
+    if (st == ST_OK)
+        st = decode_stdin(makes, set->vin, fault);
+    makes_close(makes);
     return st;
 }
 
@@ -131,7 +150,7 @@ int main(int argc, char **argv)
     if (set.common.check)
         goto out;
     if (set.decode)
-        st = decode_stdin(&fault);
+        st = main_decode(&set, &fault);
     else if (set.status)
         st = report_status(&set, &fault);
     else if (set.probe)

@@ -31,6 +31,8 @@ const struct setting vehicle_table[] = {
      "file with the one-time token; enrols when there is no certificate"},
     {"obd", SET_TEXT, "auto", AT(obd),
      "elm327:/dev/ttyUSB0?baud=38400, elm327+tcp:host:port, slcan:/dev/ttyACM0, auto or none"},
+    {"makes", SET_TEXT, "", AT(makes),
+     "folder of per-make tables (CSV), see vehicle/makes/README.md; absent: none"},
     {"gps", SET_TEXT, "gpsd:localhost:2947", AT(gps), "gpsd:host:port or none"},
     {"outbox", SET_TEXT, "/var/lib/vigie-vehicle", AT(outbox), "folder of the outbox"},
     {"outbox-limit", SET_COUNT, "512M", AT(outbox_limit),

@@ -10,6 +10,7 @@ struct vehicle_settings {
     char brokers[SETTING_TEXT_MAX];
     char ca[SETTING_TEXT_MAX], cert[SETTING_TEXT_MAX], key[SETTING_TEXT_MAX];
     char api[SETTING_TEXT_MAX], token_file[SETTING_TEXT_MAX];
+    char makes[SETTING_TEXT_MAX];
     char obd[SETTING_TEXT_MAX], gps[SETTING_TEXT_MAX];
     char outbox[SETTING_TEXT_MAX];
     char encoding[SETTING_TEXT_MAX]; /* "json" or "columnar" */

@@ -10,6 +10,7 @@
     dtc CODE [stored|pending|permanent] [ECU] | dtc clear CODE
     readiness HEX6 [ECU]                 bytes B C D of PID 01
     vin VIN|none
+    did HEX4 HEX|none [ECU]              bytes of a service 22 identifier
     state                                one JSON object: what the car really does now
     at UNIXTIME                          the same for another time
 """
@@ -158,6 +159,13 @@ class Control:
 
     def _vin(self, vin):
         self.sim.car.vin = None if vin == "none" else vin
+
+    def _did(self, identifier, digits, ecu="0"):
+        known = self.sim.car.ecus[int(ecu)].identifiers
+        if digits == "none":
+            known.pop(int(identifier, 16), None)
+        else:
+            known[int(identifier, 16)] = bytes.fromhex(digits)
 
     def _at(self, unix_time):
         return json.dumps(as_json(self.sim.replay.at(float(unix_time))))

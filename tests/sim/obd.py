@@ -11,7 +11,7 @@ import pids
 from faults import Faults
 
 STORED, PENDING, PERMANENT = "stored", "pending", "permanent"
-NOT_SUPPORTED, NO_SUBFUNCTION, CONDITIONS = 0x11, 0x12, 0x22
+NOT_SUPPORTED, NO_SUBFUNCTION, CONDITIONS, OUT_OF_RANGE = 0x11, 0x12, 0x22, 0x31
 READY = bytes.fromhex("07E500")      # spark ignition, all monitors complete
 EOBD = 6                             # PID 1C
 
@@ -28,6 +28,7 @@ class Ecu:
     readiness: bytes = READY
     frozen: dict = None                          # PID -> bytes at the moment of the code
     frozen_code: str = None
+    identifiers: dict = field(default_factory=dict)  # service 22: identifier -> bytes
 
     @property
     def supported(self):
@@ -144,7 +145,7 @@ class Car:
                 continue
             messages = self._answer(ecu, data, moment)
             if messages and messages[0][0] == 0x7F and index is None and \
-                    messages[0][2] in (NOT_SUPPORTED, NO_SUBFUNCTION):
+                    messages[0][2] in (NOT_SUPPORTED, NO_SUBFUNCTION, OUT_OF_RANGE):
                 continue             # nobody refuses a question put to everybody
             if messages:
                 answers.append((ecu, messages))
@@ -154,7 +155,7 @@ class Car:
         service = data[0]
         handler = {0x01: self._live, 0x02: self._freeze_frame, 0x03: self._codes,
                    0x07: self._codes, 0x0A: self._codes, 0x04: self._clear,
-                   0x09: self._info}.get(service)
+                   0x09: self._info, 0x22: self._identifier}.get(service)
         if handler is None or (service == 0x0A and not self.is_can):
             return [bytes([0x7F, service, NOT_SUPPORTED])]
         return handler(ecu, data, moment)
@@ -232,6 +233,11 @@ class Car:
             return self._refuse(data, CONDITIONS)
         ecu.clear()
         return [b"\x44"]
+
+    def _identifier(self, ecu, data, _moment):
+        """Service 22 (ISO 14229): what a make's own tables ask for."""
+        value = ecu.identifiers.get(int.from_bytes(data[1:3], "big")) if len(data) == 3 else None
+        return self._refuse(data, OUT_OF_RANGE) if value is None else [b"\x62" + data[1:3] + value]
 
     def _info(self, ecu, data, _moment):
         """Service 09.  On the older buses every text is cut into messages of four bytes."""

@@ -138,7 +138,9 @@ def test_only_an_addressed_ecu_refuses_aloud():
     for data in ("0199", "22F190", "0903"):
         assert bench.car.request(bytes.fromhex(data)) == []
     assert one(bench, "0199", 0) == "7F 01 12"
-    assert one(bench, "22F190", 0) == "7F 22 11"
+    assert one(bench, "22F190", 0) == "7F 22 31"
+    bench.car.ecus[0].identifiers[0xF190] = b"\x01"
+    assert one(bench, "22F190", 0) == "62 F1 90 01"
 
 
 def test_nobody_answers_without_ignition():

@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "adapter.h"
+#include "asking.h"
+#include "extra.h"
 #include "lib/backoff.h"
 #include "lib/clock.h"
 #include "lib/queue.h"
@@ -23,6 +25,9 @@
 
 enum { ORDER_MOVING = 1 };
 
+static const struct makes *reader_makes; /* set by main before the thread is started */
+static char reader_vin[VIN_LEN + 1];
+
 struct reader {
     pthread_t thread;
     struct obd_address address;
@@ -34,6 +39,9 @@ struct reader {
     enum source state;
     struct support support;
     struct scheduler scheduler;
+    struct asking asking;
+    struct extra extra;
+    double max_maf_gs; /* as PID 50 said; NAN before */
     struct diagnosis diagnosis;
     double mil, dtc_count; /* as the last round with PID 01 said; NAN before */
     bool codes_changed;
@@ -56,7 +64,7 @@ struct reader_round {
     struct reader *reader;
     struct round round;
     uint32_t ecu;
-    unsigned asked, answered, no_ecu;
+    unsigned answered, no_ecu;
 };
 
 static void round_take(void *self, uint8_t pid, const struct reading *readings, size_t n)
@@ -68,7 +76,10 @@ static void round_take(void *self, uint8_t pid, const struct reading *readings, 
     for (size_t i = 0; i < n && rr->round.count < ROUND_READINGS_MAX; i++) {
         const struct reading *new = &readings[i];
 
-        rr->round.readings[rr->round.count++] = *new;
+        if (pid == 0x50)
+            rr->reader->max_maf_gs = new->value;
+        rr->round.readings[rr->round.count] = *new;
+        pid_rescale(rr->reader->max_maf_gs, pid, &rr->round.readings[rr->round.count++], n);
         if (pid == 0x01 && i < 2) { /* MIL and number of codes: a change calls for reading them */
             double *known = i == 0 ? &rr->reader->mil : &rr->reader->dtc_count;
 
@@ -79,7 +90,8 @@ static void round_take(void *self, uint8_t pid, const struct reading *readings, 
     }
 }
 
-static void round_answer(struct reader_round *rr, uint8_t pid, const struct link_answer *answer)
+static void round_answer(struct reader_round *rr, const struct ask *ask,
+                         const struct link_answer *answer)
 {
     rr->answered++;
     rr->round.t_ms = answer->t_ms;
@@ -87,7 +99,7 @@ static void round_answer(struct reader_round *rr, uint8_t pid, const struct link
         const struct link_message *m = &answer->messages[i];
 
         rr->ecu = m->ecu;
-        pid_decode_answer(answer->bytes + m->at, m->len, &pid, 1, round_take, rr);
+        pid_decode_answer(answer->bytes + m->at, m->len, ask->pids, ask->count, round_take, rr);
     }
 }
 
@@ -101,28 +113,109 @@ static enum scheduler_verdict round_verdict(const struct link_answer *answer)
     return SCHEDULER_MISSED;
 }
 
+/* What became of a PID in this round; told to the scheduler when the round is over. */
+struct round_fate {
+    size_t count;
+    uint8_t pids[SCHEDULER_ROUND_MAX];
+    enum scheduler_verdict verdicts[SCHEDULER_ROUND_MAX];
+};
+
+static void fate_add(struct round_fate *f, uint8_t pid, enum scheduler_verdict verdict)
+{
+    if (f->count == SCHEDULER_ROUND_MAX)
+        return;
+    f->pids[f->count] = pid;
+    f->verdicts[f->count++] = verdict;
+}
+
+/* One request.  again[i]: of several PIDs this one did not come, so ask it alone; otherwise its
+ * fate is known. */
+static enum status round_ask(struct reader_round *rr, const struct ask *ask,
+                             struct round_fate *fate, bool again[ASKING_BATCH], struct fault *fault)
+{
+    struct link_request request = asking_request(ask);
+    struct link_answer answer;
+    enum status st = survey_request(rr->reader->link, &request, &answer, fault);
+
+    if (st != ST_OK)
+        return st;
+    if (answer.outcome == LINK_ANSWERED)
+        round_answer(rr, ask, &answer);
+    else if (answer.outcome == LINK_NO_ECU)
+        rr->no_ecu++;
+    for (size_t i = 0; i < ask->count; i++) {
+        bool there = answer.outcome == LINK_ANSWERED && asking_has(&answer, ask, ask->pids[i]);
+
+        again[i] = !there && ask->count > 1;
+        if (!again[i])
+            fate_add(fate, ask->pids[i], there ? SCHEDULER_ANSWERED : round_verdict(&answer));
+    }
+    return ST_OK;
+}
+
+/* Several PIDs at once, and what that lacked one by one. */
+static enum status round_ask_all(struct reader_round *rr, const struct ask *ask,
+                                 struct round_fate *fate, struct fault *fault)
+{
+    bool again[ASKING_BATCH] = {false}, none[ASKING_BATCH];
+    enum status st = round_ask(rr, ask, fate, again, fault);
+    bool lacked = false;
+
+    for (size_t i = 0; st == ST_OK && i < ask->count && rr->no_ecu < READER_NO_ECU_TWICE; i++) {
+        struct ask single = {.count = 1, .pids = {ask->pids[i]}, .ecu = ask->ecu};
+
+        if (!again[i])
+            continue;
+        lacked = true;
+        st = round_ask(rr, &single, fate, none, fault);
+    }
+    if (lacked && rr->answered > 0)
+        asking_note_short(&rr->reader->asking);
+    return st;
+}
+
 static enum status reader_ask_round(struct reader *r, struct reader_round *rr, const uint8_t *pids,
                                     size_t n, struct fault *fault)
 {
-    enum scheduler_verdict verdicts[SCHEDULER_ROUND_MAX] = {SCHEDULER_ANSWERED};
+    struct ask asks[SCHEDULER_ROUND_MAX];
+    struct round_fate fate = {.count = 0};
+    size_t count = asking_plan(&r->asking, &r->support, pids, n, asks);
+    enum status st;
+
+    for (size_t i = 0; i < count && rr->no_ecu < READER_NO_ECU_TWICE; i++)
+        if ((st = round_ask_all(rr, &asks[i], &fate, fault)) != ST_OK)
+            return st;
+    /* silence counts against a PID only when others were answered in the same round */
+    for (size_t i = 0; i < fate.count && rr->answered > 0; i++)
+        scheduler_note(&r->scheduler, fate.pids[i], fate.verdicts[i]);
+    return ST_OK;
+}
+
+/* What the make's table has for this round, if anything. */
+static enum status round_extra(struct reader_round *rr, struct fault *fault)
+{
+    struct reader *r = rr->reader;
+    struct extra_item *item = extra_next(&r->extra, clock_boot_ms());
+    struct link_request request;
     struct link_answer answer;
     enum status st;
 
-    for (size_t i = 0; i < n; i++) {
-        const uint8_t request[] = {0x01, pids[i]};
+    if (item == NULL)
+        return ST_OK;
+    request = extra_request(item);
+    if ((st = survey_request(r->link, &request, &answer, fault)) != ST_OK)
+        return st;
+    extra_note(item, &answer);
+    for (size_t i = 0; answer.outcome == LINK_ANSWERED && i < answer.count; i++) {
+        const struct link_message *m = &answer.messages[i];
 
-        if ((st = survey_ask(r->link, request, sizeof request, 0, &answer, fault)) != ST_OK)
-            return st;
-        rr->asked++;
-        verdicts[i] = round_verdict(&answer);
-        if (answer.outcome == LINK_ANSWERED)
-            round_answer(rr, pids[i], &answer);
-        else if (answer.outcome == LINK_NO_ECU && ++rr->no_ecu >= READER_NO_ECU_TWICE)
-            break;
+        if (m->len > 3 && (m->ecu == item->ecu || m->ecu == 0))
+            rr->round.count = (uint16_t)(rr->round.count +
+                                         makes_decode(reader_makes, reader_vin, m->ecu, item->did,
+                                                      answer.bytes + m->at + 3, m->len - 3U,
+                                                      rr->round.readings + rr->round.count,
+                                                      ROUND_READINGS_MAX / 2U - rr->round.count));
     }
-    /* silence counts against a PID only when others were answered in the same round */
-    for (size_t i = 0; i < rr->asked && rr->answered > 0; i++)
-        scheduler_note(&r->scheduler, pids[i], verdicts[i]);
     return ST_OK;
 }
 
@@ -132,9 +225,9 @@ static enum status reader_round(struct reader *r, bool *answered, bool *asleep, 
     struct reader_round rr = {.reader = r};
     uint8_t pids[SCHEDULER_ROUND_MAX];
     size_t n = scheduler_round(&r->scheduler, clock_boot_ms(), pids);
-    enum status st = reader_ask_round(r, &rr, pids, n, fault);
+    enum status st = round_extra(&rr, fault);
 
-    if (st != ST_OK)
+    if (st != ST_OK || (st = reader_ask_round(r, &rr, pids, n, fault)) != ST_OK)
         return st;
     *answered = rr.answered > 0;
     *asleep = rr.answered == 0 && rr.no_ecu >= READER_NO_ECU_TWICE;
@@ -160,10 +253,15 @@ static enum status reader_diagnose(struct reader *r, struct fault *fault)
 static enum status reader_prepare(struct reader *r, struct fault *fault)
 {
     bool ask[SUPPORT_PIDS];
+    enum status st;
 
     support_choose(&r->support, ask);
     scheduler_init(&r->scheduler, ask);
+    r->max_maf_gs = NAN;
+    if ((st = asking_probe(&r->asking, r->link, &r->support, ask, fault)) != ST_OK)
+        return st;
     r->protocol = r->link->protocol;
+    extra_init(&r->extra, reader_makes, reader_vin, r->protocol);
     r->mil = r->dtc_count = NAN;
     reader_tell(r, SOURCE_OK, r->link->adapter);
     return reader_diagnose(r, fault);
@@ -289,6 +387,12 @@ static void *reader_run(void *self)
             reader_tell(r, SOURCE_GONE, fault.text);
     } while (backoff_wait(&pause));
     return NULL;
+}
+
+void reader_use(const struct makes *makes, const char *vin)
+{
+    reader_makes = makes;
+    snprintf(reader_vin, sizeof reader_vin, "%s", vin);
 }
 
 enum status reader_start(struct reader **out, const struct obd_address *address, int64_t period_ms,

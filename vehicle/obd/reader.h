@@ -5,9 +5,14 @@
 #define VEHICLE_OBD_READER_H
 
 #include "address.h"
+#include "makes.h"
 #include "vehicle/inbox.h"
 
 struct reader;
+
+/* The tables of makes, borrowed, and the VIN that says which rows apply.  Main, before
+ * reader_start; without it none. */
+void reader_use(const struct makes *makes, const char *vin);
 
 /* `period_ms`: length of a polling round, 0 = as fast as the adapter answers.  With address->none:
  * *out = NULL. */
