@@ -1,6 +1,8 @@
 /* services/api/reduce.c - min/max keeping reduction. */
 #include "reduce.h"
 
+#include <stdlib.h>
+
 size_t reduce_points(const struct point *in, size_t n, size_t most, struct span *out)
 {
     int64_t first, width;
@@ -37,4 +39,18 @@ int64_t reduce_width_ms(int64_t from_ms, int64_t to_ms, size_t most)
     /* any interval shorter than (most - 1) buckets touches at most `most` of them, wherever they
      * begin */
     return (to_ms - from_ms) / (int64_t)(most - 1) + 1;
+}
+
+void reduce_speeds(struct place *places, size_t n, const struct point *speeds, size_t m)
+{
+    size_t at = 0; /* the nearest so far: it only ever moves on */
+
+    for (size_t i = 0; i < n && m; i++) {
+        int64_t t = places[i].t_ms;
+
+        while (at + 1 < m && llabs(speeds[at + 1].t_ms - t) < llabs(speeds[at].t_ms - t))
+            at++;
+        if (llabs(speeds[at].t_ms - t) <= PLACE_SPEED_WITHIN_MS)
+            places[i].speed_kmh = speeds[at].v;
+    }
 }

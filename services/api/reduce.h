@@ -24,4 +24,17 @@ size_t reduce_points(const struct point *in, size_t n, size_t most, struct span 
  * than `most` (>= 2). */
 int64_t reduce_width_ms(int64_t from_ms, int64_t to_ms, size_t most);
 
+struct place {
+    int64_t t_ms;
+    double lat, lon;
+    double speed_kmh; /* NAN: not known at that moment */
+};
+
+#define PLACE_SPEED_WITHIN_MS 1500
+
+/* Give each of `n` places the speed that was measured nearest to it, the earlier of two as near, no
+ * further off than PLACE_SPEED_WITHIN_MS; where there is none it keeps what it has.  Both ascend in
+ * time. */
+void reduce_speeds(struct place *places, size_t n, const struct point *speeds, size_t m);
+
 #endif

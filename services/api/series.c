@@ -9,6 +9,7 @@
 #include "lib/clock.h"
 
 #define RAW_MOST 50000 /* points fetched as they are and reduced here, with their exact times */
+#define SPEED_PAGES 20 /* of RAW_MOST */
 #define WHERE " FROM telemetry WHERE vin = $vin AND time >= $from AND time <= $to"
 
 static json_t *parameters(const struct series_query *q)
@@ -170,9 +171,66 @@ static enum status take_places(const json_t *rows, size_t most, struct places *o
 #define LON "\"Vehicle.CurrentLocation.Longitude\""
 #define SPEED "\"Vehicle.Speed\""
 
+/* Add one page of speeds; ST_NONE: it was the last. */
+static enum status take_speeds(struct influx *db, const struct series_query *q, struct point *out,
+                               size_t *count, struct fault *fault)
+{
+    json_t *answer = NULL;
+    char statement[512];
+    enum status st;
+    size_t n;
+
+    snprintf(statement, sizeof statement, "SELECT " SPEED WHERE " LIMIT %d", RAW_MOST);
+    if ((st = ask(db, q, statement, &answer, fault)) != ST_OK)
+        return st;
+    n = json_array_size(rows_of(answer));
+    for (size_t i = 0; i < n; i++) {
+        const json_t *row = json_array_get(rows_of(answer), i);
+
+        out[*count] = (struct point){time_of(row), value_of(row, 1)};
+        *count += isfinite(out[*count].v) ? 1 : 0;
+    }
+    json_decref(answer);
+    return n < RAW_MOST ? ST_NONE : ST_OK;
+}
+
+/* The engine's speeds from the first place to the last.  So many pages are more than ten days of
+ * driving at one a second; what lies beyond has no speed. */
+static enum status add_speeds(struct influx *db, const struct series_query *asked,
+                              struct places *places, struct fault *fault)
+{
+    struct series_query q = *asked;
+    struct point *speeds = NULL;
+    enum status st = ST_OK;
+    size_t count = 0;
+
+    if (!places->count)
+        return ST_OK;
+    q.from_ms = places->items[0].t_ms - PLACE_SPEED_WITHIN_MS;
+    q.to_ms = places->items[places->count - 1].t_ms + PLACE_SPEED_WITHIN_MS;
+    for (int page = 0; page < SPEED_PAGES && st == ST_OK; page++) {
+        struct point *more = realloc(speeds, (count + RAW_MOST) * sizeof *speeds);
+
+        if (!more) {
+            st = fault_set(fault, ST_FATAL, "out of memory");
+            break;
+        }
+        speeds = more;
+        st = take_speeds(db, &q, speeds, &count, fault);
+        q.from_ms = count ? speeds[count - 1].t_ms + 1 : q.to_ms;
+    }
+    if (st == ST_OK || st == ST_NONE) {
+        reduce_speeds(places->items, places->count, speeds, count);
+        st = ST_OK;
+    }
+    free(speeds);
+    return st;
+}
+
 enum status places_read(struct influx *db, const struct series_query *q, struct places *out,
                         struct fault *fault)
 {
+    int64_t width_ms = reduce_width_ms(q->from_ms, q->to_ms, q->most);
     char statement[1024];
     json_t *answer = NULL;
     size_t count = 0;
@@ -182,16 +240,21 @@ enum status places_read(struct influx *db, const struct series_query *q, struct 
     if (st != ST_OK)
         return st;
     if (count <= q->most) /* only rows with a position: an engine may speak ten times as often */
-        snprintf(statement, sizeof statement,
-                 "SELECT " LAT ", " LON ", " SPEED WHERE " AND " LAT " > -91");
+        snprintf(statement, sizeof statement, "SELECT " LAT ", " LON WHERE " AND " LAT " > -91");
     else
         snprintf(statement, sizeof statement,
                  "SELECT first(" LAT "), first(" LON "), first(" SPEED ")" WHERE
                  " GROUP BY time(%lldms) fill(none)",
-                 (long long)reduce_width_ms(q->from_ms, q->to_ms, q->most));
+                 (long long)width_ms);
     if ((st = ask(db, q, statement, &answer, fault)) != ST_OK)
         return st;
     st = take_places(rows_of(answer), q->most, out, fault);
     json_decref(answer);
+    if (st == ST_OK && (count <= q->most || width_ms <= PLACE_SPEED_WITHIN_MS))
+        st = add_speeds(db, q, out, fault);
+    if (st != ST_OK) {
+        free(out->items);
+        out->items = NULL;
+    }
     return st;
 }

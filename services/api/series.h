@@ -24,17 +24,12 @@ struct series {
 enum status series_read(struct influx *db, const struct series_query *q, uint16_t signal,
                         struct series *out, struct fault *fault) MUST_CHECK;
 
-struct place {
-    int64_t t_ms;
-    double lat, lon;
-    double speed_kmh; /* NAN: not known at that moment */
-};
 struct places {
     struct place *items;
     size_t count;
 };
-/* Where it was, thinned to one place per bucket when there are more than q->most; out->items is
- * yours to free. */
+/* Where it was, thinned to one place per bucket when there are more than q->most, and how fast: GPS
+ * and engine speak at moments of their own.  out->items is yours to free. */
 enum status places_read(struct influx *db, const struct series_query *q, struct places *out,
                         struct fault *fault) MUST_CHECK;
 

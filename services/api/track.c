@@ -61,19 +61,25 @@ static void render_gpx(struct text *out, const char *vin, const struct places *p
 {
     char t[25];
 
-    text_print(
-        out,
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-        "<gpx version=\"1.1\" creator=\"Vigie\" xmlns=\"http://www.topografix.com/GPX/1/1\">\n"
-        "<trk><name>%s</name><trkseg>\n",
-        vin);
+    text_print(out,
+               "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+               "<gpx version=\"1.1\" creator=\"Vigie\" xmlns=\"http://www.topografix.com/GPX/1/1\""
+               " xmlns:gpxtpx=\"http://www.garmin.com/xmlschemas/TrackPointExtension/v2\">\n"
+               "<trk><name>%s</name><trkseg>\n",
+               vin);
     for (size_t i = 0; i < p->count; i++) {
         clock_print(t, p->items[i].t_ms);
         text_print(out, "<trkpt lat=\"");
         render_double(out, p->items[i].lat);
         text_print(out, "\" lon=\"");
         render_double(out, p->items[i].lon);
-        text_print(out, "\"><time>%s</time></trkpt>\n", t);
+        text_print(out, "\"><time>%s</time>", t);
+        if (isfinite(p->items[i].speed_kmh)) /* GPX itself has no word for it; m/s */
+            text_print(out,
+                       "<extensions><gpxtpx:TrackPointExtension><gpxtpx:speed>%.3f</gpxtpx:speed>"
+                       "</gpxtpx:TrackPointExtension></extensions>",
+                       p->items[i].speed_kmh / 3.6);
+        text_print(out, "</trkpt>\n");
     }
     text_print(out, "</trkseg></trk>\n</gpx>\n");
 }

@@ -149,7 +149,7 @@ def test_a_track_is_a_line_with_times_and_speeds(s, token):
     assert feature["geometry"]["type"] == "LineString" and properties["vin"] == VIN
     assert places[0] == [7.7, 48.5] and places[1] == [7.70002, 48.50002] and len(places) == 11
     assert properties["times"] == [T0 + 2000 * i + 500 for i in range(11)]
-    assert properties["speeds"][0] == 0 and properties["speeds"][1] is None and properties["speeds"][5] == 0.1
+    assert properties["speeds"][0] == 0 and properties["speeds"][1] == 50.2 and properties["speeds"][5] == 0.1
     geo = track(s, token, "application/geo+json")
     assert geo.headers["content-type"] == "application/geo+json"
 
@@ -161,6 +161,8 @@ def test_a_track_as_gpx_and_as_csv_is_the_same(s, token):
     points = ElementTree.fromstring(gpx.body).findall(".//{http://www.topografix.com/GPX/1/1}trkpt")
     assert [[float(p.get("lon")), float(p.get("lat"))] for p in points] == line["geometry"]["coordinates"]
     assert points[0][0].text == iso(line["properties"]["times"][0])
+    speeds = [float(p.find(".//{http://www.garmin.com/xmlschemas/TrackPointExtension/v2}speed").text) for p in points]
+    assert speeds == [round(v / 3.6, 3) for v in line["properties"]["speeds"]]
     text = track(s, token, "text/csv")
     rows = list(csv.DictReader(io.StringIO(text.body.decode())))
     assert text.headers["content-type"] == "text/csv; charset=utf-8" and f'filename="{VIN}.csv"' in text.headers["content-disposition"]

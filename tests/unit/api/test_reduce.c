@@ -106,6 +106,36 @@ static void buckets_of_the_database_are_never_more_than_asked_for(void **state)
     }
 }
 
+static void a_place_has_the_speed_measured_nearest(void **state)
+{
+    struct place places[] = {{.t_ms = 1000},  {.t_ms = 2000},  {.t_ms = 2600}, {.t_ms = 9000},
+                             {.t_ms = 12499}, {.t_ms = 12500}, {.t_ms = 99999}};
+    const struct point speeds[] = {{400, 1}, {1500, 2}, {2500, 3}, {2650, 4}, {10999, 5}};
+    static const double wanted[] = {2, 2, 4, -1, 5, -1, -1}; /* -1: none near enough */
+
+    (void)state;
+    for (size_t i = 0; i < 7; i++)
+        places[i].speed_kmh = -1;
+    reduce_speeds(places, 7, speeds, 5);
+    for (size_t i = 0; i < 7; i++)
+        assert_true(places[i].speed_kmh == wanted[i]);
+}
+
+static void a_place_keeps_what_it_has_when_nothing_was_measured(void **state)
+{
+    struct place place = {.t_ms = 1000, .speed_kmh = 7};
+    const struct point late = {2501, 1}, early = {-501, 1}, just = {2500, 1};
+
+    (void)state;
+    reduce_speeds(&place, 1, NULL, 0);
+    reduce_speeds(&place, 1, &late, 1);
+    reduce_speeds(&place, 1, &early, 1);
+    assert_true(place.speed_kmh == 7);
+    reduce_speeds(NULL, 0, &just, 1);
+    reduce_speeds(&place, 1, &just, 1);
+    assert_true(place.speed_kmh == 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -114,6 +144,8 @@ int main(void)
         cmocka_unit_test(peaks_survive),
         cmocka_unit_test(a_span_tells_the_last_value_at_its_own_time),
         cmocka_unit_test(no_series_is_ever_longer_than_asked_for),
+        cmocka_unit_test(a_place_has_the_speed_measured_nearest),
+        cmocka_unit_test(a_place_keeps_what_it_has_when_nothing_was_measured),
         cmocka_unit_test(buckets_of_the_database_are_never_more_than_asked_for),
     };
 
