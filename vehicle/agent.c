@@ -89,6 +89,7 @@ static void agent_diagnosis(struct agent *a, const struct diagnosis *d)
 {
     journal_diagnosis(a->journal, d);
     a->urgent = true;
+    watcher_vin(a->watcher, d->vin, a->vin);
     if (d->vin[0] != '\0' && strcmp(d->vin, a->vin) != 0)
         log_warn("vin.mismatch", "certificate=%s car=%s", a->vin, d->vin);
 }

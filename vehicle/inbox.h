@@ -54,7 +54,7 @@ struct source_change {
 /* What a survey of the car's ECUs found. */
 struct diagnosis {
     int64_t t_ms;
-    char vin[VIN_LEN + 1]; /* as the car says, "" when it does not */
+    char vin[VIN_LEN + 1]; /* as the car says, twice alike; "" when it does not */
     char protocol;
     struct dtc_set dtcs;
     struct readiness readiness;

@@ -2,10 +2,12 @@
 #include "watcher.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "facts.h"
+#include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/metrics.h"
 
@@ -19,6 +21,7 @@ struct watcher {
     struct facts *facts;
     struct metric *found, *trip;
     uint16_t coolant, fuel_rate, pto; /* signals */
+    char foreign[VIN_LEN + 1];        /* told already */
     bool news;
 };
 
@@ -115,6 +118,25 @@ void watcher_round(struct watcher *w, const struct round *round)
 void watcher_adapter(struct watcher *w, enum source state)
 {
     facts_adapter(w->facts, state == SOURCE_OK || state == SOURCE_SILENT);
+}
+
+/* Whose car this is the certificate says; that the car says otherwise is told once. */
+void watcher_vin(struct watcher *w, const char *car, const char *certificate)
+{
+    struct facts_found found = {.type = "vin_mismatch", .severity = "major"};
+    char data[64];
+
+    if (car[0] == '\0' || strcmp(car, w->foreign) == 0)
+        return;
+    if (strcmp(car, certificate) == 0) {
+        w->foreign[0] = '\0';
+        return;
+    }
+    snprintf(w->foreign, sizeof w->foreign, "%s", car);
+    snprintf(data, sizeof data, "{\"vin\":\"%s\"}", w->foreign);
+    found.data = data;
+    found.t_ms = clock_now_ms();
+    watcher_tell(w, &found);
 }
 
 bool watcher_pass(struct watcher *w, int64_t now_ms)

@@ -67,6 +67,30 @@ def test_the_emergency_braking_is_one_alert_and_overtakes_the_backlog(tmp_path):
         b.stop()
 
 
+@pytest.mark.skipif(not GPSD or not MOSQUITTO, reason="gpsd or mosquitto is not installed")
+def test_an_adapter_in_another_car_is_told_once_and_changes_nothing_else(tmp_path):
+    b = VehicleBench(tmp_path / "bench", gps=False, agent_args=["--obd-period=250ms", "--record=250ms"])
+    service = None
+    try:
+        b.order("vin VSSZZZ5FZJR999999")
+        service = Service(b)  # hears only what is published below the certificate's VIN
+        b.start_agent()
+        service.wait("the alert", lambda s: s.of("up/alert"))
+        b.order("unplug")  # once it is back the car is asked who it is again
+        service.wait("the loss", lambda s: s.of("up/state")[-1]["sources"]["obd"] == "gone")
+        b.order("replug")
+        service.wait("two diagnoses", lambda s: len({d["seq"] for d in s.of("up/diagnostics")}) >= 2, 60)
+        seen = len(service.of("up/telemetry"))
+        service.wait("records", lambda s: len(s.of("up/telemetry")) >= seen + 8)
+        alert = one_alert(service)
+        assert (alert["type"], alert["severity"], alert["data"]) == ("vin_mismatch", "major", {"vin": "VSSZZZ5FZJR999999"})
+        assert service.of("up/diagnostics")[0]["vin"] == "VSSZZZ5FZJR999999"
+    finally:
+        if service:
+            service.close()
+        b.stop()
+
+
 def test_it_lands_once_in_the_fleets_facts(tmp_path):
     stack = Stack(tmp_path / "system", Ports.free(1), vehicles=1, build=BUILD, tell=print, loop=False)
     car = stack.cars[0] = replace(stack.cars[0], drive=CAPTURES / BRAKING, offset_s=BEFORE_S + 20)

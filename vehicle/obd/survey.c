@@ -74,14 +74,29 @@ enum status survey_support(struct link *link, struct support *support, struct fa
     return ST_OK;
 }
 
-static enum status survey_vin(struct link *link, struct diagnosis *out, struct link_answer *answer,
-                              struct fault *fault)
+static enum status survey_read_vin(struct link *link, char vin[VIN_LEN + 1],
+                                   struct link_answer *answer, struct fault *fault)
 {
     static const uint8_t request[] = {0x09, 0x02};
     enum status st = survey_ask(link, request, sizeof request, SURVEY_LONG_MS, answer, fault);
 
+    vin[0] = '\0';
     if (st == ST_OK && answer->outcome == LINK_ANSWERED)
-        (void)vin_from_answer(out->vin, answer); /* older cars do not answer, or not in full */
+        (void)vin_from_answer(vin, answer); /* older cars do not answer, or not in full */
+    return st;
+}
+
+/* Taken when read twice alike: a spoiled character can be a VIN too. */
+static enum status survey_vin(struct link *link, struct diagnosis *out, struct link_answer *answer,
+                              struct fault *fault)
+{
+    char again[VIN_LEN + 1] = "";
+    enum status st = survey_read_vin(link, out->vin, answer, fault);
+
+    if (st != ST_OK || out->vin[0] == '\0')
+        return st;
+    if ((st = survey_read_vin(link, again, answer, fault)) == ST_OK && strcmp(out->vin, again) != 0)
+        out->vin[0] = '\0';
     return st;
 }
 
