@@ -138,7 +138,7 @@ static void show(struct accept *a, const struct record *r, struct vehicle *v)
     if (r->from.topic.leaf == LEAF_TELEMETRY) {
         int64_t before = v->newest.t_ms;
 
-        newest_merge_shown(&v->newest, &r->telemetry);
+        newest_merge_shown(&v->newest, &r->telemetry, r->from.received_ms + NEWEST_AHEAD_MS);
         if (v->newest.t_ms > before)
             show_newest(a, v);
     } else if (r->from.topic.leaf == LEAF_STATE && r->state.presence != PRESENCE_OFFLINE) {

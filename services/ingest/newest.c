@@ -91,7 +91,8 @@ static enum origin origin_of(uint16_t signal, const struct reading *r, uint32_t 
 
 /* From the last sample back: of each signal the first one met is the newest of the record, and the
  * others need not be looked at. */
-static bool merge(struct newest *n, const struct telemetry *record, bool shown_only)
+static bool merge(struct newest *n, const struct telemetry *record, int64_t latest_ms,
+                  bool shown_only)
 {
     uint64_t met[MET_WORDS] = {0};
     bool changed = false;
@@ -99,6 +100,7 @@ static bool merge(struct newest *n, const struct telemetry *record, bool shown_o
     for (size_t i = record->sample_count; i-- > 0;) {
         const struct sample *s = &record->samples[i];
         const struct reading *r = record->readings + s->first;
+        int64_t t_ms = s->t_ms < latest_ms ? s->t_ms : latest_ms;
 
         for (uint32_t k = 0; k < s->count; k++) {
             uint16_t signal = r[k].signal;
@@ -107,22 +109,22 @@ static bool merge(struct newest *n, const struct telemetry *record, bool shown_o
             if ((*word & bit && signal < MET_WORDS * 64) || (shown_only && !is_shown(signal)))
                 continue;
             *word |= bit;
-            changed |= newest_take(n, signal, s->t_ms, r[k].value, origin_of(signal, r, s->count));
+            changed |= newest_take(n, signal, t_ms, r[k].value, origin_of(signal, r, s->count));
         }
-        if (s->t_ms > n->t_ms)
-            n->t_ms = s->t_ms;
+        if (t_ms > n->t_ms)
+            n->t_ms = t_ms;
     }
     return changed;
 }
 
-bool newest_merge(struct newest *n, const struct telemetry *record)
+bool newest_merge(struct newest *n, const struct telemetry *record, int64_t latest_ms)
 {
-    return merge(n, record, false);
+    return merge(n, record, latest_ms, false);
 }
 
-bool newest_merge_shown(struct newest *n, const struct telemetry *record)
+bool newest_merge_shown(struct newest *n, const struct telemetry *record, int64_t latest_ms)
 {
-    return merge(n, record, true);
+    return merge(n, record, latest_ms, true);
 }
 
 void newest_print(const struct newest *n, struct text *out)

@@ -28,11 +28,16 @@ struct newest {
 
 void newest_done(struct newest *n);
 
-/* Take the samples of a record in; late ones change only what is older still.  True when something
- * changed. */
-bool newest_merge(struct newest *n, const struct telemetry *record);
+/* A clock may be this much ahead of ours before it is called wrong. */
+#define NEWEST_AHEAD_MS 1000
+
+/* Take the samples of a record in; late ones change only what is older still.  A sample from after
+ * `latest_ms` (when the record came, plus NEWEST_AHEAD_MS) counts as of then: a clock that is ahead
+ * would otherwise hold the picture still until the others have caught up with it.  True when
+ * something changed. */
+bool newest_merge(struct newest *n, const struct telemetry *record, int64_t latest_ms);
 /* The same, but keeps only what newest_live asks for: a fraction of the memory. */
-bool newest_merge_shown(struct newest *n, const struct telemetry *record);
+bool newest_merge_shown(struct newest *n, const struct telemetry *record, int64_t latest_ms);
 /* Take one value in, newer wins. */
 bool newest_take(struct newest *n, uint16_t signal, int64_t t_ms, double value, enum origin origin);
 

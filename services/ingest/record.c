@@ -48,6 +48,40 @@ static void drop_untimely(struct record *r, int64_t now_ms)
     t->sample_count = kept;
 }
 
+/* Can the signal say this at all?  A step of rounding is forgiven. */
+static bool is_possible(const struct reading *reading)
+{
+    static const double steps[] = {1, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9};
+    const struct signal_row *row = signal_row(reading->signal);
+    double slack = steps[row->decimals];
+
+    return reading->value >= row->lowest - slack && reading->value <= row->highest + slack;
+}
+
+/* Values outside what their signal can say leave; the record then also becomes a dead letter, the
+ * rest of it is kept. */
+static void drop_impossible(struct record *r)
+{
+    struct telemetry *t = &r->telemetry;
+    size_t dropped = 0;
+
+    for (size_t i = 0; i < t->sample_count; i++) {
+        struct reading *of = t->readings + t->samples[i].first;
+        uint32_t kept = 0;
+
+        for (uint32_t k = 0; k < t->samples[i].count; k++)
+            if (is_possible(&of[k]))
+                of[kept++] = of[k];
+        dropped += t->samples[i].count - kept;
+        t->samples[i].count = kept;
+    }
+    if (!dropped || r->reason[0])
+        return;
+    snprintf(r->reason, sizeof r->reason, "range");
+    snprintf(r->detail, sizeof r->detail, "%zu values are outside what their signals can say",
+             dropped);
+}
+
 /* An outbox_lost event tells which numbers of which stream will never come; without them it tells
  * nothing. */
 static enum status read_loss(struct record *r, struct fault *fault)
@@ -131,8 +165,10 @@ static enum status decode(struct record *r, int64_t now_ms)
         return st;
     if (st != ST_OK)
         record_condemn(r, reason_of(r), fault.text);
-    else if (r->from.topic.leaf == LEAF_TELEMETRY)
+    else if (r->from.topic.leaf == LEAF_TELEMETRY) {
         drop_untimely(r, now_ms);
+        drop_impossible(r);
+    }
     return ST_OK;
 }
 

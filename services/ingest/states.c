@@ -184,7 +184,7 @@ static void merge(struct states *s, struct record *const *records, const bool *f
 
         if (fresh[i] && !r->dead && r->from.topic.leaf == LEAF_TELEMETRY &&
             (v = map_get(s->vehicles, r->from.topic.vin)) != NULL)
-            newest_merge(&v->newest, &r->telemetry);
+            newest_merge(&v->newest, &r->telemetry, r->from.received_ms + NEWEST_AHEAD_MS);
     }
 }
 

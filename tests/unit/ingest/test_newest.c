@@ -18,7 +18,7 @@ static void merge(struct newest *n, int64_t t_ms, uint16_t signal, double value)
     struct telemetry t = {
         .samples = &sample, .sample_count = 1, .readings = &reading, .reading_count = 1};
 
-    newest_merge(n, &t);
+    newest_merge(n, &t, INT64_MAX);
 }
 
 static double value_of(const struct newest *n, uint16_t signal)
@@ -84,10 +84,10 @@ static void speed_is_of_gps_unless_engine_speed_stands_beside_it(void **state)
     struct newest n = {0};
 
     (void)state;
-    newest_merge(&n, &t);
+    newest_merge(&n, &t, INT64_MAX);
     assert_int_equal(newest_find(&n, SIGNAL_SPEED)->origin, ORIGIN_OBD);
     t.sample_count = 2;
-    newest_merge(&n, &t);
+    newest_merge(&n, &t, INT64_MAX);
     assert_int_equal(newest_find(&n, SIGNAL_SPEED)->origin, ORIGIN_GPS);
     assert_int_equal(newest_find(&n, SIGNAL_LATITUDE)->origin, ORIGIN_GPS);
     assert_int_equal(newest_find(&n, SIGNAL_ENGINE_SPEED)->origin, ORIGIN_OBD);
@@ -193,8 +193,8 @@ static void what_is_shown_needs_six_signals_and_no_more(void **state)
             if (signal != SIGNAL_HEADING || i == 2)
                 assert_int_equal(telemetry_reading(&t, signal, (double)(signal + i), NULL), ST_OK);
     }
-    newest_merge(&all, &t);
-    newest_merge_shown(&shown, &t);
+    newest_merge(&all, &t, INT64_MAX);
+    newest_merge_shown(&shown, &t, INT64_MAX);
     assert_int_equal(all.count, 60);
     assert_int_equal(shown.count, 6);
     assert_true(newest_find(&all, SIGNAL_SPEED)->value == SIGNAL_SPEED + 3);
@@ -207,9 +207,29 @@ static void what_is_shown_needs_six_signals_and_no_more(void **state)
     telemetry_done(&t);
 }
 
+static void a_clock_that_is_ahead_does_not_hold_the_picture_still(void **state)
+{
+    struct newest n = {0};
+    struct reading fast = {SIGNAL_SPEED, 200}, slow = {SIGNAL_SPEED, 10};
+    struct sample ahead = {T + 540000, 0, 1}, now = {T + 1000, 0, 1};
+    struct telemetry first = {
+        .samples = &ahead, .sample_count = 1, .readings = &fast, .reading_count = 1};
+    struct telemetry then = {
+        .samples = &now, .sample_count = 1, .readings = &slow, .reading_count = 1};
+
+    (void)state;
+    newest_merge(&n, &first, T);
+    assert_int_equal(n.t_ms, T);
+    newest_merge(&n, &then, T + 1000);
+    assert_int_equal(n.t_ms, T + 1000);
+    assert_true(value_of(&n, SIGNAL_SPEED) == 10);
+    newest_done(&n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_clock_that_is_ahead_does_not_hold_the_picture_still),
         cmocka_unit_test(newer_wins_and_late_does_not_replace),
         cmocka_unit_test(every_signal_has_its_place_whatever_the_order),
         cmocka_unit_test(a_late_record_fills_what_was_never_measured),

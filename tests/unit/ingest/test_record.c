@@ -100,6 +100,23 @@ static void the_good_samples_of_an_untimely_record_are_kept(void **state)
     record_free(r);
 }
 
+static void a_value_no_signal_can_have_leaves_and_the_rest_stays(void **state)
+{
+    struct record *r = read(LEAF_TELEMETRY, "{\"schema\":\"telemetry/1\"," HEAD
+                                            ",\"samples\":[{\"t\":1795248000000,\"s\":{"
+                                            "\"Vehicle.CurrentLocation.Latitude\":95,"
+                                            "\"Vehicle.CurrentLocation.Longitude\":500,"
+                                            "\"Vehicle.IsMoving\":4,"
+                                            "\"Vehicle.Speed\":50.5}}]}");
+
+    (void)state;
+    assert_false(r->dead);
+    assert_string_equal(r->reason, "range");
+    assert_int_equal(r->telemetry.samples[0].count, 1);
+    assert_int_equal(r->telemetry.readings[r->telemetry.samples[0].first].signal, SIGNAL_SPEED);
+    record_free(r);
+}
+
 static void a_record_of_nothing_we_know_is_no_dead_letter(void **state)
 {
     struct record *r = read(LEAF_TELEMETRY, "{\"schema\":\"telemetry/1\"," HEAD
@@ -373,6 +390,7 @@ int main(void)
         cmocka_unit_test(a_good_record_is_read_whole),
         cmocka_unit_test(the_window_of_time_is_sixty_days_back_and_ten_minutes_ahead),
         cmocka_unit_test(the_good_samples_of_an_untimely_record_are_kept),
+        cmocka_unit_test(a_value_no_signal_can_have_leaves_and_the_rest_stays),
         cmocka_unit_test(a_record_of_nothing_we_know_is_no_dead_letter),
         cmocka_unit_test(what_is_wrong_has_its_reason),
         cmocka_unit_test(a_record_over_32_kib_is_too_large),
