@@ -21,6 +21,8 @@ static const struct {
     {"user", "passwd", admin_user_passwd, true},
     {"user", "list", admin_user_list, true},
     {"vehicle", "add", admin_vehicle_add, true},
+    {"vehicle", "list", admin_vehicle_list, true},
+    {"vehicle", "restore", admin_vehicle_restore, true},
     {"enroll-token", NULL, admin_enroll_token, true},
     {"issue", NULL, admin_issue, true},
     {"revoke", NULL, admin_revoke, true},
@@ -91,6 +93,23 @@ enum status admin_customer(struct admin *ad, char out[37], struct fault *fault)
                        PQntuples(rows) ? "there are several customers: say --customer ID"
                        : wanted[0]     ? "there is no such customer"
                                        : "there is no customer yet: vigie-api customer add NAME");
+    PQclear(rows);
+    return st;
+}
+
+enum status admin_not_awaited(struct admin *ad, const char *vin, struct fault *fault)
+{
+    const char *params[] = {vin};
+    PGresult *rows = NULL;
+    enum status st;
+
+    st = pg_run(ad->pg, "SELECT status FROM vehicle WHERE vin = $1", 1, params, &rows, fault);
+    if (st != ST_OK)
+        return st;
+    st = PQntuples(rows)
+             ? fault_set(fault, ST_REJECT, "%s is %s: vigie-api vehicle restore %s", vin,
+                         PQgetvalue(rows, 0, 0), vin)
+             : fault_set(fault, ST_REJECT, "%s is not awaited: vigie-api vehicle add %s", vin, vin);
     PQclear(rows);
     return st;
 }

@@ -27,12 +27,16 @@ admin_command admin_migrate;                                      /* admin_schem
 admin_command admin_pki_init, admin_issue, admin_revoke;          /* admin_pki.c */
 admin_command admin_customer_add, admin_customer_list;            /* admin_people.c */
 admin_command admin_user_add, admin_user_passwd, admin_user_list; /* admin_people.c */
-admin_command admin_vehicle_add, admin_enroll_token;              /* admin_vehicles.c */
+admin_command admin_vehicle_add, admin_vehicle_list;              /* admin_vehicles.c */
+admin_command admin_enroll_token;                                 /* admin_vehicles.c */
+admin_command admin_vehicle_restore;                              /* admin_pki.c */
 admin_command admin_dead_letter_list, admin_dead_letter_show;     /* admin_dead_letters.c */
 
 /* The customer meant by --customer, or the only one there is.  ST_REJECT: none, or more than one.
  */
 enum status admin_customer(struct admin *ad, char out[37], struct fault *fault) MUST_CHECK;
+/* ST_REJECT, with the way out: a vehicle that is neither awaiting nor active. */
+enum status admin_not_awaited(struct admin *ad, const char *vin, struct fault *fault) MUST_CHECK;
 /* A fresh UUIDv7. */
 void admin_new_id(char out[37]);
 /* Print a result as JSON array of objects (column names as keys, everything text unless the name

@@ -1,4 +1,4 @@
-/* services/api/admin_pki.c - pki init, issue, revoke. */
+/* services/api/admin_pki.c - pki init, issue, revoke, vehicle restore. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,7 +56,7 @@ static enum status check_vehicle(struct admin *ad, const char *vin, char custome
     if (PQntuples(rows) == 1)
         snprintf(customer, 37, "%s", PQgetvalue(rows, 0, 0));
     else
-        st = fault_set(fault, ST_REJECT, "%s is not awaited: vigie-api vehicle add %s", vin, vin);
+        st = admin_not_awaited(ad, vin, fault);
     PQclear(rows);
     return st;
 }
@@ -227,6 +227,60 @@ enum status admin_revoke(struct admin *ad, struct fault *fault)
         return st;
     text_print(&ad->out,
                ad->set->json ? "{\"vin\":\"%s\",\"status\":\"revoked\"}\n" : "%s revoked\n",
+               ad->argv[0]);
+    return ST_OK;
+}
+
+/* ---- restore: it may enrol again.  Its certificates stay revoked and its tokens are void:
+ * whoever holds those does not come back with it. */
+static enum status await_again(struct admin *ad, const char *vin, struct fault *fault)
+{
+    const char *params[] = {vin};
+    struct audit_entry e = {.action = "vehicle.restore", .vin = vin, .address = "shell"};
+    PGresult *rows = NULL;
+    char customer[37] = "";
+    enum status st;
+
+    if ((st = pg_begin(ad->pg, fault)) != ST_OK ||
+        (st = pg_run(ad->pg,
+                     "UPDATE vehicle SET status = 'awaiting', version = version + 1"
+                     " WHERE vin = $1 AND status IN ('revoked', 'retired') RETURNING customer_id",
+                     1, params, &rows, fault)) != ST_OK)
+        return st;
+    if (PQntuples(rows) == 1)
+        snprintf(customer, sizeof customer, "%s", PQgetvalue(rows, 0, 0));
+    PQclear(rows);
+    if (!customer[0])
+        return fault_set(fault, ST_REJECT, "there is no revoked or retired vehicle %s", vin);
+    e.customer = customer;
+    if ((st = pg_run(
+             ad->pg,
+             "UPDATE certificate SET revoked_at = now() WHERE vin = $1 AND revoked_at IS NULL", 1,
+             params, NULL, fault)) != ST_OK ||
+        (st = pg_run(ad->pg,
+                     "UPDATE enroll_token SET expires_at = now() WHERE vin = $1"
+                     " AND expires_at > now()",
+                     1, params, NULL, fault)) != ST_OK ||
+        (st = audit_add(ad->pg, &e, fault)) != ST_OK ||
+        (st = pg_run(ad->pg, "SELECT pg_notify('fleet', $1)", 1, params, NULL, fault)) != ST_OK)
+        return st;
+    return pg_commit(ad->pg, fault);
+}
+
+enum status admin_vehicle_restore(struct admin *ad, struct fault *fault)
+{
+    enum status st;
+
+    if (ad->argc != 1)
+        return fault_set(fault, ST_REJECT, "vehicle restore VIN");
+    if ((st = await_again(ad, ad->argv[0], fault)) != ST_OK ||
+        (st = publish(ad, fault)) != ST_OK || /* first the certificates, then the name */
+        (st = pki_files_allow(ad->set->pki_dir, ad->argv[0], fault)) != ST_OK)
+        return st;
+    text_print(&ad->out,
+               ad->set->json ? "{\"vin\":\"%s\",\"status\":\"awaiting\"}\n"
+                             : "%s awaiting; so that the broker refuses its old certificate: "
+                               "systemctl reload vigie-broker\n",
                ad->argv[0]);
     return ST_OK;
 }

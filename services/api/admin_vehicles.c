@@ -21,7 +21,8 @@ static enum status check_vins(struct admin *ad, const char *usage, struct fault 
     return ST_OK;
 }
 
-/* Adding one that is there already for the same customer changes nothing. */
+/* Adding one that is there already for the same customer changes nothing; one that was sent away
+ * does not come back by being added. */
 static enum status add_one(struct admin *ad, const char *vin, const char *customer,
                            struct fault *fault)
 {
@@ -30,22 +31,28 @@ static enum status add_one(struct admin *ad, const char *vin, const char *custom
         .customer = customer, .action = "vehicle.create", .vin = vin, .address = "shell"};
     PGresult *rows = NULL;
     enum status st;
-    bool made, ours;
+    char status[16];
+    bool made;
 
     st = pg_run(
         ad->pg,
         "WITH made AS (INSERT INTO vehicle (vin, customer_id, name) VALUES ($1, $2::uuid, $3)"
         " ON CONFLICT DO NOTHING RETURNING 1)"
         " SELECT EXISTS (SELECT FROM made),"
-        " EXISTS (SELECT FROM vehicle WHERE vin = $1 AND customer_id = $2::uuid)",
+        " (SELECT status FROM vehicle WHERE vin = $1 AND customer_id = $2::uuid)",
         3, params, &rows, fault);
     if (st != ST_OK)
         return st;
     made = PQgetvalue(rows, 0, 0)[0] == 't';
-    ours = PQgetvalue(rows, 0, 1)[0] == 't';
+    snprintf(status, sizeof status, "%s", PQgetvalue(rows, 0, 1));
     PQclear(rows);
+    if (!made && !status[0])
+        return fault_set(fault, ST_REJECT, "%s belongs to another customer", vin);
+    if (!strcmp(status, "revoked") || !strcmp(status, "retired"))
+        return fault_set(fault, ST_FATAL, "%s is %s: vigie-api vehicle restore %s", vin, status,
+                         vin);
     if (!made)
-        return ours ? ST_OK : fault_set(fault, ST_REJECT, "%s belongs to another customer", vin);
+        return ST_OK;
     if ((st = audit_add(ad->pg, &e, fault)) != ST_OK)
         return st;
     return pg_run(ad->pg, "SELECT pg_notify('fleet', $1)", 1, params, NULL, fault);
@@ -74,6 +81,25 @@ enum status admin_vehicle_add(struct admin *ad, struct fault *fault)
     return ST_OK;
 }
 
+enum status admin_vehicle_list(struct admin *ad, struct fault *fault)
+{
+    PGresult *rows = NULL;
+    enum status st;
+
+    if (ad->argc != 0)
+        return fault_set(fault, ST_REJECT, "vehicle list");
+    st = pg_run(ad->pg,
+                "SELECT v.vin, v.name, v.plate, c.name AS customer, v.status,"
+                " to_char(s.last_seen AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
+                " AS last_seen FROM vehicle v JOIN customer c ON c.id = v.customer_id"
+                " LEFT JOIN vehicle_state s ON s.vin = v.vin ORDER BY v.vin",
+                0, NULL, &rows, fault);
+    if (st == ST_OK)
+        admin_print_rows(ad, rows);
+    PQclear(rows);
+    return st;
+}
+
 static enum status store_token(struct admin *ad, const char *hash, struct fault *fault)
 {
     char hours[24];
@@ -95,8 +121,7 @@ static enum status store_token(struct admin *ad, const char *hash, struct fault 
         snprintf(customer, sizeof customer, "%s", PQgetvalue(rows, 0, 0));
     PQclear(rows);
     if (!customer[0])
-        return fault_set(fault, ST_REJECT, "%s is not awaited: vigie-api vehicle add %s",
-                         ad->argv[0], ad->argv[0]);
+        return admin_not_awaited(ad, ad->argv[0], fault);
     e.customer = customer;
     if ((st = pg_run(ad->pg,
                      "INSERT INTO enroll_token (hash, vin, expires_at)"

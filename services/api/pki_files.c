@@ -429,3 +429,33 @@ enum status pki_files_deny(const char *folder, const char *const *vins, size_t c
     close(lock);
     return st;
 }
+
+enum status pki_files_allow(const char *folder, const char *vin, struct fault *fault)
+{
+    char path[PATH_ROOM];
+    struct text old, list;
+    enum status st;
+    int lock = lock_folder(folder);
+
+    if (lock < 0)
+        return fault_set(fault, ST_FATAL, "%s cannot be locked", folder);
+    text_init(&old);
+    text_init(&list);
+    path_of(path, folder, "revoked", ".vins");
+    st = text_read_file(&old, path, DENY_MAX, fault);
+    for (const char *at = old.bytes; st == ST_OK && at && *at;) {
+        size_t len = strcspn(at, "\n");
+
+        if (len != strlen(vin) || memcmp(at, vin, len) != 0)
+            text_print(&list, "%.*s\n", (int)len, at);
+        at += len + (at[len] == '\n');
+    }
+    if (st == ST_OK && list.failed)
+        st = fault_set(fault, ST_FATAL, "out of memory");
+    if (st == ST_OK)
+        st = text_write_file(path, list.bytes ? list.bytes : "", list.len, 0644, fault);
+    text_done(&old);
+    text_done(&list);
+    close(lock);
+    return st == ST_NONE ? ST_OK : st;
+}

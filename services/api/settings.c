@@ -17,7 +17,7 @@ const struct program api_program = {
     "       vigie-api pki init [--hosts NAMES]\n"
     "       vigie-api customer add NAME | list\n"
     "       vigie-api user add NAME [--role ROLE] [--customer ID] | passwd NAME | list\n"
-    "       vigie-api vehicle add VIN... [--customer ID]\n"
+    "       vigie-api vehicle add VIN... [--customer ID] | list | restore VIN\n"
     "       vigie-api enroll-token VIN [--hours N] | issue VIN... --out DIR | revoke VIN\n"
     "       vigie-api dead-letter list [--limit N] | show ID",
 };

@@ -276,6 +276,31 @@ def test_revoke_is_in_the_table_the_deny_file_and_the_list(s, tmp_path):
     s.run("issue", vin, "--out", str(tmp_path), code=2)
 
 
+@pytest.mark.parametrize("status", ["revoked", "retired"])
+def test_a_car_sent_away_comes_back_by_restore_alone(s, tmp_path, status):
+    vin = new_car(s)
+    s.run("issue", vin, "--out", str(tmp_path))
+    old = s.sql(f"SELECT serial FROM certificate WHERE vin = '{vin}'")
+    token = new_token(s, vin)
+    if status == "revoked":
+        s.run("revoke", vin)
+    else:
+        s.sql(f"UPDATE vehicle SET status = 'retired' WHERE vin = '{vin}'")
+    for command in (["vehicle", "add", vin, "--customer", s.customers[0]], ["enroll-token", vin], ["issue", vin, "--out", str(tmp_path)]):
+        assert f"{vin} is {status}: vigie-api vehicle restore {vin}" in s.run(*command, code=1 if command[0] == "vehicle" else 2)
+    assert json.loads(s.run("vehicle", "restore", vin, "--json")) == {"vin": vin, "status": "awaiting"}
+    assert s.sql(f"SELECT status FROM vehicle WHERE vin = '{vin}'") == "awaiting"
+    assert vin not in (s.pki / "revoked.vins").read_text().split()
+    assert s.sql(f"SELECT count(*) FROM certificate WHERE vin = '{vin}' AND revoked_at IS NULL") == "0"
+    assert old.upper() in openssl("crl", "-in", s.pki / "vehicle.crl", "-noout", "-text")
+    assert s.sql(f"SELECT count(*) FROM enroll_token WHERE vin = '{vin}' AND expires_at > now()") == "0", token
+    assert s.sql(f"SELECT address FROM audit WHERE action = 'vehicle.restore' AND vin = '{vin}'") == "shell"
+    assert "no revoked or retired" in s.run("vehicle", "restore", vin, code=2), "once"
+    listed = next(v for v in json.loads(s.run("vehicle", "list", "--json")) if v["vin"] == vin)
+    assert (listed["status"], listed["customer"]) == ("awaiting", "Ours") and vin in s.run("vehicle", "list")
+    s.run("issue", vin, "--out", str(tmp_path))
+
+
 def test_an_agent_cut_off_between_answer_and_certificate_enrols_again(s, tmp_path):
     vin, certs = new_car(s), tmp_path / "certs"  # not there yet: the certificate cannot be kept
     token = tmp_path / "token"
