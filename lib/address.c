@@ -165,3 +165,48 @@ void address_of_client(char *out, const char *trusted, const char *peer, const c
     is_ipv4 = memcmp(hop.bytes, mapped, sizeof mapped) == 0;
     inet_ntop(is_ipv4 ? AF_INET : AF_INET6, hop.bytes + (is_ipv4 ? 12 : 0), out, ADDRESS_HOST_MAX);
 }
+
+/* ---- origins */
+static bool is_origin(const char *text, size_t len)
+{
+    static const char name[] = "abcdefghijklmnopqrstuvwxyz0123456789.-_";
+    size_t scheme = len > 8 && strncmp(text, "https://", 8) == 0  ? 8
+                    : len > 7 && strncmp(text, "http://", 7) == 0 ? 7
+                                                                  : 0;
+    char rest[256];
+    struct block ignored;
+    size_t host;
+    int port;
+
+    if (!scheme || len - scheme >= sizeof rest)
+        return false;
+    memcpy(rest, text + scheme, len - scheme);
+    rest[len - scheme] = '\0';
+    if (rest[0] == '[') {
+        host = strcspn(rest, "]");
+        if (!rest[host] || !memchr(rest, ':', host) || !read_numeric(&ignored, rest + 1, host - 1))
+            return false;
+        host++;
+    } else {
+        host = strspn(rest, name);
+    }
+    return host && (!rest[host] || (rest[host] == ':' && read_port(rest + host + 1, &port)));
+}
+
+enum status origin_list_check(const char *list, struct fault *fault)
+{
+    size_t count = 0;
+
+    for (const char *at = list + strspn(list, ", "); *at; at += strspn(at, ", ")) {
+        size_t len = strcspn(at, ", ");
+
+        if (!is_origin(at, len))
+            return fault_set(fault, ST_REJECT,
+                             "\"%.*s\" is not where a page can come from: write "
+                             "https://HOST or http://HOST:PORT",
+                             (int)(len < 80 ? len : 80), at);
+        at += len;
+        count++;
+    }
+    return count ? ST_OK : fault_set(fault, ST_REJECT, "no page may come from anywhere");
+}

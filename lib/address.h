@@ -32,4 +32,9 @@ bool address_listed(const char *list, const char *address);
  * is not looked at.  `out` holds ADDRESS_HOST_MAX bytes. */
 void address_of_client(char *out, const char *trusted, const char *peer, const char *forwarded);
 
+/* Is it a list of origins as browsers send them: "https://fleet.example,http://[::1]:8080"?
+ * Scheme http or https, lower case, no path, no wildcard; at least one.  ST_REJECT: the fault
+ * repeats what is none. */
+enum status origin_list_check(const char *list, struct fault *fault) MUST_CHECK;
+
 #endif

@@ -71,8 +71,10 @@ enum status settings_check(const struct api_settings *set, struct fault *fault)
     if ((st = address_read(&listen, set->listen, fault)) == ST_OK &&
         strcmp(set->listen_vehicles, "none") != 0)
         st = address_read(&listen, set->listen_vehicles, fault);
-    if (st == ST_OK)
-        st = address_list_check(set->trusted_proxies, fault);
+    if (st == ST_OK && strcmp(set->common.admin, "none") != 0)
+        st = address_read(&listen, set->common.admin, fault);
+    if (st == ST_OK && (st = address_list_check(set->trusted_proxies, fault)) == ST_OK)
+        st = origin_list_check(set->origins, fault);
     if (st == ST_OK && (st = pg_open(&pg, set->pg, "vigie-api", fault)) == ST_OK)
         st = influx_open(&influx, set->influx, "fleet", fault);
     influx_close(influx);

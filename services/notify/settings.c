@@ -1,6 +1,8 @@
 /* services/notify/settings.c - the table, and what it cannot say. */
 #include "settings.h"
 
+#include <string.h>
+
 #include "lib/address.h"
 #include "lib/log.h"
 #include "lib/store/postgres.h"
@@ -46,6 +48,9 @@ enum status settings_check(const struct notify_settings *set, struct fault *faul
         return fault_set(fault, ST_REJECT, "--tick %lld is not within 10 .. 1000 ms",
                          (long long)set->tick_ms);
     if ((st = address_read(&listen, set->listen, fault)) == ST_OK &&
+        (st = origin_list_check(set->origins, fault)) == ST_OK &&
+        (strcmp(set->common.admin, "none") == 0 ||
+         (st = address_read(&listen, set->common.admin, fault)) == ST_OK) &&
         (st = address_list_check(set->trusted_proxies, fault)) == ST_OK &&
         (st = log_parse_level(set->common.log_level, &level, fault)) == ST_OK)
         st = pg_open(&pg, set->pg, "vigie-notify", fault); /* sends nothing */

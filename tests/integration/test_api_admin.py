@@ -129,7 +129,9 @@ def test_help_and_version(s):
         assert word in text
     assert s.run("--version").startswith("vigie-api ")
     assert s.run("--check") == ""
-    for wrong in ("--listen=here", "--listen-vehicles=8443", "--influx=localhost"):
+    assert s.run("--check", "--admin=none", "--origins=https://fleet.example, http://[::1]:8080") == ""
+    for wrong in ("--listen=here", "--listen-vehicles=8443", "--influx=localhost", "--origins=*", "--origins=fleet.example",
+                  "--origins=https://fleet.example/", "--admin=nonsense", "--trusted-proxies=proxy"):
         assert "reason=" in s.run("--check", wrong, code=2), wrong
 
 

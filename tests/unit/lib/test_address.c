@@ -139,6 +139,48 @@ static void a_trusted_peer_says_for_whom_it_speaks(void **state)
     }
 }
 
+static void origins_are_what_browsers_send(void **state)
+{
+    static const char *const right[] = {"http://localhost:8080", "https://fleet.example",
+                                        "https://a.b-c.example:8443, http://127.0.0.1:8080,",
+                                        "http://[::1]:8080,https://[2001:db8::1]"};
+    static const char *const wrong[] = {"*",
+                                        "https://*",
+                                        "https://*.example",
+                                        "fleet.example",
+                                        "ws://a",
+                                        "https://",
+                                        "https://a/",
+                                        "https://a/path",
+                                        "https://a:",
+                                        "https://a:x",
+                                        "https://A",
+                                        "http://a:65536",
+                                        "null",
+                                        "https://u@a",
+                                        "http://[::1",
+                                        "http://[a]",
+                                        "http://[]:80",
+                                        "http://[127.0.0.1]:1",
+                                        "http://[::1]x:1",
+                                        "https://a?b",
+                                        "http://:8080"};
+    struct fault fault = {""};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof right / sizeof *right; i++)
+        assert_int_equal(origin_list_check(right[i], &fault), ST_OK);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        char list[96];
+
+        snprintf(list, sizeof list, "https://fleet.example,%s", wrong[i]);
+        assert_int_equal(origin_list_check(list, &fault), ST_REJECT);
+        assert_non_null(strstr(fault.text, wrong[i]));
+    }
+    assert_int_equal(origin_list_check("", &fault), ST_REJECT);
+    assert_int_equal(origin_list_check(" ,", &fault), ST_REJECT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -147,6 +189,7 @@ int main(void)
         cmocka_unit_test(what_is_no_address_is_refused_and_repeated),
         cmocka_unit_test(lists_hold_addresses_and_blocks),
         cmocka_unit_test(what_is_no_list_is_refused_and_repeated),
+        cmocka_unit_test(origins_are_what_browsers_send),
         cmocka_unit_test(a_trusted_peer_says_for_whom_it_speaks),
     };
 
