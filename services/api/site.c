@@ -75,8 +75,10 @@ enum status config_read(struct worker *w, const struct request *r, struct answer
     render_text(&a->body, api);
     render_key(&a->body, "ws");
     render_text(&a->body, set->ws_url);
-    render_key(&a->body, "media");
-    render_text(&a->body, set->media_url);
+    if (set->media_url[0]) {
+        render_key(&a->body, "media");
+        render_text(&a->body, set->media_url);
+    }
     text_print(&a->body, "}],\"map\":{\"kind\":\"builtin\",\"url\":null");
     render_key(&a->body, "attribution");
     render_text(&a->body, BUILTIN_ATTRIBUTION);

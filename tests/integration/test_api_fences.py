@@ -318,6 +318,7 @@ def test_the_dashboard_is_served_compressed_with_its_policy(tmp_path):
     s = site()
     s.restart(f"--assets={dist}", "--ws-url=ws://127.0.0.1:8081/live", "--media-url=http://127.0.0.1:8082/")
     try:
+        assert s.ask("GET", "config").json["sites"][0]["media"] == "http://127.0.0.1:8082/"
         page = s.ask("GET", "/vehicles/WVWZZZ1KZAW000001", headers={"Accept": "text/html"})
         assert page.code == 200 and page.body.startswith(b"<!doctype") and page.headers["cache-control"] == "no-cache"
         policy = page.headers["content-security-policy"]
@@ -334,6 +335,10 @@ def test_the_dashboard_is_served_compressed_with_its_policy(tmp_path):
         assert s.ask("POST", "/").code == 405
     finally:
         s.restart()
+
+
+def test_nobody_is_sent_to_a_service_that_is_not_there(s):
+    assert set(s.ask("GET", "config").json["sites"][0]) == {"id", "label", "api", "ws"}
 
 
 def test_without_a_dashboard_the_api_still_runs(s):
