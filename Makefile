@@ -153,6 +153,7 @@ clean-run:
 
 # VIGIE_TEST_LOGS=folder keeps the logs there; ONLY=unit|python|dashboard and WORD=text run a part.
 test: packages-test
+	$(if $(SAN),@$(MAKE) --no-print-directory SAN= B=build build/lib/vigie_guard.so)
 	@$(MAKE) --no-print-directory $(JOBS) all unit dashboard
 	@PATH="$$(sh tests/stack/dashboard.sh node):$$PATH" VIGIE_BUILD=$(B) $(PYTHON) tests/run.py $(if $(ONLY),--only $(ONLY)) $(WORD)
 

@@ -64,7 +64,8 @@ class Stack:
         self.postgres = Postgres(self.folder / "postgres", 5432)  # the number in the socket's name, not a port
         self.influx = Influx(self.folder / "influx", self.ports.influx, self.ports.influx_rpc)
         self.postgres.log, self.influx.log = self.logs / "postgres.log", self.logs / "influxd.log"
-        self.broker = Broker(self.folder / "mosquitto", self.pki, guard=self.build / "lib/vigie_guard.so",
+        # A sanitized guard cannot be loaded by a broker that is not: always the plain one.
+        self.broker = Broker(self.folder / "mosquitto", self.pki, guard=ROOT / "build/lib/vigie_guard.so",
                              port_vehicles=self.ports.mqtt, port_services=self.ports.mqtt_services,
                              log=self.logs / "mosquitto.log")
         self.broker.prepare()
