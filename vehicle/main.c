@@ -122,6 +122,16 @@ out:
     return st;
 }
 
+/* What the settings' own check cannot see: the tables of makes. */
+static enum status main_check(const struct vehicle_settings *set, struct fault *fault)
+{
+    struct makes *makes = NULL;
+    enum status st = makes_open(&makes, set->makes, fault);
+
+    makes_close(makes);
+    return st;
+}
+
 static enum status main_decode(const struct vehicle_settings *set, struct fault *fault)
 {
     struct makes *makes = NULL;
@@ -147,8 +157,10 @@ int main(int argc, char **argv)
         (st = log_parse_level(set.common.log_level, &level, &fault)) != ST_OK)
         goto out;
     log_set_level(level);
-    if (set.common.check)
+    if (set.common.check) {
+        st = main_check(&set, &fault);
         goto out;
+    }
     if (set.decode)
         st = main_decode(&set, &fault);
     else if (set.status)
