@@ -103,24 +103,34 @@ static enum status hash_password(struct admin *ad, char out[PASSWORD_HASH_MAX], 
 enum status admin_user_add(struct admin *ad, struct fault *fault)
 {
     char id[37], customer[37], hash[PASSWORD_HASH_MAX];
-    const char *params[] = {id, customer, ad->argv[0], ad->set->name, ad->set->role, hash};
+    const char *params[] = {id,
+                            customer,
+                            ad->argv[0],
+                            ad->set->name,
+                            ad->set->role,
+                            hash,
+                            ad->set->locale[0] ? ad->set->locale : NULL};
     enum status st;
 
     if (ad->argc != 1)
-        return fault_set(fault, ST_REJECT, "user add NAME [--role ROLE] [--customer ID]");
+        return fault_set(fault, ST_REJECT,
+                         "user add NAME [--role ROLE] [--locale fr|en] [--customer ID]");
     if (!access_role_is_known(ad->set->role))
         return fault_set(fault, ST_REJECT,
                          "--role %s is none of owner admin dispatcher mechanic driver auditor",
                          ad->set->role);
+    if (ad->set->locale[0] && strcmp(ad->set->locale, "fr") != 0 &&
+        strcmp(ad->set->locale, "en") != 0)
+        return fault_set(fault, ST_REJECT, "--locale %s is neither fr nor en", ad->set->locale);
     if ((st = admin_customer(ad, customer, fault)) != ST_OK ||
         (st = hash_password(ad, hash, fault)) != ST_OK)
         return st;
     admin_new_id(id);
     if ((st = pg_begin(ad->pg, fault)) != ST_OK ||
         (st = pg_run(ad->pg,
-                     "INSERT INTO app_user (id, customer_id, username, name, role, password_hash)"
-                     " VALUES ($1::uuid, $2::uuid, lower($3), $4, $5, $6)",
-                     6, params, NULL, fault)) != ST_OK ||
+                     "INSERT INTO app_user (id, customer_id, username, name, role, password_hash,"
+                     " locale) VALUES ($1::uuid, $2::uuid, lower($3), $4, $5, $6, $7)",
+                     7, params, NULL, fault)) != ST_OK ||
         (st = note(ad, customer, id, "user.create", fault)) != ST_OK ||
         (st = pg_commit(ad->pg, fault)) != ST_OK) {
         if (st == ST_REJECT && !strcmp(pg_state(ad->pg), "23505"))
@@ -171,7 +181,8 @@ enum status admin_user_list(struct admin *ad, struct fault *fault)
     enum status st;
 
     st = pg_run(ad->pg,
-                "SELECT u.id, u.username, u.name, u.role, c.name AS customer, u.disabled"
+                "SELECT u.id, u.username, u.name, u.role, u.locale, c.name AS customer,"
+                " u.disabled"
                 " FROM app_user u JOIN customer c ON c.id = u.customer_id ORDER BY u.username",
                 0, NULL, &rows, fault);
     if (st == ST_OK)

@@ -21,6 +21,8 @@ enum status me_read(struct worker *w, const struct request *r, struct answer *a,
     if (PQntuples(rows) == 1) {
         text_print(&a->body, "{");
         for (int i = 0; i < 5; i++) {
+            if (PQgetisnull(rows, 0, i)) /* a language nobody chose */
+                continue;
             render_key(&a->body, keys[i]);
             render_text(&a->body, PQgetvalue(rows, 0, i));
         }

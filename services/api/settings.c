@@ -16,7 +16,8 @@ const struct program api_program = {
     "       vigie-api migrate\n"
     "       vigie-api pki init [--hosts NAMES]\n"
     "       vigie-api customer add NAME | list\n"
-    "       vigie-api user add NAME [--role ROLE] [--customer ID] | passwd NAME | list\n"
+    "       vigie-api user add NAME [--role ROLE] [--locale fr|en] [--customer ID] | passwd NAME | "
+    "list\n"
     "       vigie-api vehicle add VIN... [--customer ID] | list | restore VIN\n"
     "       vigie-api enroll-token VIN [--hours N] | issue VIN... --out DIR | revoke VIN\n"
     "       vigie-api dead-letter list [--limit N] | show ID",
@@ -50,6 +51,8 @@ const struct setting api_table[] = {
     {"role", SET_TEXT, "dispatcher", AT(role),
      "owner, admin, dispatcher, mechanic, driver or auditor"},
     {"name", SET_TEXT, "", AT(name), "user add: the person's name; vehicle add: the car's"},
+    {"locale", SET_TEXT, "", AT(locale),
+     "user add: fr or en; absent: what the person's browser speaks"},
     {"hosts", SET_TEXT, "localhost,127.0.0.1,::1", AT(hosts),
      "pki init: names in the server's certificate"},
     {"out", SET_TEXT, "", AT(out), "issue: folder for VIN/{key,cert,ca}.pem"},

@@ -18,6 +18,7 @@ struct api_settings {
     /* administration */
     char password[SETTING_TEXT_MAX];
     char customer[SETTING_TEXT_MAX], role[SETTING_TEXT_MAX], name[SETTING_TEXT_MAX];
+    char locale[SETTING_TEXT_MAX];
     char hosts[SETTING_TEXT_MAX], out[SETTING_TEXT_MAX];
     int64_t hours, limit;
     bool json;

@@ -71,6 +71,14 @@ def test_people_are_added_listed_and_never_twice(s):
     assert "no user" in s.run("user", "passwd", "nobody-at-all", code=2)
 
 
+def test_an_account_has_a_language_only_where_somebody_chose_one(s):
+    for argv, wanted in ((["--locale", "en"], "en"), (["--locale", "fr"], "fr"), ([], None)):
+        name = "l" + uuid.uuid4().hex[:8]
+        s.run("user", "add", name, *argv, "--customer", s.customers[0])
+        assert s.ask("GET", "me", token=s.token(name)).json.get("locale") == wanted
+    assert "neither fr nor en" in s.run("user", "add", "x", "--locale", "de", "--customer", s.customers[0], code=2)
+
+
 def test_a_password_comes_from_a_file_or_stdin_and_not_from_argv(s, tmp_path):
     secret = tmp_path / "password"
     secret.write_text("from a file, long\n")
