@@ -201,6 +201,21 @@ enum status version_tag_parse(const char *tag, int64_t *version)
     return ST_OK;
 }
 
+const char *if_match_fault(const char *value)
+{
+    size_t len = strlen(value);
+
+    if (!strcmp(value, "*"))
+        return "If-Match: * names no version: send the vehicle's ETag.";
+    if (!strncmp(value, "W/", 2))
+        return "If-Match needs the strong ETag, without W/.";
+    if (strchr(value, ','))
+        return "If-Match takes one ETag, not a list.";
+    if (len < 2 || value[0] != '"' || strchr(value + 1, '"') != value + len - 1)
+        return "If-Match needs the ETag in its quotes, as in \"v1\".";
+    return NULL;
+}
+
 void request_free(struct request *r)
 {
     if (!r)

@@ -94,6 +94,10 @@ void list_first(const char *list, char *out, size_t size);
 /* `"v7"` -> 7.  ST_REJECT: anything else, a list or a weak tag included. */
 enum status version_tag_parse(const char *tag, int64_t *version) MUST_CHECK;
 
+/* What is wrong with an If-Match here, in a sentence; NULL: it is one strong tag, ours or not.  We
+ * change the one version somebody has read: not any, not one of several. */
+const char *if_match_fault(const char *value);
+
 void request_free(struct request *r); /* NULL is fine */
 
 #endif

@@ -161,12 +161,13 @@ enum status vehicle_create(struct worker *w, const struct request *r, struct ans
     return insert(w, r, &c, a, fault);
 }
 
-/* Lock the row and compare its version.  ST_NONE: 404, 412 or 428 is set. */
+/* Lock the row and compare its version.  ST_NONE: 400, 404, 412 or 428 is set. */
 static enum status lock_version(struct worker *w, const struct request *r, struct answer *a,
                                 struct fault *fault)
 {
     const char *params[] = {r->vin};
     int64_t wanted = 0, there = -1;
+    const char *why;
     PGresult *rows = NULL;
     enum status st;
 
@@ -182,6 +183,8 @@ static enum status lock_version(struct worker *w, const struct request *r, struc
     else if (!r->if_match[0])
         answer_problem(a, r, 428, "precondition-required",
                        "Changing needs If-Match with the ETag.");
+    else if ((why = if_match_fault(r->if_match)))
+        answer_problem(a, r, 400, "if-match", why);
     else if (version_tag_parse(r->if_match, &wanted) != ST_OK || wanted != there)
         answer_problem(a, r, 412, "changed",
                        "The vehicle has been changed meanwhile: read it again.");

@@ -111,12 +111,13 @@ def test_a_change_keeps_what_it_does_not_name(s, token):
     assert empty.json["name"] == ""
 
 
-@pytest.mark.parametrize("tag,code", [(None, 428), ('"v2"', 412), ('"v0"', 412), ("*", 412), ('W/"v1"', 412),
-                                      ('"v1", "v2"', 412), ("v1", 412)])
+@pytest.mark.parametrize("tag,code", [(None, 428), ('"v2"', 412), ('"v0"', 412), ('"x"', 412), ("*", 400),
+                                      ('W/"v1"', 400), ('"v1", "v2"', 400), ("v1", 400)])
 def test_a_change_needs_the_version_it_is_based_on(s, token, tag, code):
     vin, _ = create(s, token)
     headers = {"If-Match": tag} if tag else {}
-    assert s.ask("PATCH", f"vehicles/{vin}", {"name": "x"}, headers, token).code == code
+    refused = s.ask("PATCH", f"vehicles/{vin}", {"name": "x"}, headers, token)
+    assert refused.code == code and refused.type == {400: "if-match", 412: "changed", 428: "precondition-required"}[code]
     assert s.ask("DELETE", f"vehicles/{vin}", headers=headers, token=token).code == code
     assert s.ask("GET", f"vehicles/{vin}", token=token).json["name"] == ""
 

@@ -97,6 +97,24 @@ static void a_version_tag_is_strong_and_single(void **state)
         assert_int_equal(version_tag_parse(bad[i], &v), ST_REJECT);
 }
 
+static void what_is_wrong_with_an_if_match_is_said(void **state)
+{
+    static const char *const fine[] = {"\"v1\"", "\"\"", "\"anything\""};
+    static const struct {
+        const char *value, *word;
+    } wrong[] = {{"*", "names no version"}, {"W/\"v1\"", "strong"}, {"\"v1\", \"v2\"", "list"},
+                 {"v1", "quotes"},          {"\"v1", "quotes"},     {"v1\"", "quotes"},
+                 {"\"", "quotes"},          {"\"v\"1\"", "quotes"}, {"\"v1\"x", "quotes"}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof fine / sizeof *fine; i++)
+        assert_null(if_match_fault(fine[i]));
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        assert_non_null(if_match_fault(wrong[i].value));
+        assert_non_null(strstr(if_match_fault(wrong[i].value), wrong[i].word));
+    }
+}
+
 static void media_types_are_compared_without_parameters(void **state)
 {
     (void)state;
@@ -179,6 +197,7 @@ int main(void)
         cmocka_unit_test(a_cookie_given_twice_or_too_long_is_refused),
         cmocka_unit_test(an_origin_must_be_the_same_byte_for_byte),
         cmocka_unit_test(a_version_tag_is_strong_and_single),
+        cmocka_unit_test(what_is_wrong_with_an_if_match_is_said),
         cmocka_unit_test(media_types_are_compared_without_parameters),
         cmocka_unit_test(arguments_are_found_by_name),
         cmocka_unit_test(only_utf8_goes_on),
