@@ -36,8 +36,11 @@ enum status admin_dead_letter_show(struct admin *ad, struct fault *fault)
     PGresult *rows = NULL;
     enum status st;
 
-    if (ad->argc != 1 || !uuid_is_valid(ad->argv[0], strlen(ad->argv[0])))
+    if (ad->argc != 1)
         return fault_set(fault, ST_REJECT, "dead-letter show ID");
+    if (!uuid_is_valid(ad->argv[0], strlen(ad->argv[0])))
+        return fault_set(fault, ST_REJECT,
+                         "%.40s is no id: it is a UUID, as dead-letter list shows it", ad->argv[0]);
     st = pg_run(ad->pg,
                 "SELECT id, site, vin, kind, stream, seq, reason, detail,"
                 " to_char(received_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') AS "

@@ -131,6 +131,14 @@ def test_wrong_usage_is_exit_2_and_says_why(s, argv):
     assert "reason=" in s.run(*argv, code=2)
 
 
+@pytest.mark.parametrize("argv,word", [(["customer", "add", ""], "1 to 200 characters"), (["customer", "add", " \t"], "1 to 200 characters"),
+                                       (["customer", "add", "é" * 201], "1 to 200 characters"), (["customer", "add", b"\xff"], "not UTF-8"),
+                                       (["user", "add", ""], "1 to"), (["dead-letter", "show", "1"], "UUID")])
+def test_what_the_database_would_refuse_is_said_in_words(s, argv, word):
+    said = s.run(*argv, code=2)
+    assert word in said and "constraint" not in said and "SQL" not in said
+
+
 def test_help_and_version(s):
     text = s.run("--help")
     for word in ("migrate", "pki init", "enroll-token", "dead-letter", "--listen-vehicles", "VIGIE_PG", "--json"):
