@@ -1,4 +1,4 @@
-"""Upgrade: what is not spoken is ignored (RFC 9110 7.8): the request is answered as HTTP/1.1."""
+"""Upgrade: what is not spoken is ignored (RFC 9110 7.8), the request is answered as HTTP/1.1; and what libwebsockets refuses itself."""
 import socket
 
 import pytest
@@ -30,6 +30,14 @@ def test_the_connection_lives_on_and_bodies_still_come():
 def test_another_upgrade_does_no_harm():
     for name in ("TLS/1.0", "foo, h2c", "websocket"):
         site().raw(f"GET /api/frontend/health HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade, close\r\nUpgrade: {name}\r\n\r\n")
+    assert site().ask("GET", "health").code == 200
+
+
+@pytest.mark.parametrize("line", ["BREW / HTTP/1.1", "TRACE / HTTP/1.1", "GET /%zz HTTP/1.1", "GET http://localhost/ HTTP/1.1", "OPTIONS * HTTP/1.1"])
+def test_what_lws_refuses_by_itself_is_403_and_the_end(line):
+    got = site().raw(f"{line}\r\nHost: localhost\r\n\r\n")
+    head, body = got.split(b"\r\n\r\n", 1)
+    assert head.split()[1] == b"403" and b"server: vigie\r\n" in head and b"libwebsockets" not in got and got.count(b"HTTP/1.") == 1
     assert site().ask("GET", "health").code == 200
 
 
