@@ -169,13 +169,18 @@ def test_a_client_that_leaves_while_we_work_hurts_nobody(s):
     b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: http\r\n\r\n",
     b"CONNECT example.org:443 HTTP/1.1\r\nHost: example.org\r\n\r\n",
     b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0",
-    b"GET /api/frontend/health HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
-    b"HTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\nPRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0",
     b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03" + b"\0" * 64, b"\0" * 100, b"\r\n" * 50, b"nonsense\r\n\r\n",
     b"GET http://evil/ HTTP/1.1\r\nHost: x\r\n\r\n", b"get / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", b"GET /\r\n\r\n", b"TRACE / HTTP/1.1\r\nHost: x\r\n\r\n"])
 def test_what_is_not_http_1_1_gets_nothing_of_ours(s, text):
     got = s.raw(text)
     assert b"HTTP/1.1 200" not in got and b'"site"' not in got and b"101 Switching Protocols\r\nUpgrade: Web" not in got
+    still_well(s)
+
+
+def test_http_2_that_does_not_wait_for_its_upgrade_is_not_spoken(s):
+    got = s.raw(b"GET /api/frontend/health HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
+                b"HTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\nPRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0")
+    assert got.startswith(b"HTTP/1.1 200") and got.count(b'"site"') == 1 and b" 101 " not in got
     still_well(s)
 
 
