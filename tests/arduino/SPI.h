@@ -8,13 +8,21 @@
 #define SPI_MODE0 0
 
 struct SPISettings {
-    SPISettings(uint32_t, int, int) {}
+    SPISettings(uint32_t, int, int)
+    {
+    }
 };
 
 struct SpiBus {
-    void begin() {}
-    void beginTransaction(const SPISettings &) {}
-    void endTransaction() {}
+    void begin()
+    {
+    }
+    void beginTransaction(const SPISettings &)
+    {
+    }
+    void endTransaction()
+    {
+    }
     uint8_t transfer(uint8_t byte);
 };
 

@@ -1,5 +1,5 @@
-/* vehicle/arduino/slcan_mcp2515/mcp2515.h - the CAN controller Microchip MCP2515 over SPI, as much of
- * it as a bridge needs.  Data sheet DS20001801. */
+/* vehicle/arduino/slcan_mcp2515/mcp2515.h - the CAN controller Microchip MCP2515 over SPI, as much
+ * of it as a bridge needs.  Data sheet DS20001801. */
 #ifndef MCP2515_H
 #define MCP2515_H
 
@@ -12,20 +12,23 @@ struct can_frame_t {
     uint8_t data[8];
 };
 
-class Mcp2515 {
-public:
+class Mcp2515
+{
+  public:
     /* `mhz`: what is printed on the module's crystal, 8 or 16. */
-    Mcp2515(uint8_t select_pin, uint8_t mhz) : select_(select_pin), mhz_(mhz) {}
+    Mcp2515(uint8_t select_pin, uint8_t mhz) : select_(select_pin), mhz_(mhz)
+    {
+    }
 
     void begin();
     /* Go on the bus at 125, 250 or 500 kbit/s; false: the controller does not answer. */
     bool open(uint16_t kbit, bool listen_only);
-    void close(); /* configuration mode: off the bus */
+    void close();                        /* configuration mode: off the bus */
     bool send(const can_frame_t &frame); /* false: the frame before it is still waiting */
     bool receive(can_frame_t &frame);
     uint8_t errors(); /* EFLG and whether frames were lost; cleared by reading */
 
-private:
+  private:
     uint8_t select_, mhz_;
 
     void command(uint8_t byte);
