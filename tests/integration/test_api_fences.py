@@ -180,7 +180,7 @@ def test_what_is_not_http_1_1_gets_nothing_of_ours(s, text):
 def test_http_2_that_does_not_wait_for_its_upgrade_is_not_spoken(s):
     got = s.raw(b"GET /api/frontend/health HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
                 b"HTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\nPRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0")
-    assert got.startswith(b"HTTP/1.1 200") and got.count(b'"site"') == 1 and b" 101 " not in got
+    assert cut_off(got) or (got.startswith(b"HTTP/1.1 200") and got.count(b'"site"') == 1 and b" 101 " not in got)
     still_well(s)
 
 
