@@ -41,6 +41,7 @@ struct mqtt {
     size_t broker; /* the one in use or tried next */
     struct backoff backoff;
     int64_t pause_ms, up_since_ms;
+    int64_t try_since_ms;             /* CLOCK_MONOTONIC */
     char tls_reason[MQTT_REASON_MAX]; /* what OpenSSL said last */
     char told[MQTT_REASON_MAX];       /* the failure the owner has heard of */
     size_t told_broker;

@@ -13,6 +13,8 @@
 #define STEADY_MS 10000 /* a connection that lived shorter counts as a failed try */
 #define CLOSE_MS 2000
 #define RELOAD_MS 500
+#define LEAVE_MS 10000
+#define GIVE_UP_MS (2 * CONNECT_TIMEOUT_S * 1000)
 /* Suites of TLS 1.2 with forward secrecy; none older knows them, and those of TLS 1.3 are not
  * touched by this. */
 #define SUITES "ECDHE+AESGCM:ECDHE+CHACHA20"
@@ -225,23 +227,82 @@ void mqtt_reload(struct mqtt *m)
     pthread_mutex_unlock(&m->lock);
 }
 
+static void on_disconnected(void *self, MQTTAsync_successData5 *answer)
+{
+    struct mqtt *m = self;
+
+    (void)answer;
+    pthread_mutex_lock(&m->lock);
+    m->disconnected = true;
+    pthread_cond_broadcast(&m->changed);
+    pthread_mutex_unlock(&m->lock);
+}
+
+static void on_disconnect_failed(void *self, MQTTAsync_failureData5 *answer)
+{
+    (void)answer;
+    on_disconnected(self, NULL);
+}
+
+/* Under lock: until nothing is unsent, or `until`. */
+static void wait_for_unsent(struct mqtt *m, int64_t until)
+{
+    int64_t left;
+
+    while (atomic_load(&m->unsent_messages) > 0 && (left = until - monotonic_ms()) > 0)
+        wait_ms(m, left);
+}
+
+/* Under lock, which is let go meanwhile: DISCONNECT, and wait until Paho has done with it.  Whoever
+ * connects again before that gets a yes and never an answer. */
+static void end_session(struct mqtt *m, int64_t until)
+{
+    MQTTAsync_disconnectOptions bye = MQTTAsync_disconnectOptions_initializer5;
+    int64_t left;
+    int rc;
+
+    m->disconnected = false;
+    pthread_mutex_unlock(&m->lock);
+    bye.timeout = 0;
+    bye.onSuccess5 = on_disconnected;
+    bye.onFailure5 = on_disconnect_failed;
+    bye.context = m;
+    rc = MQTTAsync_disconnect(m->client, &bye);
+    pthread_mutex_lock(&m->lock);
+    while (rc == MQTTASYNC_SUCCESS && !m->disconnected && (left = until - monotonic_ms()) > 0)
+        wait_ms(m, left);
+}
+
 /* Under lock, which is let go meanwhile: leave in an orderly way, to come back with the files as
  * they are now. */
 static void leave(struct mqtt *m)
 {
-    MQTTAsync_disconnectOptions bye = MQTTAsync_disconnectOptions_initializer5;
-    int64_t until = monotonic_ms() + CLOSE_MS;
+    const char *broker = m->brokers[m->broker];
 
     m->reload = false;
+    wait_for_unsent(m, monotonic_ms() + RELOAD_MS);
+    if (m->phase != PHASE_UP || m->closing)
+        return; /* lost meanwhile: the next try reads the files anyway */
     m->phase = PHASE_DOWN;
     m->pause_ms = 0;
     atomic_store(&m->connected, false);
     pthread_mutex_unlock(&m->lock);
-    bye.timeout = RELOAD_MS;
-    tell(m, false, m->brokers[m->broker], "certificates are read again");
-    if (MQTTAsync_disconnect(m->client, &bye) == MQTTASYNC_SUCCESS)
-        while (MQTTAsync_isConnected(m->client) && monotonic_ms() < until)
-            nanosleep(&(struct timespec){.tv_nsec = 10 * 1000 * 1000}, NULL);
+    tell(m, false, broker, "certificates are read again");
+    pthread_mutex_lock(&m->lock);
+    end_session(m, monotonic_ms() + LEAVE_MS);
+}
+
+/* Under lock: a try that Paho never answers is a failed one. */
+static void wait_for_answer(struct mqtt *m)
+{
+    int64_t left = m->try_since_ms + GIVE_UP_MS - monotonic_ms();
+
+    if (left > 0) {
+        wait_ms(m, left);
+        return;
+    }
+    pthread_mutex_unlock(&m->lock);
+    try_failed(m, "no answer");
     pthread_mutex_lock(&m->lock);
 }
 
@@ -257,13 +318,18 @@ static void *keep_connected(void *self)
             leave(m);
             continue;
         }
-        if (m->phase != PHASE_DOWN) {
+        if (m->phase == PHASE_TRYING) {
+            wait_for_answer(m);
+            continue;
+        }
+        if (m->phase == PHASE_UP) {
             pthread_cond_wait(&m->changed, &m->lock);
             continue;
         }
         if (!pause_before_try(m))
             continue;
         m->phase = PHASE_TRYING;
+        m->try_since_ms = monotonic_ms();
         m->reload = false; /* this try reads the files */
         url = m->brokers[m->broker];
         pthread_mutex_unlock(&m->lock);
@@ -295,43 +361,16 @@ int mqtt_link_start(struct mqtt *m)
 
 /* ---- closing */
 
-static void on_disconnected(void *self, MQTTAsync_successData5 *answer)
-{
-    struct mqtt *m = self;
-
-    (void)answer;
-    pthread_mutex_lock(&m->lock);
-    m->disconnected = true;
-    pthread_cond_broadcast(&m->changed);
-    pthread_mutex_unlock(&m->lock);
-}
-
-static void on_disconnect_failed(void *self, MQTTAsync_failureData5 *answer)
-{
-    (void)answer;
-    on_disconnected(self, NULL);
-}
-
 /* Let what was handed over go out, then say goodbye; both within CLOSE_MS. */
 static void say_goodbye(struct mqtt *m)
 {
-    MQTTAsync_disconnectOptions bye = MQTTAsync_disconnectOptions_initializer5;
-    int64_t until = monotonic_ms() + CLOSE_MS, left;
+    int64_t until = monotonic_ms() + CLOSE_MS;
 
     pthread_mutex_lock(&m->lock);
-    while (m->phase == PHASE_UP && atomic_load(&m->unsent_messages) > 0 &&
-           (left = until - 200 - monotonic_ms()) > 0)
-        wait_ms(m, left);
-    pthread_mutex_unlock(&m->lock);
-    bye.timeout = 0;
-    bye.onSuccess5 = on_disconnected;
-    bye.onFailure5 = on_disconnect_failed;
-    bye.context = m;
-    if (MQTTAsync_disconnect(m->client, &bye) != MQTTASYNC_SUCCESS)
-        return; /* not connected */
-    pthread_mutex_lock(&m->lock);
-    while (!m->disconnected && m->phase == PHASE_UP && (left = until - monotonic_ms()) > 0)
-        wait_ms(m, left);
+    if (m->phase == PHASE_UP) {
+        wait_for_unsent(m, until - 200);
+        end_session(m, until);
+    }
     pthread_mutex_unlock(&m->lock);
 }
 

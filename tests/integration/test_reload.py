@@ -32,3 +32,16 @@ def test_the_log_level_is_read_again_from_its_file(own_stack, name, monkeypatch,
     wait_for("a line of info or debug", lambda: any(w in member.log.read_text() for w in ("level=info", "level=debug")), 30)
     time.sleep(0.2)
     assert member.process.poll() is None
+
+
+def test_reloads_in_a_row_under_traffic_all_come_back(fleet_of_three):
+    """Paho takes a connect before its disconnect is through, says yes, and never answers."""
+    stack = fleet_of_three
+    members = [stack.members[name] for name in ("ingest", "notify", "vehicle-1", "vehicle-2", "vehicle-3")]
+    connected = lambda m: m.log.read_text().count("event=broker.connected")
+    for _ in range(5):
+        before = [connected(m) for m in members]
+        for member in members:
+            member.process.send_signal(signal.SIGHUP)
+        for member, count in zip(members, before):
+            wait_for(f"{member.name} to be back", lambda m=member, c=count: connected(m) > c, 45)
