@@ -105,6 +105,7 @@ def test_it_lands_once_in_the_fleets_facts(tmp_path):
         seq, body = stack.postgres.sql(rows).strip().split("|")  # one row
         alert = json.loads(body)
         assert seq == "1" and alert["type"] == "harsh_braking" and alert["severity"] == "major"
-        assert alert["data"]["duration_ms"] > 3000
+        # 4.4 s in the recording; asked about once a second, it is seen from reading to reading
+        assert 1500 < alert["data"]["duration_ms"] < 6000
     finally:
         stack.stop()
