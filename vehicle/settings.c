@@ -6,6 +6,9 @@
 
 #include "config.h"
 #include "gps.h"
+#include "lib/text.h"
+#include "lib/mqtt.h"
+#include "lib/address.h"
 #include "lib/log.h"
 #include "obd/address.h"
 #include "proto/vin.h"
@@ -66,6 +69,33 @@ static enum status settings_files(struct vehicle_settings *set, struct fault *fa
     return ST_OK;
 }
 
+/* Empty: they come with the enrolment. */
+static enum status brokers_check(const char *list, struct fault *fault)
+{
+    char copy[SETTING_TEXT_MAX], *rest = copy, *url;
+    int n = 0;
+
+    text_copy(copy, sizeof copy, list);
+    while ((url = strsep(&rest, ",")) != NULL) {
+        if (list[0] && !mqtt_is_broker(url))
+            return fault_set(fault, ST_REJECT, "--brokers: \"%.80s\" is not mqtts://host:port",
+                             url);
+        n++;
+    }
+    return n > MQTT_BROKERS_MAX
+               ? fault_set(fault, ST_REJECT, "--brokers: at most %d", MQTT_BROKERS_MAX)
+               : ST_OK;
+}
+
+static enum status admin_check(const char *text, struct fault *fault)
+{
+    struct address listen;
+
+    if (!text[0] || strcmp(text, "none") == 0)
+        return ST_OK;
+    return address_read(&listen, text, fault);
+}
+
 enum status vehicle_settings_check(struct vehicle_settings *set, struct fault *fault)
 {
     struct obd_address address;
@@ -90,6 +120,8 @@ enum status vehicle_settings_check(struct vehicle_settings *set, struct fault *f
         return fault_set(fault, ST_REJECT, "--obd-period: at most 60s");
     if ((st = obd_address_read(&address, set->obd, fault)) != ST_OK ||
         (st = gps_check(set->gps, fault)) != ST_OK ||
+        (st = brokers_check(set->brokers, fault)) != ST_OK ||
+        (st = admin_check(set->common.admin, fault)) != ST_OK ||
         (st = log_parse_level(set->common.log_level, &level, fault)) != ST_OK)
         return st;
     return settings_files(set, fault);

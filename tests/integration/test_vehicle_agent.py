@@ -353,7 +353,9 @@ def test_a_certificate_missing_at_a_reload_is_waited_for(bench):
 def test_wrong_usage_is_told_and_nothing_is_started(bench):
     b = bench(gps=False)
     for args, words in ((["--obd=usb"], "obd"), (["--vin=SHORT"], "--vin"), (["--vin=VF1RFB00866123456"], "certificate"),
-                        (["--record=1h"], "--record"), (["--nonsense"], "nonsense")):
+                        (["--record=1h"], "--record"), (["--nonsense"], "nonsense"),
+                        (["--brokers=http://x", "--check"], "--brokers"), (["--brokers=mqtts://x:99999", "--check"], "--brokers"),
+                        (["--admin=nonsense", "--check"], "nonsense")):
         done = b.run_agent(*args)
         assert done.returncode == 2 and words in done.stderr, (args, done.returncode, done.stderr)
     assert b.run_agent("--check").returncode == 0
