@@ -26,11 +26,11 @@ const struct crash_settings crash_defaults = {
  * greatest mean.  A hard end of a long slowing down counts as it is. */
 static bool fell(const struct crash_settings *set, const struct readings *r, struct crash *c)
 {
-    const struct reading *end = &r->at[r->n - 1];
+    const struct speed_reading *end = &r->at[r->n - 1];
     double best_g = 0;
 
     for (size_t i = r->n - 1; i > 0 && r->at[i - 1].kmh > r->at[i].kmh; i--) {
-        const struct reading *start = &r->at[i - 1];
+        const struct speed_reading *start = &r->at[i - 1];
         double dt_s = (double)(end->t_ms - start->t_ms) / 1000;
         double g = (start->kmh - end->kmh) / dt_s / DRIVE_G_KMH_S;
 

@@ -112,7 +112,7 @@ static bool admit(struct harsh *h, const struct harsh_settings *set, int64_t t_m
 
 /* ---- speed */
 
-static bool too_steep(const struct harsh_settings *set, const struct reading *a, int64_t t_ms,
+static bool too_steep(const struct harsh_settings *set, const struct speed_reading *a, int64_t t_ms,
                       double kmh)
 {
     int64_t dt_ms = t_ms - a->t_ms > set->step_ms ? t_ms - a->t_ms : set->step_ms;
@@ -124,14 +124,14 @@ static bool too_steep(const struct harsh_settings *set, const struct reading *a,
  * agrees, and the readings begin anew with both. */
 static bool keep(struct harsh *h, const struct harsh_settings *set, int64_t t_ms, double kmh)
 {
-    struct reading *doubted = &h->doubted;
+    struct speed_reading *doubted = &h->doubted;
     size_t n = h->readings.n;
 
     if (n > 0 && too_steep(set, &h->readings.at[n - 1], t_ms, kmh)) {
         if (doubted->t_ms > 0 && kmh == doubted->kmh && t_ms < doubted->t_ms + READINGS_REPEAT_MS)
             return false; /* the same reading, carried */
         if (doubted->t_ms == 0 || too_steep(set, doubted, t_ms, kmh)) {
-            *doubted = (struct reading){t_ms, kmh};
+            *doubted = (struct speed_reading){t_ms, kmh};
             return false;
         }
         h->readings.n = 0;
@@ -144,14 +144,14 @@ static bool keep(struct harsh *h, const struct harsh_settings *set, int64_t t_ms
 static void judge_slope(struct harsh *h, const struct harsh_settings *set, enum harsh_kind kind,
                         double g, size_t from)
 {
-    const struct reading *at = h->readings.at, *now = &at[h->readings.n - 1];
+    const struct speed_reading *at = h->readings.at, *now = &at[h->readings.n - 1];
     int sign = kind == HARSH_ACCELERATION ? 1 : -1;
     double t_g = set->threshold_g[kind];
     struct harsh_event seen = {.kind = kind, .source = h->readings_of, .t_ms = at[from].t_ms};
     struct harsh_run *run = &h->run[kind];
     double before = at[from].kmh;
 
-    for (const struct reading *r = &at[from]; r < now; r++)
+    for (const struct speed_reading *r = &at[from]; r < now; r++)
         before = sign > 0 ? fmin(before, r->kmh) : fmax(before, r->kmh);
     if (!(g <= set->glitch_g) || g < (run->open && !run->over ? set->end_factor : 1) * t_g ||
         (!run->open && kind == HARSH_BRAKING && before < set->braking_from_kmh)) {
@@ -209,7 +209,7 @@ size_t harsh_speed(struct harsh *h, const struct harsh_settings *set, int64_t t_
 
 static void judge_corner(struct harsh *h, const struct harsh_settings *set)
 {
-    const struct reading *now = &h->heading[h->fixes - 1];
+    const struct speed_reading *now = &h->heading[h->fixes - 1];
     struct harsh_run *run = &h->run[HARSH_CORNERING];
     double kmh = h->heading_kmh[h->fixes - 1], g;
     size_t n = 1;
@@ -238,7 +238,7 @@ static void take_heading(struct harsh *h, const struct harsh_settings *set, cons
     double heading = fix->heading_deg;
 
     if (h->fixes > 0) {
-        const struct reading *last = &h->heading[h->fixes - 1];
+        const struct speed_reading *last = &h->heading[h->fixes - 1];
 
         if (fix->t_ms < last->t_ms + CORNER_SPACING_MS)
             return;
@@ -249,7 +249,7 @@ static void take_heading(struct harsh *h, const struct harsh_settings *set, cons
         memmove(h->heading_kmh, h->heading_kmh + 1, (HARSH_FIXES - 1) * sizeof *h->heading_kmh);
         h->fixes--;
     }
-    h->heading[h->fixes] = (struct reading){fix->t_ms, heading};
+    h->heading[h->fixes] = (struct speed_reading){fix->t_ms, heading};
     h->heading_kmh[h->fixes++] = fix->speed_kmh;
     judge_corner(h, set);
 }

@@ -71,9 +71,11 @@ struct harsh {
     int64_t source_ms[4]; /* newest input by source */
     enum harsh_source readings_of;
     struct readings readings;
-    struct reading doubted; /* a reading further off than glitch_g allows, until the next one */
-    struct reading heading[HARSH_FIXES]; /* of the latest fixes, unwrapped degrees, not km/h ... */
-    double heading_kmh[HARSH_FIXES];     /* ... and their speeds */
+    struct speed_reading
+        doubted; /* a reading further off than glitch_g allows, until the next one */
+    struct speed_reading
+        heading[HARSH_FIXES];        /* of the latest fixes, unwrapped degrees, not km/h ... */
+    double heading_kmh[HARSH_FIXES]; /* ... and their speeds */
     size_t fixes;
     struct hold held[HARSH_KINDS][HARSH_BANDS]; /* IMU: how long at each band */
     double imu_peak_g[HARSH_KINDS];

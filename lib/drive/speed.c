@@ -32,7 +32,7 @@ bool readings_add(struct readings *r, int64_t t_ms, double kmh)
     if (!speed_valid(kmh) || t_ms <= 0)
         return false;
     if (r->n > 0) {
-        const struct reading *last = &r->at[r->n - 1];
+        const struct speed_reading *last = &r->at[r->n - 1];
 
         if (t_ms < last->t_ms + READINGS_SPACING_MS)
             return false;
@@ -43,11 +43,11 @@ bool readings_add(struct readings *r, int64_t t_ms, double kmh)
         memmove(r->at, r->at + 1, (READINGS_MAX - 1) * sizeof *r->at);
         r->n--;
     }
-    r->at[r->n++] = (struct reading){t_ms, kmh};
+    r->at[r->n++] = (struct speed_reading){t_ms, kmh};
     return true;
 }
 
-double reading_fit(const struct reading *at, size_t n)
+double reading_fit(const struct speed_reading *at, size_t n)
 {
     double t_mean = 0, v_mean = 0, tv = 0, tt = 0;
 
@@ -68,7 +68,7 @@ double readings_slope_g(const struct readings *r, int64_t span_min_ms, int64_t s
                         size_t *from)
 {
     for (size_t n = 3; n <= r->n; n++) {
-        const struct reading *first = &r->at[r->n - n];
+        const struct speed_reading *first = &r->at[r->n - n];
         int64_t span_ms = r->at[r->n - 1].t_ms - first->t_ms;
 
         if (span_ms < span_min_ms)

@@ -32,7 +32,7 @@ struct speed speed_choose(double obd_kmh, double gps_kmh, double leg_kmh);
 /* A speed of a sample whose source is not told: without engine speed it is taken for GPS. */
 struct speed speed_of_sample(double kmh, double engine_rpm);
 
-struct reading {
+struct speed_reading {
     int64_t t_ms; /* of its own answer */
     double kmh;
 };
@@ -40,7 +40,7 @@ struct reading {
 /* The latest readings of one source, oldest first.  {0} is empty. */
 #define READINGS_MAX 32
 struct readings {
-    struct reading at[READINGS_MAX];
+    struct speed_reading at[READINGS_MAX];
     size_t n;
 };
 
@@ -53,7 +53,7 @@ struct readings {
 bool readings_add(struct readings *r, int64_t t_ms, double kmh);
 
 /* Least-squares slope of n readings, in their unit per second; NaN unless their times differ. */
-double reading_fit(const struct reading *at, size_t n);
+double reading_fit(const struct speed_reading *at, size_t n);
 
 /* Least-squares slope in g over the fewest latest readings, at least 3, that span
  * span_min_ms .. span_max_ms; *from is the first of them (NULL is fine).
