@@ -1,227 +1,24 @@
 /* vehicle/agent.c - see agent.h. */
-#include "agent.h"
+#include "agent_inside.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/timex.h>
 
-#include "config.h"
-#include "gps.h"
-#include "herald.h"
-#include "journal.h"
 #include "lib/clock.h"
 #include "lib/log.h"
-#include "lib/metrics.h"
 #include "lib/stop.h"
-#include "obd/reader.h"
-#include "sender.h"
-#include "timekeeper.h"
-#include "uplink.h"
-#include "watcher.h"
 
 #define AGENT_TICK_MS 100
 #define AGENT_NOTES_PER_TICK 64
 
-struct agent {
-    const struct vehicle_settings *set;
-    struct outbox *outbox;
-    struct health *health;
-    char vin[VIN_LEN + 1];
-    struct inbox *inbox;
-    struct gps *gps;
-    struct reader *reader;
-    struct journal *journal;
-    struct watcher *watcher;
-    struct sender *sender;
-    struct uplink uplink;
-    struct config config;
-    struct herald herald;
-    struct timekeeper timekeeper;
-    struct ledger ledgers[STREAMS];
-    struct sampler sampler;
-    int64_t commit_ms; /* boot time of the next commit */
-    bool urgent;       /* commit at once */
-    bool disk_takes;   /* the last commit went well */
-    bool connected;
-    bool reconnect; /* other brokers */
-    struct metric *records, *bytes, *fixes, *sources, *link, *ignored;
-    struct note note;
-};
+/* ---- the main loop's parts */
 
-/* ---- what happens */
-
-static void agent_event(struct agent *a, const char *type, const char *data)
+void agent_event(struct agent *a, const char *type, const char *data)
 {
     journal_event(a->journal, type, clock_now_ms(), data);
     a->urgent = true;
-}
-
-static void agent_source(struct agent *a, const struct source_change *change)
-{
-    const char *name = change->origin == ORIGIN_GPS ? "gps" : "obd";
-    bool bad = change->state == SOURCE_GONE;
-
-    log_line(bad ? LEVEL_WARN : LEVEL_INFO, "source.changed", "source=%s state=%s reason=\"%s\"",
-             name, source_name(change->state), change->reason);
-    metric_set(a->sources, name, change->state);
-    if (change->origin == ORIGIN_GPS) {
-        herald_set_gps(&a->herald, change->state);
-        return;
-    }
-    herald_set_obd(&a->herald, change->state);
-    watcher_adapter(a->watcher, change->state);
-}
-
-static void agent_fix(struct agent *a, const struct fix *fix)
-{
-    metric_add(a->fixes, NULL, 1);
-    timekeeper_fix(&a->timekeeper, fix, clock_boot_ms());
-    sampler_fix(&a->sampler, fix);
-    watcher_fix(a->watcher, fix);
-    if (a->herald.state.obd == SOURCE_SILENT && isfinite(fix->speed_kmh) &&
-        fix->speed_kmh >= SAMPLER_MOVING_GPS_KMH)
-        reader_hint_moving(a->reader);
-}
-
-static void agent_diagnosis(struct agent *a, const struct diagnosis *d)
-{
-    journal_diagnosis(a->journal, d);
-    a->urgent = true;
-    watcher_vin(a->watcher, d->vin, a->vin);
-    if (d->vin[0] != '\0' && strcmp(d->vin, a->vin) != 0)
-        log_warn("vin.mismatch", "certificate=%s car=%s", a->vin, d->vin);
-}
-
-static void agent_connection(struct agent *a, const struct connection *c)
-{
-    const char *event = c->up ? "broker.connected" : a->connected ? "broker.lost" : "broker.away";
-
-    log_line(c->up ? LEVEL_INFO : LEVEL_WARN, event, "broker=%s reason=\"%s\"", c->broker,
-             c->reason);
-    a->connected = c->up;
-    metric_set(a->link, NULL, c->up);
-    if (c->up) {
-        herald_connected(&a->herald);
-        sender_connected(a->sender, clock_boot_ms());
-    }
-}
-
-static void agent_ack(struct agent *a, const char *bytes, size_t len)
-{
-    struct ack ack;
-    enum status st;
-
-    if (ack_read(&ack, bytes, len, NULL) != ST_OK) {
-        metric_add(a->ignored, "malformed", 1);
-        return;
-    }
-    for (int i = 0; i < STREAMS; i++) {
-        enum outbox_stream stream = (enum outbox_stream)i;
-
-        if (strcmp(ack.stream, outbox_stream_id(a->outbox, stream)) != 0)
-            continue;
-        st = ledger_take(&a->ledgers[i], &ack, outbox_given(a->outbox, stream));
-        if (st == ST_REJECT) {
-            metric_add(a->ignored, "beyond", 1);
-            return;
-        }
-        if (st != ST_NONE)
-            journal_ack(a->journal, stream, ack.site, bytes, len);
-        sender_acked(a->sender, stream, st == ST_RETRY, clock_boot_ms());
-        return;
-    }
-    metric_add(a->ignored, "unknown_stream", 1);
-}
-
-/* ---- configuration */
-
-/* One that names no brokers leaves us those we have: without any, no other could ever come. */
-static void agent_apply(struct agent *a, const struct config *config)
-{
-    struct config next = *config;
-    bool moved;
-
-    if (next.brokers[0] == '\0')
-        (void)text_copy(next.brokers, sizeof next.brokers, a->config.brokers);
-    moved = a->set->brokers[0] == '\0' && strcmp(a->config.brokers, next.brokers) != 0;
-    a->reconnect = a->reconnect || (moved && a->uplink.mqtt != NULL);
-    a->config = next;
-    herald_set_config(&a->herald, config->revision);
-    watcher_detect(a->watcher, !config->detects_elsewhere);
-    for (int i = 0; i < STREAMS; i++)
-        ledger_require(&a->ledgers[i], a->config.sites, config->site_count);
-}
-
-static void agent_config(struct agent *a, const char *bytes, size_t len)
-{
-    struct config config;
-    struct fault fault = {""};
-    char data[64];
-
-    if (config_read(&config, bytes, len, &fault) != ST_OK) {
-        log_warn("config.refused", "reason=\"%s\"", fault.text);
-        agent_event(a, "config_refused", "{}");
-        return;
-    }
-    if (config.revision <= a->config.revision)
-        return; /* retained: it comes with every connection */
-    agent_apply(a, &config);
-    journal_note(a->journal, "config", bytes, len);
-    if (a->config.brokers[0] != '\0')
-        journal_note(a->journal, "brokers", a->config.brokers, strlen(a->config.brokers));
-    snprintf(data, sizeof data, "{\"revision\":%lld}", (long long)config.revision);
-    agent_event(a, "config_applied", data);
-    log_info("config.applied", "revision=%lld", (long long)config.revision);
-}
-
-static enum status agent_load_config(struct agent *a, struct fault *fault)
-{
-    struct config config;
-    struct text text;
-    enum status st;
-
-    text_init(&text);
-    st = outbox_get(a->outbox, "brokers", &text, fault);
-    if (st == ST_OK)
-        (void)text_copy(a->config.brokers, sizeof a->config.brokers, text.bytes);
-    if (st == ST_OK || st == ST_NONE)
-        st = outbox_get(a->outbox, "config", &text, fault);
-    if (st == ST_OK && config_read(&config, text.bytes, text.len, NULL) == ST_OK)
-        agent_apply(a, &config);
-    text_done(&text);
-    return st == ST_NONE ? ST_OK : st;
-}
-
-/* ---- the main loop's parts */
-
-static void agent_take(struct agent *a, const struct note *note)
-{
-    switch (note->kind) {
-    case NOTE_FIX:
-        agent_fix(a, &note->body.fix);
-        break;
-    case NOTE_ROUND:
-        sampler_round(&a->sampler, &note->body.round);
-        watcher_round(a->watcher, &note->body.round);
-        break;
-    case NOTE_SOURCE:
-        agent_source(a, &note->body.source);
-        break;
-    case NOTE_DIAGNOSIS:
-        agent_diagnosis(a, &note->body.diagnosis);
-        break;
-    case NOTE_CONNECTION:
-        agent_connection(a, &note->body.connection);
-        break;
-    case NOTE_ACK:
-        agent_ack(a, note->body.bytes, note->len);
-        break;
-    case NOTE_CONFIG:
-        agent_config(a, note->body.bytes, note->len);
-        break;
-    }
 }
 
 static bool agent_ntp_synced(void)
@@ -273,31 +70,6 @@ static void agent_watch_clock(struct agent *a)
              (long long)now_ms);
     agent_event(a, "clock_set", data);
     log_warn("clock.set", "step_ms=%lld", (long long)step_ms);
-}
-
-static enum status agent_open_uplink(struct agent *a, struct fault *fault)
-{
-    struct uplink_options options = {
-        .brokers = a->set->brokers, .ca = a->set->ca, .cert = a->set->cert, .key = a->set->key};
-
-    if (options.brokers[0] == '\0')
-        options.brokers = a->config.brokers;
-    if (options.brokers[0] == '\0')
-        return fault_set(fault, ST_REJECT,
-                         "no brokers: --brokers, or an enrolment that names them");
-    return uplink_open(&a->uplink, a->vin, a->inbox, &options, &a->herald, fault);
-}
-
-static enum status agent_reopen_uplink(struct agent *a, struct fault *fault)
-{
-    enum status st;
-
-    a->reconnect = false;
-    uplink_close(&a->uplink);
-    a->connected = false;
-    metric_set(a->link, NULL, 0);
-    st = agent_open_uplink(a, fault);
-    return st == ST_OK ? ST_OK : ST_FATAL;
 }
 
 static enum status agent_send(struct agent *a, struct fault *fault)

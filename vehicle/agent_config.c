@@ -1,0 +1,91 @@
+/* vehicle/agent_config.c - config/1: kept, applied, told; and the connection to the brokers it
+ * names.  See agent_inside.h. */
+#include "agent_inside.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/clock.h"
+#include "lib/log.h"
+
+/* One that names no brokers leaves us those we have: without any, no other could ever come. */
+static void agent_apply(struct agent *a, const struct config *config)
+{
+    struct config next = *config;
+    bool moved;
+
+    if (next.brokers[0] == '\0')
+        (void)text_copy(next.brokers, sizeof next.brokers, a->config.brokers);
+    moved = a->set->brokers[0] == '\0' && strcmp(a->config.brokers, next.brokers) != 0;
+    a->reconnect = a->reconnect || (moved && a->uplink.mqtt != NULL);
+    a->config = next;
+    herald_set_config(&a->herald, config->revision);
+    watcher_detect(a->watcher, !config->detects_elsewhere);
+    for (int i = 0; i < STREAMS; i++)
+        ledger_require(&a->ledgers[i], a->config.sites, config->site_count);
+}
+
+void agent_config(struct agent *a, const char *bytes, size_t len)
+{
+    struct config config;
+    struct fault fault = {""};
+    char data[64];
+
+    if (config_read(&config, bytes, len, &fault) != ST_OK) {
+        log_warn("config.refused", "reason=\"%s\"", fault.text);
+        agent_event(a, "config_refused", "{}");
+        return;
+    }
+    if (config.revision <= a->config.revision)
+        return; /* retained: it comes with every connection */
+    agent_apply(a, &config);
+    journal_note(a->journal, "config", bytes, len);
+    if (a->config.brokers[0] != '\0')
+        journal_note(a->journal, "brokers", a->config.brokers, strlen(a->config.brokers));
+    snprintf(data, sizeof data, "{\"revision\":%lld}", (long long)config.revision);
+    agent_event(a, "config_applied", data);
+    log_info("config.applied", "revision=%lld", (long long)config.revision);
+}
+
+enum status agent_load_config(struct agent *a, struct fault *fault)
+{
+    struct config config;
+    struct text text;
+    enum status st;
+
+    text_init(&text);
+    st = outbox_get(a->outbox, "brokers", &text, fault);
+    if (st == ST_OK)
+        (void)text_copy(a->config.brokers, sizeof a->config.brokers, text.bytes);
+    if (st == ST_OK || st == ST_NONE)
+        st = outbox_get(a->outbox, "config", &text, fault);
+    if (st == ST_OK && config_read(&config, text.bytes, text.len, NULL) == ST_OK)
+        agent_apply(a, &config);
+    text_done(&text);
+    return st == ST_NONE ? ST_OK : st;
+}
+
+enum status agent_open_uplink(struct agent *a, struct fault *fault)
+{
+    struct uplink_options options = {
+        .brokers = a->set->brokers, .ca = a->set->ca, .cert = a->set->cert, .key = a->set->key};
+
+    if (options.brokers[0] == '\0')
+        options.brokers = a->config.brokers;
+    if (options.brokers[0] == '\0')
+        return fault_set(fault, ST_REJECT,
+                         "no brokers: --brokers, or an enrolment that names them");
+    return uplink_open(&a->uplink, a->vin, a->inbox, &options, &a->herald, fault);
+}
+
+enum status agent_reopen_uplink(struct agent *a, struct fault *fault)
+{
+    enum status st;
+
+    a->reconnect = false;
+    uplink_close(&a->uplink);
+    a->connected = false;
+    metric_set(a->link, NULL, 0);
+    st = agent_open_uplink(a, fault);
+    return st == ST_OK ? ST_OK : ST_FATAL;
+}

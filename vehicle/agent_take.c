@@ -1,0 +1,114 @@
+/* vehicle/agent_take.c - notes out of the inbox: what becomes of a fix, a round, a source that came
+ * or went, a connection, an ack.  See agent_inside.h. */
+#include "agent_inside.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "lib/clock.h"
+#include "lib/log.h"
+
+static void agent_source(struct agent *a, const struct source_change *change)
+{
+    const char *name = change->origin == ORIGIN_GPS ? "gps" : "obd";
+    bool bad = change->state == SOURCE_GONE;
+
+    log_line(bad ? LEVEL_WARN : LEVEL_INFO, "source.changed", "source=%s state=%s reason=\"%s\"",
+             name, source_name(change->state), change->reason);
+    metric_set(a->sources, name, change->state);
+    if (change->origin == ORIGIN_GPS) {
+        herald_set_gps(&a->herald, change->state);
+        return;
+    }
+    herald_set_obd(&a->herald, change->state);
+    watcher_adapter(a->watcher, change->state);
+}
+
+static void agent_fix(struct agent *a, const struct fix *fix)
+{
+    metric_add(a->fixes, NULL, 1);
+    timekeeper_fix(&a->timekeeper, fix, clock_boot_ms());
+    sampler_fix(&a->sampler, fix);
+    watcher_fix(a->watcher, fix);
+    if (a->herald.state.obd == SOURCE_SILENT && isfinite(fix->speed_kmh) &&
+        fix->speed_kmh >= SAMPLER_MOVING_GPS_KMH)
+        reader_hint_moving(a->reader);
+}
+
+static void agent_diagnosis(struct agent *a, const struct diagnosis *d)
+{
+    journal_diagnosis(a->journal, d);
+    a->urgent = true;
+    watcher_vin(a->watcher, d->vin, a->vin);
+    if (d->vin[0] != '\0' && strcmp(d->vin, a->vin) != 0)
+        log_warn("vin.mismatch", "certificate=%s car=%s", a->vin, d->vin);
+}
+
+static void agent_connection(struct agent *a, const struct connection *c)
+{
+    const char *event = c->up ? "broker.connected" : a->connected ? "broker.lost" : "broker.away";
+
+    log_line(c->up ? LEVEL_INFO : LEVEL_WARN, event, "broker=%s reason=\"%s\"", c->broker,
+             c->reason);
+    a->connected = c->up;
+    metric_set(a->link, NULL, c->up);
+    if (c->up) {
+        herald_connected(&a->herald);
+        sender_connected(a->sender, clock_boot_ms());
+    }
+}
+
+static void agent_ack(struct agent *a, const char *bytes, size_t len)
+{
+    struct ack ack;
+    enum status st;
+
+    if (ack_read(&ack, bytes, len, NULL) != ST_OK) {
+        metric_add(a->ignored, "malformed", 1);
+        return;
+    }
+    for (int i = 0; i < STREAMS; i++) {
+        enum outbox_stream stream = (enum outbox_stream)i;
+
+        if (strcmp(ack.stream, outbox_stream_id(a->outbox, stream)) != 0)
+            continue;
+        st = ledger_take(&a->ledgers[i], &ack, outbox_given(a->outbox, stream));
+        if (st == ST_REJECT) {
+            metric_add(a->ignored, "beyond", 1);
+            return;
+        }
+        if (st != ST_NONE)
+            journal_ack(a->journal, stream, ack.site, bytes, len);
+        sender_acked(a->sender, stream, st == ST_RETRY, clock_boot_ms());
+        return;
+    }
+    metric_add(a->ignored, "unknown_stream", 1);
+}
+
+void agent_take(struct agent *a, const struct note *note)
+{
+    switch (note->kind) {
+    case NOTE_FIX:
+        agent_fix(a, &note->body.fix);
+        break;
+    case NOTE_ROUND:
+        sampler_round(&a->sampler, &note->body.round);
+        watcher_round(a->watcher, &note->body.round);
+        break;
+    case NOTE_SOURCE:
+        agent_source(a, &note->body.source);
+        break;
+    case NOTE_DIAGNOSIS:
+        agent_diagnosis(a, &note->body.diagnosis);
+        break;
+    case NOTE_CONNECTION:
+        agent_connection(a, &note->body.connection);
+        break;
+    case NOTE_ACK:
+        agent_ack(a, note->body.bytes, note->len);
+        break;
+    case NOTE_CONFIG:
+        agent_config(a, note->body.bytes, note->len);
+        break;
+    }
+}
