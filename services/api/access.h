@@ -7,6 +7,7 @@
 
 enum action {
     ACTION_OPEN,           /* no sign-in needed */
+    ACTION_CAR,            /* a car about itself, by its certificate: no role may */
     ACTION_OWN,            /* whoever is signed in, about themselves */
     ACTION_VEHICLE_READ,   /* list, detail, state, live feed */
     ACTION_VEHICLE_CHANGE, /* create and change */

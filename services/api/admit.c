@@ -9,6 +9,7 @@
 static const struct rate user_rate = {20, 60};
 static const struct rate anonymous_rate = {50, 200}; /* an office behind one address */
 static const struct rate enroll_rate = {1, 10};
+static const struct rate car_rate = {0.2, 10};
 
 void admit_cors(const struct shared *shared, const char *origin, struct answer *a)
 {
@@ -69,6 +70,34 @@ static bool check_token(struct admission *ad, struct request *r, const struct ro
         return false;
     }
     return true;
+}
+
+/* A car speaks for itself only; whether its certificate still counts the worker looks up. */
+static bool check_car(struct admission *ad, const struct request *r, struct moment now,
+                      struct answer *a)
+{
+    char key[24];
+
+    if (strcmp(r->peer_cn, r->vin) != 0) {
+        answer_problem(a, r, 403, "certificate",
+                       "A client certificate of this vehicle is needed here.");
+        return false;
+    }
+    snprintf(key, sizeof key, "c %s", r->vin);
+    return !limited(ad, r, key, car_rate, now.boot_ms, a);
+}
+
+static bool check_caller(struct admission *ad, struct request *r, const struct route *route,
+                         struct moment now, struct answer *a)
+{
+    switch (route->action) {
+    case ACTION_OPEN:
+        return true;
+    case ACTION_CAR:
+        return check_car(ad, r, now, a);
+    default:
+        return check_token(ad, r, route, now, a);
+    }
 }
 
 /* Cookie calls must come from a page of ours; a sign-in by a program carries no Origin at all. */
@@ -136,8 +165,7 @@ enum verdict admit(struct admission *ad, struct request *r, int64_t length, stru
     if ((*route)->action == ACTION_OPEN &&
         limited(ad, r, key, enrol ? enroll_rate : anonymous_rate, now.boot_ms, a))
         return VERDICT_ANSWERED;
-    if (!check_origin(ad, r, *route, a) ||
-        ((*route)->action != ACTION_OPEN && !check_token(ad, r, *route, now, a)) ||
+    if (!check_origin(ad, r, *route, a) || !check_caller(ad, r, *route, now, a) ||
         !check_body(r, *route, length, a))
         return VERDICT_ANSWERED;
     return VERDICT_RUN;

@@ -12,7 +12,7 @@ static bool is_allowed(const char *key, const char *const *allowed)
     return false;
 }
 
-static void field(struct answer *a, const struct request *r, const char *key, const char *code)
+void body_fault(const struct request *r, const char *key, const char *code, struct answer *a)
 {
     char pointer[128];
 
@@ -36,7 +36,7 @@ enum status body_read(const struct request *r, const char *const *allowed, json_
     json_object_foreach(body, key, value)
     {
         if (!is_allowed(key, allowed)) {
-            field(a, r, key, "unknown");
+            body_fault(r, key, "unknown", a);
             json_decref(body);
             return ST_NONE;
         }
@@ -45,25 +45,91 @@ enum status body_read(const struct request *r, const char *const *allowed, json_
     return ST_OK;
 }
 
+/* The member, NULL when it is absent.  ST_NONE: it is needed. */
+static enum status find(const struct request *r, const json_t *body, const char *key, bool needed,
+                        const json_t **out, struct answer *a)
+{
+    *out = json_object_get(body, key);
+    if (*out || !needed)
+        return ST_OK;
+    body_fault(r, key, "missing", a);
+    return ST_NONE;
+}
+
 enum status body_text(const struct request *r, const json_t *body, const char *key, bool needed,
                       char *out, size_t size, struct answer *a)
 {
-    const json_t *value = json_object_get(body, key);
+    const json_t *value;
 
-    if (!value) {
-        if (!needed)
-            return ST_OK;
-        field(a, r, key, "missing");
+    if (find(r, body, key, needed, &value, a) != ST_OK)
         return ST_NONE;
-    }
+    if (!value)
+        return ST_OK;
     if (!json_is_string(value)) {
-        field(a, r, key, "type");
+        body_fault(r, key, "type", a);
         return ST_NONE;
     }
     if (json_string_length(value) >= size) {
-        field(a, r, key, "length");
+        body_fault(r, key, "length", a);
         return ST_NONE;
     }
     snprintf(out, size, "%s", json_string_value(value));
+    return ST_OK;
+}
+
+enum status body_integer(const struct request *r, const json_t *body, const char *key, bool needed,
+                         int64_t lowest, int64_t highest, int64_t *out, struct answer *a)
+{
+    const json_t *value;
+
+    if (find(r, body, key, needed, &value, a) != ST_OK)
+        return ST_NONE;
+    if (!value)
+        return ST_OK;
+    if (!json_is_integer(value))
+        body_fault(r, key, "type", a);
+    else if (json_integer_value(value) < lowest || json_integer_value(value) > highest)
+        body_fault(r, key, "range", a);
+    else {
+        *out = json_integer_value(value);
+        return ST_OK;
+    }
+    return ST_NONE;
+}
+
+enum status body_number(const struct request *r, const json_t *body, const char *key, bool needed,
+                        double lowest, double highest, double *out, struct answer *a)
+{
+    const json_t *value;
+
+    if (find(r, body, key, needed, &value, a) != ST_OK)
+        return ST_NONE;
+    if (!value)
+        return ST_OK;
+    if (!json_is_number(value))
+        body_fault(r, key, "type", a);
+    else if (!(json_number_value(value) >= lowest && json_number_value(value) <= highest))
+        body_fault(r, key, "range", a);
+    else {
+        *out = json_number_value(value);
+        return ST_OK;
+    }
+    return ST_NONE;
+}
+
+enum status body_flag(const struct request *r, const json_t *body, const char *key, bool needed,
+                      bool *out, struct answer *a)
+{
+    const json_t *value;
+
+    if (find(r, body, key, needed, &value, a) != ST_OK)
+        return ST_NONE;
+    if (!value)
+        return ST_OK;
+    if (!json_is_boolean(value)) {
+        body_fault(r, key, "type", a);
+        return ST_NONE;
+    }
+    *out = json_is_true(value);
     return ST_OK;
 }

@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "render.h"
-
 static enum status insert(struct pg *pg, const char *vin, const struct pki_facts *facts,
                           const char *chain, struct fault *fault)
 {
@@ -60,27 +58,4 @@ out:
     free(intermediate);
     free(pem);
     return st;
-}
-
-void certificates_render_list(struct text *out, const char *list)
-{
-    char one[256];
-    int count = 0;
-
-    text_print(out, "[");
-    for (const char *at = list; *at;) {
-        size_t n;
-
-        at += strspn(at, " ,");
-        n = strcspn(at, " ,");
-        if (n && n < sizeof one) {
-            memcpy(one, at, n);
-            one[n] = '\0';
-            if (count++)
-                text_print(out, ",");
-            render_text(out, one);
-        }
-        at += n;
-    }
-    text_print(out, "]");
 }

@@ -13,7 +13,4 @@ enum status certificates_issue(struct pg *pg, const struct pki_issuer *issuer, c
                                EVP_PKEY *key, int64_t now_s, char **chain,
                                char serial[PKI_SERIAL_TEXT], struct fault *fault) MUST_CHECK;
 
-/* A comma-separated setting as a JSON array of its entries. */
-void certificates_render_list(struct text *out, const char *list);
-
 #endif

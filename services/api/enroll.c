@@ -9,34 +9,26 @@
 #include "audit.h"
 #include "body.h"
 #include "certificates.h"
+#include "enrolled.h"
 #include "handlers.h"
 #include "lib/clock.h"
 #include "lib/log.h"
-#include "render.h"
 #include "tenant.h"
 
 #define TRIES_MOST "5"
 
 struct enrolment {
-    char vin[32], token[128], csr[8193], agent[64];
-    char token_hash[67], key_hash[67]; /* bytea literals */
-    char customer[UUID_TEXT + 1];      /* whose car it is; "" until known, and for an unknown VIN */
+    char vin[32], token[128], agent[64];
+    char token_hash[BYTEA_HASH], key_hash[BYTEA_HASH];
+    char customer[UUID_TEXT + 1]; /* whose car it is; "" until known, and for an unknown VIN */
     EVP_PKEY *key;
 };
-
-static void bytea_literal(char out[67], const unsigned char hash[32])
-{
-    out[0] = '\\';
-    out[1] = 'x';
-    text_hex(out + 2, hash, 32);
-}
 
 /* ST_NONE: the body is wrong, the answer is set. */
 static enum status read_enrolment(const struct request *r, struct enrolment *e, struct answer *a)
 {
     static const char *const allowed[] = {"vin", "token", "csr", "agent_version", NULL};
     unsigned char hash[32];
-    struct fault why = {""};
     json_t *body = NULL;
     enum status st;
 
@@ -45,23 +37,18 @@ static enum status read_enrolment(const struct request *r, struct enrolment *e, 
         return ST_NONE;
     if ((st = body_text(r, body, "vin", true, e->vin, sizeof e->vin, a)) == ST_OK &&
         (st = body_text(r, body, "token", true, e->token, sizeof e->token, a)) == ST_OK &&
-        (st = body_text(r, body, "csr", true, e->csr, sizeof e->csr, a)) == ST_OK)
-        st = body_text(r, body, "agent_version", false, e->agent, sizeof e->agent, a);
+        (st = body_text(r, body, "agent_version", false, e->agent, sizeof e->agent, a)) == ST_OK &&
+        !vin_is_valid(e->vin, strlen(e->vin))) {
+        answer_field(a, r, 422, "/vin", "vin");
+        st = ST_NONE;
+    }
+    if (st == ST_OK)
+        st = enrolled_read_key(r, body, &e->key, e->key_hash, a);
     json_decref(body);
     if (st != ST_OK)
         return ST_NONE;
-    if (!vin_is_valid(e->vin, strlen(e->vin))) {
-        answer_field(a, r, 422, "/vin", "vin");
-        return ST_NONE;
-    }
-    if (pki_csr_key(&e->key, e->csr, strlen(e->csr), &why) != ST_OK ||
-        pki_key_hash(e->key, hash, &why) != ST_OK) {
-        answer_field(a, r, 422, "/csr", "csr");
-        return ST_NONE;
-    }
-    bytea_literal(e->key_hash, hash);
     SHA256((const unsigned char *)e->token, strlen(e->token), hash);
-    bytea_literal(e->token_hash, hash);
+    bytea_hash(e->token_hash, hash);
     return ST_OK;
 }
 
@@ -120,28 +107,6 @@ static enum status wrong_token(struct worker *w, const struct request *r, const 
     return st == ST_OK ? refuse(w, r, e, "enroll.refused", "wrong token", a, fault) : st;
 }
 
-/* certificate chain, what to trust, where to go, and what must be acknowledged */
-static void render_enrolled(struct worker *w, const char *chain, struct answer *a)
-{
-    const struct api_settings *set = w->shared->set;
-    struct text *out = &a->body;
-
-    text_print(out, "{");
-    render_key(out, "certificate");
-    render_text(out, chain);
-    render_key(out, "ca");
-    render_text(out, w->shared->service_root_pem);
-    render_key(out, "brokers");
-    certificates_render_list(out, set->brokers);
-    text_print(out, ",\"config\":{\"schema\":\"config/1\",\"revision\":1");
-    render_key(out, "required_sites");
-    certificates_render_list(out, set->required_sites);
-    render_key(out, "brokers");
-    certificates_render_list(out, set->brokers);
-    text_print(out, ",\"detects\":\"agent\"}}");
-    answer_json(a, 201);
-}
-
 /* The token was used before: the same key within 10 minutes has only lost our answer. */
 static enum status used_token(struct worker *w, const struct request *r, const struct enrolment *e,
                               struct answer *a, struct fault *fault)
@@ -159,9 +124,9 @@ static enum status used_token(struct worker *w, const struct request *r, const s
     if (st != ST_OK)
         return st;
     if (PQntuples(rows) == 1) {
-        render_enrolled(w, PQgetvalue(rows, 0, 0), a);
+        st = enrolled_answer(w, e->vin, PQgetvalue(rows, 0, 0), a, fault);
         PQclear(rows);
-        return pg_commit(w->pg, fault);
+        return st == ST_OK ? pg_commit(w->pg, fault) : st;
     }
     PQclear(rows);
     log_error("enrol.replayed", "vehicle=%s address=%s", e->vin, r->address);
@@ -184,10 +149,9 @@ static enum status spend(struct worker *w, const struct request *r, const struct
         return st;
     snprintf(detail, sizeof detail, "{\"serial\":\"%s\"}", serial);
     if ((st = note(w, r, e, "enroll", detail, fault)) == ST_OK &&
-        (st = pg_commit(w->pg, fault)) == ST_OK) {
+        (st = enrolled_answer(w, e->vin, chain, a, fault)) == ST_OK &&
+        (st = pg_commit(w->pg, fault)) == ST_OK)
         log_info("enrolled", "vehicle=%s serial=%s", e->vin, serial);
-        render_enrolled(w, chain, a);
-    }
     free(chain);
     return st;
 }

@@ -15,5 +15,6 @@ handler state_read;                                     /* state.c */
 handler history_read;                                   /* history.c */
 handler track_read;                                     /* track.c */
 handler enroll_create;                                  /* enroll.c */
+handler renew_create, car_config_read;                  /* renew.c */
 
 #endif

@@ -107,10 +107,15 @@ static void read_peer_name(struct lws *wsi, struct request *r)
 {
     SSL *ssl = lws_get_ssl(wsi);
     X509 *cert = ssl ? SSL_get1_peer_certificate(ssl) : NULL;
+    unsigned char hash[EVP_MAX_MD_SIZE];
+    unsigned len = 0;
 
-    if (cert && SSL_get_verify_result(ssl) == X509_V_OK)
+    if (cert && SSL_get_verify_result(ssl) == X509_V_OK &&
+        X509_digest(cert, EVP_sha256(), hash, &len) == 1) {
         X509_NAME_get_text_by_NID(X509_get_subject_name(cert), NID_commonName, r->peer_cn,
                                   sizeof r->peer_cn);
+        text_hex(r->peer_sha256, hash, len);
+    }
     X509_free(cert);
 }
 

@@ -51,6 +51,7 @@ struct request {
     char refresh[128];         /* the refresh cookie, "" when absent */
     char vin[VIN_LEN + 1];     /* the VIN in the path, where the route has one */
     char peer_cn[65];          /* CN of a verified client certificate, "" without */
+    char peer_sha256[65];      /* of that certificate, hex */
     bool signed_in;            /* claims hold a verified access token */
     struct claims claims;
     char bearer[TOKEN_MAX + 1];

@@ -41,6 +41,10 @@ const struct route route_table[] = {
      ticket_create},
     {METHOD_POST, "/api/embedded/enroll", "enroll", DOOR_VEHICLES, ACTION_OPEN, QUICK, true, false,
      enroll_create},
+    {METHOD_POST, "/api/embedded/{vin}/renew", "renew", DOOR_VEHICLES, ACTION_CAR, QUICK, true,
+     false, renew_create},
+    {METHOD_GET, "/api/embedded/{vin}/config", "car-config", DOOR_VEHICLES, ACTION_CAR, QUICK,
+     false, false, car_config_read},
 };
 const size_t route_count = sizeof route_table / sizeof *route_table;
 

@@ -1,9 +1,11 @@
 /* services/api/vehicle_change.c - creating, changing and retiring vehicles. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "audit.h"
 #include "body.h"
+#include "config.h"
 #include "handlers.h"
 #include "idempotency.h"
 #include "tenant.h"
@@ -11,6 +13,7 @@
 
 struct change {
     char name[801], plate[129], make[321], class[16], fuel[16]; /* 4 bytes a character at most */
+    char detects[16], record_ms[24];                            /* "" not named; "0": none */
     bool has_name, has_plate, has_make, has_class, has_fuel;
 };
 
@@ -45,6 +48,7 @@ static bool is_acceptable(const struct request *r, const struct change *c, struc
     static const char *const classes[] = {"car", "van", "heavy", NULL};
     static const char *const fuels[] = {"",    "petrol", "diesel",  "electric", "hybrid",
                                         "lpg", "cng",    "ethanol", NULL};
+    static const char *const ends[] = {"agent", "ingest", NULL};
 
     if (characters(c->name) > 200 || has_control(c->name))
         answer_field(a, r, 422, "/name", "length");
@@ -56,14 +60,36 @@ static bool is_acceptable(const struct request *r, const struct change *c, struc
         answer_field(a, r, 422, "/class", "unknown");
     else if (c->has_fuel && !is_one_of(c->fuel, fuels))
         answer_field(a, r, 422, "/fuel", "unknown");
+    else if (c->detects[0] && !is_one_of(c->detects, ends))
+        answer_field(a, r, 422, "/detects", "unknown");
     else
         return true;
     return false;
 }
 
+/* What goes into the vehicle's configuration.  A rate of null: the agent chooses. */
+static enum status read_config(const struct request *r, const json_t *body, struct change *c,
+                               struct answer *a)
+{
+    int64_t record_ms = 0;
+
+    if (json_object_get(body, "detects") && !c->detects[0]) {
+        body_fault(r, "detects", "unknown", a);
+        return ST_NONE;
+    }
+    if (!json_object_get(body, "record_ms"))
+        return ST_OK;
+    if (!json_is_null(json_object_get(body, "record_ms")) &&
+        body_integer(r, body, "record_ms", true, 250, 30000, &record_ms, a) != ST_OK)
+        return ST_NONE;
+    snprintf(c->record_ms, sizeof c->record_ms, "%lld", (long long)record_ms);
+    return ST_OK;
+}
+
 static enum status read_change(const struct request *r, struct change *c, struct answer *a)
 {
-    static const char *const allowed[] = {"name", "plate", "make", "class", "fuel", NULL};
+    static const char *const allowed[] = {"name", "plate",   "make",      "class",
+                                          "fuel", "detects", "record_ms", NULL};
     json_t *body = NULL;
     enum status st;
 
@@ -80,6 +106,9 @@ static enum status read_change(const struct request *r, struct change *c, struct
         (st = body_text(r, body, "make", false, c->make, sizeof c->make, a)) == ST_OK &&
         (st = body_text(r, body, "class", false, c->class, sizeof c->class, a)) == ST_OK)
         st = body_text(r, body, "fuel", false, c->fuel, sizeof c->fuel, a);
+    if (st == ST_OK &&
+        (st = body_text(r, body, "detects", false, c->detects, sizeof c->detects, a)) == ST_OK)
+        st = read_config(r, body, c, a);
     json_decref(body);
     return st == ST_OK && is_acceptable(r, c, a) ? ST_OK : ST_NONE;
 }
@@ -105,6 +134,7 @@ static enum status finish(struct worker *w, const struct request *r, int code, c
     }
     PQclear(rows);
     if ((st = audit_request(w, r, action, NULL, fault)) != ST_OK ||
+        (st = config_renew(w->pg, w->shared->set, r->vin, fault)) != ST_OK ||
         (st = pg_run(w->pg, "SELECT pg_notify('fleet', $1)", 1, params, NULL, fault)) != ST_OK ||
         (st = idempotency_end(w, r, a, fault)) != ST_OK)
         return st;
@@ -120,17 +150,25 @@ static void exists(struct answer *a, const struct request *r)
 static enum status insert(struct worker *w, const struct request *r, const struct change *c,
                           struct answer *a, struct fault *fault)
 {
-    const char *params[] = {r->vin,   r->claims.tenant, c->name,
-                            c->plate, c->make,          c->has_class ? c->class : "car",
-                            c->fuel};
+    const char *params[] = {r->vin,
+                            r->claims.tenant,
+                            c->name,
+                            c->plate,
+                            c->make,
+                            c->has_class ? c->class : "car",
+                            c->fuel,
+                            c->detects[0] ? c->detects : "agent",
+                            c->record_ms[0] ? c->record_ms : "0"};
     PGresult *rows = NULL;
     enum status st;
     int made;
 
-    st = pg_run(w->pg,
-                "INSERT INTO vehicle (vin, customer_id, name, plate, make, class, fuel)"
-                " VALUES ($1, $2::uuid, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING RETURNING 1",
-                7, params, &rows, fault);
+    st =
+        pg_run(w->pg,
+               "INSERT INTO vehicle (vin, customer_id, name, plate, make, class, fuel, detects,"
+               " record_ms) VALUES ($1, $2::uuid, $3, $4, $5, $6, $7, $8, nullif($9, '0')::integer)"
+               " ON CONFLICT DO NOTHING RETURNING 1",
+               9, params, &rows, fault);
     if (st != ST_OK)
         return st;
     made = PQntuples(rows);
@@ -207,7 +245,9 @@ enum status vehicle_change(struct worker *w, const struct request *r, struct ans
                             c.has_plate ? c.plate : NULL,
                             c.has_make ? c.make : NULL,
                             c.has_class ? c.class : NULL,
-                            c.has_fuel ? c.fuel : NULL};
+                            c.has_fuel ? c.fuel : NULL,
+                            c.detects,
+                            c.record_ms};
 
     if ((st = tenant_begin(w, r, a, fault)) != ST_OK ||
         (st = idempotency_begin(w, r, a, fault)) != ST_OK ||
@@ -215,8 +255,10 @@ enum status vehicle_change(struct worker *w, const struct request *r, struct ans
         (st = pg_run(w->pg,
                      "UPDATE vehicle SET version = version + 1, name = coalesce($2, name),"
                      " plate = coalesce($3, plate), make = coalesce($4, make),"
-                     " class = coalesce($5, class), fuel = coalesce($6, fuel) WHERE vin = $1",
-                     6, params, NULL, fault)) != ST_OK)
+                     " class = coalesce($5, class), fuel = coalesce($6, fuel),"
+                     " detects = coalesce(nullif($7, ''), detects), record_ms = CASE $8 WHEN ''"
+                     " THEN record_ms ELSE nullif($8, '0')::integer END WHERE vin = $1",
+                     8, params, NULL, fault)) != ST_OK)
         return st;
     return finish(w, r, 200, "vehicle.change", a, fault);
 }

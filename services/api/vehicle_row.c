@@ -24,7 +24,9 @@ enum column {
     HEADING,
     IGNITION,
     VERSION,
-    CREATED
+    CREATED,
+    DETECTS,
+    RECORD_MS
 };
 
 static void add_text(struct text *out, const char *key, const PGresult *rows, int row, int column)
@@ -79,7 +81,10 @@ void vehicle_row_render(struct text *out, const PGresult *rows, int row, bool wh
         text_print(out, ",\"ignition\":%s",
                    PQgetvalue(rows, row, IGNITION)[0] == 't' ? "true" : "false");
     text_print(out, ",\"version\":%ld", vehicle_row_version(rows, row));
-    if (whole)
+    if (whole) {
         add_time(out, "created_at", rows, row, CREATED);
+        add_text(out, "detects", rows, row, DETECTS);
+        add_double(out, "record_ms", rows, row, RECORD_MS);
+    }
     text_print(out, "}");
 }

@@ -12,12 +12,13 @@
     " v.vin, v.name, v.plate, v.make, v.class, v.fuel, v.status, c.id, c.name,"                    \
     " connectivity(s, now()), (extract(epoch FROM s.last_seen) * 1000)::bigint, s.t_ms,"           \
     " s.lat, s.lon, s.speed_kmh, s.heading_deg, s.ignition_on, v.version,"                         \
-    " (extract(epoch FROM v.created_at) * 1000)::bigint "
+    " (extract(epoch FROM v.created_at) * 1000)::bigint, v.detects, v.record_ms "
 #define VEHICLE_TABLES                                                                             \
     " vehicle v JOIN customer c ON c.id = v.customer_id LEFT JOIN vehicle_state s ON s.vin = "     \
     "v.vin "
 
-/* One row as a JSON object; what was not measured is left out.  `whole` adds created_at. */
+/* One row as a JSON object; what was not measured is left out.  `whole` adds what lists leave
+ * out: created_at, detects, record_ms. */
 void vehicle_row_render(struct text *out, const PGresult *rows, int row, bool whole);
 long vehicle_row_version(const PGresult *rows, int row);
 

@@ -40,7 +40,7 @@ class As:
         self.db.close()
 
 
-TENANT_TABLES = ["customer", "app_user", "vehicle", "vehicle_state", "fact", "audit", "idempotency", "ws_ticket"]
+TENANT_TABLES = ["customer", "app_user", "vehicle", "vehicle_state", "vehicle_config", "fact", "command", "audit", "idempotency", "ws_ticket"]
 
 
 @pytest.mark.parametrize("table", TENANT_TABLES)

@@ -126,7 +126,8 @@ def test_a_change_needs_the_version_it_is_based_on(s, token, tag, code):
                                           ({"name": None}, "/name"), ({"plate": "x" * 33}, "/plate"), ({"make": "é" * 81}, "/make"),
                                           ({"class": "tank"}, "/class"), ({"fuel": "rum"}, "/fuel"), ({"class": ""}, "/class"),
                                           ({"vin": OURS[0]}, "/vin"), ({"customer_id": "x"}, "/customer_id"),
-                                          ({"status": "active"}, "/status"), ({"version": 9}, "/version")])
+                                          ({"detects": ""}, "/detects"), ({"detects": "me"}, "/detects"), ({"record_ms": 249}, "/record_ms"),
+                                          ({"record_ms": "250"}, "/record_ms"), ({"record_ms": 250.0}, "/record_ms"), ({"status": "active"}, "/status"), ({"version": 9}, "/version")])
 def test_what_the_schema_would_refuse_is_refused_by_field(s, token, body, pointer):
     for method, headers in (("PUT", {"If-None-Match": "*"}), ("PATCH", {"If-Match": '"v1"'})):
         answer = s.ask(method, f"vehicles/{new_vin()}", body, headers, token)

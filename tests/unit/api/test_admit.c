@@ -96,7 +96,7 @@ static void every_other_route_needs_a_token(void **state)
 
     (void)state;
     for (size_t i = 0; i < route_count; i++) {
-        if (route_table[i].action == ACTION_OPEN)
+        if (route_table[i].door != DOOR_PUBLIC || route_table[i].action == ACTION_OPEN)
             continue;
         snprintf(path, sizeof path, "%s", route_table[i].path);
         hole = strstr(path, "{vin}");
@@ -238,6 +238,28 @@ static void the_vehicles_door_opens_for_enrolment_and_certificates_only(void **s
     assert_int_equal(a.code, 404);
 }
 
+static void a_car_speaks_for_itself_alone(void **state)
+{
+    static const char *const names[] = {"", "WVWZZZ1KZAW000009", "svc-api", "WVWZZZ1KZAW00000"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        ask(METHOD_GET, "/api/embedded/" VIN "/config");
+        r.door = DOOR_VEHICLES;
+        sign_in_as("owner"); /* a person's token changes nothing */
+        snprintf(r.peer_cn, sizeof r.peer_cn, "%s", names[i]);
+        assert_int_equal(decide(-1), VERDICT_ANSWERED);
+        assert_int_equal(a.code, 403);
+    }
+    for (int i = 0; i < 11; i++) {
+        ask(METHOD_GET, "/api/embedded/" VIN "/config");
+        r.door = DOOR_VEHICLES;
+        snprintf(r.peer_cn, sizeof r.peer_cn, VIN);
+        assert_int_equal(decide(-1), i < 10 ? VERDICT_RUN : VERDICT_ANSWERED);
+    }
+    assert_int_equal(a.code, 429);
+}
+
 static void enrolment_is_slow_on_purpose(void **state)
 {
     int passed = 0;
@@ -301,6 +323,7 @@ int main(void)
         T(a_wrong_method_is_told_the_right_ones),
         T(an_unknown_address_is_a_file_or_nothing),
         T(the_vehicles_door_opens_for_enrolment_and_certificates_only),
+        T(a_car_speaks_for_itself_alone),
         T(enrolment_is_slow_on_purpose),
         T(our_own_origins_may_read_the_answers),
         T(a_sign_in_is_held_back_by_its_account_and_refused_by_its_source),

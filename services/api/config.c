@@ -1,0 +1,82 @@
+/* services/api/config.c - the configuration of vehicles. */
+#include "config.h"
+
+#include <string.h>
+
+#include "render.h"
+
+void config_render_list(struct text *out, const char *list)
+{
+    char one[256];
+    int count = 0;
+
+    text_print(out, "[");
+    for (const char *at = list; *at;) {
+        size_t n;
+
+        at += strspn(at, " ,");
+        n = strcspn(at, " ,");
+        if (n && n < sizeof one) {
+            memcpy(one, at, n);
+            one[n] = '\0';
+            if (count++)
+                text_print(out, ",");
+            render_text(out, one);
+        }
+        at += n;
+    }
+    text_print(out, "]");
+}
+
+void config_render(struct text *out, const char *revision, const char *body)
+{
+    /* `body` is an object of jsonb with at least the sites in it */
+    text_print(out, "{\"schema\":\"config/1\",\"revision\":%s,%s", revision, body + 1);
+}
+
+enum status config_renew(struct pg *pg, const struct api_settings *set, const char *vin,
+                         struct fault *fault)
+{
+    struct text sites, brokers;
+    enum status st;
+
+    text_init(&sites);
+    text_init(&brokers);
+    config_render_list(&sites, set->required_sites);
+    config_render_list(&brokers, set->brokers);
+    const char *params[] = {vin, sites.bytes, brokers.bytes};
+
+    if (sites.failed || brokers.failed)
+        st = fault_set(fault, ST_RETRY, "out of memory");
+    else
+        st = pg_run(
+            pg,
+            "INSERT INTO vehicle_config AS c (vin, body)"
+            " SELECT v.vin, config_body(v, $2::jsonb, $3::jsonb) FROM vehicle v"
+            " WHERE v.vin = $1 OR $1 IS NULL AND v.status = 'active' ORDER BY v.vin"
+            " ON CONFLICT (vin) DO UPDATE SET revision = c.revision + 1, body = excluded.body,"
+            " changed_at = now(), published_at = NULL WHERE c.body <> excluded.body",
+            3, params, NULL, fault);
+    text_done(&sites);
+    text_done(&brokers);
+    return st;
+}
+
+enum status config_take(struct pg *pg, const struct api_settings *set, const char *vin,
+                        struct text *out, struct fault *fault)
+{
+    const char *params[] = {vin};
+    PGresult *rows = NULL;
+    enum status st;
+
+    if ((st = config_renew(pg, set, vin, fault)) != ST_OK ||
+        (st = pg_run(pg, "SELECT revision, body FROM vehicle_config WHERE vin = $1", 1, params,
+                     &rows, fault)) != ST_OK)
+        return st;
+    if (PQntuples(rows) == 1)
+        config_render(out, PQgetvalue(rows, 0, 0), PQgetvalue(rows, 0, 1));
+    else
+        st = fault_set(fault, ST_REJECT, "there is no vehicle %s", vin);
+    PQclear(rows);
+    return st;
+}

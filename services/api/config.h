@@ -1,0 +1,26 @@
+/* services/api/config.h - config/1, what a vehicle is to do: made of its row and of the site's
+ * settings, kept with a revision that rises whenever the wording changes.  The dispatcher publishes
+ * what is new. */
+#ifndef API_CONFIG_H
+#define API_CONFIG_H
+
+#include "lib/store/postgres.h"
+#include "lib/text.h"
+#include "settings.h"
+
+/* Inside a transaction of vigie_api, vigie_enroll or vigie_dispatch: bring the configuration of
+ * `vin` up to date; NULL: of every active vehicle. */
+enum status config_renew(struct pg *pg, const struct api_settings *set, const char *vin,
+                         struct fault *fault) MUST_CHECK;
+
+/* The same for one, and write it to `out` as config/1.  ST_REJECT: there is no such vehicle. */
+enum status config_take(struct pg *pg, const struct api_settings *set, const char *vin,
+                        struct text *out, struct fault *fault) MUST_CHECK;
+
+/* A stored body and its revision as config/1. */
+void config_render(struct text *out, const char *revision, const char *body);
+
+/* A comma-separated setting as a JSON array of its entries. */
+void config_render_list(struct text *out, const char *list);
+
+#endif
