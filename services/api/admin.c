@@ -28,6 +28,7 @@ static const struct {
     {"revoke", NULL, admin_revoke, true},
     {"dead-letter", "list", admin_dead_letter_list, true},
     {"dead-letter", "show", admin_dead_letter_show, true},
+    {"dead-letter", "replay", admin_dead_letter_replay, true},
 };
 
 static enum status run(struct admin *ad, admin_command *command, bool needs_database,

@@ -20,7 +20,8 @@ const struct program api_program = {
     "list\n"
     "       vigie-api vehicle add VIN... [--customer ID] | list | restore VIN\n"
     "       vigie-api enroll-token VIN [--hours N] | issue VIN... --out DIR | revoke VIN\n"
-    "       vigie-api dead-letter list [--limit N] | show ID",
+    "       vigie-api dead-letter list [--vin VIN] [--reason WORD] [--limit N] | show ID\n"
+    "       vigie-api dead-letter replay ID... | --vin VIN | --reason WORD [--limit N] [--wait MS]",
 };
 
 const struct setting api_table[] = {
@@ -57,7 +58,11 @@ const struct setting api_table[] = {
      "pki init: names in the server's certificate"},
     {"out", SET_TEXT, "", AT(out), "issue: folder for VIN/{key,cert,ca}.pem"},
     {"hours", SET_COUNT, "24", AT(hours), "enroll-token: life in hours, at most 168"},
-    {"limit", SET_COUNT, "100", AT(limit), "dead-letter list: rows at most"},
+    {"limit", SET_COUNT, "100", AT(limit), "dead-letter list, replay: rows at most"},
+    {"vin", SET_TEXT, "", AT(vin), "dead-letter list, replay: those of this vehicle"},
+    {"reason", SET_TEXT, "", AT(reason), "dead-letter list, replay: those put aside for this"},
+    {"wait", SET_MILLIS, "10s", AT(wait_ms),
+     "dead-letter replay: how long to wait for what becomes of them"},
     {"json", SET_SWITCH, "off", AT(json), "administration: print JSON"},
     {0},
 };

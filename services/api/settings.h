@@ -20,7 +20,8 @@ struct api_settings {
     char customer[SETTING_TEXT_MAX], role[SETTING_TEXT_MAX], name[SETTING_TEXT_MAX];
     char locale[SETTING_TEXT_MAX];
     char hosts[SETTING_TEXT_MAX], out[SETTING_TEXT_MAX];
-    int64_t hours, limit;
+    char vin[SETTING_TEXT_MAX], reason[SETTING_TEXT_MAX];
+    int64_t hours, limit, wait_ms;
     bool json;
 };
 

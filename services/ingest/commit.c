@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "letters.h"
 #include "lib/store/postgres.h"
+#include "lost.h"
 #include "meters.h"
 #include "marks.h"
 #include "rows.h"
@@ -19,6 +21,7 @@ struct commit {
     char site[32];
     struct marks marks;
     struct rows rows;
+    struct letters letters;
     struct states *states;
     bool *fresh;   /* of each record in the group: is it new? */
     bool *refused; /* it would open too many gaps: neither new nor known */
@@ -42,13 +45,30 @@ enum status commit_open(struct commit **out, const char *conninfo, const char *s
     pg_set_patience(c->db, ANSWER_MS);
     c->rows.db = c->db;
     c->rows.site = c->site;
+    c->letters.db = c->db;
     *out = c;
+    return ST_OK;
+}
+
+/* The numbers of a loss the vehicle announces.  ST_RETRY: they open too many gaps.  What it cannot
+ * have lost is put aside and closes nothing. */
+static enum status take_loss(struct commit *c, struct record *r)
+{
+    struct stream_mark *lost = marks_find(&c->marks, r->from.topic.vin, r->lost_stream);
+
+    if (!lost_is_possible(r, lost->mark.upto)) {
+        record_put_aside(r, "loss", "it says to have lost numbers it cannot have given");
+        return ST_OK;
+    }
+    if (watermark_take_range(&lost->mark, r->lost_first, r->lost_last) == ST_RETRY)
+        return ST_RETRY;
+    lost->at_once = lost->changed = true; /* perhaps all of it had come: all the better */
     return ST_OK;
 }
 
 /* Take one record's number, and with it the numbers of a loss it announces: both or none, for the
  * vehicle forgets the announcement once it is acknowledged. */
-static enum status take_one(struct commit *c, const struct record *r)
+static enum status take_one(struct commit *c, struct record *r)
 {
     struct stream_mark *own = marks_find(&c->marks, r->from.topic.vin, r->head.stream);
     struct watermark before;
@@ -57,22 +77,20 @@ static enum status take_one(struct commit *c, const struct record *r)
     if (r->lost_stream[0])
         before = own->mark;
     st = watermark_take(&own->mark, r->head.seq);
-    if (st == ST_OK && r->lost_stream[0]) {
-        struct stream_mark *lost = marks_find(&c->marks, r->from.topic.vin, r->lost_stream);
-
-        st = watermark_take_range(&lost->mark, r->lost_first, r->lost_last);
-        if (st == ST_RETRY)
-            own->mark = before;
-        else
-            st = ST_OK; /* perhaps what was said to be lost had come: all the better */
-        lost->at_once |= st == ST_OK;
-        lost->changed |= st == ST_OK;
-    }
+    if (st == ST_OK && r->lost_stream[0] && (st = take_loss(c, r)) != ST_OK)
+        own->mark = before;
     if (st != ST_RETRY)
         own->bytes += r->len;
     own->changed |= st == ST_OK;
     own->at_once |= record_is_urgent(r);
     return st;
+}
+
+/* A letter has had its number, but the loss it announces was perhaps not understood then. */
+static void take_letter(struct commit *c, size_t i, struct record *r)
+{
+    c->refused[i] = c->fresh[i] && r->lost_stream[0] && take_loss(c, r) != ST_OK;
+    c->fresh[i] = c->fresh[i] && !c->refused[i];
 }
 
 /* What memory says is stored must be in the row too: that may have been deleted since. */
@@ -89,6 +107,10 @@ static void check_again(struct commit *c, struct record *r)
 static void take_numbers(struct commit *c, struct record *const *records, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
+        if (records[i]->letter[0]) {
+            take_letter(c, i, records[i]);
+            continue;
+        }
         bool numbered = record_is_journalled(records[i]) && record_has_seq(records[i]);
         bool again = records[i]->again;
         enum status st = numbered && !again ? take_one(c, records[i]) : ST_OK;
@@ -112,6 +134,8 @@ static void count(const struct commit *c, struct record *const *records, size_t 
             metric_add(meters.rejected, "gaps", 1);
         else if (!c->fresh[i])
             metric_add(meters.duplicates, NULL, 1);
+        else if (r->letter[0])
+            metric_add(meters.replayed, r->reason[0] ? "refused" : "stored", 1);
         else if (r->reason[0])
             metric_add(meters.dead_letters, r->reason, 1);
         if (c->fresh[i] && !r->dead)
@@ -126,9 +150,12 @@ static enum status run(struct commit *c, struct record *const *records, size_t n
 
     if ((st = marks_lock(&c->marks, c->db, c->site, fault)) != ST_OK)
         return st;
+    if ((st = letters_lock(&c->letters, records, c->fresh, n, fault)) != ST_OK)
+        return st;
     take_numbers(c, records, n);
     if ((st = rows_facts(&c->rows, records, c->fresh, n, fault)) != ST_OK ||
         (st = rows_dead_letters(&c->rows, records, c->fresh, n, fault)) != ST_OK ||
+        (st = letters_settle(&c->letters, records, c->fresh, n, fault)) != ST_OK ||
         (st = states_write(c->states, records, c->fresh, n, fault)) != ST_OK ||
         (st = marks_write(&c->marks, c->db, c->site, fault)) != ST_OK ||
         (st = marks_add_connected(&c->marks, c->db, c->site, records, n, fault)) != ST_OK)
@@ -187,6 +214,7 @@ void commit_close(struct commit *c)
     if (!c)
         return;
     rows_done(&c->rows);
+    letters_done(&c->letters);
     states_close(c->states);
     marks_done(&c->marks);
     pg_close(c->db);

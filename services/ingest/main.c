@@ -11,6 +11,7 @@
 #include "lib/queue.h"
 #include "lib/stop.h"
 #include "meters.h"
+#include "replay.h"
 #include "settings.h"
 #include "shards.h"
 #include "writer.h"
@@ -27,6 +28,7 @@ struct ingest {
     struct accept *accept;
     struct writer *writer;
     struct shards *shards;
+    struct replay *replay;
 };
 
 static void reader_connection(void *self, bool connected, const char *broker, const char *reason)
@@ -38,6 +40,16 @@ static void reader_connection(void *self, bool connected, const char *broker, co
         log_info("broker.connected", "broker=%s", broker);
     else
         log_warn("broker.lost", "broker=%s reason=\"%s\"", broker, reason);
+}
+
+/* Without it everything is stored and no vehicle may forget any of it. */
+static void speaker_connection(void *self, bool connected, const char *broker, const char *reason)
+{
+    struct ingest *in = self;
+
+    health_set(in->health, "acks", connected);
+    if (!connected)
+        log_warn("acks.lost", "broker=%s reason=\"%s\"", broker, reason);
 }
 
 static void refused(void *self, int reason, const char *what)
@@ -63,6 +75,7 @@ static enum status connect_broker(struct ingest *in, struct fault *fault)
                              .ca = set->ca,
                              .cert = set->cert,
                              .key = set->key,
+                             .on_connection = speaker_connection,
                              .on_refused = refused,
                              .self = in};
     enum status st;
@@ -85,6 +98,7 @@ static enum status start(struct ingest *in, struct fault *fault)
         (st = health_open(&in->health, set->common.admin, fault)) != ST_OK)
         return st;
     health_set(in->health, "broker", false);
+    health_set(in->health, "acks", false);
     health_set(in->health, "influx", false);
     health_set(in->health, "postgres", false);
     health_set(in->health, "shards", false);
@@ -112,7 +126,9 @@ static enum status start(struct ingest *in, struct fault *fault)
     if ((st = writer_start(&in->writer, &w, fault)) != ST_OK ||
         (st = accept_start(&in->accept, &a, fault)) != ST_OK)
         return st;
-    return shards_open(&in->shards, set->pg, set->common.site, in->reader, fault);
+    if ((st = shards_open(&in->shards, set->pg, set->common.site, in->reader, fault)) != ST_OK)
+        return st;
+    return replay_open(&in->replay, set->pg, set->common.site, in->shards, in->queue, fault);
 }
 
 static void run(struct ingest *in)
@@ -129,6 +145,8 @@ static void run(struct ingest *in)
         if (st != ST_OK && !away)
             log_warn("shards.unknown", "reason=\"%s\"", fault.text);
         away = st != ST_OK;
+        if (st == ST_OK && replay_step(in->replay, &fault) != ST_OK)
+            log_warn("letters.unknown", "reason=\"%s\"", fault.text);
         if (stop_take_reload()) {
             log_reload(in->set.common.log_level);
             mqtt_reload(in->reader);
@@ -153,6 +171,7 @@ static void forget_known(struct queue *known)
 static void finish(struct ingest *in)
 {
     health_drain(in->health);
+    replay_close(in->replay);
     shards_close(in->shards);
     mqtt_close(in->reader);
     if (in->ring)

@@ -71,7 +71,8 @@ static size_t collect_keys(struct mark_key *keys, struct record *const *records,
 
         if (!record_is_journalled(r) || !record_has_seq(r))
             continue;
-        keys[count++] = (struct mark_key){r->from.topic.vin, r->head.stream};
+        if (!r->letter[0])
+            keys[count++] = (struct mark_key){r->from.topic.vin, r->head.stream};
         if (r->lost_stream[0])
             keys[count++] = (struct mark_key){r->from.topic.vin, r->lost_stream};
     }

@@ -25,6 +25,9 @@ void meters_open(void)
     meters.dead_letters =
         metric_counter("vigie_ingest_dead_letters_total",
                        "Records put aside with their bytes, by reason.", "reason");
+    meters.replayed =
+        metric_counter("vigie_ingest_replayed_total",
+                       "Dead letters decoded again because somebody asked, by outcome.", "outcome");
     meters.ring_dropped =
         metric_counter("vigie_ingest_ring_dropped_total",
                        "Messages dropped because ingest was full; they come again.", NULL);

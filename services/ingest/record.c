@@ -25,6 +25,14 @@ void record_condemn(struct record *r, const char *reason, const char *detail)
             *c = '?';
 }
 
+void record_put_aside(struct record *r, const char *reason, const char *detail)
+{
+    if (r->reason[0])
+        return;
+    snprintf(r->reason, sizeof r->reason, "%s", reason);
+    snprintf(r->detail, sizeof r->detail, "%s", detail);
+}
+
 /* Samples outside the window leave; the record then also becomes a dead letter, its good samples
  * are kept. */
 static void drop_untimely(struct record *r, int64_t now_ms)

@@ -33,10 +33,12 @@ struct record {
     int64_t lost_first, lost_last;
     char reason[REASON_MAX]; /* dead letter: "json", "time", "store", ... */
     char detail[200];
-    bool dead;   /* nothing of it can be stored but the dead letter */
-    bool again;  /* stored before, as far as we know: only its head was read */
-    bool missed; /* ... but the database does not have it: to be read after all */
-    size_t held; /* bytes it takes, all in all */
+    char letter[UUID_TEXT + 1]; /* the dead letter it was and is decoded from once more; "" none:
+                                 * it takes no number, whatever the watermark says */
+    bool dead;                  /* nothing of it can be stored but the dead letter */
+    bool again;                 /* stored before, as far as we know: only its head was read */
+    bool missed;                /* ... but the database does not have it: to be read after all */
+    size_t held;                /* bytes it takes, all in all */
     size_t len;
     char payload[];
 };
@@ -60,6 +62,9 @@ bool record_peek(struct envelope *head, const struct arrival *from, const char *
 /* Nothing of it can be stored: it becomes a dead letter.  `detail` may hold any bytes; it is kept
  * as plain ASCII. */
 void record_condemn(struct record *r, const char *reason, const char *detail);
+
+/* It is kept, but its bytes become a dead letter too.  The first reason stays. */
+void record_put_aside(struct record *r, const char *reason, const char *detail);
 
 /* Journalled messages carry a stream and a seq and are acknowledged; up/state is neither. */
 bool record_is_journalled(const struct record *r);

@@ -92,7 +92,7 @@ enum status rows_dead_letters(struct rows *w, struct record *const *records, con
     for (size_t i = 0; i < n; i++) {
         const struct record *r = records[i];
 
-        if (!fresh[i] || !r->reason[0])
+        if (!fresh[i] || !r->reason[0] || r->letter[0])
             continue;
         if ((st = dead_letter_id(w, r, id, fault)) != ST_OK)
             return st;

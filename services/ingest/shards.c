@@ -2,7 +2,6 @@
  * anyone's.  So what we hold is asked of the server each time, and never remembered. */
 #include "shards.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -197,6 +196,11 @@ size_t shards_owned(const struct shards *s)
     for (size_t i = 0; i < TOPIC_SHARDS; i++)
         n += s->held[i];
     return n;
+}
+
+bool shards_has(const struct shards *s, unsigned shard)
+{
+    return shard < TOPIC_SHARDS && s->held[shard];
 }
 
 void shards_close(struct shards *s)

@@ -6,6 +6,7 @@
 #ifndef INGEST_SHARDS_H
 #define INGEST_SHARDS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "lib/mqtt.h"
@@ -22,6 +23,7 @@ enum status shards_open(struct shards **out, const char *conninfo, const char *s
 enum status shards_step(struct shards *s, struct fault *fault) MUST_CHECK;
 
 size_t shards_owned(const struct shards *s);
+bool shards_has(const struct shards *s, unsigned shard);
 /* How many each of `instances` may hold at most.  Pure. */
 size_t shards_share(size_t instances);
 void shards_close(struct shards *s); /* the locks go with the connection; NULL is fine */

@@ -103,7 +103,8 @@ static void touch_all(struct states *s, struct record *const *records, const boo
         bool state = r->from.topic.leaf == LEAF_STATE;
         struct vehicle *v;
 
-        if (!fresh[i] || (r->dead && !record_has_seq(r)) || !(v = touch(s, r->from.topic.vin)))
+        if (!fresh[i] || (r->dead && (!record_has_seq(r) || r->letter[0])) ||
+            !(v = touch(s, r->from.topic.vin)))
             continue;
         if (state)
             v->state = r;
