@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "proto/emit.h"
+#include "proto/result.h"
 #include "proto/vin.h"
 
 #define COUNT(list) (sizeof(list) / sizeof *(list))
@@ -21,7 +22,6 @@ static const char *const dtc_states[] = {"stored", "pending", "permanent"};
 static const char *const list_words[] = {"full", "partial", "absent"};
 static const char *const monitor_words[] = {"complete", "incomplete"};
 static const char *const media_kinds[] = {"photo", "clip"};
-static const char *const result_states[] = {"delivered", "done", "failed", "refused", "expired"};
 
 /* ---- words and shapes ---- */
 
@@ -240,19 +240,6 @@ static enum status read_media(struct fact *out, const json_t *message, struct fa
     return ST_OK;
 }
 
-static enum status read_result(const json_t *message, struct fault *fault)
-{
-    char command[UUID_TEXT + 1];
-    const json_t *data;
-
-    if (need_uuid(message, "command", command, fault) != ST_OK ||
-        need_word(message, "state", result_states, COUNT(result_states), fault) != ST_OK ||
-        maybe_text(message, "reason", 256, fault) != ST_OK ||
-        maybe(message, "data", JSON_OBJECT, &data, fault) != ST_OK)
-        return ST_REJECT;
-    return ST_OK;
-}
-
 static enum status read_body(struct fact *out, const json_t *message, enum leaf leaf,
                              struct fault *fault)
 {
@@ -266,7 +253,7 @@ static enum status read_body(struct fact *out, const json_t *message, enum leaf 
     case LEAF_MEDIA:
         return read_media(out, message, fault);
     case LEAF_RESULT:
-        return read_result(message, fault);
+        return result_read_members(&(struct result){.reason = ""}, message, fault);
     default:
         return fault_set(fault, ST_REJECT, "%s carries no fact", topic_leaf_name(leaf));
     }

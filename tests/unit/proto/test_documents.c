@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "proto/ack.h"
+#include "proto/command.h"
 #include "proto/fact.h"
 #include "proto/live.h"
 #include "proto/state.h"
@@ -117,6 +118,7 @@ static enum status read_message(enum leaf leaf, const char *text)
     struct vehicle_state s;
     struct fact f;
     struct live l;
+    struct command c;
     struct ack a;
     enum status st;
 
@@ -130,6 +132,8 @@ static enum status read_message(enum leaf leaf, const char *text)
         return state_read(&s, text, strlen(text), &fault);
     case LEAF_ACK:
         return ack_read(&a, text, strlen(text), &fault);
+    case LEAF_COMMAND:
+        return command_read(&c, text, strlen(text), &fault);
     case LEAF_LIVE:
         return live_read(&l, text, strlen(text), &fault);
     default:
@@ -192,6 +196,7 @@ static void the_codecs_demand_exactly_what_the_schemas_require(void **state)
         {LEAF_MEDIA, "fact/media", 1},
         {LEAF_RESULT, "fact/result", 1},
         {LEAF_ACK, "ack/contract.json", 0},
+        {LEAF_COMMAND, "command/contract.json", 0},
         {LEAF_LIVE, "live/contract.json", 0},
     };
 
@@ -242,6 +247,21 @@ static void the_codecs_know_every_alert_type_and_severity(void **state)
     check_words("severity", "\"type\":\"crash\",\"severity\":\"", 5);
 }
 
+static void the_codec_knows_every_command_type_and_the_documents_no_other(void **state)
+{
+    json_t *schema = load("command");
+    const json_t *words =
+        json_object_get(json_object_get(json_object_get(schema, "properties"), "type"), "enum");
+    enum command_type type;
+
+    (void)state;
+    assert_int_equal(json_array_size(words), COMMAND_TYPES);
+    for (size_t i = 0; i < COMMAND_TYPES; i++)
+        assert_int_equal(
+            command_type_of(json_string_value(json_array_get(words, i)), &type, &fault), ST_OK);
+    json_decref(schema);
+}
+
 static void the_limits_are_the_same(void **state)
 {
     json_t *ack = load("ack"), *telemetry = load("telemetry"), *common = load("common");
@@ -276,6 +296,7 @@ int main(void)
         cmocka_unit_test(every_message_has_its_schema_and_no_schema_is_left_over),
         cmocka_unit_test(the_codecs_demand_exactly_what_the_schemas_require),
         cmocka_unit_test(the_codecs_know_every_alert_type_and_severity),
+        cmocka_unit_test(the_codec_knows_every_command_type_and_the_documents_no_other),
         cmocka_unit_test(the_limits_are_the_same),
     };
 
