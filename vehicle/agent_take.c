@@ -7,6 +7,7 @@
 
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "obd/clearing.h"
 
 static void agent_source(struct agent *a, const struct source_change *change)
 {
@@ -106,6 +107,11 @@ void agent_take(struct agent *a, const struct note *note)
         break;
     case NOTE_ACK:
         agent_ack(a, note->body.bytes, note->len);
+        break;
+    case NOTE_CODES:
+        log_info("codes.order", "command=%s clear=%d outcome=%s reason=\"%s\"",
+                 note->body.codes.command, note->body.codes.clear,
+                 codes_outcome_name(note->body.codes.outcome), note->body.codes.reason);
         break;
     case NOTE_CONFIG:
         agent_config(a, note->body.bytes, note->len);

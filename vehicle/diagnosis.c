@@ -56,14 +56,9 @@ static json_t *diagnosis_supported(const struct diagnosis *d)
     return list;
 }
 
-enum status diagnosis_write(const struct diagnosis *d, const struct envelope *head, char *out,
-                            size_t size, size_t *len, struct fault *fault)
+static void diagnosis_fill(json_t *message, const struct diagnosis *d)
 {
     char protocol[2] = {d->protocol, '\0'};
-    json_t *message = json_pack("{s:s, s:s, s:I, s:s, s:I}", "schema", "diagnostics/1", "stream",
-                                head->stream, "seq", (json_int_t)head->seq, "clock",
-                                clock_name(head->clock), "t", (json_int_t)d->t_ms);
-    size_t written;
 
     if (d->vin[0] != '\0')
         json_object_set_new(message, "vin", json_string(d->vin));
@@ -75,11 +70,60 @@ enum status diagnosis_write(const struct diagnosis *d, const struct envelope *he
     }
     json_object_set_new(message, "dtcs", diagnosis_codes(d));
     json_object_set_new(message, "lists", diagnosis_lists(d));
-    json_object_set_new(message, "supported", diagnosis_supported(d));
-    written = json_dumpb(message, out, size, JSON_COMPACT);
+}
+
+static enum status diagnosis_print(json_t *message, char *out, size_t size, size_t *len,
+                                   struct fault *fault)
+{
+    size_t written = json_dumpb(message, out, size, JSON_COMPACT);
+
     json_decref(message);
     if (written == 0 || written > size)
-        return fault_set(fault, ST_REJECT, "diagnostics/1 does not fit into %zu bytes", size);
+        return fault_set(fault, ST_REJECT, "a diagnosis does not fit into %zu bytes", size);
     *len = written;
     return ST_OK;
+}
+
+enum status diagnosis_write(const struct diagnosis *d, const struct envelope *head, char *out,
+                            size_t size, size_t *len, struct fault *fault)
+{
+    json_t *message = json_pack("{s:s, s:s, s:I, s:s, s:I}", "schema", "diagnostics/1", "stream",
+                                head->stream, "seq", (json_int_t)head->seq, "clock",
+                                clock_name(head->clock), "t", (json_int_t)d->t_ms);
+
+    diagnosis_fill(message, d);
+    json_object_set_new(message, "supported", diagnosis_supported(d));
+    return diagnosis_print(message, out, size, len, fault);
+}
+
+static json_t *diagnosis_units(const struct codes_result *r)
+{
+    json_t *list = json_array();
+    char ecu[LINK_ECU_TEXT], code[3];
+
+    for (size_t i = 0; i < r->unit_count; i++) {
+        json_t *item = json_pack("{s:b}", "cleared", r->units[i].cleared);
+
+        link_print_ecu(ecu, r->units[i].ecu);
+        if (ecu[0] != '\0')
+            json_object_set_new(item, "ecu", json_string(ecu));
+        if (r->units[i].refused != 0) {
+            snprintf(code, sizeof code, "%02X", r->units[i].refused);
+            json_object_set_new(item, "refused", json_string(code));
+        }
+        json_array_append_new(list, item);
+    }
+    return list;
+}
+
+enum status diagnosis_write_codes(const struct codes_result *r, char *out, size_t size, size_t *len,
+                                  struct fault *fault)
+{
+    json_t *data = json_object();
+
+    if (r->clear)
+        json_object_set_new(data, "units", diagnosis_units(r));
+    if (r->read)
+        diagnosis_fill(data, &r->found);
+    return diagnosis_print(data, out, size, len, fault);
 }

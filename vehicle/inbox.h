@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "obd/dtc.h"
+#include "proto/envelope.h"
 #include "proto/state.h"
 #include "proto/status.h"
 #include "proto/telemetry.h"
@@ -23,6 +24,7 @@ enum note_kind {
     NOTE_CONNECTION, /* struct connection */
     NOTE_ACK,        /* bytes of ack/1 */
     NOTE_CONFIG,     /* bytes of config/1 */
+    NOTE_CODES,      /* struct codes_result */
 };
 
 /* A usable position.  NAN: not measured. */
@@ -61,6 +63,32 @@ struct diagnosis {
     bool supported[256]; /* service 01 PIDs, any ECU */
 };
 
+/* What became of an order to read or to clear the trouble codes (obd/reader.h). */
+enum codes_outcome {
+    CODES_DONE,
+    CODES_REFUSED, /* by us or by the car: nothing was changed */
+    CODES_FAILED,  /* nobody answers, or not every ECU did it */
+    CODES_EXPIRED, /* too late when its turn came: nothing was done */
+    CODES_OUTCOMES
+};
+
+#define CODES_UNITS_MAX 8
+
+struct codes_result {
+    char command[UUID_TEXT + 1]; /* as it was ordered */
+    bool clear;                  /* false: the codes were read */
+    enum codes_outcome outcome;
+    char reason[256];  /* where it is not done */
+    size_t unit_count; /* of the ECUs that answered service 04 */
+    struct codes_unit {
+        uint32_t ecu;
+        bool cleared;
+        uint8_t refused; /* code of its negative answer (ISO 14229-1, annex A), 0 none */
+    } units[CODES_UNITS_MAX];
+    bool read;              /* `found` is filled */
+    struct diagnosis found; /* as read for this order, after clearing where that was tried */
+};
+
 struct connection {
     bool up;
     char broker[128];
@@ -76,6 +104,7 @@ struct note {
         struct source_change source;
         struct diagnosis diagnosis;
         struct connection connection;
+        struct codes_result codes;
         char bytes[NOTE_BODY_MAX];
     } body;
 };

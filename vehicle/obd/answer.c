@@ -15,6 +15,7 @@ void answering_init(struct answering *a, struct link_answer *out, const uint8_t 
     out->count = out->used = 0;
     out->refused = out->ignored = 0;
     out->refused_by = 0;
+    out->refusal_count = 0;
     out->cut = false;
 }
 
@@ -43,6 +44,19 @@ static bool answering_wanted(const struct answering *a, const uint8_t *bytes, si
     return false;
 }
 
+static void answering_note_refusal(struct link_answer *out, uint32_t ecu, uint8_t code)
+{
+    size_t i = 0;
+
+    out->refused_by = ecu;
+    while (i < out->refusal_count && out->refusals[i].ecu != ecu)
+        i++;
+    if (i == LINK_REFUSALS_MAX)
+        return;
+    out->refusals[i] = (struct link_refusal){ecu, code};
+    out->refusal_count += i == out->refusal_count;
+}
+
 void answering_take(struct answering *a, uint32_t ecu, const uint8_t *bytes, size_t len)
 {
     struct link_answer *out = a->out;
@@ -55,7 +69,7 @@ void answering_take(struct answering *a, uint32_t ecu, const uint8_t *bytes, siz
             return;
         }
         a->refused = bytes[2];
-        a->out->refused_by = ecu;
+        answering_note_refusal(out, ecu, bytes[2]);
         a->pending = a->pending && a->pending_ecu != ecu;
         return;
     }

@@ -35,6 +35,7 @@ struct can_talk {
     struct answering *a;
     uint32_t to, id;
     bool extended;
+    bool once;              /* nothing is sent again */
     struct can_packet last; /* what was sent last: sent again when the adapter refused it */
     int refusals;
     int64_t quiet_ms, end_ms; /* over at the earlier of both */
@@ -133,7 +134,7 @@ static enum status talk_refused(struct can_talk *t, struct fault *fault)
 {
     enum status st;
 
-    if (++t->refusals > CAN_REFUSALS_MAX)
+    if (t->once || ++t->refusals > CAN_REFUSALS_MAX)
         return ST_REJECT;
     if (!stop_pause(CAN_REFUSAL_MS))
         return ST_NONE;
@@ -194,6 +195,7 @@ static enum status can_ask(struct can_link *c, const struct link_request *reques
     struct can_talk t = {.c = c,
                          .a = &a,
                          .to = request->to,
+                         .once = request->once,
                          .extended = can_is_long(c->link.protocol),
                          .end_ms = clock_boot_ms() + CAN_LONGEST_MS};
     int64_t began = clock_now_ms();
@@ -226,9 +228,11 @@ static enum status can_request(struct link *link, const struct link_request *req
                                struct link_answer *answer, struct fault *fault)
 {
     struct can_link *c = can_of(link);
-    enum status st = can_ask(c, request, CAN_FIRST_MS, answer, fault);
+    int first_ms = request->once && request->wait_ms != 0 ? request->wait_ms : CAN_FIRST_MS;
+    enum status st = can_ask(c, request, first_ms, answer, fault);
 
-    if (st == ST_OK && answer->cut && (request->to == 0 || answer->count == 0)) /* once more */
+    if (st == ST_OK && !request->once && answer->cut &&
+        (request->to == 0 || answer->count == 0)) /* once more */
         st = can_ask(c, request, CAN_FIRST_MS, answer, fault);
     if (st == ST_OK && answer->outcome == LINK_NO_DATA)
         st = c->port->alive(c->port, fault);

@@ -1,27 +1,21 @@
-/* vehicle/obd/elm327.c - see elm327.h.  One rule above all: never write before the prompt. */
+/* vehicle/obd/elm327.c - see elm327.h. */
 #include "elm327.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "elm_reply.h"
-#include "lib/clock.h"
-#include "lib/stop.h"
-#include "serial.h"
+#include "elm_talk.h"
 
 #define ELM_RESET_MS 3000
-#define ELM_COMMAND_MS 1500
 #define ELM_REQUEST_MS 2000
 #define ELM_SEARCH_MS 12000
-#define ELM_RESCUE_MS 1000 /* for the prompt after a lone CR */
 #define ELM_TRIES 3
 #define ELM_AIM_LOST 1U
 
 struct elm327 {
     struct link link;
-    struct serial *serial;
-    struct elm_intake in;
+    struct elm_talk talk;
     char hint;       /* protocol to begin with, '0' automatic */
     int hint_misses; /* searches it failed */
     bool headers_off;
@@ -30,79 +24,11 @@ struct elm327 {
     uint32_t aim;           /* the ECU requests go to; 0 all of them, ELM_AIM_LOST not known */
     bool no_aim, no_suffix; /* the adapter or this car does not take them */
     int resets, bus_errors; /* in a row */
-    int64_t t_ms;           /* midpoint of the last exchange */
 };
 
 static struct elm327 *elm_of(struct link *link)
 {
     return (struct elm327 *)link; /* its first member */
-}
-
-/* ---- bytes */
-
-/* Read to the prompt.  ST_OK: *prompt says whether it came in time. */
-static enum status elm_collect(struct elm327 *e, int wait_ms, bool *prompt, struct fault *fault)
-{
-    int64_t deadline = clock_boot_ms() + wait_ms, began = clock_now_ms(), ended = began;
-    char chunk[512];
-    bool substance;
-    enum status st;
-    size_t n;
-
-    elm_intake_init(&e->in);
-    while (!e->in.prompt) {
-        st = serial_read(e->serial, chunk, sizeof chunk, deadline, &n, fault);
-        if (st == ST_NONE)
-            break;
-        if (st != ST_OK)
-            return st;
-        substance = false;
-        elm_intake_feed(&e->in, chunk, n, &substance);
-        if (substance)
-            ended = clock_now_ms();
-    }
-    e->t_ms = began + (ended - began) / 2;
-    *prompt = e->in.prompt;
-    return stop_asked() ? ST_NONE : ST_OK;
-}
-
-static enum status elm_write(struct elm327 *e, const char *line, struct fault *fault)
-{
-    char text[64];
-    int n = snprintf(text, sizeof text, "%s\r", line);
-
-    serial_flush(e->serial); /* whatever still came belongs to an older question */
-    return serial_write(e->serial, text, (size_t)n, clock_boot_ms() + ELM_COMMAND_MS, fault);
-}
-
-/* Write a line and read its reply; when the prompt stays away one CR often brings it (the adapter
- * then repeats its last command). */
-static enum status elm_exchange(struct elm327 *e, const char *line, int wait_ms, bool *prompt,
-                                struct fault *fault)
-{
-    enum status st;
-
-    if ((st = elm_write(e, line, fault)) != ST_OK ||
-        (st = elm_collect(e, wait_ms, prompt, fault)) != ST_OK || *prompt)
-        return st;
-    if ((st = elm_write(e, "", fault)) != ST_OK)
-        return st;
-    return elm_collect(e, ELM_RESCUE_MS, prompt, fault);
-}
-
-/* An AT command.  *outcome LINK_TIMEOUT when no prompt came. */
-static enum status elm_command(struct elm327 *e, const char *line, int wait_ms,
-                               enum link_outcome *outcome, char *text, size_t size,
-                               struct fault *fault)
-{
-    bool prompt = false;
-    enum status st = elm_exchange(e, line, wait_ms, &prompt, fault);
-
-    if (st != ST_OK)
-        return st;
-    text[0] = '\0';
-    *outcome = prompt ? elm_reply_text(text, size, &e->in, line) : LINK_TIMEOUT;
-    return ST_OK;
 }
 
 /* ---- setting up */
@@ -119,8 +45,8 @@ static enum status elm_configure(struct elm327 *e, struct fault *fault)
     snprintf(protocol, sizeof protocol, "ATSP%c",
              e->link.protocol != '0' ? e->link.protocol : e->hint);
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
-        if ((st = elm_command(e, lines[i], ELM_COMMAND_MS, &outcome, text, sizeof text, fault)) !=
-            ST_OK)
+        if ((st = elm_command(&e->talk, lines[i], ELM_COMMAND_MS, &outcome, text, sizeof text,
+                              fault)) != ST_OK)
             return st;
         if (outcome == LINK_TIMEOUT)
             return fault_set(fault, ST_RETRY, "no prompt after %s", lines[i]);
@@ -136,7 +62,8 @@ static enum status elm_restart(struct elm327 *e, struct fault *fault)
     char text[64];
     enum status st;
 
-    if ((st = elm_command(e, "ATZ", ELM_RESET_MS, &outcome, text, sizeof text, fault)) != ST_OK)
+    if ((st = elm_command(&e->talk, "ATZ", ELM_RESET_MS, &outcome, text, sizeof text, fault)) !=
+        ST_OK)
         return st;
     if (outcome == LINK_TIMEOUT)
         return fault_set(fault, ST_RETRY, "no prompt after ATZ");
@@ -165,7 +92,8 @@ static enum status elm_aim(struct elm327 *e, uint32_t to, struct fault *fault)
         snprintf(line, sizeof line, "ATSHDA%02XF1", to & 0xFFU);
     else
         snprintf(line, sizeof line, "ATSH%03X", (to - 8U) & 0x7FFU);
-    if ((st = elm_command(e, line, ELM_COMMAND_MS, &outcome, text, sizeof text, fault)) != ST_OK)
+    if ((st = elm_command(&e->talk, line, ELM_COMMAND_MS, &outcome, text, sizeof text, fault)) !=
+        ST_OK)
         return st;
     if (outcome == LINK_ANSWERED)
         e->aim = to;
@@ -205,17 +133,17 @@ static enum status elm_ask(struct elm327 *e, const struct link_request *request,
         snprintf(line + 2 * i, 3, "%02X", request->bytes[i]);
     if (counted)
         snprintf(line + 2 * request->len, 2, "%X", request->frames & 15U);
-    st = elm_exchange(e, line, request->wait_ms != 0 ? request->wait_ms : ELM_REQUEST_MS, &prompt,
-                      fault);
+    st = elm_exchange(&e->talk, line, request->wait_ms != 0 ? request->wait_ms : ELM_REQUEST_MS,
+                      request->once, &prompt, fault);
     if (st != ST_OK)
         return st;
-    elm_reply_parse(answer, &e->in, &asked);
-    answer->t_ms = e->t_ms;
+    elm_reply_parse(answer, &e->talk.in, &asked);
+    answer->t_ms = e->talk.t_ms;
     if (!prompt)
         answer->outcome = LINK_TIMEOUT;
     else if (answer->outcome == LINK_ANSWERED)
         elm_note_headers(e, answer);
-    return ST_OK;
+    return !prompt && request->once ? elm_forget(&e->talk, fault) : ST_OK;
 }
 
 /* What has to be done before the same request may go out again.  *again: it may. */
@@ -231,7 +159,7 @@ static enum status elm_mend(struct elm327 *e, const struct link_answer *answer, 
     case LINK_DAMAGED:
         return ST_OK;
     case LINK_PENDING: /* give the ECU all the time the adapter can */
-        return elm_command(e, "ATSTFF", ELM_COMMAND_MS, &outcome, text, sizeof text, fault);
+        return elm_command(&e->talk, "ATSTFF", ELM_COMMAND_MS, &outcome, text, sizeof text, fault);
     case LINK_RESET:
         *again = true;
         if (++e->resets >= 3)
@@ -244,7 +172,8 @@ static enum status elm_mend(struct elm327 *e, const struct link_answer *answer, 
         if (++e->bus_errors < 3)
             return ST_OK;
         e->bus_errors = 0;
-        if (elm_command(e, "ATPC", ELM_COMMAND_MS, &outcome, text, sizeof text, fault) != ST_OK)
+        if (elm_command(&e->talk, "ATPC", ELM_COMMAND_MS, &outcome, text, sizeof text, fault) !=
+            ST_OK)
             return fault_set(fault, ST_RETRY, "the adapter does not answer after bus errors");
         return elm_configure(e, fault);
     default:
@@ -281,6 +210,10 @@ static enum status elm_request(struct link *link, const struct link_request *req
     bool again = true;
     enum status st;
 
+    if (request->once)
+        return (st = elm_aim(e, request->to, fault)) == ST_OK
+                   ? elm_ask(e, request, false, answer, fault)
+                   : st;
     for (int attempt = 0; attempt < ELM_TRIES && again; attempt++) {
         if ((st = elm_ask_best(e, request, answer, fault)) != ST_OK)
             return st;
@@ -299,7 +232,8 @@ static enum status elm_voltage(struct link *link, double *volts, struct fault *f
     struct elm327 *e = elm_of(link);
     enum link_outcome outcome;
     char text[64];
-    enum status st = elm_command(e, "ATRV", ELM_COMMAND_MS, &outcome, text, sizeof text, fault);
+    enum status st =
+        elm_command(&e->talk, "ATRV", ELM_COMMAND_MS, &outcome, text, sizeof text, fault);
 
     if (st != ST_OK)
         return st;
@@ -316,7 +250,8 @@ static enum status elm_find_protocol(struct elm327 *e, struct fault *fault)
     char text[64];
     enum status st;
 
-    if ((st = elm_command(e, "ATDPN", ELM_COMMAND_MS, &outcome, text, sizeof text, fault)) != ST_OK)
+    if ((st = elm_command(&e->talk, "ATDPN", ELM_COMMAND_MS, &outcome, text, sizeof text, fault)) !=
+        ST_OK)
         return st;
     e->link.protocol = outcome == LINK_ANSWERED ? elm_read_protocol(text) : '0';
     if (e->link.protocol != '0') {
@@ -324,7 +259,7 @@ static enum status elm_find_protocol(struct elm327 *e, struct fault *fault)
         return ST_OK;
     }
     e->headers_off = true; /* an adapter that cannot say what it speaks: read it without headers */
-    return elm_command(e, "ATH0", ELM_COMMAND_MS, &outcome, text, sizeof text, fault);
+    return elm_command(&e->talk, "ATH0", ELM_COMMAND_MS, &outcome, text, sizeof text, fault);
 }
 
 /* Back to the defaults, so that the search asks everybody. */
@@ -336,7 +271,7 @@ static enum status elm_forget_aim(struct elm327 *e, struct fault *fault)
     if (e->aim == 0)
         return ST_OK;
     e->aim = 0;
-    return elm_command(e, "ATD", ELM_COMMAND_MS, &outcome, text, sizeof text, fault);
+    return elm_command(&e->talk, "ATD", ELM_COMMAND_MS, &outcome, text, sizeof text, fault);
 }
 
 static enum status elm_search(struct link *link, struct link_answer *answer, struct fault *fault)
@@ -368,39 +303,6 @@ static enum status elm_search(struct link *link, struct link_answer *answer, str
 
 /* ---- opening */
 
-static enum status elm_hello(struct elm327 *e, struct fault *fault)
-{
-    bool prompt = false;
-    enum status st;
-
-    for (int i = 0; i < 2 && !prompt; i++)
-        if ((st = elm_write(e, "", fault)) != ST_OK ||
-            (st = elm_collect(e, ELM_RESCUE_MS, &prompt, fault)) != ST_OK)
-            return st;
-    return prompt ? ST_OK : fault_set(fault, ST_REJECT, "no prompt");
-}
-
-static enum status elm_connect(struct elm327 *e, const char *name, int baud, struct fault *fault)
-{
-    static const int speeds[] = {38400, 115200, 9600, 230400};
-    enum status st = ST_RETRY;
-
-    for (size_t i = 0; i < sizeof speeds / sizeof speeds[0]; i++) {
-        if ((st = serial_open(&e->serial, name, baud != 0 ? baud : speeds[i], fault)) != ST_OK)
-            return st;
-        st = elm_hello(e, fault);
-        if (st == ST_OK || st == ST_NONE)
-            return st;
-        serial_close(e->serial);
-        e->serial = NULL;
-        if (baud != 0)
-            break;
-    }
-    return st == ST_REJECT
-               ? fault_set(fault, ST_RETRY, "%s: nothing there answers with a prompt", name)
-               : st;
-}
-
 static enum status elm_introduce(struct elm327 *e, struct fault *fault)
 {
     enum link_outcome outcome;
@@ -408,7 +310,8 @@ static enum status elm_introduce(struct elm327 *e, struct fault *fault)
     enum status st;
 
     if ((st = elm_restart(e, fault)) != ST_OK ||
-        (st = elm_command(e, "STI", ELM_COMMAND_MS, &outcome, text, sizeof text, fault)) != ST_OK)
+        (st = elm_command(&e->talk, "STI", ELM_COMMAND_MS, &outcome, text, sizeof text, fault)) !=
+            ST_OK)
         return st;
     if (outcome == LINK_ANSWERED && text[0] != '\0')
         snprintf(e->link.adapter, sizeof e->link.adapter, "%s", text);
@@ -419,7 +322,7 @@ static void elm_close(struct link *link)
 {
     struct elm327 *e = elm_of(link);
 
-    serial_close(e->serial);
+    elm_hang_up(&e->talk);
     free(e);
 }
 
@@ -437,7 +340,7 @@ enum status elm327_open(struct link **out, const char *name, int baud, char prot
                             .close = elm_close,
                             .protocol = '0'};
     e->hint = protocol;
-    if ((st = elm_connect(e, name, baud, fault)) != ST_OK ||
+    if ((st = elm_dial(&e->talk, name, baud, fault)) != ST_OK ||
         (st = elm_introduce(e, fault)) != ST_OK) {
         elm_close(&e->link);
         return st;

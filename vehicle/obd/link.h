@@ -13,7 +13,8 @@
 #define LINK_MESSAGES_MAX 24
 #define LINK_BYTES_MAX 4200 /* the longest ISO-TP message and some */
 #define LINK_REQUEST_MAX 24 /* more than seven bytes: to one ECU only, where the driver can */
-#define LINK_ECU_TEXT 9     /* "7E8", "18DAF110", "10" and the terminator */
+#define LINK_REFUSALS_MAX 8
+#define LINK_ECU_TEXT 9 /* "7E8", "18DAF110", "10" and the terminator */
 
 /* How a request ended.  Also the label of vigie_vehicle_obd_requests_total, see link_outcome_name.
  */
@@ -38,6 +39,11 @@ struct link_message {
     uint16_t len;
 };
 
+struct link_refusal {
+    uint32_t ecu;
+    uint8_t code; /* ISO 14229-1, annex A: 11, 12, 22, 31 ... */
+};
+
 struct link_answer {
     enum link_outcome outcome;
     int64_t t_ms; /* UTC, midpoint of request and reply */
@@ -47,8 +53,10 @@ struct link_answer {
     size_t used;
     unsigned refused;    /* code of a negative answer (11, 12, 22, 31 ...), 0 none */
     uint32_t refused_by; /* ... and who gave it, the newest that did */
-    unsigned ignored;    /* lines that were nothing we know */
-    bool cut;            /* something was lost: a frame, a line, a message that did not fit */
+    size_t refusal_count;
+    struct link_refusal refusals[LINK_REFUSALS_MAX]; /* every ECU's newest */
+    unsigned ignored;                                /* lines that were nothing we know */
+    bool cut; /* something was lost: a frame, a line, a message that did not fit */
 };
 
 struct link_request {
@@ -57,6 +65,7 @@ struct link_request {
     int wait_ms;     /* 0: the driver's usual deadline */
     uint32_t to;     /* CAN only: the ECU that answers with this id alone; 0: everybody */
     unsigned frames; /* CAN frames its answer takes, so that nobody waits for more; 0 unknown */
+    bool once;       /* it changes something: never sent a second time, whatever becomes of it */
 };
 
 struct link {

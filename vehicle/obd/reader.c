@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "adapter.h"
+#include "clearing.h"
 #include "lib/backoff.h"
 #include "lib/clock.h"
 #include "lib/queue.h"
@@ -19,7 +20,15 @@
 #define READER_SILENT_MS 10000     /* nobody answers for so long: the car sleeps */
 #define READER_EMPTY_ROUND_MS 1000 /* nothing to ask: still not in a hurry */
 
-enum { ORDER_MOVING = 1 };
+#define READER_ORDERS_MAX 8
+
+enum order_kind { ORDER_MOVING, ORDER_READ, ORDER_CLEAR };
+
+struct reader_order {
+    enum order_kind kind;
+    char command[UUID_TEXT + 1];
+    int64_t expires_ms; /* UTC */
+};
 
 static const struct makes *reader_makes; /* set by main before the thread is started */
 static char reader_vin[VIN_LEN + 1];
@@ -36,6 +45,8 @@ struct reader {
     struct support support;
     struct polling polling;
     struct diagnosis diagnosis;
+    struct codes_result result; /* of the order being carried out */
+    bool awake;                 /* the link found the car's bus, and nothing says that it sleeps */
 };
 
 static void reader_tell(struct reader *r, enum source state, const char *reason)
@@ -61,6 +72,119 @@ static enum status reader_diagnose(struct reader *r, struct fault *fault)
     return st;
 }
 
+/* ---- orders */
+
+static void reader_answer(struct reader *r, enum codes_outcome outcome, const char *reason)
+{
+    r->result.outcome = outcome;
+    snprintf(r->result.reason, sizeof r->result.reason, "%s", reason);
+    inbox_push(r->to, NOTE_CODES, &r->result, sizeof r->result);
+}
+
+static enum status reader_read_again(struct reader *r, struct fault *fault)
+{
+    enum status st = reader_diagnose(r, fault);
+
+    r->result.read = st == ST_OK;
+    r->result.found = r->diagnosis;
+    return st;
+}
+
+/* What was found before goes out first: the codes and the freeze frame are gone afterwards. */
+static enum status reader_clear(struct reader *r, const struct reader_order *order,
+                                struct fault *fault)
+{
+    struct diagnosis before = r->result.found;
+    enum status st;
+
+    if (clock_now_ms() > order->expires_ms) {
+        reader_answer(r, CODES_EXPIRED, "the car took too long to answer");
+        return ST_OK;
+    }
+    if ((st = clearing_run(r->link, &r->support, &r->result, fault)) != ST_OK)
+        return st;
+    if (r->result.unit_count > 0 || r->result.outcome == CODES_FAILED) {
+        if ((st = reader_read_again(r, fault)) != ST_OK)
+            return st;
+        clearing_judge(&r->result, &before);
+    }
+    inbox_push(r->to, NOTE_CODES, &r->result, sizeof r->result);
+    return ST_OK;
+}
+
+static enum status reader_carry_out(struct reader *r, const struct reader_order *order,
+                                    struct fault *fault)
+{
+    enum status st;
+
+    if (!r->awake) {
+        if ((st = survey_support(r->link, &r->support, fault)) != ST_OK)
+            return st;
+        r->awake = r->support.count > 0;
+    }
+    if (!r->awake) {
+        reader_answer(r, CODES_FAILED, "no control unit answers: the ignition is off");
+        return ST_OK;
+    }
+    if ((st = reader_read_again(r, fault)) != ST_OK)
+        return st;
+    if (order->kind == ORDER_CLEAR)
+        return reader_clear(r, order, fault);
+    if (r->diagnosis.dtcs.lists[DTC_STORED] == DTC_LIST_ABSENT && !r->diagnosis.readiness.known)
+        reader_answer(r, CODES_FAILED, "no control unit answers this");
+    else
+        reader_answer(r, CODES_DONE, "");
+    return ST_OK;
+}
+
+/* Every order is answered, whatever becomes of it. */
+static enum status reader_obey(struct reader *r, const struct reader_order *order,
+                               struct fault *fault)
+{
+    enum status st;
+
+    memset(&r->result, 0, sizeof r->result);
+    snprintf(r->result.command, sizeof r->result.command, "%s", order->command);
+    r->result.clear = order->kind == ORDER_CLEAR;
+    if (clock_now_ms() > order->expires_ms)
+        reader_answer(r, CODES_EXPIRED, "it had expired when its turn came");
+    else if (r->link == NULL)
+        reader_answer(r, CODES_FAILED, "there is no adapter");
+    else if ((st = reader_carry_out(r, order, fault)) != ST_OK) {
+        if (st == ST_RETRY)
+            reader_answer(r, CODES_FAILED, fault->text);
+        return st;
+    }
+    return ST_OK;
+}
+
+/* Let `wait_ms` pass, carrying out what is ordered meanwhile.  Ends early, with *moving, when the
+ * car was seen moving, and with r->awake when an order found a sleeping car awake.  ST_NONE:
+ * stop. */
+static enum status reader_wait(struct reader *r, int64_t wait_ms, bool *moving, struct fault *fault)
+{
+    int64_t until = clock_boot_ms() + wait_ms, left;
+    bool slept = !r->awake;
+    struct reader_order order;
+    enum status st;
+    size_t n;
+
+    *moving = false;
+    do {
+        left = until - clock_boot_ms();
+        st = queue_pop(r->orders, &order, 1, left > 0 ? (int)left : 0, &n);
+        if (st == ST_NONE || stop_asked())
+            return ST_NONE;
+        if (st == ST_OK && order.kind == ORDER_MOVING)
+            *moving = true;
+        else if (st == ST_OK && (st = reader_obey(r, &order, fault)) != ST_OK)
+            return st;
+    } while (left > 0 && !(slept && (*moving || r->awake)));
+    return ST_OK;
+}
+
+/* ---- a session */
+
 static enum status reader_prepare(struct reader *r, struct fault *fault)
 {
     enum status st =
@@ -68,6 +192,7 @@ static enum status reader_prepare(struct reader *r, struct fault *fault)
 
     if (st != ST_OK)
         return st;
+    r->awake = true;
     r->protocol = r->link->protocol;
     reader_tell(r, SOURCE_OK, r->link->adapter);
     return reader_diagnose(r, fault);
@@ -87,7 +212,7 @@ static enum status reader_round(struct reader *r, bool *answered, bool *asleep, 
 static enum status reader_poll(struct reader *r, struct fault *fault)
 {
     int64_t last_answer_ms = clock_boot_ms(), began, took, wait;
-    bool answered = false, asleep = false;
+    bool answered = false, asleep = false, moving;
     enum status st;
 
     while (!asleep) {
@@ -105,8 +230,8 @@ static enum status reader_poll(struct reader *r, struct fault *fault)
         wait = r->period_ms - took;
         if (!answered && wait < READER_EMPTY_ROUND_MS - took)
             wait = READER_EMPTY_ROUND_MS - took;
-        if (!stop_pause(wait > 0 ? wait : 0))
-            return ST_NONE;
+        if ((st = reader_wait(r, wait > 0 ? wait : 0, &moving, fault)) != ST_OK)
+            return st;
     }
     return ST_OK;
 }
@@ -123,18 +248,6 @@ static void reader_report_sleep(struct reader *r, double volts)
         round.count = 1;
     }
     inbox_push(r->to, NOTE_ROUND, &round, sizeof round);
-}
-
-/* Let `wait_ms` pass; true when the car was seen moving meanwhile. */
-static bool reader_listen(struct reader *r, int64_t wait_ms)
-{
-    bool moving = false;
-    int order;
-    size_t n;
-
-    if (stop_pause(wait_ms))
-        moving = queue_pop(r->orders, &order, 1, 0, &n) == ST_OK;
-    return moving;
 }
 
 /* Look at the supply now and then until something says that the car woke up: ST_OK. */
@@ -156,9 +269,8 @@ static enum status reader_doze(struct reader *r, struct fault *fault)
             reader_report_sleep(r, volts);
         if (wake_step(&wake, clock_boot_ms(), volts, moving))
             return ST_OK;
-        moving = reader_listen(r, WAKE_VOLTAGE_MS);
-        if (stop_asked())
-            return ST_NONE;
+        if ((st = reader_wait(r, WAKE_VOLTAGE_MS, &moving, fault)) != ST_OK || r->awake)
+            return st;
     }
 }
 
@@ -176,6 +288,7 @@ static enum status reader_session(struct reader *r, struct backoff *pause, struc
         if (r->support.count > 0 &&
             ((st = reader_prepare(r, fault)) != ST_OK || (st = reader_poll(r, fault)) != ST_OK))
             return st;
+        r->awake = false;
         if ((st = reader_doze(r, fault)) != ST_OK)
             return st;
     }
@@ -186,6 +299,7 @@ static void *reader_run(void *self)
     struct reader *r = self;
     struct backoff pause = {500, 30000, 0};
     struct fault fault = {""};
+    bool moving;
     enum status st;
 
     do {
@@ -198,10 +312,11 @@ static void *reader_run(void *self)
             st = reader_session(r, &pause, &fault);
             r->link->close(r->link);
             r->link = NULL;
+            r->awake = false;
         }
         if (st != ST_NONE && !stop_asked())
             reader_tell(r, SOURCE_GONE, fault.text);
-    } while (backoff_wait(&pause));
+    } while (reader_wait(r, backoff_next(&pause), &moving, &fault) == ST_OK);
     return NULL;
 }
 
@@ -228,7 +343,8 @@ enum status reader_start(struct reader **out, const struct obd_address *address,
     r->protocol = '0';
     r->state = SOURCE_ABSENT;
     survey_init();
-    if ((st = queue_open(&r->orders, 1, sizeof(int), fault)) != ST_OK) {
+    if ((st = queue_open(&r->orders, READER_ORDERS_MAX, sizeof(struct reader_order), fault)) !=
+        ST_OK) {
         free(r);
         return st;
     }
@@ -243,16 +359,39 @@ enum status reader_start(struct reader **out, const struct obd_address *address,
 
 void reader_hint_moving(struct reader *r)
 {
-    int order = ORDER_MOVING;
+    struct reader_order order = {.kind = ORDER_MOVING};
 
-    if (r != NULL && queue_push(r->orders, &order, 0) != ST_OK)
-        return; /* the same is waiting already */
+    /* when something waits, the reader looks at the car soon anyway */
+    if (r != NULL && queue_depth(r->orders) == 0 && queue_push(r->orders, &order, 0) != ST_OK)
+        return;
+}
+
+static enum status reader_order(struct reader *r, enum order_kind kind, const char *command,
+                                int64_t expires_ms)
+{
+    struct reader_order order = {.kind = kind, .expires_ms = expires_ms};
+
+    if (r == NULL)
+        return ST_NONE;
+    snprintf(order.command, sizeof order.command, "%s", command);
+    return queue_push(r->orders, &order, 0) == ST_OK ? ST_OK : ST_RETRY;
+}
+
+enum status reader_read_codes(struct reader *r, const char *command, int64_t expires_ms)
+{
+    return reader_order(r, ORDER_READ, command, expires_ms);
+}
+
+enum status reader_clear_codes(struct reader *r, const char *command, int64_t expires_ms)
+{
+    return reader_order(r, ORDER_CLEAR, command, expires_ms);
 }
 
 void reader_join(struct reader *r)
 {
     if (r == NULL)
         return;
+    queue_shut(r->orders);
     pthread_join(r->thread, NULL);
     queue_close(r->orders);
     free(r);

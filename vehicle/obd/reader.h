@@ -22,6 +22,17 @@ enum status reader_start(struct reader **out, const struct obd_address *address,
 /* The car moves though its bus sleeps: have a look.  Any thread; NULL is fine; never waits. */
 void reader_hint_moving(struct reader *r);
 
+/* Orders of a person, named by the command's id; what became of each comes as NOTE_CODES, and what
+ * was read as NOTE_DIAGNOSIS besides.  An order that is not begun by `expires_ms` (UTC) is not
+ * carried out.  Any thread; never wait.  ST_NONE: no adapter is configured, no note will come;
+ * ST_RETRY: too many orders wait, nor will one.
+ * Clearing is service 04: for a command that was signed off.  The reader itself asks the car, right
+ * before, whether the engine is off and the car stands, and refuses otherwise; the request goes out
+ * once. */
+enum status reader_read_codes(struct reader *r, const char *command, int64_t expires_ms) MUST_CHECK;
+enum status reader_clear_codes(struct reader *r, const char *command,
+                               int64_t expires_ms) MUST_CHECK;
+
 void reader_join(struct reader *r); /* after stop was asked for; NULL is fine */
 
 #endif

@@ -1,0 +1,160 @@
+/* vehicle/obd/clearing.c - see clearing.h.  SAE J1979, service 04. */
+#include "clearing.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "survey.h"
+
+#define CLEARING_WAIT_MS 5000 /* P2*: it writes to memory that is slow */
+#define CLEARING_TRIES 2      /* to read a value: one answer may be lost */
+
+static void clearing_say(struct codes_result *out, enum codes_outcome outcome, const char *format,
+                         ...) __attribute__((format(printf, 3, 4)));
+static void clearing_say(struct codes_result *out, enum codes_outcome outcome, const char *format,
+                         ...)
+{
+    va_list args;
+
+    out->outcome = outcome;
+    va_start(args, format);
+    vsnprintf(out->reason, sizeof out->reason, format, args);
+    va_end(args);
+}
+
+/* Is every ECU's value of this PID zero?  *said: somebody said a value at all; *silent: the bus
+ * works, and nobody has one now. */
+static enum status clearing_is_zero(struct link *link, uint8_t pid, size_t bytes, bool *said,
+                                    bool *zero, bool *silent, struct fault *fault)
+{
+    const uint8_t request[] = {0x01, pid};
+    struct link_answer answer;
+    enum status st;
+
+    *said = *silent = false;
+    *zero = true;
+    for (int i = 0; i < CLEARING_TRIES && !*said; i++) {
+        if ((st = survey_ask(link, request, sizeof request, 0, &answer, fault)) != ST_OK)
+            return st;
+        *silent = answer.outcome == LINK_NO_DATA && !answer.cut;
+        for (size_t m = 0; answer.outcome == LINK_ANSWERED && m < answer.count; m++) {
+            const struct link_message *message = &answer.messages[m];
+
+            if (message->len < 2 + bytes)
+                continue;
+            *said = true;
+            for (size_t b = 0; b < bytes; b++)
+                *zero = *zero && answer.bytes[message->at + 2 + b] == 0;
+        }
+    }
+    return ST_OK;
+}
+
+/* *may: the engine is off and the car stands.  Otherwise outcome and reason are filled.  An engine
+ * speed may be absent (an electric car, or an ECU that says it only while the engine runs); that
+ * the car stands must have been said. */
+static enum status clearing_may(struct link *link, const struct support *support,
+                                struct codes_result *out, bool *may, struct fault *fault)
+{
+    bool said, zero, silent;
+    enum status st;
+
+    *may = false;
+    if (support_has(support, 0x0C)) {
+        if ((st = clearing_is_zero(link, 0x0C, 2, &said, &zero, &silent, fault)) != ST_OK)
+            return st;
+        if (said ? !zero : !silent) {
+            clearing_say(out, CODES_REFUSED, "%s",
+                         said ? "the engine runs" : "the engine's speed could not be read");
+            return ST_OK;
+        }
+    }
+    if ((st = clearing_is_zero(link, 0x0D, 1, &said, &zero, &silent, fault)) != ST_OK)
+        return st;
+    if (!said || !zero)
+        clearing_say(out, CODES_REFUSED, "%s",
+                     said ? "the car moves" : "the car does not say that it stands");
+    *may = said && zero;
+    return ST_OK;
+}
+
+static const char *clearing_refusal(uint8_t code)
+{
+    switch (code) {
+    case 0x11:
+        return "it does not know the service";
+    case 0x12:
+        return "it does not know the function";
+    case 0x21:
+        return "it is busy";
+    case 0x22:
+        return "conditions are not correct";
+    case 0x33:
+        return "access is denied";
+    default:
+        return "it gives no usual reason";
+    }
+}
+
+static void clearing_take(struct codes_result *out, const struct link_answer *answer)
+{
+    char ecu[LINK_ECU_TEXT];
+
+    out->unit_count = 0;
+    for (size_t i = 0; i < answer->count && out->unit_count < CODES_UNITS_MAX; i++)
+        out->units[out->unit_count++] =
+            (struct codes_unit){.ecu = answer->messages[i].ecu, .cleared = true};
+    for (size_t i = 0; i < answer->refusal_count && out->unit_count < CODES_UNITS_MAX; i++)
+        out->units[out->unit_count++] = (struct codes_unit){.ecu = answer->refusals[i].ecu,
+                                                            .refused = answer->refusals[i].code};
+    if (answer->refusal_count > 0) {
+        link_print_ecu(ecu, answer->refusals[0].ecu);
+        clearing_say(out, answer->count > 0 ? CODES_FAILED : CODES_REFUSED, "%s refuses (%02X): %s",
+                     ecu[0] != '\0' ? ecu : "the control unit", answer->refusals[0].code,
+                     clearing_refusal(answer->refusals[0].code));
+    } else if (answer->count > 0) {
+        clearing_say(out, CODES_DONE, "%s", "");
+    } else {
+        clearing_say(out, CODES_FAILED, "no control unit answered (%s)",
+                     link_outcome_name(answer->outcome));
+    }
+}
+
+enum status clearing_run(struct link *link, const struct support *support, struct codes_result *out,
+                         struct fault *fault)
+{
+    static const struct link_request clear = {
+        .bytes = {0x04}, .len = 1, .wait_ms = CLEARING_WAIT_MS, .once = true};
+    struct link_answer answer;
+    bool may;
+    enum status st = clearing_may(link, support, out, &may, fault);
+
+    if (st != ST_OK || !may)
+        return st;
+    if ((st = survey_request(link, &clear, &answer, fault)) == ST_OK)
+        clearing_take(out, &answer);
+    return st;
+}
+
+void clearing_judge(struct codes_result *out, const struct diagnosis *before)
+{
+    bool had = false;
+
+    if (out->outcome != CODES_FAILED || out->unit_count > 0 || !out->read ||
+        out->found.dtcs.lists[DTC_STORED] != DTC_LIST_FULL)
+        return;
+    for (size_t i = 0; i < before->dtcs.count; i++)
+        had = had || before->dtcs.codes[i].state == DTC_STORED;
+    for (size_t i = 0; i < out->found.dtcs.count; i++)
+        if (out->found.dtcs.codes[i].state == DTC_STORED)
+            return;
+    if (had)
+        clearing_say(out, CODES_DONE, "%s", "");
+}
+
+const char *codes_outcome_name(enum codes_outcome outcome)
+{
+    static const char *const names[CODES_OUTCOMES] = {"done", "refused", "failed", "expired"};
+
+    return (unsigned)outcome < CODES_OUTCOMES ? names[outcome] : "failed";
+}
