@@ -62,6 +62,50 @@ enum status watermark_take_range(struct watermark *w, int64_t first, int64_t las
     return ST_OK;
 }
 
+/* The gap of a or b that begins first; *i and *j step through them. */
+static const struct seq_range *next_gap(const struct watermark *a, size_t *i,
+                                        const struct watermark *b, size_t *j)
+{
+    if (*i < a->gap_count && (*j == b->gap_count || a->gaps[*i].first <= b->gaps[*j].first))
+        return &a->gaps[(*i)++];
+    return *j < b->gap_count ? &b->gaps[(*j)++] : NULL;
+}
+
+/* A gap that begins where nothing before it is missing; false when it is one too many. */
+static bool add_gap(struct watermark *w, const struct seq_range *gap)
+{
+    struct seq_range *last = w->gap_count ? &w->gaps[w->gap_count - 1] : NULL;
+
+    if (last && gap->first <= last->last + 1) {
+        if (gap->last > last->last)
+            last->last = gap->last;
+        return true;
+    }
+    return keep(w, gap->first, gap->last);
+}
+
+void watermark_both(struct watermark *out, const struct watermark *a, const struct watermark *b)
+{
+    struct watermark both = {.upto = a->upto < b->upto ? a->upto : b->upto};
+    const struct seq_range *gap;
+    size_t i = 0, j = 0;
+
+    if (a->gap_count == 0 && b->gap_count == 0) { /* as nearly always: nothing to look through */
+        out->upto = both.upto;
+        out->gap_count = 0;
+        return;
+    }
+    while ((gap = next_gap(a, &i, b, &j)) != NULL && gap->first <= both.upto)
+        if (!add_gap(&both, gap)) {
+            both.upto = gap->first - 1;
+            break;
+        }
+    while (both.gap_count > 0 && both.gaps[both.gap_count - 1].last >= both.upto)
+        both.upto =
+            both.gaps[--both.gap_count].first - 1; /* the end is none: there is nothing yet */
+    *out = both;
+}
+
 enum status ack_write(const struct ack *a, char *out, size_t size, size_t *len, struct fault *fault)
 {
     struct emit e = {.out = out, .size = size};

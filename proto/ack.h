@@ -34,6 +34,10 @@ enum status watermark_take(struct watermark *w, int64_t seq) MUST_CHECK;
  * when all was taken, ST_REJECT also when last < first. */
 enum status watermark_take_range(struct watermark *w, int64_t first, int64_t last) MUST_CHECK;
 
+/* What both have: of two stores, what may be acknowledged.  Where that would take more than 64 gaps
+ * it ends before the 65th: less than both have, never more. */
+void watermark_both(struct watermark *out, const struct watermark *a, const struct watermark *b);
+
 struct ack {
     char site[32];
     char stream[UUID_TEXT + 1];

@@ -1,27 +1,36 @@
 /* services/ingest/commit.h - one PostgreSQL transaction per group: facts, dead letters, newest
- * state, watermark. What it returns as taken may be acknowledged.  One thread. */
+ * state, watermarks. What it returns as told may be acknowledged.  One thread. */
 #ifndef INGEST_COMMIT_H
 #define INGEST_COMMIT_H
 
 #include <stddef.h>
 
+#include "duty.h"
 #include "proto/ack.h"
 #include "record.h"
 
 struct commit;
 
-/* What became of each stream touched by a group, or asked for by a vehicle that connected. */
+/* One stream touched by a group, or asked for by a vehicle that connected, or whose facts another
+ * site has written.  What may be acknowledged here is what both its history at this site and its
+ * facts, of which there is one set for all sites, are stored of. */
 struct stream_mark {
     char vin[VIN_LEN + 1];
     char stream[UUID_TEXT + 1];
-    struct watermark mark;
-    size_t bytes; /* of the records it newly covers, or covered before */
-    bool at_once; /* urgent, or the vehicle has just connected */
-    bool changed; /* by this group */
+    struct watermark history, facts;
+    struct watermark mark;               /* both of them: what may be acknowledged */
+    size_t bytes;                        /* of the records of the group it covers, new or not */
+    bool told;                           /* there is something to acknowledge */
+    bool at_once;                        /* urgent, or the vehicle has just connected */
+    bool history_changed, facts_changed; /* by this group */
+    bool facts_ours; /* this group writes its facts: their row is to be locked */
+    bool facts_locked;
+    int64_t facts_age_ms; /* since their row changed, where it is another's */
 };
 
+/* `duty` tells which shards are ours; borrowed. */
 enum status commit_open(struct commit **out, const char *conninfo, const char *site,
-                        struct fault *fault) MUST_CHECK;
+                        struct duty *duty, struct fault *fault) MUST_CHECK;
 
 /* Commit `n` records; those only seen `again` write nothing, and become `missed` where the database
  * does not know them.  *marks (yours until the next call, *mark_count of them) tell what is stored
@@ -31,6 +40,11 @@ enum status commit_open(struct commit **out, const char *conninfo, const char *s
 enum status commit_group(struct commit *c, struct record *const *records, size_t n,
                          struct stream_mark **marks, size_t *mark_count,
                          struct fault *fault) MUST_CHECK;
+
+/* What the other sites have understood since: the streams of our shards of which we may now
+ * acknowledge more.  Does not wait.  What is missed here comes again from the vehicle. */
+enum status commit_hear(struct commit *c, struct stream_mark **marks, size_t *mark_count,
+                        struct fault *fault) MUST_CHECK;
 
 /* Does the database answer, with our tables in it? */
 enum status commit_check(struct commit *c, struct fault *fault) MUST_CHECK;

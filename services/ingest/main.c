@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "accept.h"
+#include "duty.h"
 #include "intake.h"
 #include "known.h"
 #include "lib/health.h"
@@ -29,6 +30,7 @@ struct ingest {
     struct writer *writer;
     struct shards *shards;
     struct replay *replay;
+    struct duty duty;
 };
 
 static void reader_connection(void *self, bool connected, const char *broker, const char *reason)
@@ -112,8 +114,15 @@ static enum status start(struct ingest *in, struct fault *fault)
         (st = connect_broker(in, fault)) != ST_OK)
         return st;
 
-    struct writer_options w = {in->queue, in->speaker, in->known,        in->health,
-                               set->pg,   set->influx, set->common.site, set->batch_wait_ms};
+    struct writer_options w = {.from = in->queue,
+                               .acks = in->speaker,
+                               .known = in->known,
+                               .health = in->health,
+                               .duty = &in->duty,
+                               .pg = set->pg,
+                               .influx = set->influx,
+                               .site = set->common.site,
+                               .batch_wait_ms = set->batch_wait_ms};
     struct accept_options a = {in->ring,
                                in->queue,
                                in->known,
@@ -126,7 +135,8 @@ static enum status start(struct ingest *in, struct fault *fault)
     if ((st = writer_start(&in->writer, &w, fault)) != ST_OK ||
         (st = accept_start(&in->accept, &a, fault)) != ST_OK)
         return st;
-    if ((st = shards_open(&in->shards, set->pg, set->common.site, in->reader, fault)) != ST_OK)
+    if ((st = shards_open(&in->shards, set->pg, set->common.site, in->reader, &in->duty, fault)) !=
+        ST_OK)
         return st;
     return replay_open(&in->replay, set->pg, set->common.site, in->shards, in->queue, fault);
 }

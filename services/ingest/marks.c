@@ -42,7 +42,7 @@ struct stream_mark *marks_find(const struct marks *m, const char *vin, const cha
     return NULL;
 }
 
-static enum status append(struct marks *m, const char *vin, const char *stream, struct fault *fault)
+enum status marks_add(struct marks *m, const char *vin, const char *stream, struct fault *fault)
 {
     if (m->count == m->room) {
         size_t room = m->room ? 2 * m->room : 64;
@@ -55,10 +55,43 @@ static enum status append(struct marks *m, const char *vin, const char *stream, 
     }
     struct stream_mark *s = &m->all[m->count++];
 
-    memset(s, 0, sizeof *s);
+    s->history.upto = s->facts.upto = s->mark.upto = 0; /* 3 KB of gaps need not be cleared */
+    s->history.gap_count = s->facts.gap_count = s->mark.gap_count = 0;
+    s->bytes = 0;
+    s->told = s->at_once = s->history_changed = s->facts_changed = false;
+    s->facts_ours = s->facts_locked = false;
+    s->facts_age_ms = 0;
     text_copy(s->vin, sizeof s->vin, vin);
     text_copy(s->stream, sizeof s->stream, stream);
     return ST_OK;
+}
+
+static int by_stream(const void *a, const void *b)
+{
+    const struct stream_mark *left = a, *right = b;
+    int order = strcmp(left->vin, right->vin);
+
+    return order ? order : strcmp(left->stream, right->stream);
+}
+
+void marks_sort(struct marks *m)
+{
+    size_t kept = 0;
+
+    if (m->count == 0)
+        return;
+    qsort(m->all, m->count, sizeof *m->all, by_stream);
+    for (size_t i = 1; i < m->count; i++) {
+        struct stream_mark *last = &m->all[kept], *next = &m->all[i];
+
+        if (by_stream(last, next) == 0) {
+            last->bytes += next->bytes;
+            last->at_once |= next->at_once;
+        } else if (++kept != i) {
+            m->all[kept] = *next;
+        }
+    }
+    m->count = kept + 1;
 }
 
 /* Each record's stream, and the one whose loss it announces. */
@@ -93,7 +126,7 @@ enum status marks_collect(struct marks *m, struct record *const *records, size_t
     qsort(keys, count, sizeof *keys, by_key);
     for (size_t i = 0; i < count && st == ST_OK; i++)
         if (i == 0 || by_key(&keys[i - 1], &keys[i]) != 0)
-            st = append(m, keys[i].vin, keys[i].stream, fault);
+            st = marks_add(m, keys[i].vin, keys[i].stream, fault);
     free(keys);
     return st;
 }
@@ -128,159 +161,245 @@ enum status marks_read_gaps(struct watermark *w, const char *text, struct fault 
 }
 
 /* ---- rows */
-static void list(struct marks *m, bool changed_only)
+static const Oid key_types[] = {PG_TEXT, PG_TEXT, PG_UUID, PG_INT8, PG_TEXT};
+
+static void add_key(struct marks *m, const char *site, const struct stream_mark *s)
 {
-    pg_array_begin(&m->vins, PG_TEXT);
-    pg_array_begin(&m->streams, PG_UUID);
-    for (size_t i = 0; i < m->count; i++) {
-        if (changed_only && !m->all[i].changed)
-            continue;
-        pg_array_text(&m->vins, m->all[i].vin, VIN_LEN);
-        pg_array_uuid(&m->streams, m->all[i].stream);
-    }
-    pg_array_end(&m->vins);
-    pg_array_end(&m->streams);
+    pg_array_text(&m->c.column[0], site, strlen(site));
+    pg_array_text(&m->c.column[1], s->vin, VIN_LEN);
+    pg_array_uuid(&m->c.column[2], s->stream);
 }
 
-static enum status run(struct pg *db, const char *sql, const char *site,
-                       struct pg_array *const *arrays, size_t n, PGresult **rows,
-                       struct fault *fault)
+/* Where a row goes: the facts' site has no name. */
+static struct watermark *mark_of(struct marks *m, const PGresult *rows, int row,
+                                 struct stream_mark **of)
 {
-    Oid types[5] = {PG_TEXT};
-    const char *params[5] = {site};
-    int lengths[5] = {(int)strlen(site)}, formats[5] = {0};
-
-    for (size_t i = 0; i < n; i++) {
-        if (arrays[i]->failed)
-            return fault_set(fault, ST_RETRY, "out of memory for a group");
-        types[i + 1] = pg_array_type(arrays[i]);
-        params[i + 1] = arrays[i]->bytes;
-        lengths[i + 1] = (int)arrays[i]->len;
-        formats[i + 1] = 1;
-    }
-    return pg_run_typed(db, sql, n + 1, types, params, lengths, formats, rows, fault);
+    *of = marks_find(m, PQgetvalue(rows, row, 1), PQgetvalue(rows, row, 2));
+    if (!*of)
+        return NULL;
+    return PQgetvalue(rows, row, 0)[0] ? &(*of)->history : &(*of)->facts;
 }
 
-static enum status read_row(struct watermark *w, const PGresult *rows, int row, struct fault *fault)
-{
-    w->upto = strtoll(PQgetvalue(rows, row, 2), NULL, 10);
-    w->gap_count = 0;
-    return marks_read_gaps(w, PQgetvalue(rows, row, 3), fault);
-}
-
-static enum status lock_rows(struct marks *m, struct pg *db, const char *site, size_t *found,
+static enum status read_mark(struct watermark *w, const PGresult *rows, int row, int column,
                              struct fault *fault)
 {
-    struct pg_array *arrays[] = {&m->vins, &m->streams};
+    w->upto = strtoll(PQgetvalue(rows, row, column), NULL, 10);
+    w->gap_count = 0;
+    return marks_read_gaps(w, PQgetvalue(rows, row, column + 1), fault);
+}
+
+/* The rows the columns name, locked in their order. */
+static enum status lock_rows(struct marks *m, struct pg *db, int *found, struct fault *fault)
+{
+    struct stream_mark *of;
     PGresult *rows = NULL;
-    enum status st = run(
-        db,
-        "SELECT w.vin, w.stream, w.upto, w.gaps FROM watermark w JOIN unnest($2, $3) AS k (v, s) "
-        "ON w.vin = k.v AND w.stream = k.s WHERE w.site = $1 ORDER BY w.vin, w.stream "
-        "FOR UPDATE OF w",
-        site, arrays, 2, &rows, fault);
+    enum status st = columns_run(
+        &m->c, db, 3,
+        "SELECT w.site, w.vin, w.stream, w.upto, w.gaps FROM watermark w JOIN unnest($1, $2, $3) "
+        "AS k (t, v, s) ON w.site = k.t AND w.vin = k.v AND w.stream = k.s "
+        "ORDER BY w.vin, w.stream, w.site FOR UPDATE OF w",
+        &rows, fault);
 
     if (st != ST_OK)
         return st;
-    for (int i = 0; i < PQntuples(rows) && st == ST_OK; i++) {
-        struct stream_mark *s = marks_find(m, PQgetvalue(rows, i, 0), PQgetvalue(rows, i, 1));
+    *found = PQntuples(rows);
+    for (int i = 0; i < *found && st == ST_OK; i++) {
+        struct watermark *w = mark_of(m, rows, i, &of);
 
-        if (s)
-            st = read_row(&s->mark, rows, i, fault);
+        if (w)
+            st = read_mark(w, rows, i, 3, fault);
     }
-    *found = (size_t)PQntuples(rows);
     PQclear(rows);
     return st;
 }
 
 /* Streams begin rarely: rows are made only when one was not found. */
-enum status marks_lock(struct marks *m, struct pg *db, const char *site, struct fault *fault)
+static enum status lock(struct marks *m, struct pg *db, struct fault *fault)
 {
-    struct pg_array *arrays[] = {&m->vins, &m->streams};
-    size_t found;
+    int found = 0, wanted = m->c.column[0].count;
     enum status st;
 
-    if (m->count == 0)
+    if (wanted == 0)
         return ST_OK;
-    list(m, false);
-    if ((st = lock_rows(m, db, site, &found, fault)) != ST_OK || found == m->count)
+    if ((st = lock_rows(m, db, &found, fault)) != ST_OK || found == wanted)
         return st;
-    if ((st = run(db,
-                  "INSERT INTO watermark (site, vin, stream, upto) SELECT $1, v, s, 0 FROM "
-                  "unnest($2, $3) AS k (v, s) ON CONFLICT DO NOTHING",
-                  site, arrays, 2, NULL, fault)) != ST_OK)
+    if ((st = columns_run(&m->c, db, 3,
+                          "INSERT INTO watermark (site, vin, stream, upto) SELECT t, v, s, 0 FROM "
+                          "unnest($1, $2, $3) AS k (t, v, s) ORDER BY v, s, t "
+                          "ON CONFLICT DO NOTHING",
+                          NULL, fault)) != ST_OK)
         return st;
-    return lock_rows(m, db, site, &found, fault);
+    return lock_rows(m, db, &found, fault);
+}
+
+enum status marks_lock(struct marks *m, struct pg *db, const char *site, struct fault *fault)
+{
+    columns_begin(&m->c, 3, key_types);
+    for (size_t i = 0; i < m->count; i++) {
+        add_key(m, site, &m->all[i]);
+        m->all[i].facts_locked = m->all[i].facts_ours;
+        if (m->all[i].facts_ours)
+            add_key(m, FACTS_SITE, &m->all[i]);
+    }
+    return lock(m, db, fault);
+}
+
+enum status marks_lock_facts(struct marks *m, struct pg *db, struct fault *fault)
+{
+    columns_begin(&m->c, 3, key_types);
+    for (size_t i = 0; i < m->count; i++) {
+        if (!m->all[i].facts_ours || m->all[i].facts_locked)
+            continue;
+        m->all[i].facts_locked = true;
+        add_key(m, FACTS_SITE, &m->all[i]);
+    }
+    return lock(m, db, fault);
+}
+
+enum status marks_peek(struct marks *m, struct pg *db, struct fault *fault)
+{
+    struct stream_mark *of;
+    PGresult *rows = NULL;
+    enum status st;
+
+    columns_begin(&m->c, 3, key_types);
+    for (size_t i = 0; i < m->count; i++) {
+        m->all[i].facts_age_ms = INT64_MAX; /* until a row says otherwise */
+        if (!m->all[i].facts_ours)
+            add_key(m, FACTS_SITE, &m->all[i]);
+    }
+    st = columns_run(&m->c, db, 3,
+                     "SELECT w.site, w.vin, w.stream, w.upto, w.gaps, "
+                     "(extract(epoch FROM clock_timestamp() - w.updated_at) * 1000)::bigint "
+                     "FROM watermark w JOIN unnest($1, $2, $3) AS k (t, v, s) "
+                     "ON w.site = k.t AND w.vin = k.v AND w.stream = k.s",
+                     &rows, fault);
+    if (st != ST_OK || !rows)
+        return st;
+    for (int i = 0; i < PQntuples(rows) && st == ST_OK; i++) {
+        struct watermark *w = mark_of(m, rows, i, &of);
+
+        if (!w)
+            continue;
+        st = read_mark(w, rows, i, 3, fault);
+        of->facts_age_ms = strtoll(PQgetvalue(rows, i, 5), NULL, 10);
+    }
+    PQclear(rows);
+    return st;
+}
+
+static void add_row(struct marks *m, const char *site, const struct stream_mark *s,
+                    const struct watermark *w)
+{
+    add_key(m, site, s);
+    text_clear(&m->text);
+    marks_print_gaps(&m->text, w);
+    pg_array_int8(&m->c.column[3], w->upto);
+    pg_array_text(&m->c.column[4], m->text.bytes, m->text.len);
 }
 
 enum status marks_write(struct marks *m, struct pg *db, const char *site, struct fault *fault)
 {
-    struct pg_array *arrays[] = {&m->vins, &m->streams, &m->uptos, &m->gaps};
-    struct text gaps;
-
-    list(m, true);
-    if (m->vins.count == 0)
-        return ST_OK;
-    text_init(&gaps);
-    pg_array_begin(&m->uptos, PG_INT8);
-    pg_array_begin(&m->gaps, PG_TEXT);
+    columns_begin(&m->c, 5, key_types);
     for (size_t i = 0; i < m->count; i++) {
-        if (!m->all[i].changed)
-            continue;
-        text_clear(&gaps);
-        marks_print_gaps(&gaps, &m->all[i].mark);
-        pg_array_int8(&m->uptos, m->all[i].mark.upto);
-        pg_array_text(&m->gaps, gaps.bytes, gaps.len);
+        const struct stream_mark *s = &m->all[i];
+
+        if (s->history_changed)
+            add_row(m, site, s, &s->history);
+        if (s->facts_changed)
+            add_row(m, FACTS_SITE, s, &s->facts);
     }
-    text_done(&gaps);
-    pg_array_end(&m->uptos);
-    pg_array_end(&m->gaps);
-    return run(db,
-               "UPDATE watermark w SET upto = k.u, gaps = k.g::int8multirange, updated_at = now() "
-               "FROM unnest($2, $3, $4, $5) AS k (v, s, u, g) WHERE w.site = $1 AND w.vin = k.v "
-               "AND w.stream = k.s",
-               site, arrays, 4, NULL, fault);
+    if (m->text.failed)
+        return fault_set(fault, ST_RETRY, "out of memory for a group");
+    return columns_run(
+        &m->c, db, 5,
+        "UPDATE watermark w SET upto = k.u, gaps = k.g::int8multirange, updated_at = now() "
+        "FROM unnest($1, $2, $3, $4, $5) AS k (t, v, s, u, g) WHERE w.site = k.t AND w.vin = k.v "
+        "AND w.stream = k.s",
+        NULL, fault);
 }
 
-static void connected_vins(struct marks *m, struct record *const *records, size_t n)
+/* ---- what may be acknowledged */
+#define BOTH                                                                                       \
+    "SELECT h.vin, h.stream, h.upto, h.gaps, coalesce(f.upto, 0), coalesce(f.gaps, '{}') "         \
+    "FROM watermark h LEFT JOIN watermark f ON f.site = '" FACTS_SITE "' AND f.vin = h.vin "       \
+    "AND f.stream = h.stream "
+
+static enum status read_both(struct stream_mark *s, const PGresult *rows, int row,
+                             struct fault *fault)
 {
-    pg_array_begin(&m->vins, PG_TEXT);
+    enum status st;
+
+    if ((st = read_mark(&s->history, rows, row, 2, fault)) == ST_OK &&
+        (st = read_mark(&s->facts, rows, row, 4, fault)) == ST_OK)
+        watermark_both(&s->mark, &s->history, &s->facts);
+    return st;
+}
+
+static void connected_vins(struct marks *m, struct record *const *records, size_t n,
+                           const char *site)
+{
     for (size_t i = 0; i < n; i++) {
         const struct record *r = records[i];
 
-        if (r->from.topic.leaf == LEAF_STATE && !r->dead && !r->from.retained &&
-            r->state.presence == PRESENCE_ONLINE)
-            pg_array_text(&m->vins, r->from.topic.vin, VIN_LEN);
+        if (r->from.topic.leaf != LEAF_STATE || r->dead || r->from.retained ||
+            r->state.presence != PRESENCE_ONLINE)
+            continue;
+        pg_array_text(&m->c.column[0], site, strlen(site));
+        pg_array_text(&m->c.column[1], r->from.topic.vin, VIN_LEN);
     }
-    pg_array_end(&m->vins);
 }
 
 enum status marks_add_connected(struct marks *m, struct pg *db, const char *site,
                                 struct record *const *records, size_t n, struct fault *fault)
 {
-    struct pg_array *arrays[] = {&m->vins};
     PGresult *rows = NULL;
     size_t known = m->count;
     enum status st;
 
-    connected_vins(m, records, n);
-    if (m->vins.count == 0)
-        return ST_OK;
-    if ((st = run(
-             db, "SELECT vin, stream, upto, gaps FROM watermark WHERE site = $1 AND vin = ANY ($2)",
-             site, arrays, 1, &rows, fault)) != ST_OK)
+    columns_begin(&m->c, 2, key_types);
+    connected_vins(m, records, n, site);
+    st = columns_run(&m->c, db, 2,
+                     BOTH "JOIN (SELECT DISTINCT * FROM unnest($1, $2)) AS k (t, v) "
+                          "ON h.site = k.t AND h.vin = k.v",
+                     &rows, fault);
+    if (st != ST_OK || !rows)
         return st;
     for (int i = 0; i < PQntuples(rows) && st == ST_OK; i++) {
         struct marks group = {.all = m->all, .count = known};
         struct stream_mark *s = marks_find(&group, PQgetvalue(rows, i, 0), PQgetvalue(rows, i, 1));
 
         if (!s &&
-            (st = append(m, PQgetvalue(rows, i, 0), PQgetvalue(rows, i, 1), fault)) == ST_OK) {
+            (st = marks_add(m, PQgetvalue(rows, i, 0), PQgetvalue(rows, i, 1), fault)) == ST_OK) {
             s = &m->all[m->count - 1];
-            st = read_row(&s->mark, rows, i, fault);
+            st = read_both(s, rows, i, fault);
         }
         if (s)
-            s->at_once = true;
+            s->told = s->at_once = true;
+    }
+    PQclear(rows);
+    return st;
+}
+
+enum status marks_read(struct marks *m, struct pg *db, const char *site, struct fault *fault)
+{
+    PGresult *rows = NULL;
+    enum status st;
+
+    columns_begin(&m->c, 3, key_types);
+    for (size_t i = 0; i < m->count; i++)
+        add_key(m, site, &m->all[i]);
+    st = columns_run(&m->c, db, 3,
+                     BOTH "JOIN unnest($1, $2, $3) AS k (t, v, s) "
+                          "ON h.site = k.t AND h.vin = k.v AND h.stream = k.s",
+                     &rows, fault);
+    if (st != ST_OK || !rows)
+        return st;
+    for (int i = 0; i < PQntuples(rows) && st == ST_OK; i++) {
+        struct stream_mark *s = marks_find(m, PQgetvalue(rows, i, 0), PQgetvalue(rows, i, 1));
+
+        if (s && (st = read_both(s, rows, i, fault)) == ST_OK)
+            s->told = true;
     }
     PQclear(rows);
     return st;
@@ -288,10 +407,8 @@ enum status marks_add_connected(struct marks *m, struct pg *db, const char *site
 
 void marks_done(struct marks *m)
 {
-    pg_array_done(&m->vins);
-    pg_array_done(&m->streams);
-    pg_array_done(&m->uptos);
-    pg_array_done(&m->gaps);
+    columns_done(&m->c);
+    text_done(&m->text);
     free(m->all);
     *m = (struct marks){0};
 }

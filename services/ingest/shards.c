@@ -12,17 +12,20 @@
 struct shards {
     struct pg *db;
     struct mqtt *reader;
-    char site[32];
-    bool held[TOPIC_SHARDS]; /* by this connection, as the server says */
+    struct duty *duty;          /* told what we hold */
+    char site[32], history[64]; /* its name, and the class of its locks */
+    bool held[TOPIC_SHARDS];    /* by this connection, as the server says */
+    bool facts[TOPIC_SHARDS];   /* the facts of all sites, the same way */
     bool subscribed[TOPIC_SHARDS];
     size_t instances;     /* of this site, we included */
     unsigned connections; /* pg_connections when we said that we are here */
 };
 
 #define ANSWER_MS 3000
+#define FACTS "vigie facts" /* class of the locks of all sites; those of a site carry its name */
 
 enum status shards_open(struct shards **out, const char *conninfo, const char *site,
-                        struct mqtt *reader, struct fault *fault)
+                        struct mqtt *reader, struct duty *duty, struct fault *fault)
 {
     struct shards *s = calloc(1, sizeof *s);
     enum status st;
@@ -30,7 +33,9 @@ enum status shards_open(struct shards **out, const char *conninfo, const char *s
     if (!s)
         return fault_set(fault, ST_FATAL, "out of memory");
     snprintf(s->site, sizeof s->site, "%s", site);
+    snprintf(s->history, sizeof s->history, "vigie history %s", s->site);
     s->reader = reader;
+    s->duty = duty;
     if ((st = pg_open(&s->db, conninfo, "vigie-ingest-shards", fault)) != ST_OK) {
         free(s);
         return st;
@@ -62,12 +67,12 @@ static enum status appear(struct shards *s, struct fault *fault)
 }
 
 /* Run a question that answers with shards, and mark each of them as held or not. */
-static enum status mark(struct shards *s, const char *sql, const char *number, bool held,
-                        struct fault *fault)
+static enum status mark(struct shards *s, const char *sql, const char *what, const char *numbers,
+                        bool flags[TOPIC_SHARDS], bool held, struct fault *fault)
 {
-    const char *params[] = {s->site, number};
+    const char *params[] = {what, numbers};
     PGresult *rows = NULL;
-    enum status st = pg_run(s->db, sql, number ? 2 : 1, params, &rows, fault);
+    enum status st = pg_run(s->db, sql, numbers ? 2 : 1, params, &rows, fault);
 
     if (st != ST_OK)
         return st;
@@ -75,10 +80,22 @@ static enum status mark(struct shards *s, const char *sql, const char *number, b
         int i = atoi(PQgetvalue(rows, r, 0));
 
         if (i >= 0 && i < TOPIC_SHARDS)
-            s->held[i] = held;
+            flags[i] = held;
     }
     PQclear(rows);
     return ST_OK;
+}
+
+static enum status look_at(struct shards *s, const char *what, bool flags[TOPIC_SHARDS],
+                           struct fault *fault)
+{
+    for (size_t i = 0; i < TOPIC_SHARDS; i++)
+        flags[i] = false;
+    return mark(s,
+                "SELECT objid FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid() "
+                "AND objsubid = 2 AND granted "
+                "AND classid::bigint = hashtext($1)::bigint & 4294967295",
+                what, NULL, flags, true, fault);
 }
 
 static enum status look(struct shards *s, struct fault *fault)
@@ -87,14 +104,8 @@ static enum status look(struct shards *s, struct fault *fault)
     PGresult *rows = NULL;
     enum status st;
 
-    for (size_t i = 0; i < TOPIC_SHARDS; i++)
-        s->held[i] = false;
-    st = mark(s,
-              "SELECT objid FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid() "
-              "AND objsubid = 2 "
-              "AND classid::bigint = hashtext('vigie history ' || $1)::bigint & 4294967295",
-              NULL, true, fault);
-    if (st != ST_OK)
+    if ((st = look_at(s, s->history, s->held, fault)) != ST_OK ||
+        (st = look_at(s, FACTS, s->facts, fault)) != ST_OK)
         return st;
     st = pg_run(s->db,
                 "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND "
@@ -109,12 +120,24 @@ static enum status look(struct shards *s, struct fault *fault)
     return ST_OK;
 }
 
+static enum status unlock(struct shards *s, unsigned shard, const char *what,
+                          bool flags[TOPIC_SHARDS], struct fault *fault)
+{
+    char number[16];
+
+    if (!flags[shard])
+        return ST_OK;
+    snprintf(number, sizeof number, "%u", shard);
+    return mark(s, "SELECT $2::int FROM pg_advisory_unlock(hashtext($1), $2::int)", what, number,
+                flags, false, fault);
+}
+
 /* The surplus goes first from our subscriptions, then from our locks: nobody else takes it before.
  */
 static enum status give_up(struct shards *s, struct fault *fault)
 {
     size_t owned = shards_owned(s), share = shards_share(s->instances);
-    char filter[TOPIC_MAX], number[16];
+    char filter[TOPIC_MAX];
 
     for (unsigned i = TOPIC_SHARDS; i-- > 0 && owned > share;) {
         enum status st;
@@ -125,11 +148,8 @@ static enum status give_up(struct shards *s, struct fault *fault)
         if (s->subscribed[i] && (st = mqtt_unsubscribe(s->reader, filter, fault)) == ST_FATAL)
             return st;
         s->subscribed[i] = false;
-        snprintf(number, sizeof number, "%u", i);
-        st = mark(
-            s, "SELECT $2::int FROM pg_advisory_unlock(hashtext('vigie history ' || $1), $2::int)",
-            number, false, fault);
-        if (st != ST_OK)
+        if ((st = unlock(s, i, FACTS, s->facts, fault)) != ST_OK ||
+            (st = unlock(s, i, s->history, s->held, fault)) != ST_OK)
             return st;
         owned--;
     }
@@ -148,13 +168,42 @@ static enum status take_free(struct shards *s, struct fault *fault)
         if (s->held[i])
             continue;
         snprintf(number, sizeof number, "%u", i);
-        st = mark(
-            s,
-            "SELECT $2::int WHERE pg_try_advisory_lock(hashtext('vigie history ' || $1), $2::int)",
-            number, true, fault);
+        st = mark(s, "SELECT $2::int WHERE pg_try_advisory_lock(hashtext($1), $2::int)", s->history,
+                  number, s->held, true, fault);
         owned += s->held[i];
     }
     return st;
+}
+
+/* Whoever comes first, of whatever site, keeps them; another gets them when it is gone. */
+static enum status take_facts(struct shards *s, struct fault *fault)
+{
+    char numbers[TOPIC_SHARDS * 3 + 3] = "{";
+    size_t len = 1;
+
+    for (unsigned i = 0; i < TOPIC_SHARDS; i++)
+        if (s->held[i] && !s->facts[i])
+            len += (size_t)snprintf(numbers + len, sizeof numbers - len, "%s%u", len > 1 ? "," : "",
+                                    i);
+    if (len == 1)
+        return ST_OK;
+    snprintf(numbers + len, sizeof numbers - len, "}");
+    return mark(s,
+                "SELECT k FROM unnest($2::int[]) AS u (k) WHERE pg_try_advisory_lock(hashtext($1), "
+                "k)",
+                FACTS, numbers, s->facts, true, fault);
+}
+
+static void tell_duty(const struct shards *s)
+{
+    uint64_t history = 0, facts = 0;
+
+    for (unsigned i = 0; i < TOPIC_SHARDS; i++) {
+        history |= (uint64_t)s->held[i] << i;
+        facts |= (uint64_t)s->facts[i] << i;
+    }
+    atomic_store(&s->duty->facts, facts);
+    atomic_store(&s->duty->history, history);
 }
 
 /* ST_RETRY from the client means it asks for it itself once it is connected. */
@@ -183,7 +232,10 @@ enum status shards_step(struct shards *s, struct fault *fault)
 
     if ((st = appear(s, fault)) != ST_OK || (st = look(s, fault)) != ST_OK ||
         (st = give_up(s, fault)) != ST_OK || (st = take_free(s, fault)) != ST_OK ||
-        (st = subscribe_to_held(s, fault)) != ST_OK)
+        (st = take_facts(s, fault)) != ST_OK)
+        return st;
+    tell_duty(s);
+    if ((st = subscribe_to_held(s, fault)) != ST_OK)
         return st;
     metric_set(meters.shards_owned, NULL, (double)shards_owned(s));
     return ST_OK;

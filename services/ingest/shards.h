@@ -1,6 +1,7 @@
 /* services/ingest/shards.h - which of the 64 shards are ours: PostgreSQL advisory locks, and
  * subscriptions to match. The instances of a site hold 64 / n each, rounded up; what one gives up
- * or loses, another takes within two seconds. Called from main's loop; one thread.  Two instances
+ * or loses, another takes within two seconds.  Of those it holds an instance also takes the facts
+ * that no other site has. Called from main's loop; one thread.  Two instances
  * holding one shard for a moment is harmless: every write is idempotent and the watermark row is
  * locked. */
 #ifndef INGEST_SHARDS_H
@@ -9,13 +10,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "duty.h"
 #include "lib/mqtt.h"
 #include "proto/status.h"
 
 struct shards;
 
 enum status shards_open(struct shards **out, const char *conninfo, const char *site,
-                        struct mqtt *reader, struct fault *fault) MUST_CHECK;
+                        struct mqtt *reader, struct duty *duty, struct fault *fault) MUST_CHECK;
 
 /* Give up what is over our share, take what nobody holds up to it; subscribe to match.
  * ST_RETRY: the database is away; what we held stays subscribed until somebody can tell otherwise.

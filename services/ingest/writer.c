@@ -61,13 +61,19 @@ static bool nap(int64_t until_ms)
     return true;
 }
 
+/* Do other sites write facts of ours?  Then what they say is waited for. */
+static bool awaits_others(const struct writer *w)
+{
+    return atomic_load(&w->set.duty->history) & ~atomic_load(&w->set.duty->facts);
+}
+
 /* What has arrived, up to 5,000 samples or batch_wait_ms after the first.  False: shut and empty.
  */
 static bool gather(struct writer *w)
 {
     size_t samples = 0, bytes = 0, n;
     int64_t until_ms = 0;
-    int wait_ms = acks_waiting(w->acks) ? ACK_LOOK_MS : IDLE_MS;
+    int wait_ms = acks_waiting(w->acks) || awaits_others(w) ? ACK_LOOK_MS : IDLE_MS;
 
     w->count = 0;
     while (w->count < GROUP_RECORDS && samples < GROUP_SAMPLES && bytes < GROUP_BYTES) {
@@ -123,6 +129,17 @@ static void tell_known(struct writer *w, const struct stream_mark *mark)
         known_note_free(note);
 }
 
+static void tell(struct writer *w, const struct stream_mark *marks, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!marks[i].told)
+            continue;
+        tell_known(w, &marks[i]);
+        acks_note(w->acks, marks[i].vin, marks[i].stream, &marks[i].mark, marks[i].bytes,
+                  marks[i].at_once);
+    }
+}
+
 /* ---- stores */
 static void tell_age(const struct writer *w)
 {
@@ -173,13 +190,23 @@ static enum status store_facts(struct writer *w, struct record *const *records, 
     if (st != ST_OK)
         return st;
     metric_observe(meters.commit_seconds, "postgres", (double)(clock_boot_us() - began_us) / 1e6);
-    for (size_t i = 0; i < mark_count; i++) {
-        tell_known(w, &marks[i]);
-        acks_note(w->acks, marks[i].vin, marks[i].stream, &marks[i].mark, marks[i].bytes,
-                  marks[i].at_once);
-    }
+    tell(w, marks, mark_count);
     acks_due(w->acks, clock_boot_ms(), send_ack, w);
     return ST_OK;
+}
+
+/* What other sites have written of what we have stored.  What is missed comes again. */
+static void hear(struct writer *w)
+{
+    struct fault fault = {""};
+    struct stream_mark *marks;
+    size_t mark_count;
+    enum status st = commit_hear(w->commit, &marks, &mark_count, &fault);
+
+    if (st == ST_OK)
+        tell(w, marks, mark_count);
+    else if (st != ST_RETRY)
+        log_warn("news.unreadable", "reason=\"%s\"", fault.text);
 }
 
 static enum status (*const store_in[])(struct writer *w, struct record *const *records, size_t n,
@@ -310,6 +337,7 @@ static void *writer_run(void *self)
         else if (!store_group(w))
             break;
         drop_group(w);
+        hear(w);
         acks_due(w->acks, clock_boot_ms(), send_ack, w);
     }
     drop_group(w);
@@ -328,7 +356,7 @@ enum status writer_start(struct writer **out, const struct writer_options *optio
         return fault_set(fault, ST_FATAL, "out of memory");
     w->set = *options;
     if ((st = influx_open(&w->influx, options->influx, "fleet", fault)) == ST_OK &&
-        (st = commit_open(&w->commit, options->pg, options->site, fault)) == ST_OK &&
+        (st = commit_open(&w->commit, options->pg, options->site, options->duty, fault)) == ST_OK &&
         (st = acks_open(&w->acks, fault)) == ST_OK) {
         w->history.db = w->influx;
         w->checked_ms = -CHECK_MS;

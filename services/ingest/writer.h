@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#include "duty.h"
 #include "lib/health.h"
 #include "lib/mqtt.h"
 #include "lib/queue.h"
@@ -17,6 +18,7 @@ struct writer_options {
     struct mqtt *acks;   /* where down/ack is published */
     struct queue *known; /* of struct known_note *: what the stores have now; full: not told */
     struct health *health;
+    struct duty *duty;              /* which shards are ours */
     const char *pg, *influx, *site; /* copied */
     int64_t batch_wait_ms;
 };

@@ -73,9 +73,11 @@ class Stores:
                     found[(row["time"], path)] = float(value)
         return found
 
-    def watermarks(self, vin):
-        """{stream: (upto, gaps)}"""
-        rows = self.stack.postgres.sql(f"SELECT stream, upto, gaps FROM watermark WHERE vin = '{vin}'").splitlines()
+    def watermarks(self, vin, site=None):
+        """{stream: (upto, gaps)} of this site; site='': of the facts, which all sites share."""
+        site = self.stack.site if site is None else site
+        rows = self.stack.postgres.sql(
+            f"SELECT stream, upto, gaps FROM watermark WHERE vin = '{vin}' AND site = '{site}'").splitlines()
         return {s: (int(u), g) for s, u, g in (row.split("|") for row in rows)}
 
     def facts(self, vin):

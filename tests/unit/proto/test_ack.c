@@ -249,6 +249,40 @@ static void sixty_five_gaps_are_refused_and_touching_ones_joined(void **state)
     assert_int_equal(a.mark.gaps[0].last, 4);
 }
 
+static void what_two_have_is_what_each_has(void **state)
+{
+    bool cut = false;
+
+    (void)state;
+    srand(2);
+    for (int round = 0; round < 1000; round++) {
+        struct watermark w[2] = {{0}}, both;
+        int spread = round % 2 ? 400 : 30;
+
+        for (int step = 0; step < spread && round % 3; step++)
+            (void)!watermark_take(&w[rand() % 2], 1 + rand() % spread);
+        for (int seq = 1; seq <= spread; seq++) /* few are missing */
+            for (int i = 0; i < 2; i++)
+                if (rand() % 8)
+                    (void)!watermark_take(&w[i], seq);
+        watermark_both(&both, &w[0], &w[1]);
+        cut |= both.gap_count == ACK_GAPS_MAX;
+        for (int seq = 1; seq <= spread; seq++) {
+            bool each = watermark_has(&w[0], seq) && watermark_has(&w[1], seq);
+
+            assert_int_equal(watermark_has(&both, seq), each && seq <= both.upto);
+            if (each && seq > both.upto) /* left out only where there was no room for a gap */
+                assert_int_equal(both.gap_count, ACK_GAPS_MAX);
+        }
+        for (size_t i = 0; i < both.gap_count; i++)
+            assert_true(both.gaps[i].last < both.upto &&
+                        (i == 0 || both.gaps[i].first > both.gaps[i - 1].last + 1));
+        watermark_both(&w[0], &w[0], &w[1]); /* in place, too */
+        assert_int_equal(w[0].upto, both.upto);
+    }
+    assert_true(cut);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -257,6 +291,7 @@ int main(void)
         cmocka_unit_test(the_sixty_fifth_gap_is_not_accepted_yet),
         cmocka_unit_test(nonsense_is_refused),
         cmocka_unit_test(an_announced_loss_closes_its_gap),
+        cmocka_unit_test(what_two_have_is_what_each_has),
         cmocka_unit_test(an_ack_survives_the_round_trip),
         cmocka_unit_test(the_ack_of_the_contract_is_written_word_for_word),
         cmocka_unit_test(a_wrong_ack_is_refused_and_leaves_the_output_alone),
