@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "facts.h"
 #include "letters.h"
+#include "lib/clock.h"
 #include "lib/store/postgres.h"
 #include "lost.h"
 #include "meters.h"
@@ -25,6 +27,7 @@ struct commit {
     struct rows rows;
     struct letters letters;
     struct states *states;
+    struct facts *facts;
     struct duty *duty;
     unsigned listening; /* pg_connections when we said so */
     bool *fresh;        /* of each record in the group: are its facts to be written, and by us? */
@@ -43,7 +46,8 @@ enum status commit_open(struct commit **out, const char *conninfo, const char *s
         return fault_set(fault, ST_FATAL, "out of memory");
     snprintf(c->site, sizeof c->site, "%s", site);
     if ((st = pg_open(&c->db, conninfo, "vigie-ingest-writer", fault)) != ST_OK ||
-        (st = states_open(&c->states, c->db, fault)) != ST_OK) {
+        (st = states_open(&c->states, c->db, fault)) != ST_OK ||
+        (st = facts_open(&c->facts, c->db, fault)) != ST_OK) {
         commit_close(c);
         return st;
     }
@@ -259,6 +263,8 @@ static enum status run(struct commit *c, struct record *const *records, size_t n
         (st = rows_dead_letters(&c->rows, records, c->arrived, n, fault)) != ST_OK ||
         (st = letters_settle(&c->letters, records, c->fresh, n, fault)) != ST_OK ||
         (st = states_write(c->states, records, c->fresh, n, fault)) != ST_OK ||
+        (st = facts_write(c->facts, records, c->fresh, n, &c->marks, clock_now_ms(), fault)) !=
+            ST_OK ||
         (st = marks_write(&c->marks, c->db, c->site, fault)) != ST_OK ||
         (st = news_tell(&c->marks, c->db, c->site, fault)) != ST_OK ||
         (st = marks_add_connected(&c->marks, c->db, c->site, records, n, fault)) != ST_OK)
@@ -350,6 +356,7 @@ void commit_close(struct commit *c)
     rows_done(&c->rows);
     letters_done(&c->letters);
     states_close(c->states);
+    facts_close(c->facts);
     marks_done(&c->marks);
     pg_close(c->db);
     free(c->fresh);

@@ -1,0 +1,222 @@
+/* services/ingest/facts.c - vehicle by vehicle, record by record, sample by sample. */
+#include "facts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "fact_states.h"
+#include "garage.h"
+#include "meters.h"
+#include "segments.h"
+
+struct facts {
+    struct pg *db;
+    struct garage *garage;
+    struct fact_states *states;
+    struct segments *segments;
+    struct moment_map map;
+    struct car_out out;
+    const struct record **taken; /* sorted by vehicle, stream, seq */
+    const char **vins;           /* of them, each once */
+    size_t taken_n, vins_n, room;
+};
+
+enum status facts_open(struct facts **out, struct pg *db, struct fault *fault)
+{
+    struct facts *f = calloc(1, sizeof *f);
+    enum status st;
+
+    if (!f)
+        return fault_set(fault, ST_FATAL, "out of memory");
+    f->db = db;
+    moment_map_init(&f->map);
+    if ((st = garage_open(&f->garage, db, fault)) != ST_OK ||
+        (st = fact_states_open(&f->states, db, fault)) != ST_OK ||
+        (st = segments_open(&f->segments, db, fault)) != ST_OK) {
+        facts_close(f);
+        return st;
+    }
+    *out = f;
+    return ST_OK;
+}
+
+void facts_close(struct facts *f)
+{
+    if (!f)
+        return;
+    garage_close(f->garage);
+    fact_states_close(f->states);
+    segments_close(f->segments);
+    car_out_done(&f->out);
+    free(f->taken);
+    free(f->vins);
+    free(f);
+}
+
+/* ---- who has news */
+static int in_order(const void *a, const void *b)
+{
+    const struct record *x = *(const struct record *const *)a;
+    const struct record *y = *(const struct record *const *)b;
+    int by = strcmp(x->from.topic.vin, y->from.topic.vin);
+
+    if (by == 0)
+        by = strcmp(x->head.stream, y->head.stream);
+    return by ? by : (x->head.seq > y->head.seq) - (x->head.seq < y->head.seq);
+}
+
+static enum status make_room(struct facts *f, size_t n, struct fault *fault)
+{
+    void *taken, *vins;
+
+    if (n <= f->room)
+        return ST_OK;
+    if ((taken = realloc(f->taken, n * sizeof *f->taken)) != NULL)
+        f->taken = taken;
+    if ((vins = realloc(f->vins, n * sizeof *f->vins)) != NULL)
+        f->vins = vins;
+    if (!taken || !vins)
+        return fault_set(fault, ST_RETRY, "out of memory for %zu records", n);
+    f->room = n;
+    return ST_OK;
+}
+
+static void collect(struct facts *f, struct record *const *records, const bool *fresh, size_t n)
+{
+    f->taken_n = f->vins_n = 0;
+    for (size_t i = 0; i < n; i++)
+        if (fresh[i] && !records[i]->dead && records[i]->from.topic.leaf == LEAF_TELEMETRY &&
+            records[i]->telemetry.sample_count > 0)
+            f->taken[f->taken_n++] = records[i];
+    qsort(f->taken, f->taken_n, sizeof *f->taken, in_order);
+    for (size_t i = 0; i < f->taken_n; i++) {
+        const char *vin = f->taken[i]->from.topic.vin;
+
+        if (f->vins_n == 0 || strcmp(f->vins[f->vins_n - 1], vin) != 0)
+            f->vins[f->vins_n++] = vin;
+    }
+}
+
+/* ---- now, later, or too late */
+static bool is_beyond_a_gap(struct car *car, const struct record *r, const struct marks *marks)
+{
+    const struct stream_mark *own = marks_find(marks, r->from.topic.vin, r->head.stream);
+    unsigned char stream[16] = {0};
+
+    if (uuid_scan(stream, r->head.stream) && memcmp(stream, car->stream, sizeof stream) != 0) {
+        memcpy(car->stream, stream, sizeof stream);
+        car->passed_seq = 0;
+    }
+    for (size_t i = 0; own && i < own->facts.gap_count; i++)
+        if (own->facts.gaps[i].first < r->head.seq && own->facts.gaps[i].last > car->passed_seq)
+            return true;
+    return false;
+}
+
+static void wait_with(struct fact_row *row, int64_t t_ms)
+{
+    if (row->wait_ms == 0)
+        row->waits_anew = true;
+    if (t_ms > row->wait_ms)
+        row->wait_ms = t_ms;
+    if (row->car.wait_from_ms == 0 || t_ms < row->car.wait_from_ms)
+        row->car.wait_from_ms = t_ms;
+}
+
+static void too_late(struct fact_row *row, int64_t t_ms)
+{
+    if (row->late_from_ms == 0 || t_ms < row->late_from_ms)
+        row->late_from_ms = t_ms;
+    if (t_ms > row->late_until_ms)
+        row->late_until_ms = t_ms;
+    row->late_now = true;
+}
+
+static void step_sample(struct facts *f, struct fact_row *row, const struct car_settings *set,
+                        const struct telemetry *t, const struct sample *s)
+{
+    const struct reading *r = t->readings + s->first;
+    struct moment m;
+
+    moment_init(&m, s->t_ms);
+    for (uint32_t k = 0; k < s->count; k++)
+        moment_take(&m, &f->map, r[k].signal, r[k].value);
+    car_step(&row->car, set, &m, &f->out);
+}
+
+static void take_record(struct facts *f, struct fact_row *row, const struct car_settings *set,
+                        const struct record *r, const struct marks *marks)
+{
+    const struct telemetry *t = &r->telemetry;
+    bool beyond = is_beyond_a_gap(&row->car, r, marks);
+
+    for (size_t i = 0; i < t->sample_count; i++) {
+        const struct sample *s = &t->samples[i];
+        int64_t from_ms = row->car.wait_from_ms;
+
+        if (s->t_ms <= car_t_ms(&row->car)) {
+            too_late(row, s->t_ms);
+        } else if (beyond || (from_ms > 0 && s->t_ms >= from_ms)) {
+            wait_with(row, s->t_ms);
+        } else {
+            step_sample(f, row, set, t, s);
+            row->waits_anew = true; /* progress */
+        }
+    }
+}
+
+/* ---- rows */
+static void add_rows(struct facts *f, struct fact_row *row, const struct car_settings *set,
+                     int64_t now_ms)
+{
+    struct segment open[TRIP_OUT_MAX];
+    size_t n;
+
+    if (!car_shows(&row->car, now_ms) && f->out.rows_n == 0)
+        return;
+    n = trip_view(&row->car.trip, &set->trip, 0, open);
+    segments_add(f->segments, row->vin, &set->trip.fuel, f->out.rows, f->out.rows_n, open, n,
+                 INT64_MAX);
+}
+
+static enum status step_all(struct facts *f, const struct marks *marks, int64_t now_ms,
+                            struct fault *fault)
+{
+    static const struct car_settings nothing;
+    size_t at = 0;
+
+    for (size_t i = 0; i < f->vins_n; i++) {
+        struct car_settings set = nothing;
+        struct fact_row row;
+
+        if (!garage_settings(f->garage, f->vins[i], &set))
+            return fault_set(fault, ST_REJECT, "vehicle %s is gone", f->vins[i]);
+        fact_states_get(f->states, i, &row);
+        car_out_clear(&f->out);
+        for (; at < f->taken_n && !strcmp(f->taken[at]->from.topic.vin, f->vins[i]); at++)
+            take_record(f, &row, &set, f->taken[at], marks);
+        if (f->out.failed)
+            return fault_set(fault, ST_RETRY, "out of memory for what was found");
+        add_rows(f, &row, &set, now_ms);
+        fact_states_put(f->states, &row);
+    }
+    return ST_OK;
+}
+
+enum status facts_write(struct facts *f, struct record *const *records, const bool *fresh, size_t n,
+                        const struct marks *marks, int64_t now_ms, struct fault *fault)
+{
+    enum status st = make_room(f, n, fault);
+
+    if (st != ST_OK)
+        return st;
+    collect(f, records, fresh, n);
+    if (f->vins_n == 0)
+        return ST_OK;
+    if ((st = garage_fetch(f->garage, f->vins, f->vins_n, now_ms, fault)) != ST_OK ||
+        (st = fact_states_lock(f->states, f->vins, f->vins_n, fault)) != ST_OK ||
+        (st = step_all(f, marks, now_ms, fault)) != ST_OK ||
+        (st = fact_states_write(f->states, fault)) != ST_OK)
+        return st;
+    return segments_write(f->segments, fault);
+}

@@ -1,0 +1,23 @@
+/* services/ingest/facts.h - from the records of a group to what they mean: trips, stops, events and
+ * the like.  Inside the caller's transaction; one thread.
+ * Facts step in the order of seq.  Beyond a gap they wait, for ten minutes without progress at
+ * most; what comes after they have gone on is late.  Both are read again from the history, where
+ * every record is before it comes here. */
+#ifndef INGEST_FACTS_H
+#define INGEST_FACTS_H
+
+#include "lib/store/postgres.h"
+#include "marks.h"
+#include "record.h"
+
+struct facts;
+
+enum status facts_open(struct facts **out, struct pg *db, struct fault *fault) MUST_CHECK;
+
+/* Step over the telemetry that is new; `marks` as they are with this group. */
+enum status facts_write(struct facts *f, struct record *const *records, const bool *fresh, size_t n,
+                        const struct marks *marks, int64_t now_ms, struct fault *fault) MUST_CHECK;
+
+void facts_close(struct facts *f); /* NULL is fine */
+
+#endif

@@ -1,0 +1,128 @@
+/* services/ingest/garage.c - a small copy of rows of `vehicle`, made anew every few seconds. */
+#include "garage.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "columns.h"
+#include "lib/map.h"
+#include "proto/vin.h"
+
+#define VEHICLES_MAX 200000
+#define FRESH_MS 5000
+#define FORGET_MS 600000 /* nothing came of it for so long */
+
+struct vehicle {
+    int64_t read_ms; /* 0: never, or gone */
+    int64_t asked_ms;
+    double displacement_l, tank_l, co2_kg_l;
+    enum fuel_kind fuel;
+};
+
+struct garage {
+    struct pg *db;
+    struct map *vehicles; /* VIN -> struct vehicle */
+    struct columns c;
+    int64_t swept_ms;
+};
+
+enum status garage_open(struct garage **out, struct pg *db, struct fault *fault)
+{
+    struct garage *g = calloc(1, sizeof *g);
+    enum status st;
+
+    if (!g)
+        return fault_set(fault, ST_FATAL, "out of memory");
+    g->db = db;
+    if ((st = map_open(&g->vehicles, sizeof(struct vehicle), VEHICLES_MAX, NULL, fault)) != ST_OK) {
+        free(g);
+        return st;
+    }
+    *out = g;
+    return ST_OK;
+}
+
+void garage_close(struct garage *g)
+{
+    if (!g)
+        return;
+    columns_done(&g->c);
+    map_close(g->vehicles);
+    free(g);
+}
+
+static bool is_wanted(void *self, const char *vin, void *value)
+{
+    const int64_t *now_ms = self;
+    const struct vehicle *v = value;
+
+    (void)vin;
+    return *now_ms - v->asked_ms < FORGET_MS;
+}
+
+static double number(const PGresult *rows, int row, int column)
+{
+    return PQgetisnull(rows, row, column) ? (double)NAN
+                                          : strtod(PQgetvalue(rows, row, column), NULL);
+}
+
+static void take_row(struct garage *g, const PGresult *rows, int row, int64_t now_ms)
+{
+    struct vehicle *v = map_get(g->vehicles, PQgetvalue(rows, row, 0));
+
+    if (!v)
+        return;
+    v->read_ms = now_ms;
+    v->fuel = fuel_kind_of(PQgetvalue(rows, row, 1));
+    v->displacement_l = number(rows, row, 2);
+    v->tank_l = number(rows, row, 3);
+    v->co2_kg_l = number(rows, row, 4);
+}
+
+enum status garage_fetch(struct garage *g, const char *const *vins, size_t n, int64_t now_ms,
+                         struct fault *fault)
+{
+    static const Oid types[] = {PG_TEXT};
+    PGresult *rows = NULL;
+    enum status st;
+
+    if (now_ms - g->swept_ms > FORGET_MS) {
+        map_each(g->vehicles, is_wanted, &now_ms);
+        g->swept_ms = now_ms;
+    }
+    columns_begin(&g->c, 1, types);
+    for (size_t i = 0; i < n; i++) {
+        struct vehicle *v = map_put(g->vehicles, vins[i]);
+
+        if (!v)
+            return fault_set(fault, ST_RETRY, "out of memory for a vehicle");
+        v->asked_ms = now_ms;
+        if (now_ms - v->read_ms < FRESH_MS)
+            continue;
+        v->read_ms = 0;
+        pg_array_text(&g->c.column[0], vins[i], VIN_LEN);
+    }
+    st = columns_run(&g->c, g->db, 1,
+                     "SELECT v.vin, v.fuel, v.displacement_l, v.tank_l, v.co2_kg_l "
+                     "FROM vehicle v WHERE v.vin = ANY ($1)",
+                     &rows, fault);
+    for (int i = 0; st == ST_OK && i < PQntuples(rows); i++)
+        take_row(g, rows, i, now_ms);
+    PQclear(rows);
+    return st;
+}
+
+bool garage_settings(struct garage *g, const char *vin, struct car_settings *out)
+{
+    const struct vehicle *v = map_get(g->vehicles, vin);
+
+    if (!v || v->read_ms == 0)
+        return false;
+    out->trip = trip_defaults;
+    out->trip.fuel.kind = v->fuel;
+    out->trip.fuel.displacement_l = v->displacement_l;
+    out->trip.fuel.tank_l = out->trip.level.tank_l = v->tank_l;
+    out->trip.fuel.other_kg_l = v->co2_kg_l;
+    return true;
+}
