@@ -38,6 +38,22 @@ def test_every_row_is_proved_by_its_capture(table):
                        for one in proved), f"{table.name}: {capture} does not prove {row}"
 
 
+def told_bytes(capture):
+    text = (ROOT / "vehicle/makes/captures" / capture).read_text()
+    return {o["request"]: bytes.fromhex(o["answers"][0]["bytes"])[3:] for o in decode(text)}
+
+
+def test_the_captures_bear_themselves_out():
+    ioniq, zoe = told_bytes("hyundai-ioniq5.txt"), told_bytes("renault-zoe.txt")
+    battery = ioniq["220101"]
+    pack, highest, lowest = int.from_bytes(battery[12:14], "big") / 10, battery[23] / 50, battery[25] / 50
+    assert 179.5 < pack / highest and pack / lowest < 181, "180 cells in a row"
+    assert all(battery[15] <= module <= battery[14] for module in battery[16:21])
+    voltages = [int.from_bytes(zoe[did], "big") / 10 for did in ("2220FE", "229005")]
+    assert voltages[0] == voltages[1], "two units, one battery"
+    assert abs(voltages[0] / (int.from_bytes(zoe["229021"], "big") / 1024) - 96) < 0.5, "96 cells in a row"
+
+
 def test_without_the_table_the_bytes_are_told():
     text = (SYNTHETIC / "captures/synthetic-11bit.txt").read_text()
     told = {o["request"]: o["answers"] for o in decode(text)}
