@@ -4,6 +4,7 @@ import sqlite3
 import time
 import urllib.error
 
+import columnar
 from stack.stack import Session
 
 
@@ -48,7 +49,7 @@ class Outbox:
         """{(t, path): value} of every telemetry record ever made here."""
         found = {}
         for (payload,) in self.rows("SELECT payload FROM record WHERE leaf = 'up/telemetry' ORDER BY stream, seq"):
-            for sample in json.loads(payload)["samples"]:
+            for sample in columnar.message(payload)["samples"]:
                 for path, value in sample["s"].items():
                     key = (sample["t"], path)
                     assert key not in found, f"two readings of {key}"

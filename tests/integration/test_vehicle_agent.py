@@ -1,6 +1,5 @@
 """The real agent with a simulated car, a real gpsd and a real broker: what it measures is what it publishes, whatever
 happens to the adapter, to gpsd, to the broker or to itself."""
-import json
 import math
 import shutil
 import signal
@@ -12,6 +11,7 @@ import pytest
 
 sys.path[:0] = [str(Path(__file__).resolve().parent)]
 
+import columnar  # noqa: E402
 from vehicle_bench import GPSD, MOSQUITTO, VIN, Service, VehicleBench, topic, wait_for  # noqa: E402
 
 pytestmark = pytest.mark.skipif(not GPSD or not MOSQUITTO, reason="gpsd or mosquitto is not installed")
@@ -236,7 +236,7 @@ def test_kill_9_and_restart_go_on_without_a_gap(bench):
     assert kept == list(range(1, kept[-1] + 1)), "nothing is forgotten without an ack"
     times = {}
     for seq, payload in b.rows("SELECT seq, payload FROM record WHERE leaf = 'up/telemetry' ORDER BY seq"):
-        for sample in json.loads(payload)["samples"]:
+        for sample in columnar.message(payload)["samples"]:
             assert sample["t"] not in times, (seq, times[sample["t"]])
             times[sample["t"]] = seq
 

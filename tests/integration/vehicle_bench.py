@@ -23,6 +23,7 @@ LINE = "envirocar_track_2_dodge_caliber.json"
 
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests/integration"), str(ROOT / "tests/sim")]
 
+import columnar  # noqa: E402
 import control  # noqa: E402
 import mqtt5  # noqa: E402
 import replay  # noqa: E402
@@ -67,7 +68,7 @@ class Service:
     def poll(self):
         for message in self.client.drain():
             leaf = "/".join(message.topic.split("/")[4:])
-            body = json.loads(message.payload)
+            body = columnar.message(message.payload)
             self.messages.append((leaf, body))
             if "seq" in body:
                 before = self.raw.setdefault((body["stream"], body["seq"]), message.payload)
