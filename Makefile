@@ -134,6 +134,7 @@ $(foreach p,ingest api notify,$(eval $(call unit_room,$(p),$(B)/lib$(p).a $(B)/l
 BROKER_O := $(filter-out %/guard.o,$(call objs,$(call srcs,services/broker)))
 $(eval $(call unit_room,broker,$(BROKER_O) $(B)/libproto.a,-lcrypto -lz))
 $(eval $(call unit_room,vehicle,$(B)/libvehicle.a $(GP),$(LIBS_vehicle)))
+$(B)/unit/ingest/test_deadband: $(B)/obj/vehicle/deadband.o # what a car tells, seen by ingest
 
 # ---- the system on this machine, and its tests
 packages-%:

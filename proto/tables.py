@@ -4,6 +4,7 @@
     proto/obd_pids.csv + obd_overlay.csv -> proto/signals.csv (rows are only ever appended)
     proto/signals.csv                    -> proto/signals_table.inc (rows and a perfect hash)
     proto/obd_pids.csv + signals.csv     -> vehicle/obd/pids_table.inc (how bytes become signals)
+    vehicle/deadbands.csv + signals.csv  -> vehicle/deadband_table.inc (when a value is worth telling)
 
 `tables.py` writes them; `tables.py --check` exits 1 when a committed file is not what it would write.
 """
@@ -20,6 +21,8 @@ OVERLAY = ROOT / "proto/obd_overlay.csv"
 SIGNALS = ROOT / "proto/signals.csv"
 SIGNALS_INC = ROOT / "proto/signals_table.inc"
 PIDS_INC = ROOT / "vehicle/obd/pids_table.inc"
+DEADBANDS = ROOT / "vehicle/deadbands.csv"
+DEADBANDS_INC = ROOT / "vehicle/deadband_table.inc"
 
 # What to multiply an OBD value by to have it in the unit VSS wants.
 CONVERT = {("mA", "A"): Fraction(1, 1000), ("km", "m"): Fraction(1000), ("s", "h"): Fraction(1, 3600)}
@@ -285,10 +288,43 @@ def pids_inc(pids, rows):
     return "\n".join(out)
 
 
+DEADBANDS_HEAD = """\
+/* Written by proto/tables.py from vehicle/deadbands.csv: change that, then run `make tables`.
+ * Included by vehicle/deadband.c alone.  By signal id; row 0 is that of every signal without one. */
+#define DEADBAND_ROWS %d
+
+static const struct deadband_row deadband_rows[DEADBAND_ROWS] = {
+"""
+
+
+def deadband_row(row, groups):
+    """band, silence in ms and group as C; `all` is a band nothing fits in, `with` one everything does."""
+    band = {"all": "-1", "with": "HUGE_VAL"}.get(row["band"]) or str(float(row["band"]))
+    silence = int(float(row["silence_s"]) * 1000) if row["silence_s"] else 0
+    if (not silence) != (row["band"] in ("all", "with")):
+        raise SystemExit(f"deadbands.csv: {row['path']}: a silence goes with a number")
+    if row["band"] == "with" and not row["group"]:
+        raise SystemExit(f"deadbands.csv: {row['path']}: with whom?")
+    return f"{{{band}, {silence or 'INT32_MAX'}, {groups.setdefault(row['group'], len(groups))}}}"
+
+
+def deadbands_inc(rows):
+    ids, groups, out = {"*": 0, **{r["path"]: int(r["id"]) for r in rows}}, {"": 0}, {}
+    with DEADBANDS.open(newline="") as f:
+        for row in csv.DictReader(f):
+            if row["path"] not in ids or ids[row["path"]] in out:
+                raise SystemExit(f"deadbands.csv: {row['path']} is no signal, or twice")
+            out[ids[row["path"]]] = f"    [{ids[row['path']]}] = {deadband_row(row, groups)}, /* {row['path']} */"
+    if 0 not in out or len(groups) > 16:
+        raise SystemExit("deadbands.csv: a row * for the rest, and at most 15 groups")
+    return DEADBANDS_HEAD % (max(out) + 1) + "\n".join(out[at] for at in sorted(out)) + "\n};\n"
+
+
 def main():
     pids = read_pids()
     rows, csv_text = signals_csv(pids)
-    wanted = {SIGNALS: csv_text, SIGNALS_INC: signals_inc(rows), PIDS_INC: pids_inc(pids, rows)}
+    wanted = {SIGNALS: csv_text, SIGNALS_INC: signals_inc(rows), PIDS_INC: pids_inc(pids, rows),
+              DEADBANDS_INC: deadbands_inc(rows)}
     stale = [path for path, text in wanted.items() if not path.exists() or path.read_text() != text]
     if sys.argv[1:] == ["--check"]:
         for path in stale:

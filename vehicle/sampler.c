@@ -45,6 +45,14 @@ static void planned_add(struct planned *p, uint16_t signal, double value)
     p->readings[p->count++].value = signal_round(signal, value);
 }
 
+/* A sample that says nothing new is none. */
+static void sampler_end(struct sampler *s, struct planned *p)
+{
+    p->count = (uint16_t)deadband_pass(&s->deadband, p->t_ms, p->readings, p->count);
+    if (p->count == 0)
+        s->count--;
+}
+
 static bool round_value(const struct round *round, uint16_t signal, double *value)
 {
     for (uint16_t i = 0; i < round->count; i++)
@@ -102,25 +110,21 @@ void sampler_fix(struct sampler *s, const struct fix *fix)
     planned_add(p, SIGNAL_HEADING, fix->heading_deg);
     planned_add(p, SIGNAL_HORIZONTAL_ACCURACY, fix->accuracy_m);
     planned_add(p, SIGNAL_VERTICAL_ACCURACY, fix->vertical_accuracy_m);
-    if (!isfinite(fix->speed_kmh))
-        return;
-    if (fix->speed_kmh >= SAMPLER_MOVING_GPS_KMH)
+    if (isfinite(fix->speed_kmh) && fix->speed_kmh >= SAMPLER_MOVING_GPS_KMH)
         s->gps_moving_ms = fix->received_ms;
-    if (obd_speaks)
-        return;
-    planned_add(p, SIGNAL_SPEED, fix->speed_kmh);
-    planned_add(p, SIGNAL_IS_MOVING, sampler_is_moving(s, fix->speed_kmh, 2, 5));
+    if (isfinite(fix->speed_kmh) && !obd_speaks) {
+        planned_add(p, SIGNAL_SPEED, fix->speed_kmh);
+        planned_add(p, SIGNAL_IS_MOVING, sampler_is_moving(s, fix->speed_kmh, 2, 5));
+    }
+    sampler_end(s, p);
 }
 
-void sampler_round(struct sampler *s, const struct round *round)
+/* What the round says of supply, engine and motion. */
+static void sampler_facts(struct sampler *s, struct planned *p, const struct round *round,
+                          bool gps_moves)
 {
-    struct planned *p = sampler_begin(s, round->t_ms);
-    bool gps_moves = s->gps_moving_ms != 0 && round->t_ms - s->gps_moving_ms <= SAMPLER_STEP_MS &&
-                     round->t_ms >= s->gps_moving_ms - SAMPLER_STEP_MS;
     double speed, rpm;
 
-    for (uint16_t i = 0; i < round->count; i++)
-        planned_add(p, round->readings[i].signal, round->readings[i].value);
     if (!round->answering) {
         planned_add(p, SIGNAL_LOW_VOLTAGE_STATE, gps_moves ? SUPPLY_UNKNOWN : SUPPLY_OFF);
         if (!gps_moves)
@@ -134,6 +138,18 @@ void sampler_round(struct sampler *s, const struct round *round)
         s->obd_speed_ms = round->t_ms;
         planned_add(p, SIGNAL_IS_MOVING, sampler_is_moving(s, speed, 1, 3));
     }
+}
+
+void sampler_round(struct sampler *s, const struct round *round)
+{
+    struct planned *p = sampler_begin(s, round->t_ms);
+    bool gps_moves = s->gps_moving_ms != 0 && round->t_ms - s->gps_moving_ms <= SAMPLER_STEP_MS &&
+                     round->t_ms >= s->gps_moving_ms - SAMPLER_STEP_MS;
+
+    for (uint16_t i = 0; i < round->count; i++)
+        planned_add(p, round->readings[i].signal, round->readings[i].value);
+    sampler_facts(s, p, round, gps_moves);
+    sampler_end(s, p);
 }
 
 /* ---- what goes out */
@@ -174,4 +190,5 @@ void sampler_clock_set(struct sampler *s)
 {
     s->last_ms = 0;
     s->obd_speed_ms = s->gps_moving_ms = 0;
+    deadband_init(&s->deadband);
 }

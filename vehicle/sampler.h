@@ -2,10 +2,12 @@
  * argument. Each fix and each round is a sample of its own with its own time; nothing is shifted to
  * be merged.  Times are strictly increasing (the series key is vehicle and time): samples wait a
  * moment, are put in order, and a tie costs the later one a millisecond.  Values are rounded to
- * what the signal keeps.  Facts (moving, engine, supply) are derived here and go with the round. */
+ * what the signal keeps; those that say nothing new are left out (deadband.h).  Facts (moving,
+ * engine, supply) are derived here and go with the round. */
 #ifndef VEHICLE_SAMPLER_H
 #define VEHICLE_SAMPLER_H
 
+#include "deadband.h"
 #include "inbox.h"
 
 #define SAMPLER_PENDING_MAX                                                                        \
@@ -33,6 +35,7 @@ struct sampler {
     int fast_in_a_row;
     size_t count, ready; /* pending[0 .. ready) have their final times */
     uint64_t dropped;
+    struct deadband deadband;
     struct planned pending[SAMPLER_PENDING_MAX];
 };
 

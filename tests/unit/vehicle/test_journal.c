@@ -42,7 +42,8 @@ static void add_rounds(int64_t from_ms, int n)
     for (int i = 0; i < n; i++) {
         round.t_ms = from_ms + i * 1000;
         for (uint16_t k = 0; k < round.count; k++)
-            round.readings[k] = (struct reading){(uint16_t)(20 + k), i + k * 0.1};
+            round.readings[k] = (struct reading){
+                (uint16_t)(20 + k), (double)(round.t_ms / 1000 % 50) * 2 + k * 0.1}; /* news */
         sampler_round(&sampler, &round);
     }
 }
