@@ -39,7 +39,7 @@ static bool is_news(const struct deadband_signal *s, const struct deadband_row *
 size_t deadband_pass(struct deadband *d, int64_t t_ms, struct reading *readings, size_t n)
 {
     uint32_t groups = 0; /* of which a member is news */
-    uint64_t news = 0; /* of the readings */
+    uint64_t news = 0;   /* of the readings */
     size_t kept = 0;
 
     assert(n <= 64);

@@ -72,7 +72,7 @@ enum status uplink_open(struct uplink *u, const char *vin, struct inbox *inbox,
         (st = mqtt_open(&u->mqtt, &o, fault)) != ST_OK)
         return st;
     /* not connected yet: both are asked for after the connection is made */
-    if ((st = mqtt_subscribe(u->mqtt, ack, 1, fault)) == ST_OK || st == ST_RETRY)
+    if ((st = mqtt_subscribe(u->mqtt, ack, 0, fault)) == ST_OK || st == ST_RETRY)
         st = mqtt_subscribe(u->mqtt, config, 1, fault);
     if (st == ST_OK || st == ST_RETRY)
         return ST_OK;

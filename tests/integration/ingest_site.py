@@ -100,7 +100,7 @@ def columnar(stream, seq, samples):
 class Ingest(Process):
     """One instance of the real program."""
 
-    def __init__(self, site, instance="0", **settings):
+    def __init__(self, site, /, instance="0", **settings):
         self.admin = free_port()
         cert, key = site.identity("svc-ingest", "service")
         flags = {"mqtt": f"mqtts://127.0.0.1:{site.broker.port_services}", "ca": site.pki.path("service-root.pem"),

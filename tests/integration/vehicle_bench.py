@@ -116,14 +116,15 @@ class Service:
 
 
 class VehicleBench:
-    def __init__(self, folder, drive=DRIVE, gps=True, car_args=(), agent_args=()):
-        self.folder = Path(folder)
+    def __init__(self, folder, drive=DRIVE, gps=True, car_args=(), agent_args=(), site=None, vin=VIN):
+        """`site`: an ingest_site.Site that is started already; without one a broker of the bench's own."""
+        self.folder, self.vin, self.site = Path(folder), vin, site
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.pki = BenchPki(self.folder / "pki")
+        self.pki = site.pki if site else BenchPki(self.folder / "pki")
         self.identities = {}
-        self.cert, self.key = self.pki.leaf("car", VIN, "vehicle")
+        self.cert, self.key = self.pki.leaf("car", vin, "vehicle")
         guard = ROOT / "build/lib/vigie_guard.so"  # a plugin built with a sanitizer does not load into Mosquitto
-        self.broker = Broker(self.folder / "broker", self.pki.folder,
+        self.broker = site.broker if site else Broker(self.folder / "broker", self.pki.folder,
                              guard if guard.exists() else ROOT / BUILD / "lib/vigie_guard.so", refusals=False).start()
         self.drive, self.gps = drive, gps
         self.car_args, self.agent_args = list(car_args), list(agent_args)
@@ -160,7 +161,7 @@ class VehicleBench:
 
     def start_car(self):
         self.spawn("car", [sys.executable, ROOT / "tests/sim/car.py", "--drive", CAPTURES / self.drive, "--track",
-                           CAPTURES / LINE, "--vin", VIN, "--link", self.tty, "--nmea", f"127.0.0.1:{self.nmea}",
+                           CAPTURES / LINE, "--vin", self.vin, "--link", self.tty, "--nmea", f"127.0.0.1:{self.nmea}",
                            "--control", self.control, "--epoch", self.epoch, *self.car_args])
         wait_for("the simulated car", lambda: self.tty.exists() and self.control.exists())
 
@@ -186,7 +187,8 @@ class VehicleBench:
     def stop(self):
         for name in list(self.processes):
             self.end(name, signal.SIGKILL if name != "car" else signal.SIGTERM)
-        self.broker.stop()
+        if not self.site:
+            self.broker.stop()
 
     # ---- looking and ordering
     def service_identity(self, cn):
@@ -226,7 +228,7 @@ class VehicleBench:
         cert, key = self.service_identity("svc-api")
         client = mqtt5.Client(self.broker.port_services, self.pki.path("service-root.pem"), cert, key,
                               client_id="svc-api-bench")
-        client.publish(topic("down/config"), json.dumps({"schema": "config/1", "revision": revision,
+        client.publish(topic("down/config", self.vin), json.dumps({"schema": "config/1", "revision": revision,
                                                               **keys}).encode(), qos=1, retained=True)
         client.close()
 

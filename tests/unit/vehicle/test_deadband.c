@@ -91,9 +91,8 @@ static void every_speed_is_told_with_its_engine_speed(void **state)
 
 static size_t fix(int64_t t_ms, double lat, double lon, double accuracy)
 {
-    struct reading r[] = {{SIGNAL_LATITUDE, lat},
-                          {SIGNAL_LONGITUDE, lon},
-                          {SIGNAL_HORIZONTAL_ACCURACY, accuracy}};
+    struct reading r[] = {
+        {SIGNAL_LATITUDE, lat}, {SIGNAL_LONGITUDE, lon}, {SIGNAL_HORIZONTAL_ACCURACY, accuracy}};
 
     return deadband_pass(&d, t_ms, r, 3);
 }

@@ -227,10 +227,8 @@ static void the_same_report_twice_is_one_sample(void **state)
 
 static void what_says_nothing_new_is_no_sample(void **state)
 {
-    struct round round = {.t_ms = T0,
-                          .answering = true,
-                          .count = 1,
-                          .readings = {{SIGNAL_BATTERY_VOLTAGE, 12.6}}};
+    struct round round = {
+        .t_ms = T0, .answering = true, .count = 1, .readings = {{SIGNAL_BATTERY_VOLTAGE, 12.6}}};
 
     (void)state;
     sampler_round(&s, &round);
