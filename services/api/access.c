@@ -6,19 +6,23 @@
 
 #define MAY(a) (1U << (a))
 #define READS (MAY(ACTION_OWN) | MAY(ACTION_VEHICLE_READ) | MAY(ACTION_HISTORY_READ))
+#define ASKS (MAY(ACTION_COMMAND_READ) | MAY(ACTION_COMMAND_SEND))
+#define RUNS                                                                                       \
+    (READS | ASKS | MAY(ACTION_TRACK_READ) | MAY(ACTION_VEHICLE_CHANGE) | MAY(ACTION_MEDIA_ASK) |  \
+     MAY(ACTION_PRIVACY_SET))
+#define OWNS                                                                                       \
+    (RUNS | MAY(ACTION_VEHICLE_RETIRE) | MAY(ACTION_CODES_CLEAR) | MAY(ACTION_AGENT_CONTROL))
 
 static const struct {
     const char *role;
     unsigned may;
 } table[] = {
-    {"owner",
-     READS | MAY(ACTION_TRACK_READ) | MAY(ACTION_VEHICLE_CHANGE) | MAY(ACTION_VEHICLE_RETIRE)},
-    {"admin",
-     READS | MAY(ACTION_TRACK_READ) | MAY(ACTION_VEHICLE_CHANGE) | MAY(ACTION_VEHICLE_RETIRE)},
-    {"dispatcher", READS | MAY(ACTION_TRACK_READ) | MAY(ACTION_VEHICLE_CHANGE)},
-    {"mechanic", READS},         /* needs the values, not where the car went */
+    {"owner", OWNS},
+    {"admin", OWNS},
+    {"dispatcher", RUNS},
+    {"mechanic", READS | ASKS | MAY(ACTION_CODES_CLEAR)}, /* the values, not where the car went */
     {"driver", MAY(ACTION_OWN)}, /* sees what is his; nothing is assigned to drivers yet */
-    {"auditor", READS | MAY(ACTION_TRACK_READ)},
+    {"auditor", READS | MAY(ACTION_TRACK_READ) | MAY(ACTION_COMMAND_READ)},
 };
 
 bool access_role_is_known(const char *role)

@@ -14,6 +14,13 @@ enum action {
     ACTION_VEHICLE_RETIRE,
     ACTION_HISTORY_READ, /* measured values over time, position left out */
     ACTION_TRACK_READ,   /* where it was */
+    ACTION_COMMAND_READ,
+    ACTION_COMMAND_SEND, /* something that reads: codes; what else a command needs is its own action
+                          */
+    ACTION_MEDIA_ASK,    /* photo, clip */
+    ACTION_CODES_CLEAR,
+    ACTION_PRIVACY_SET,
+    ACTION_AGENT_CONTROL, /* configuration, restart */
     ACTION_COUNT
 };
 

@@ -7,6 +7,7 @@
 
 #include "admin.h"
 #include "assets.h"
+#include "dispatch.h"
 #include "lib/health.h"
 #include "lib/log.h"
 #include "lib/stop.h"
@@ -36,6 +37,7 @@ static enum status serve(const struct api_settings *set, struct fault *fault)
 {
     struct health *health = NULL;
     struct assets *assets = NULL;
+    struct dispatch *dispatch = NULL;
     struct server *server = NULL;
     struct shared shared = {0};
     struct pg *pg = NULL;
@@ -56,7 +58,8 @@ static enum status serve(const struct api_settings *set, struct fault *fault)
         *fault = why;
         goto out;
     }
-    if ((st = server_start(&server, &shared, assets, fault)) != ST_OK)
+    if ((st = dispatch_start(&dispatch, &shared, fault)) != ST_OK ||
+        (st = server_start(&server, &shared, assets, fault)) != ST_OK)
         goto out;
     log_info("started", "site=%s listen=%s vehicles=%s files=%zu", set->common.site, set->listen,
              set->listen_vehicles, assets_count(assets));
@@ -65,6 +68,7 @@ static enum status serve(const struct api_settings *set, struct fault *fault)
         if (stop_take_reload()) {
             log_reload(set->common.log_level);
             server_reload(server);
+            dispatch_reload(dispatch);
         }
     } while (!stop_wait(1000));
     health_drain(health);
@@ -73,6 +77,7 @@ static enum status serve(const struct api_settings *set, struct fault *fault)
         9); /* a database that neither answers nor hangs up would hold a worker, and us, for ever */
 out:
     server_join(server);
+    dispatch_join(dispatch);
     assets_close(assets);
     pg_close(pg);
     health_close(health);

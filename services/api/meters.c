@@ -5,7 +5,7 @@
 
 #include "lib/metrics.h"
 
-static struct metric *requests, *seconds_taken, *refused;
+static struct metric *requests, *seconds_taken, *refused, *commands;
 
 void meters_open(void)
 {
@@ -21,6 +21,8 @@ void meters_open(void)
     refused =
         metric_counter("vigie_api_refused_total",
                        "Requests and connections refused, by the type of the problem.", "reason");
+    commands = metric_counter("vigie_api_commands_total",
+                              "Commands to vehicles: sent (again, too), expired.", "outcome");
 }
 
 void meters_answered(const char *route, int code, double seconds)
@@ -35,4 +37,10 @@ void meters_answered(const char *route, int code, double seconds)
 void meters_refused(const char *reason)
 {
     metric_add(refused, reason, 1);
+}
+
+void meters_commands(const char *outcome, int n)
+{
+    if (n > 0)
+        metric_add(commands, outcome, n);
 }

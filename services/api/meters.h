@@ -6,4 +6,6 @@ void meters_open(void);
 void meters_answered(const char *route, int code, double seconds);
 void meters_refused(const char *reason); /* a stable word */
 
+void meters_commands(const char *outcome, int n); /* "sent", "expired" */
+
 #endif

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "lib/text.h"
+#include "proto/envelope.h"
 #include "proto/status.h"
 #include "proto/vin.h"
 #include "token.h"
@@ -34,6 +35,8 @@ enum door {
     DOOR_VEHICLES /* cars: TLS, /api/embedded */
 };
 
+struct route;
+
 struct request {
     uint64_t id;
     char id_text[REQUEST_ID_LEN + 1]; /* the id in hex, as X-Request-Id tells it */
@@ -47,12 +50,14 @@ struct request {
     char accept[256], content_type[128];
     char if_match[64], if_none_match[256], range[64];
     char accept_encoding[128];
-    char idempotency_key[201]; /* "" when absent */
-    char refresh[128];         /* the refresh cookie, "" when absent */
-    char vin[VIN_LEN + 1];     /* the VIN in the path, where the route has one */
-    char peer_cn[65];          /* CN of a verified client certificate, "" without */
-    char peer_sha256[65];      /* of that certificate, hex */
-    bool signed_in;            /* claims hold a verified access token */
+    char idempotency_key[201];  /* "" when absent */
+    char refresh[128];          /* the refresh cookie, "" when absent */
+    const struct route *route;  /* found by route_match */
+    char vin[VIN_LEN + 1];      /* the VIN in the path, where the route has one */
+    char object[UUID_TEXT + 1]; /* and the id */
+    char peer_cn[65];           /* CN of a verified client certificate, "" without */
+    char peer_sha256[65];       /* of that certificate, hex */
+    bool signed_in;             /* claims hold a verified access token */
     struct claims claims;
     char bearer[TOKEN_MAX + 1];
     struct text body;

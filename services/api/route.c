@@ -37,6 +37,14 @@ const struct route route_table[] = {
      false, history_read},
     {METHOD_GET, F "vehicles/{vin}/track", "track", PUBLIC, ACTION_TRACK_READ, QUICK, false, false,
      track_read},
+    {METHOD_GET, F "vehicles/{vin}/commands", "commands", PUBLIC, ACTION_COMMAND_READ, QUICK, false,
+     false, command_list},
+    {METHOD_POST, F "vehicles/{vin}/commands", "commands", PUBLIC, ACTION_COMMAND_SEND, QUICK, true,
+     false, command_create},
+    {METHOD_GET, F "vehicles/{vin}/commands/{id}", "command", PUBLIC, ACTION_COMMAND_READ, QUICK,
+     false, false, command_read_one},
+    {METHOD_DELETE, F "vehicles/{vin}/commands/{id}", "command", PUBLIC, ACTION_COMMAND_SEND, QUICK,
+     false, false, command_cancel},
     {METHOD_POST, F "ws-tickets", "ws-tickets", PUBLIC, ACTION_VEHICLE_READ, QUICK, false, false,
      ticket_create},
     {METHOD_POST, "/api/embedded/enroll", "enroll", DOOR_VEHICLES, ACTION_OPEN, QUICK, true, false,
@@ -48,21 +56,35 @@ const struct route route_table[] = {
 };
 const size_t route_count = sizeof route_table / sizeof *route_table;
 
-/* Does `path` fit the pattern?  The VIN, where there is one, goes to `vin`. */
-static bool fits(const char *pattern, const char *path, char vin[VIN_LEN + 1])
+/* Take `len` bytes of the path into `out`. */
+static void take(char *out, const char *path, size_t len)
 {
-    const char *hole = strstr(pattern, "{vin}");
-    size_t before;
+    memcpy(out, path, len);
+    out[len] = '\0';
+}
 
-    if (!hole)
-        return !strcmp(pattern, path);
-    before = (size_t)(hole - pattern);
-    if (strncmp(pattern, path, before) != 0 || strlen(path) < before + VIN_LEN ||
-        strcmp(hole + 5, path + before + VIN_LEN) != 0 || !vin_is_valid(path + before, VIN_LEN))
-        return false;
-    memcpy(vin, path + before, VIN_LEN);
-    vin[VIN_LEN] = '\0';
-    return true;
+/* Does `path` fit the pattern?  What stands in its holes goes to `vin` and `object`. */
+static bool fits(const char *pattern, const char *path, char vin[VIN_LEN + 1],
+                 char object[UUID_TEXT + 1])
+{
+    while (*pattern) {
+        if (!strncmp(pattern, "{vin}", 5)) {
+            if (strlen(path) < VIN_LEN || !vin_is_valid(path, VIN_LEN))
+                return false;
+            take(vin, path, VIN_LEN);
+            pattern += 5;
+            path += VIN_LEN;
+        } else if (!strncmp(pattern, "{id}", 4)) {
+            if (strlen(path) < UUID_TEXT || !uuid_is_valid(path, UUID_TEXT))
+                return false;
+            take(object, path, UUID_TEXT);
+            pattern += 4;
+            path += UUID_TEXT;
+        } else if (*pattern++ != *path++) {
+            return false;
+        }
+    }
+    return !*path;
 }
 
 enum match route_match(struct request *r, const struct route **out, char *allow, size_t allow_size)
@@ -74,10 +96,10 @@ enum match route_match(struct request *r, const struct route **out, char *allow,
     for (size_t i = 0; i < route_count; i++) {
         const struct route *row = &route_table[i];
 
-        if (row->door != r->door || !fits(row->path, r->path, r->vin))
+        if (row->door != r->door || !fits(row->path, r->path, r->vin, r->object))
             continue;
         if (row->method == want) {
-            *out = row;
+            *out = r->route = row;
             return MATCH_FOUND;
         }
         if (len < allow_size)

@@ -25,7 +25,7 @@ typedef enum status handler(struct worker *w, const struct request *r, struct an
 
 struct route {
     enum method method;
-    const char *path; /* "{vin}" stands for one segment that is a VIN */
+    const char *path; /* "{vin}" and "{id}" stand for one segment that is a VIN, a UUID */
     const char *name; /* in metrics: no vehicle in it */
     enum door door;
     enum action action;
@@ -44,7 +44,8 @@ enum match {
     MATCH_NO_METHOD /* 405; `allow` says which */
 };
 
-/* Find the row for r->door, r->method (HEAD as GET) and r->path; a VIN in it goes to r->vin. */
+/* Find the row for r->door, r->method (HEAD as GET) and r->path; a VIN in it goes to r->vin,
+ * a UUID to r->object. */
 enum match route_match(struct request *r, const struct route **out, char *allow, size_t allow_size);
 
 #endif

@@ -39,6 +39,11 @@ const struct setting api_table[] = {
      "serve: ordered brokers a car is told at enrolment"},
     {"required-sites", SET_TEXT, "illkirch", AT(required_sites),
      "serve: sites that must have stored a record before a car forgets it"},
+    {"mqtt", SET_TEXT, "", AT(mqtt),
+     "serve: broker that commands and configurations go to; empty: none are sent"},
+    {"ca", SET_TEXT, "", AT(ca), "serve: file: what the broker's certificate is verified with"},
+    {"cert", SET_TEXT, "", AT(cert), "serve: file: our certificate, CN svc-api"},
+    {"key", SET_TEXT, "", AT(key), "serve: file: its key"},
     {"origins", SET_TEXT, "http://127.0.0.1:8080,http://localhost:8080", AT(origins),
      "serve: exact addresses the dashboard is opened at, the first one told to browsers"},
     {"trusted-proxies", SET_TEXT, "", AT(trusted_proxies),
@@ -81,6 +86,8 @@ enum status settings_check(const struct api_settings *set, struct fault *fault)
         st = address_read(&listen, set->listen_vehicles, fault);
     if (st == ST_OK && strcmp(set->common.admin, "none") != 0)
         st = address_read(&listen, set->common.admin, fault);
+    if (st == ST_OK && set->mqtt[0] && !(set->ca[0] && set->cert[0] && set->key[0]))
+        st = fault_set(fault, ST_REJECT, "--mqtt needs --ca, --cert and --key");
     if (st == ST_OK && (st = address_list_check(set->trusted_proxies, fault)) == ST_OK)
         st = origin_list_check(set->origins, fault);
     if (st == ST_OK && (st = pg_open(&pg, set->pg, "vigie-api", fault)) == ST_OK)

@@ -13,6 +13,8 @@ struct api_settings {
     char influx[SETTING_TEXT_MAX];
     char assets[SETTING_TEXT_MAX];
     char brokers[SETTING_TEXT_MAX], required_sites[SETTING_TEXT_MAX];
+    char mqtt[SETTING_TEXT_MAX], ca[SETTING_TEXT_MAX], cert[SETTING_TEXT_MAX],
+        key[SETTING_TEXT_MAX];
     char trusted_proxies[SETTING_TEXT_MAX];
     char origins[SETTING_TEXT_MAX], ws_url[SETTING_TEXT_MAX], media_url[SETTING_TEXT_MAX];
     /* administration */

@@ -30,6 +30,11 @@ enum status enroll_begin(struct worker *w, struct fault *fault)
     return begin_as(w, "vigie_enroll", "", fault);
 }
 
+enum status dispatch_begin(struct worker *w, struct fault *fault)
+{
+    return begin_as(w, "vigie_dispatch", "", fault);
+}
+
 enum status api_begin(struct worker *w, struct fault *fault)
 {
     return begin_as(w, "vigie_api", "", fault);
@@ -83,5 +88,27 @@ enum status tenant_owns(struct worker *w, const struct request *r, struct answer
         return ST_OK;
     pg_rollback(w->pg);
     answer_problem(a, r, 404, "not-found", "There is no such vehicle.");
+    return ST_NONE;
+}
+
+enum status tenant_matches(struct worker *w, const struct request *r, const char *version,
+                           struct answer *a)
+{
+    int64_t wanted = 0;
+    const char *why;
+
+    if (!version)
+        answer_problem(a, r, 404, "not-found", "There is no such thing here.");
+    else if (!r->if_match[0])
+        answer_problem(a, r, 428, "precondition-required",
+                       "Changing needs If-Match with the ETag.");
+    else if ((why = if_match_fault(r->if_match)))
+        answer_problem(a, r, 400, "if-match", why);
+    else if (version_tag_parse(r->if_match, &wanted) != ST_OK ||
+             wanted != strtoll(version, NULL, 10))
+        answer_problem(a, r, 412, "changed", "It has been changed meanwhile: read it again.");
+    else
+        return ST_OK;
+    pg_rollback(w->pg);
     return ST_NONE;
 }

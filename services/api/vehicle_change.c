@@ -204,8 +204,6 @@ static enum status lock_version(struct worker *w, const struct request *r, struc
                                 struct fault *fault)
 {
     const char *params[] = {r->vin};
-    int64_t wanted = 0, there = -1;
-    const char *why;
     PGresult *rows = NULL;
     enum status st;
 
@@ -213,23 +211,9 @@ static enum status lock_version(struct worker *w, const struct request *r, struc
                 fault);
     if (st != ST_OK)
         return st;
-    if (PQntuples(rows) == 1)
-        there = strtoll(PQgetvalue(rows, 0, 0), NULL, 10);
+    st = tenant_matches(w, r, PQntuples(rows) == 1 ? PQgetvalue(rows, 0, 0) : NULL, a);
     PQclear(rows);
-    if (there < 0)
-        answer_problem(a, r, 404, "not-found", "There is no such vehicle.");
-    else if (!r->if_match[0])
-        answer_problem(a, r, 428, "precondition-required",
-                       "Changing needs If-Match with the ETag.");
-    else if ((why = if_match_fault(r->if_match)))
-        answer_problem(a, r, 400, "if-match", why);
-    else if (version_tag_parse(r->if_match, &wanted) != ST_OK || wanted != there)
-        answer_problem(a, r, 412, "changed",
-                       "The vehicle has been changed meanwhile: read it again.");
-    else
-        return ST_OK;
-    pg_rollback(w->pg);
-    return ST_NONE;
+    return st;
 }
 
 enum status vehicle_change(struct worker *w, const struct request *r, struct answer *a,

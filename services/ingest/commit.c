@@ -15,6 +15,7 @@
 #include "meters.h"
 #include "marks.h"
 #include "news.h"
+#include "results.h"
 #include "rows.h"
 #include "states.h"
 
@@ -260,6 +261,7 @@ static enum status run(struct commit *c, struct record *const *records, size_t n
     take_numbers(c, records, n);
     find_told(c, records, n);
     if ((st = rows_facts(&c->rows, records, c->fresh, n, fault)) != ST_OK ||
+        (st = results_write(&c->rows.c, c->db, records, c->fresh, n, fault)) != ST_OK ||
         (st = rows_dead_letters(&c->rows, records, c->arrived, n, fault)) != ST_OK ||
         (st = letters_settle(&c->letters, records, c->fresh, n, fault)) != ST_OK ||
         (st = states_write(c->states, records, c->fresh, n, fault)) != ST_OK ||

@@ -14,7 +14,7 @@ UNSUBSCRIBE, UNSUBACK, PINGREQ, PINGRESP, DISCONNECT = 10, 11, 12, 13, 14
 
 SUCCESS, NO_SUBSCRIBERS, NOT_AUTHORIZED, PACKET_TOO_LARGE, ADMINISTRATIVE = 0, 16, 135, 149, 152
 
-Message = collections.namedtuple("Message", "topic payload qos retained")
+Message = collections.namedtuple("Message", "topic payload qos retained expiry_s", defaults=(None,))
 
 
 class Disconnected(Exception):
@@ -51,6 +51,11 @@ def read_varint(data, at):
 def text(s):
     raw = s if isinstance(s, bytes) else s.encode()
     return struct.pack("!H", len(raw)) + raw
+
+
+def expiry_of(properties):
+    """The message expiry interval, where it is the first property, as ours and Mosquitto's are."""
+    return struct.unpack("!I", properties[1:5])[0] if properties[:1] == b"\x02" else None
 
 
 class Client:
@@ -125,7 +130,7 @@ class Client:
             at += 2
             self.send(PUBACK, 0, mid)
         length, at = read_varint(body, at)
-        self.pending.append(Message(topic, body[at + length:], qos, bool(flags & 1)))
+        self.pending.append(Message(topic, body[at + length:], qos, bool(flags & 1), expiry_of(body[at:at + length])))
 
     def wait_for(self, wanted, timeout_s=None):
         """The body of the next packet of kind `wanted`; messages on the way are kept."""

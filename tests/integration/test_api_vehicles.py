@@ -206,7 +206,7 @@ def routes():
 
 
 def fill(path, vin):
-    path = path.replace("{vin}", vin)
+    path = path.replace("{vin}", vin).replace("{id}", "01900000-0000-7000-8000-000000000000")
     return path + ("?signals=Vehicle.Speed" if path.endswith("/history") else "")
 
 
@@ -217,7 +217,7 @@ def test_the_generator_finds_the_routes():
 @pytest.mark.parametrize("method,path,closed", routes())
 def test_no_route_but_the_open_ones_answers_without_a_token(s, method, path, closed):
     for token in (None, "a.b.c"):
-        answer = s.ask(method, fill(path, OURS[0]), {} if method in ("PUT", "PATCH") else None, token=token)
+        answer = s.ask(method, fill(path, OURS[0]), {} if method in ("PUT", "PATCH", "POST") else None, token=token)
         assert (answer.code == 401 and answer.type == "token") == closed, answer.body
 
 
@@ -226,7 +226,7 @@ def test_another_customers_vehicle_is_not_there(s, token, method, path, closed):
     if method == "PUT":
         return  # creating it: see above
     headers = {"If-Match": '"v1"'}
-    body = {} if method == "PATCH" else None
+    body = {} if method == "PATCH" else {"type": "photo"} if path.endswith("/commands") and method == "POST" else None
     foreign = s.ask(method, fill(path, THEIRS[0]), body, headers, token)
     missing = s.ask(method, fill(path, new_vin()), body, headers, token)
     assert foreign.code == missing.code == 404 and foreign.type == missing.type == "not-found"

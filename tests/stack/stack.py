@@ -89,7 +89,7 @@ class Stack:
                              f"--listen-vehicles=127.0.0.1:{self.ports.https}", f"--pki-dir={self.pki}",
                              f"--influx={self.env['VIGIE_INFLUX']}", f"--assets={ROOT}/dashboard/dist",
                              f"--brokers=mqtts://localhost:{self.ports.mqtt}", f"--required-sites={self.site}",
-                             origins, f"--ws-url={self.env['VIGIE_WS']}"], self.ports.admin_api, pg("api"))
+                             origins, f"--ws-url={self.env['VIGIE_WS']}", *mqtt, *identity("api")], self.ports.admin_api, pg("api"))
         self.program("notify", [binary("notify"), *common("notify"), *mqtt, *identity("notify"),
                                 f"--listen=127.0.0.1:{self.ports.ws}", origins], self.ports.admin_notify, pg("notify"))
 

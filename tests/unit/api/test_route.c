@@ -38,6 +38,26 @@ static void a_vin_in_the_path_is_taken_out(void **state)
     assert_string_equal(found->name, "vehicle");
 }
 
+static void an_id_in_the_path_is_taken_out(void **state)
+{
+    static const char path[] = "/api/frontend/vehicles/" VIN "/commands/";
+    char at[160];
+
+    (void)state;
+    snprintf(at, sizeof at, "%s01900000-0000-7000-8000-0000000000aa", path);
+    assert_int_equal(match(DOOR_PUBLIC, METHOD_GET, at), MATCH_FOUND);
+    assert_string_equal(found->name, "command");
+    assert_string_equal(r.vin, VIN);
+    assert_string_equal(r.object, "01900000-0000-7000-8000-0000000000aa");
+    assert_ptr_equal(r.route, found);
+    snprintf(at, sizeof at, "%s01900000-0000-7000-8000-0000000000AA", path);
+    assert_int_equal(match(DOOR_PUBLIC, METHOD_GET, at), MATCH_NO_PATH);
+    snprintf(at, sizeof at, "%s01900000-0000-7000-8000-0000000000a", path);
+    assert_int_equal(match(DOOR_PUBLIC, METHOD_GET, at), MATCH_NO_PATH);
+    snprintf(at, sizeof at, "%s01900000-0000-7000-8000-0000000000aaa", path);
+    assert_int_equal(match(DOOR_PUBLIC, METHOD_GET, at), MATCH_NO_PATH);
+}
+
 static void head_is_a_get_without_a_body(void **state)
 {
     (void)state;
@@ -60,6 +80,8 @@ static void what_is_not_quite_an_address_is_none(void **state)
         "/api/frontend/vehicles/WVWZZZ1KZAW00000I/state",
         "/api/frontend/vehicles/" VIN "/state/more",
         "/api/frontend/vehicles/{vin}",
+        "/api/frontend/vehicles/" VIN "/commands/{id}",
+        "/api/frontend/vehicles/" VIN "/commands/",
         "/api/frontend/vehicles/" VIN "/../" VIN,
     };
 
@@ -152,6 +174,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_vin_in_the_path_is_taken_out),
+        cmocka_unit_test(an_id_in_the_path_is_taken_out),
         cmocka_unit_test(head_is_a_get_without_a_body),
         cmocka_unit_test(what_is_not_quite_an_address_is_none),
         cmocka_unit_test(another_method_is_told_which_ones_there_are),

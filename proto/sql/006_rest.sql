@@ -1,0 +1,12 @@
+-- 006: what REST says of rows, and commands in the order of changes.
+
+-- A time as the API writes it.
+CREATE FUNCTION rfc3339(t timestamptz) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE AS
+$$ SELECT to_char(t AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') $$;
+
+-- What becomes of a command is news like any other.
+CREATE TRIGGER change_new AFTER INSERT ON command FOR EACH ROW EXECUTE FUNCTION change_log('type', 'state', 'version');
+CREATE TRIGGER change_again AFTER UPDATE ON command FOR EACH ROW WHEN (OLD.state IS DISTINCT FROM NEW.state)
+    EXECUTE FUNCTION change_log('type', 'state', 'version');
+CREATE POLICY dispatch ON change FOR INSERT TO vigie_dispatch WITH CHECK (true);
+GRANT INSERT ON change TO vigie_dispatch;
