@@ -158,13 +158,37 @@ static void count(const struct record *r, int64_t now_ms)
         metric_observe(meters.lag_seconds, NULL, (double)(lag_ms > 0 ? lag_ms : 0) / 1000);
 }
 
+/* Decode it, and show it; under the eyes of `inflight`.  NULL: no memory. */
+static struct record *take_apart(struct accept *a, struct vehicle *v, const struct arrival *from,
+                                 const char *payload, size_t len)
+{
+    uint64_t id = inflight_id(&from->topic, payload, len);
+    enum verdict verdict = inflight_judge(a->set.inflight, id);
+    int64_t now_ms = clock_now_ms();
+    struct envelope head;
+    struct record *r;
+
+    inflight_decoding(a->set.inflight, id);
+    if (verdict == VERDICT_CONDEMNED || verdict == VERDICT_UNREADABLE)
+        r = record_poison(from, payload, len, verdict == VERDICT_CONDEMNED);
+    else if (is_known(v, from, payload, len, &head))
+        r = record_again(from, &head, payload, len);
+    else
+        r = record_decode(from, payload, len, now_ms);
+    if (r) {
+        r->flight = id;
+        count(r, now_ms);
+        show(a, r, v);
+    }
+    inflight_decoding(a->set.inflight, 0);
+    return r;
+}
+
 static void accept_one(struct accept *a, const struct arrival *from, const char *payload,
                        size_t len)
 {
     const char *vin = from->topic.vin;
-    int64_t now_ms = clock_now_ms();
     struct vehicle *v = map_put(a->seen, vin);
-    struct envelope head;
     struct record *r;
     enum status st;
 
@@ -178,14 +202,10 @@ static void accept_one(struct accept *a, const struct arrival *from, const char 
         metric_add(meters.rejected, st == ST_REJECT ? "vehicle" : "unavailable", 1);
         return;
     }
-    r = is_known(v, from, payload, len, &head) ? record_again(from, &head, payload, len)
-                                               : record_decode(from, payload, len, now_ms);
-    if (!r) {
+    if (!(r = take_apart(a, v, from, payload, len))) {
         metric_add(meters.rejected, "memory", 1);
         return;
     }
-    count(r, now_ms);
-    show(a, r, v);
     /* The stores are behind: it comes again.  Waiting here would hold up `live`. */
     if (records_held_bytes() > a->set.held_bytes_max || queue_push(a->set.to, &r, 0) != ST_OK) {
         metric_add(meters.ring_dropped, NULL, 1);
@@ -201,6 +221,7 @@ static void *accept_run(void *self)
     enum status st;
     size_t len, left;
 
+    inflight_i_decode(a->set.inflight);
     while (payload && (st = intake_take(a->set.from, &from, payload, &len,
                                         a->owed ? LOOK_MS : IDLE_MS)) != ST_NONE) {
         left = ring_used_bytes(a->set.from);

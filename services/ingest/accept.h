@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#include "inflight.h"
 #include "lib/mqtt.h"
 #include "lib/queue.h"
 #include "proto/status.h"
@@ -13,9 +14,10 @@ struct accept;
 
 struct accept_options {
     struct ring *from;
-    struct queue *to;         /* of struct record *, ownership passes */
-    struct queue *known;      /* of struct known_note *: what the writer says is stored */
-    struct mqtt *live;        /* where live/1 is published */
+    struct queue *to;    /* of struct record *, ownership passes */
+    struct queue *known; /* of struct known_note *: what the writer says is stored */
+    struct mqtt *live;   /* where live/1 is published */
+    struct inflight *inflight;
     const char *pg;           /* connection string, copied */
     double rate_per_s, burst; /* per vehicle */
     size_t held_bytes_max;    /* of decoded records that wait to be stored */

@@ -4,6 +4,7 @@
 
 #include "accept.h"
 #include "duty.h"
+#include "inflight.h"
 #include "intake.h"
 #include "known.h"
 #include "lib/health.h"
@@ -26,6 +27,7 @@ struct ingest {
     struct ring *ring;
     struct queue *queue;
     struct queue *known; /* back from the writer: what is stored need not be decoded again */
+    struct inflight *inflight;
     struct accept *accept;
     struct writer *writer;
     struct shards *shards;
@@ -111,13 +113,19 @@ static enum status start(struct ingest *in, struct fault *fault)
         (st = queue_open(&in->queue, (size_t)set->queue_slots, sizeof(struct record *), fault)) !=
             ST_OK ||
         (st = queue_open(&in->known, KNOWN_SLOTS, sizeof(struct known_note *), fault)) != ST_OK ||
+        (st = inflight_open(&in->inflight, set->state_dir, set->common.site, set->instance,
+                            fault)) != ST_OK ||
         (st = connect_broker(in, fault)) != ST_OK)
         return st;
+    if (inflight_suspects(in->inflight) > 0)
+        log_warn("suspects", "count=%zu reason=\"in hand when ingest ended without being asked\"",
+                 inflight_suspects(in->inflight));
 
     struct writer_options w = {.from = in->queue,
                                .acks = in->speaker,
                                .known = in->known,
                                .health = in->health,
+                               .inflight = in->inflight,
                                .duty = &in->duty,
                                .pg = set->pg,
                                .influx = set->influx,
@@ -127,6 +135,7 @@ static enum status start(struct ingest *in, struct fault *fault)
                                in->queue,
                                in->known,
                                in->speaker,
+                               in->inflight,
                                set->pg,
                                (double)set->rate_per_s,
                                (double)set->burst,
@@ -194,6 +203,7 @@ static void finish(struct ingest *in)
     queue_close(in->queue);
     forget_known(in->known);
     ring_close(in->ring);
+    inflight_close(in->inflight);
     health_close(in->health);
 }
 

@@ -247,6 +247,26 @@ struct record *record_decode(const struct arrival *from, const char *payload, si
     return r;
 }
 
+struct record *record_poison(const struct arrival *from, const char *payload, size_t len,
+                             bool with_head)
+{
+    struct record *r = copy(from, payload, len);
+
+    if (!r)
+        return NULL;
+    if (with_head && from->topic.leaf != LEAF_STATE) {
+        if (columnar_is(payload, len)) {
+            if (columnar_head(&r->head, payload, len, NULL) != ST_OK)
+                r->head = (struct envelope){0};
+        } else {
+            envelope_salvage(&r->head, payload, len);
+        }
+    }
+    record_condemn(r, "poison", "ingest ended twice while it had this in hand");
+    weigh(r);
+    return r;
+}
+
 bool record_is_journalled(const struct record *r)
 {
     return r->from.topic.leaf != LEAF_STATE;

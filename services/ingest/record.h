@@ -38,6 +38,7 @@ struct record {
     bool dead;                  /* nothing of it can be stored but the dead letter */
     bool again;                 /* stored before, as far as we know: only its head was read */
     bool missed;                /* ... but the database does not have it: to be read after all */
+    uint64_t flight;            /* its inflight_id */
     size_t held;                /* bytes it takes, all in all */
     size_t len;
     char payload[];
@@ -58,6 +59,11 @@ enum status record_read(struct record *r, int64_t now_ms) MUST_CHECK;
 /* Read stream and seq alone, without taking the rest apart.  False: that takes more. */
 bool record_peek(struct envelope *head, const struct arrival *from, const char *payload,
                  size_t len);
+
+/* One that is not to be decoded, for it ended this program before: a dead letter, reason "poison".
+ * `with_head`: stream and seq are read, so that it can be acknowledged.  NULL: no memory. */
+struct record *record_poison(const struct arrival *from, const char *payload, size_t len,
+                             bool with_head);
 
 /* Nothing of it can be stored: it becomes a dead letter.  `detail` may hold any bytes; it is kept
  * as plain ASCII. */

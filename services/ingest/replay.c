@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "inflight.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/store/postgres.h"
@@ -156,6 +157,7 @@ static void hand_over(struct replay *r, const PGresult *rows, int row)
     free(payload);
     if (!record)
         return;
+    record->flight = inflight_id(&from.topic, record->payload, record->len);
     text_copy(record->letter, sizeof record->letter, PQgetvalue(rows, row, 0));
     if (queue_push(r->to, &record, 0) != ST_OK)
         record_free(record);

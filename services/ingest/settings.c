@@ -25,6 +25,8 @@ const struct setting ingest_table[] = {
     {"influx", SET_TEXT, "http://127.0.0.1:8086", AT(influx), "InfluxDB, where samples go"},
     {"pg", SET_SECRET, NULL, AT(pg), "PostgreSQL connection string, where facts go"},
     {"instance", SET_TEXT, "0", AT(instance), "name of this instance within its site"},
+    {"state-dir", SET_TEXT, "", AT(state_dir),
+     "folder for a file that tells, after a crash, what was in hand; empty: nothing does"},
     {"ring-bytes", SET_COUNT, "16M", AT(ring_bytes),
      "bytes of messages that may wait to be decoded"},
     {"queue-slots", SET_COUNT, "8192", AT(queue_slots),

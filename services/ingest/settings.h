@@ -11,7 +11,7 @@ struct ingest_settings {
     char ca[SETTING_TEXT_MAX], cert[SETTING_TEXT_MAX], key[SETTING_TEXT_MAX];
     char influx[SETTING_TEXT_MAX];
     char pg[SETTING_TEXT_MAX];
-    char instance[SETTING_TEXT_MAX];
+    char instance[SETTING_TEXT_MAX], state_dir[SETTING_TEXT_MAX];
     int64_t ring_bytes;
     int64_t queue_slots, queue_bytes;
     int64_t batch_wait_ms;

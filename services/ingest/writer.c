@@ -17,7 +17,7 @@
 #include "lib/stop.h"
 #include "meters.h"
 
-#define GROUP_RECORDS 5000
+#define GROUP_RECORDS INFLIGHT_GROUP_MAX
 #define GROUP_SAMPLES 5000
 #define GROUP_BYTES                                                                                \
     (8 << 20) /* of payload: what InfluxDB takes in one request is bounded, and in how long */
@@ -39,6 +39,7 @@ struct writer {
     struct acks *acks;
     struct record *group[GROUP_RECORDS];
     size_t count;
+    struct record *held; /* taken out of the queue, but for the next group */
     bool influx_prepared;
     int64_t checked_ms;     /* when the stores were last asked without anything to store */
     int64_t drain_until_ms; /* 0: nobody asked for stop */
@@ -67,18 +68,36 @@ static bool awaits_others(const struct writer *w)
     return atomic_load(&w->set.duty->history) & ~atomic_load(&w->set.duty->facts);
 }
 
-/* What has arrived, up to 5,000 samples or batch_wait_ms after the first.  False: shut and empty.
- */
+/* The next record: the one that was held, or from the queue.  Statuses of queue_pop. */
+static enum status next(struct writer *w, struct record **out, int wait_ms)
+{
+    size_t n;
+
+    if (!w->held)
+        return queue_pop(w->set.from, out, 1, wait_ms, &n);
+    *out = w->held;
+    w->held = NULL;
+    return ST_OK;
+}
+
+static bool is_suspect(const struct writer *w, const struct record *r)
+{
+    return inflight_judge(w->set.inflight, r->flight) != VERDICT_NONE;
+}
+
+/* What has arrived, up to 5,000 samples or batch_wait_ms after the first; a record that may have
+ * ended us has a group of its own.  False: shut and empty. */
 static bool gather(struct writer *w)
 {
-    size_t samples = 0, bytes = 0, n;
+    size_t samples = 0, bytes = 0;
     int64_t until_ms = 0;
     int wait_ms = acks_waiting(w->acks) || awaits_others(w) ? ACK_LOOK_MS : IDLE_MS;
+    bool alone = false;
 
     w->count = 0;
-    while (w->count < GROUP_RECORDS && samples < GROUP_SAMPLES && bytes < GROUP_BYTES) {
-        const struct record *r;
-        enum status st = queue_pop(w->set.from, &w->group[w->count], 1, wait_ms, &n);
+    while (w->count < GROUP_RECORDS && samples < GROUP_SAMPLES && bytes < GROUP_BYTES && !alone) {
+        struct record *r;
+        enum status st = next(w, &r, wait_ms);
 
         if (st == ST_NONE)
             return w->count > 0;
@@ -86,9 +105,15 @@ static bool gather(struct writer *w)
             return true;
         if (st != ST_OK)
             continue;
+        alone = is_suspect(w, r);
+        if (alone && w->count > 0) {
+            w->held = r;
+            return true;
+        }
         if (w->count == 0)
             until_ms = clock_boot_ms() + w->set.batch_wait_ms;
-        r = w->group[w->count++];
+        w->group[w->count++] = r;
+        inflight_storing(w->set.inflight, r->flight);
         samples += r->telemetry.sample_count;
         bytes += r->len;
         wait_ms = 0;
@@ -96,8 +121,9 @@ static bool gather(struct writer *w)
     return true;
 }
 
-static void drop_group(struct writer *w)
+static void drop_group(struct writer *w, bool stored)
 {
+    inflight_stored(w->set.inflight, stored);
     for (size_t i = 0; i < w->count; i++)
         record_free(w->group[i]);
     w->count = 0;
@@ -330,17 +356,19 @@ static void *writer_run(void *self)
 {
     struct writer *w = self;
 
+    inflight_i_store(w->set.inflight);
     while (!is_drain_over(w) && gather(w)) {
         tell_age(w);
         if (w->count == 0)
             check_stores(w);
         else if (!store_group(w))
             break;
-        drop_group(w);
+        drop_group(w, true);
         hear(w);
         acks_due(w->acks, clock_boot_ms(), send_ack, w);
     }
-    drop_group(w);
+    drop_group(w, false);
+    record_free(w->held);
     acks_due(w->acks, INT64_MAX, send_ack, w);
     return NULL;
 }

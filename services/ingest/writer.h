@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "duty.h"
+#include "inflight.h"
 #include "lib/health.h"
 #include "lib/mqtt.h"
 #include "lib/queue.h"
@@ -18,7 +19,8 @@ struct writer_options {
     struct mqtt *acks;   /* where down/ack is published */
     struct queue *known; /* of struct known_note *: what the stores have now; full: not told */
     struct health *health;
-    struct duty *duty;              /* which shards are ours */
+    struct duty *duty; /* which shards are ours */
+    struct inflight *inflight;
     const char *pg, *influx, *site; /* copied */
     int64_t batch_wait_ms;
 };

@@ -83,7 +83,9 @@ class Stack:
         common = lambda name: [f"--site={self.site}", f"--admin=127.0.0.1:{self.ports.numbers['admin_' + name]}"]
         origins = f"--origins={self.env['VIGIE_URL']},http://127.0.0.1:{self.ports.http}"
 
-        self.program("ingest", [binary("ingest"), *common("ingest"), *mqtt, *identity("ingest"),
+        state = self.folder / "ingest"
+        state.mkdir(exist_ok=True)
+        self.program("ingest", [binary("ingest"), *common("ingest"), *mqtt, *identity("ingest"), f"--state-dir={state}",
                                 f"--influx={self.env['VIGIE_INFLUX']}"], self.ports.admin_ingest, pg("ingest"))
         self.program("api", [binary("api"), "serve", *common("api"), f"--listen=127.0.0.1:{self.ports.http}",
                              f"--listen-vehicles=127.0.0.1:{self.ports.https}", f"--pki-dir={self.pki}",

@@ -1,0 +1,54 @@
+/* services/ingest/inflight.h - what is being worked on, in a file mapped into memory: it outlives
+ * us, so that a record that ends this program does not end it for ever.
+ *
+ * Who is to blame for an end?  A record that was being decoded, whatever ended us: that takes
+ * microseconds.  Of the group that was being stored, all, but only when the writer's own thread
+ * crashed: when we are killed from outside meanwhile, the stores may just be slow.  A record that
+ * is suspected is tried alone; when it ends us a second time, and alone, it is condemned.
+ *
+ * One writer thread and one decoding thread; inflight_judge from any. */
+#ifndef INGEST_INFLIGHT_H
+#define INGEST_INFLIGHT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/status.h"
+#include "proto/topic.h"
+
+#define INFLIGHT_GROUP_MAX 5000 /* records */
+
+struct inflight;
+
+enum verdict {
+    VERDICT_NONE,      /* nothing is known against it */
+    VERDICT_ALONE,     /* suspected: try it with no other */
+    VERDICT_CONDEMNED, /* it ended us twice: do not decode it */
+    VERDICT_UNREADABLE /* and once more since: not even its head */
+};
+
+/* Map DIR/inflight-SITE-INSTANCE, judge what it holds, watch for crashes from now on (process-wide:
+ * one at a time).  `dir` "": nothing outlives us and nobody is ever suspected.
+ *   ST_REJECT  the folder is missing or not writable, or another program has the file */
+enum status inflight_open(struct inflight **out, const char *dir, const char *site,
+                          const char *instance, struct fault *fault) MUST_CHECK;
+
+/* Of topic, length, and both ends of the payload, where stream and seq are: some ten nanoseconds.
+ * Never 0. */
+uint64_t inflight_id(const struct topic *topic, const char *payload, size_t len);
+enum verdict inflight_judge(const struct inflight *f, uint64_t id);
+
+/* The decoding thread, the writer's thread: first of all, once; a crash there is theirs. */
+void inflight_i_decode(struct inflight *f);
+void inflight_i_store(struct inflight *f);
+
+void inflight_decoding(struct inflight *f, uint64_t id); /* 0: no more */
+/* The group, one call a record; inflight_stored ends it: nothing is held against its records any
+ * more when they are, as `stored` says. */
+void inflight_storing(struct inflight *f, uint64_t id);
+void inflight_stored(struct inflight *f, bool stored);
+
+size_t inflight_suspects(const struct inflight *f);
+void inflight_close(struct inflight *f); /* an end nobody is to blame for; NULL is fine */
+
+#endif
