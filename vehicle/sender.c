@@ -4,16 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/backoff.h"
 #include "lib/metrics.h"
+#include "patience.h"
 #include "proto/columnar.h"
 #include "window.h"
 
 struct sender_stream {
     struct window window;
-    struct backoff silence;
-    int64_t resend_ms;  /* boot time: no progress until then means sending again */
-    int64_t settled;    /* by the ledger, last time */
+    struct patience patience;
     int64_t backlog_ms; /* boot time from which the backlog may go */
 };
 
@@ -26,13 +24,6 @@ struct sender {
     struct metric *sent, *again;
     struct outbox_record record;
 };
-
-static void sender_arm(struct sender *s, enum outbox_stream stream, int64_t boot_ms)
-{
-    struct sender_stream *t = &s->streams[stream];
-
-    t->resend_ms = boot_ms + backoff_next(&t->silence);
-}
 
 enum status sender_open(struct sender **out, const char *vin, struct outbox *outbox,
                         struct ledger *ledgers, int64_t boot_ms, struct fault *fault)
@@ -60,37 +51,30 @@ void sender_close(struct sender *s)
     free(s);
 }
 
-static void sender_restart(struct sender *s, enum outbox_stream stream, bool insist,
-                           int64_t boot_ms)
+static void sender_restart(struct sender *s, enum outbox_stream stream, bool insist)
 {
     window_restart(&s->streams[stream].window, outbox_given(s->outbox, stream), insist);
-    sender_arm(s, stream, boot_ms);
 }
 
 void sender_connected(struct sender *s, int64_t boot_ms)
 {
     for (int i = 0; i < STREAMS; i++) {
-        s->streams[i].silence = (struct backoff){SENDER_SILENCE_MS, SENDER_SILENCE_MAX_MS, 0};
-        s->streams[i].settled = ledger_settled_count(&s->ledgers[i]);
+        patience_begin(&s->streams[i].patience, &s->ledgers[i], SENDER_SILENCE_MS,
+                       SENDER_SILENCE_MAX_MS, boot_ms);
         s->streams[i].backlog_ms = boot_ms + SENDER_ACK_WAIT_MS;
-        sender_restart(s, (enum outbox_stream)i, false, boot_ms);
+        sender_restart(s, (enum outbox_stream)i, false);
     }
 }
 
 void sender_acked(struct sender *s, enum outbox_stream stream, bool went_back, int64_t boot_ms)
 {
     struct sender_stream *t = &s->streams[stream];
-    int64_t settled = ledger_settled_count(&s->ledgers[stream]);
 
     t->backlog_ms = boot_ms;
     metric_add(s->again, "passed_over", (double)window_heard(&t->window, &s->ledgers[stream]));
     if (went_back)
         window_restart(&t->window, outbox_given(s->outbox, stream), false);
-    if (settled > t->settled) {
-        backoff_reset(&t->silence);
-        sender_arm(s, stream, boot_ms);
-    }
-    t->settled = settled;
+    patience_heard(&t->patience, &s->ledgers[stream], boot_ms);
 }
 
 /* No progress for too long although something is unsettled: all of it again. */
@@ -99,14 +83,10 @@ static void sender_check_silence(struct sender *s, enum outbox_stream stream, in
     struct sender_stream *t = &s->streams[stream];
     int64_t given = outbox_given(s->outbox, stream);
 
-    if (ledger_next_unsettled(&s->ledgers[stream], 1) >
-        given) { /* nothing is owed: the clock starts with the next */
-        backoff_reset(&t->silence);
-        sender_arm(s, stream, boot_ms);
-    } else if (boot_ms >= t->resend_ms) {
-        metric_add(s->again, "silence", (double)t->window.count);
-        sender_restart(s, stream, true, boot_ms);
-    }
+    if (!patience_is_over(&t->patience, &s->ledgers[stream], given, boot_ms))
+        return;
+    metric_add(s->again, "silence", (double)t->window.count);
+    sender_restart(s, stream, true);
 }
 
 static enum status sender_publish(struct sender *s, struct mqtt *mqtt, enum outbox_stream stream,
