@@ -202,9 +202,10 @@ $(B)/bench/%: $(B)/obj/tests/bench/%/main.o $(B)/libstore.a $(GP)
 	@$(CC) $(ALL_CFLAGS) $(LDFLAGS) $(HARD_LD) -o $@ $^ $(LIBS_store) $(LIBS_ground)
 
 # ---- load: thousands of cars in one process, and what ingest is measured beside
-TOOLS := $(B)/sim/fleet $(B)/sim/plain
+TOOLS := $(B)/sim/fleet $(B)/sim/ledger $(B)/sim/plain
 tools: $(TOOLS)
 $(B)/sim/fleet: $(call objs,$(call srcs,tests/sim/fleet)) $(GP)
+$(B)/sim/ledger: $(call objs,tests/sim/ledger/main.c tests/sim/fleet/drive.c) $(GP)
 $(B)/sim/plain: $(call objs,tests/bench/ingest/plain.c) $(GP)
 $(TOOLS):
 	@mkdir -p $(@D); echo "  LD    $@"

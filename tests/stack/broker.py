@@ -120,8 +120,9 @@ class Broker:
     name = "mosquitto"
 
     def __init__(self, folder, pki, guard=None, bind="127.0.0.1", port_vehicles=None,
-                 port_services=None, log=None, refusals=True):
-        """`refusals`: have what Mosquitto itself refuses in the log too (see LogFilter).  It makes
+                 port_services=None, log=None, refusals=True, bridge=None, name="mosquitto"):
+        """`bridge`: (our site, the other's, port of its services' listener) where this one keeps the
+        connection between two sites.  `refusals`: have what Mosquitto itself refuses in the log too (see LogFilter).  It makes
         Mosquitto write several lines per message, so not under load: False there."""
         self.folder = Path(folder).resolve()
         self.pki = Path(pki).resolve()
@@ -130,7 +131,7 @@ class Broker:
         self.port_vehicles = port_vehicles or free_port()
         self.port_services = port_services or free_port()
         self.log = Path(log or self.folder / "mosquitto.log")
-        self.refusals = refusals
+        self.refusals, self.bridge, self.name = refusals, bridge, name
         self.etc, self.data = self.folder / "etc", self.folder / "data"
         self.conf = self.etc / "mosquitto.conf"
         self.deny_file = self.pki / "revoked.vins"
@@ -150,6 +151,10 @@ class Broker:
         text = fill((ROOM / "mosquitto.conf.in").read_text(), PKI=self.pki, LIB=self.guard.parent,
                     ETC=self.etc, DATA=self.data, BIND=self.bind,
                     PORT_VEHICLES=self.port_vehicles, PORT_SERVICES=self.port_services)
+        if self.bridge:
+            site, other, port = self.bridge
+            text += fill((ROOM / "bridge.conf.in").read_text(), SITE=site, OTHER=other, ADDRESS=f"{self.bind}:{port}",
+                         PKI=self.pki)
         if self.refusals:
             text += "\nlog_type debug\n"
         self.conf.write_text(text)

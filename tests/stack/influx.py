@@ -44,9 +44,8 @@ def _free_port():
 
 
 class Influx:
-    name = "influxd"
-
-    def __init__(self, folder, port, rpc_port=None, admin=None, max_body=25_000_000):
+    def __init__(self, folder, port, rpc_port=None, admin=None, max_body=25_000_000, name="influxd"):
+        self.name = name
         self.folder = os.path.abspath(folder)
         self.port = port
         self.admin = admin

@@ -20,8 +20,9 @@ class Ports:
         return cls(numbers)
 
     @classmethod
-    def free(cls, vehicles=3):
-        names = list(STANDARD) + [f"{name}_{n}" for name in PER_VEHICLE for n in range(1, vehicles + 1)]
+    def free(cls, vehicles=3, more=()):
+        """`more`: names of others to find."""
+        names = [*STANDARD, *more] + [f"{name}_{n}" for name in PER_VEHICLE for n in range(1, vehicles + 1)]
         sockets = [socket.socket() for _ in names]
         try:
             for s in sockets:

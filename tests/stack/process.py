@@ -112,6 +112,14 @@ class Supervisor:
         with self.lock:
             self.held.discard(member.name)
 
+    def start_again(self, member):
+        """One that was held, and is dead."""
+        with self.lock:
+            member.spawn()
+            self.note(member)
+            self.release(member)
+        member.wait_ready()
+
     def watch(self):
         while not self.ending.wait(0.1):
             with self.lock:

@@ -27,15 +27,17 @@ ADMIN = "admin"
 
 
 class Stack:
-    def __init__(self, folder, ports, vehicles=3, site="illkirch", build="build", tell=None, loop=True, factor=1):
+    def __init__(self, folder, ports, vehicles=3, site="illkirch", build="build", tell=None, loop=True, factor=1,
+                 agent_args=()):
         self.folder, self.ports, self.site = Path(folder).resolve(), ports, site
         self.build = ROOT / build
         self.cars = fleet(vehicles)
         self.tell = tell or (lambda text: None)
-        self.loop, self.factor = loop, factor
+        self.loop, self.factor, self.agent_args = loop, factor, agent_args
         self.logs, self.pki = self.folder / "logs", self.folder / "pki"
         self.supervisor = Supervisor(self.folder / "pids", self.tell)
         self.members = {}
+        self.sites = (site,)
         self.env = {}
         self.epoch = time.time()
 
@@ -65,15 +67,18 @@ class Stack:
         self.influx = Influx(self.folder / "influx", self.ports.influx, self.ports.influx_rpc)
         self.postgres.log, self.influx.log = self.logs / "postgres.log", self.logs / "influxd.log"
         # A sanitized guard cannot be loaded by a broker that is not: always the plain one.
-        self.broker = Broker(self.folder / "mosquitto", self.pki, guard=ROOT / "build/lib/vigie_guard.so",
-                             port_vehicles=self.ports.mqtt, port_services=self.ports.mqtt_services,
-                             log=self.logs / "mosquitto.log")
-        self.broker.prepare()
+        self.broker = self.make_broker("mosquitto", self.ports.mqtt, self.ports.mqtt_services)
         for server in (self.postgres, self.influx, self.broker):
             self.add(server)
         self.fill_env()
         self.api("migrate")
         self.make_people()
+
+    def make_broker(self, name, vehicles, services, **more):
+        broker = Broker(self.folder / name, self.pki, guard=ROOT / "build/lib/vigie_guard.so", port_vehicles=vehicles,
+                        port_services=services, log=self.logs / f"{name}.log", name=name, **more)
+        broker.prepare()
+        return broker
 
     def start_services(self):
         mqtt = [f"--mqtt=mqtts://127.0.0.1:{self.ports.mqtt_services}", f"--ca={self.pki}/service-root.pem"]
@@ -83,17 +88,25 @@ class Stack:
         common = lambda name: [f"--site={self.site}", f"--admin=127.0.0.1:{self.ports.numbers['admin_' + name]}"]
         origins = f"--origins={self.env['VIGIE_URL']},http://127.0.0.1:{self.ports.http}"
 
-        state = self.folder / "ingest"
-        state.mkdir(exist_ok=True)
-        self.program("ingest", [binary("ingest"), *common("ingest"), *mqtt, *identity("ingest"), f"--state-dir={state}",
-                                f"--influx={self.env['VIGIE_INFLUX']}"], self.ports.admin_ingest, pg("ingest"))
+        self.start_ingest("ingest", self.site, self.ports.mqtt_services, self.env["VIGIE_INFLUX"], self.ports.admin_ingest)
         self.program("api", [binary("api"), "serve", *common("api"), f"--listen=127.0.0.1:{self.ports.http}",
                              f"--listen-vehicles=127.0.0.1:{self.ports.https}", f"--pki-dir={self.pki}",
                              f"--influx={self.env['VIGIE_INFLUX']}", f"--assets={ROOT}/dashboard/dist",
-                             f"--brokers=mqtts://localhost:{self.ports.mqtt}", f"--required-sites={self.site}",
+                             f"--brokers={self.brokers()}", f"--required-sites={','.join(self.sites)}",
                              origins, f"--ws-url={self.env['VIGIE_WS']}", *mqtt, *identity("api")], self.ports.admin_api, pg("api"))
         self.program("notify", [binary("notify"), *common("notify"), *mqtt, *identity("notify"),
                                 f"--listen=127.0.0.1:{self.ports.ws}", origins], self.ports.admin_notify, pg("notify"))
+
+    def start_ingest(self, name, site, port, influx, admin, *more):
+        state = self.folder / name
+        state.mkdir(exist_ok=True)
+        self.program(name, [self.build / "bin/vigie-ingest", f"--site={site}", f"--admin=127.0.0.1:{admin}",
+                            f"--mqtt=mqtts://127.0.0.1:{port}", f"--ca={self.pki}/service-root.pem",
+                            f"--cert={self.pki}/services/svc-ingest.pem", f"--key={self.pki}/services/svc-ingest.key",
+                            f"--state-dir={state}", f"--influx={influx}", *more], admin, {"VIGIE_PG": self.postgres.conninfo("vigie_ingest")})
+
+    def brokers(self):
+        return f"mqtts://localhost:{self.ports.mqtt}"
 
     def start_vehicle(self, n):
         car, home = self.cars[n - 1], self.folder / f"vehicle-{n}"
@@ -113,11 +126,11 @@ class Stack:
 
     def agent_argv(self, n, car, home):
         return [self.build / "bin/vigie-vehicle", f"--site={self.site}", f"--vin={car.vin}",
-                f"--brokers=mqtts://localhost:{self.ports.mqtt}", f"--ca={self.pki}/service-root.pem",
+                f"--brokers={self.brokers()}", f"--ca={self.pki}/service-root.pem",
                 f"--cert={home}/cert.pem", f"--key={home}/key.pem", f"--api=https://localhost:{self.ports.https}",
                 f"--token-file={home}/token", f"--obd=elm327:{home}/tty",
                 f"--gps=gpsd:localhost:{self.ports.of('gpsd', n)}", f"--outbox={home}/outbox",
-                f"--admin=127.0.0.1:{self.ports.of('admin_vehicle', n)}"]
+                f"--admin=127.0.0.1:{self.ports.of('admin_vehicle', n)}", *self.agent_args]
 
     def forget_last(self):
         """Whoever was killed left its word that all is ready, and pids that are somebody else's by now."""

@@ -18,12 +18,22 @@ enum status car_open(struct car *c, struct fleet *fleet, unsigned number, const 
 
     if (!vin_is_valid(vin, strlen(vin)))
         return fault_set(fault, ST_REJECT, "not a VIN: %.40s", vin);
-    *c = (struct car){.fleet = fleet, .number = number, .next = 1};
+    *c = (struct car){.fleet = fleet, .number = number, .next = 1, .last = fleet->records};
     memcpy(c->vin, vin, sizeof c->vin);
     snprintf(name, sizeof name, "fleet %.64s %s", run, vin);
     uuid_of_text(c->stream, name);
-    topic_format(c->topic, vin, LEAF_TELEMETRY);
+    topic_format(c->topic, vin, fleet->alerts ? LEAF_ALERT : LEAF_TELEMETRY);
     return ST_OK;
+}
+
+static int64_t oldest_owed(const struct car *c)
+{
+    return c->mark.gap_count ? c->mark.gaps[0].first : c->mark.upto + 1;
+}
+
+static void next_broker(struct car *c)
+{
+    c->broker = (c->broker + 1) % c->fleet->broker_count;
 }
 
 enum status car_connect(struct car *c, int64_t now_ms, struct fault *fault)
@@ -34,13 +44,16 @@ enum status car_connect(struct car *c, int64_t now_ms, struct fault *fault)
 
     c->retry_ms = now_ms + AGAIN_MS;
     snprintf(folder, sizeof folder, "%s/%s", f->certs ? f->certs : "", c->vin);
-    st = wire_open(&c->wire, f->host, f->port, f->tls, folder, fault);
-    if (st != ST_OK)
+    st = wire_open(&c->wire, f->brokers[c->broker].host, f->brokers[c->broker].port, f->tls, folder,
+                   fault);
+    if (st != ST_OK) {
+        next_broker(c);
         return st;
+    }
     c->live = c->watched_out = false;
     c->unanswered = 0;
     c->spoke_ms = c->progress_ms = now_ms;
-    c->next = c->mark.upto + 1; /* gaps first: car_step */
+    c->next = oldest_owed(c);
     topic_format(filter, c->vin, LEAF_ACK);
     wire_connect(&c->wire, c->vin);
     wire_subscribe(&c->wire, filter, 0); /* a lost cumulative ack costs nothing */
@@ -53,27 +66,66 @@ static void note_lag(struct fleet *f, uint32_t lag_ms)
     f->tally.lag_ms[lag_ms < 10000 ? lag_ms : 10000]++;
 }
 
+/* Which watermark an ack is about: of its site, or, when no site matters, of them all. */
+static struct watermark *mark_of(struct car *c, const char *site)
+{
+    const struct fleet *f = c->fleet;
+
+    if (f->site_count == 0)
+        return &c->sites[0];
+    for (size_t i = 0; i < f->site_count; i++)
+        if (strcmp(f->sites[i], site) == 0)
+            return &c->sites[i];
+    return NULL;
+}
+
+static void write_ledger(struct car *c, const struct watermark *before, const struct ack *ack)
+{
+    int64_t first = before->gap_count ? before->gaps[0].first : before->upto + 1;
+
+    for (int64_t seq = first; seq <= ack->mark.upto; seq++)
+        if (!watermark_has(before, seq) && watermark_has(&ack->mark, seq))
+            fprintf(c->fleet->ledger, "%s %u %s %lld %s\n", c->vin, c->number, c->stream,
+                    (long long)seq, ack->site);
+}
+
+/* What all have now and had not before. */
+static void note_acked(struct car *c, int64_t owed, const struct watermark *now, int64_t now_ms)
+{
+    struct fleet *f = c->fleet;
+
+    for (int64_t seq = owed; seq <= now->upto; seq++) {
+        if (watermark_has(&c->mark, seq) || !watermark_has(now, seq))
+            continue;
+        f->tally.acked++;
+        if (seq > c->highest - CAR_SENT && seq <= c->highest)
+            note_lag(f, (uint32_t)now_ms - c->sent_ms[seq % CAR_SENT]);
+    }
+}
+
 static void take_ack(struct car *c, const char *payload, size_t len, int64_t now_ms)
 {
     struct fleet *f = c->fleet;
+    struct watermark *mark, now;
+    int64_t owed = oldest_owed(c);
     struct ack ack;
-    int64_t first = c->mark.gap_count ? c->mark.gaps[0].first : c->mark.upto + 1;
 
-    if (ack_read(&ack, payload, len, NULL) != ST_OK || strcmp(ack.stream, c->stream) != 0)
+    if (ack_read(&ack, payload, len, NULL) != ST_OK || strcmp(ack.stream, c->stream) != 0 ||
+        (mark = mark_of(c, ack.site)) == NULL)
         return;
     f->tally.acks++;
-    for (int64_t seq = first; seq <= ack.mark.upto; seq++) {
-        if (watermark_has(&c->mark, seq) || !watermark_has(&ack.mark, seq))
-            continue;
-        f->tally.acked++;
+    if (ack.mark.upto < mark->upto)
+        return;
+    if (f->ledger)
+        write_ledger(c, mark, &ack);
+    *mark = ack.mark;
+    now = c->sites[0];
+    for (size_t i = 1; i < f->site_count; i++)
+        watermark_both(&now, &now, &c->sites[i]);
+    note_acked(c, owed, &now, now_ms);
+    c->mark = now;
+    if (oldest_owed(c) > owed)
         c->progress_ms = now_ms;
-        if (seq > c->highest - CAR_SENT && seq <= c->highest)
-            note_lag(f, (uint32_t)now_ms - c->sent_ms[seq % CAR_SENT]);
-        if (f->ledger)
-            fprintf(f->ledger, "%s %s %lld\n", c->vin, c->stream, (long long)seq);
-    }
-    if (ack.mark.upto >= c->mark.upto)
-        c->mark = ack.mark;
 }
 
 static void take_packet(struct car *c, const struct packet *p, int64_t now_ms)
@@ -101,8 +153,10 @@ static void publish(struct car *c, int64_t seq, int64_t now_ms)
     struct fleet *f = c->fleet;
     struct publish p = {.topic = c->topic, .payload = bytes, .qos = f->qos};
 
-    p.columnar = f->plan.columnar;
-    p.len = drive_record(&f->plan, c->number, c->stream, seq, &f->scratch, bytes, sizeof bytes);
+    p.columnar = f->plan.columnar && !f->alerts;
+    p.len = f->alerts ? drive_alert(&f->plan, c->vin, c->stream, seq, bytes, sizeof bytes)
+                      : drive_record(&f->plan, c->number, c->stream, seq, &f->scratch, bytes,
+                                     sizeof bytes);
     if (p.len == 0) {
         fprintf(stderr, "fleet: a record does not fit into %d bytes\n", RECORD_BYTES);
         exit(EXIT_FAILURE);
@@ -123,10 +177,16 @@ static void publish(struct car *c, int64_t seq, int64_t now_ms)
     }
 }
 
+/* The window is about what nobody has spoken of: a site that is away does not close it. */
 static bool window_is_open(const struct car *c)
 {
     const struct fleet *f = c->fleet;
-    int64_t in_flight = c->next - 1 - c->mark.upto;
+    int64_t heard = c->sites[0].upto, in_flight;
+
+    for (size_t i = 1; i < f->site_count; i++)
+        if (c->sites[i].upto > heard)
+            heard = c->sites[i].upto;
+    in_flight = c->next - 1 - heard;
 
     if (wire_unsent(&c->wire) > UNSENT_MAX || c->unanswered >= UNANSWERED_MAX)
         return false;
@@ -139,7 +199,8 @@ static void send_next(struct car *c, int64_t now_ms)
 {
     const struct fleet *f = c->fleet;
     int64_t seq = c->next;
-    bool swap = f->disorder > 0 && seq < f->records && drand48() < f->disorder;
+    bool again = seq <= c->highest; /* what is sent again does not wait for its time */
+    bool swap = f->disorder > 0 && seq < c->last && drand48() < f->disorder;
 
     c->next += swap ? 2 : 1;
     if (swap)
@@ -148,12 +209,13 @@ static void send_next(struct car *c, int64_t now_ms)
         publish(c, seq, now_ms);
     if (f->duplicate > 0 && drand48() < f->duplicate)
         publish(c, seq, now_ms);
-    c->due_ms = (c->due_ms > now_ms - f->every_ms ? c->due_ms : now_ms) + f->every_ms;
+    if (!again)
+        c->due_ms = (c->due_ms > now_ms - f->every_ms ? c->due_ms : now_ms) + f->every_ms;
 }
 
 static void send_again(struct car *c, int64_t now_ms)
 {
-    c->next = c->mark.gap_count ? c->mark.gaps[0].first : c->mark.upto + 1;
+    c->next = oldest_owed(c);
     c->progress_ms = now_ms;
 }
 
@@ -163,6 +225,7 @@ static void lose(struct car *c)
         c->fleet->tally.connected--;
     c->fleet->tally.lost++;
     c->live = false;
+    next_broker(c);
     wire_close(&c->wire);
 }
 
@@ -186,7 +249,8 @@ void car_step(struct car *c, int64_t now_ms)
         send_again(c, now_ms);
     if (!waits)
         c->progress_ms = now_ms;
-    while (c->next <= f->records && now_ms >= c->due_ms && window_is_open(c))
+    while (c->next <= c->last && (now_ms >= c->due_ms || c->next <= c->highest) &&
+           window_is_open(c))
         send_next(c, now_ms);
     if (now_ms - c->spoke_ms > KEEPALIVE_MS) {
         wire_ping(&c->wire);
@@ -196,13 +260,18 @@ void car_step(struct car *c, int64_t now_ms)
         lose(c);
 }
 
+void car_end(struct car *c)
+{
+    c->last = c->next - 1 > c->highest ? c->next - 1 : c->highest;
+}
+
 bool car_is_done(const struct car *c)
 {
     const struct fleet *f = c->fleet;
 
     if (f->heeds_acks)
-        return c->mark.upto >= f->records && c->mark.gap_count == 0;
-    return c->next > f->records && c->unanswered == 0 && wire_unsent(&c->wire) == 0;
+        return c->mark.upto >= c->last && c->mark.gap_count == 0;
+    return c->next > c->last && c->unanswered == 0 && wire_unsent(&c->wire) == 0;
 }
 
 void car_close(struct car *c)

@@ -10,10 +10,18 @@
 #include "proto/topic.h"
 #include "wire.h"
 
+#define FLEET_SITES_MAX 4
+
 struct fleet { /* what all cars share */
     struct drive_plan plan;
-    const char *host;
-    int port, qos;
+    struct broker {
+        char host[64];
+        int port;
+    } brokers[FLEET_SITES_MAX]; /* the next one when a connection breaks */
+    size_t broker_count;
+    char sites[FLEET_SITES_MAX][32]; /* all of them must have a record; none: any ack is enough */
+    size_t site_count;
+    int qos;
     SSL_CTX *tls;               /* NULL: plain TCP */
     const char *certs;          /* certs/VIN/{cert,key}.pem */
     int64_t records;            /* per car */
@@ -21,7 +29,8 @@ struct fleet { /* what all cars share */
     size_t window_bytes;        /* unacknowledged, per car */
     bool heeds_acks;            /* false: PUBACK is all it waits for */
     double duplicate, disorder; /* shares of records, 0 .. 1 */
-    FILE *ledger;               /* what was acknowledged: "VIN stream seq" a line; may be NULL */
+    bool alerts;                /* records are alerts, of a stream of their own */
+    FILE *ledger;               /* what was acknowledged, see README.md; may be NULL */
     struct telemetry scratch;
     struct tally {
         int64_t connected, lost, sent, bytes, acked, resent, acks;
@@ -36,9 +45,12 @@ struct car {
     unsigned number;
     char vin[VIN_LEN + 1], stream[UUID_TEXT + 1], topic[TOPIC_MAX];
     struct wire wire;
-    bool live; /* subscribed: may publish */
-    struct watermark mark;
-    int64_t next, highest; /* seq to send next; highest sent so far */
+    bool live;                               /* subscribed: may publish */
+    struct watermark sites[FLEET_SITES_MAX]; /* what each has acknowledged */
+    struct watermark mark;                   /* what all of them have */
+    size_t broker;                           /* which one it is at */
+    int64_t last;                            /* record it makes */
+    int64_t next, highest;                   /* seq to send next; highest sent so far */
     int64_t due_ms, progress_ms, spoke_ms, retry_ms;
     unsigned packet_id, unanswered; /* QoS 1 */
     size_t record_bytes;            /* of the last one */
@@ -52,6 +64,8 @@ enum status car_open(struct car *c, struct fleet *fleet, unsigned number, const 
 enum status car_connect(struct car *c, int64_t now_ms, struct fault *fault) MUST_CHECK;
 /* Send what may be sent, read what came. */
 void car_step(struct car *c, int64_t now_ms);
+/* Make no more records; those made are still seen through. */
+void car_end(struct car *c);
 bool car_is_done(const struct car *c);
 void car_close(struct car *c);
 

@@ -2,6 +2,7 @@
  * signals move a few of their steps, some stand still, as on a road. */
 #include "drive.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "proto/columnar.h"
@@ -88,4 +89,21 @@ size_t drive_record(const struct drive_plan *plan, unsigned car, const char *str
         st = plan->columnar ? columnar_write(scratch, out, size, &len, NULL)
                             : telemetry_write(scratch, out, size, &len, NULL);
     return st == ST_OK ? len : 0;
+}
+
+size_t drive_alert(const struct drive_plan *plan, const char *vin, const char *stream, int64_t seq,
+                   char *out, size_t size)
+{
+    char id[UUID_TEXT + 1], name[128];
+    int len;
+
+    snprintf(name, sizeof name, "alert %s %s %lld", vin, stream, (long long)seq);
+    uuid_of_text(id, name);
+    len = snprintf(out, size,
+                   "{\"schema\":\"alert/1\",\"stream\":\"%s\",\"seq\":%lld,\"clock\":\"gps\","
+                   "\"id\":\"%s\",\"t\":%lld,\"type\":\"harsh_braking\",\"severity\":\"major\","
+                   "\"data\":{\"peak_g\":0.52,\"duration_ms\":%lld}}",
+                   stream, (long long)seq, id, (long long)(plan->start_ms + seq * plan->step_ms),
+                   (long long)(900 + seq % 100));
+    return len > 0 && (size_t)len < size ? (size_t)len : 0;
 }

@@ -28,4 +28,8 @@ double drive_value(unsigned car, size_t k, int64_t t_ms);
 size_t drive_record(const struct drive_plan *plan, unsigned car, const char *stream, int64_t seq,
                     struct telemetry *scratch, char *out, size_t size);
 
+/* An alert of the same numbering, its id made of VIN, stream and seq; returns its length. */
+size_t drive_alert(const struct drive_plan *plan, const char *vin, const char *stream, int64_t seq,
+                   char *out, size_t size);
+
 #endif

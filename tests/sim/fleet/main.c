@@ -14,7 +14,7 @@
 
 #define TICK_MS 5
 
-static volatile sig_atomic_t stopped;
+static volatile sig_atomic_t stopped, ending;
 
 struct run {
     struct fleet fleet;
@@ -39,9 +39,15 @@ static void stop(int signal)
     stopped = 1;
 }
 
+static void end(int signal)
+{
+    (void)signal;
+    ending = 1;
+}
+
 /* ---- what to do */
 static const char usage[] =
-    "fleet --vins FILE [--broker 127.0.0.1:8883] [--certs DIR --ca FILE]\n"
+    "fleet --vins FILE [--broker 127.0.0.1:8883,...] [--certs DIR --ca FILE]\n"
     "  --records N       per car (100)          --samples N   in a record (10)\n"
     "  --signals N       in a sample (17)       --columnar    instead of JSON\n"
     "  --every MS        between records (0: as fast as the window lets)\n"
@@ -51,6 +57,8 @@ static const char usage[] =
     "(262144)\n"
     "  --duplicate P     per cent sent twice    --disorder P  per cent sent before their "
     "predecessor\n"
+    "  --alerts          instead of telemetry   --sites A,B   all of them must acknowledge (any "
+    "one)\n"
     "  --ledger FILE     what was acknowledged  --run NAME    names the streams (another: new "
     "streams)\n"
     "  --no-acks         heed PUBACK alone      --seconds S   end then, done or not (0: never)\n"
@@ -59,6 +67,33 @@ static const char usage[] =
 static double per_cent(const char *text)
 {
     return atof(text) / 100;
+}
+
+static void take_brokers(struct fleet *f, const char *value)
+{
+    char list[512], *at = list, *one;
+
+    snprintf(list, sizeof list, "%s", value);
+    f->broker_count = 0;
+    while ((one = strsep(&at, ",")) != NULL) {
+        char *colon = strrchr(one, ':');
+
+        must(colon && f->broker_count < FLEET_SITES_MAX, "--broker is host:port,...", value);
+        *colon = 0;
+        snprintf(f->brokers[f->broker_count].host, sizeof f->brokers[0].host, "%s", one);
+        f->brokers[f->broker_count++].port = atoi(colon + 1);
+    }
+}
+
+static void take_sites(struct fleet *f, const char *value)
+{
+    char list[512], *at = list, *one;
+
+    snprintf(list, sizeof list, "%s", value);
+    while ((one = strsep(&at, ",")) != NULL) {
+        must(*one && f->site_count < FLEET_SITES_MAX, "--sites is name,...", value);
+        snprintf(f->sites[f->site_count++], sizeof f->sites[0], "%s", one);
+    }
 }
 
 static void take_option(struct run *r, int option, const char *value, int64_t *ago_s)
@@ -110,6 +145,7 @@ static void take_option(struct run *r, int option, const char *value, int64_t *a
         break;
     case 'l':
         must((f->ledger = fopen(value, "a")) != NULL, value, strerror(errno));
+        setvbuf(f->ledger, NULL, _IOLBF, 0); /* whole lines, for who reads it meanwhile */
         break;
     case 'n':
         r->name = value;
@@ -123,16 +159,15 @@ static void take_option(struct run *r, int option, const char *value, int64_t *a
     case 'k':
         r->connects_per_s = atoll(value);
         break;
-    case 'b': {
-        static char host[64];
-        const char *colon = strrchr(value, ':');
-
-        must(colon && (size_t)(colon - value) < sizeof host, "--broker is host:port", value);
-        memcpy(host, value, (size_t)(colon - value));
-        f->host = host;
-        f->port = atoi(colon + 1);
+    case 'b':
+        take_brokers(f, value);
         break;
-    }
+    case 'T':
+        take_sites(f, value);
+        break;
+    case 'L':
+        f->alerts = true;
+        break;
     default:
         fputs(usage, stderr);
         exit(2);
@@ -142,13 +177,29 @@ static void take_option(struct run *r, int option, const char *value, int64_t *a
 static void read_options(struct run *r, int argc, char **argv)
 {
     static const struct option options[] = {
-        {"vins", 1, 0, 'v'},    {"broker", 1, 0, 'b'},    {"certs", 1, 0, 'C'},
-        {"ca", 1, 0, 'A'},      {"records", 1, 0, 'r'},   {"samples", 1, 0, 's'},
-        {"signals", 1, 0, 'g'}, {"columnar", 0, 0, 'c'},  {"every", 1, 0, 'e'},
-        {"step", 1, 0, 't'},    {"ago", 1, 0, 'a'},       {"qos", 1, 0, 'q'},
-        {"window", 1, 0, 'w'},  {"duplicate", 1, 0, 'd'}, {"disorder", 1, 0, 'o'},
-        {"ledger", 1, 0, 'l'},  {"run", 1, 0, 'n'},       {"no-acks", 0, 0, 'x'},
-        {"seconds", 1, 0, 'S'}, {"connects", 1, 0, 'k'},  {0},
+        {"vins", 1, 0, 'v'},
+        {"broker", 1, 0, 'b'},
+        {"certs", 1, 0, 'C'},
+        {"ca", 1, 0, 'A'},
+        {"records", 1, 0, 'r'},
+        {"samples", 1, 0, 's'},
+        {"signals", 1, 0, 'g'},
+        {"columnar", 0, 0, 'c'},
+        {"every", 1, 0, 'e'},
+        {"step", 1, 0, 't'},
+        {"ago", 1, 0, 'a'},
+        {"qos", 1, 0, 'q'},
+        {"window", 1, 0, 'w'},
+        {"duplicate", 1, 0, 'd'},
+        {"disorder", 1, 0, 'o'},
+        {"ledger", 1, 0, 'l'},
+        {"run", 1, 0, 'n'},
+        {"no-acks", 0, 0, 'x'},
+        {"seconds", 1, 0, 'S'},
+        {"connects", 1, 0, 'k'},
+        {"sites", 1, 0, 'T'},
+        {"alerts", 0, 0, 'L'},
+        {0},
     };
     struct fleet *f = &r->fleet;
     int64_t ago_s = -1;
@@ -232,6 +283,15 @@ static void connect_one(struct run *r, struct car *c, int64_t now_ms)
         watch(r, c, true);
 }
 
+/* So that whoever checks a database can make each value again. */
+static void begin_ledger(const struct fleet *f)
+{
+    if (f->ledger)
+        fprintf(f->ledger, "plan %lld %lld %zu %zu %s\n", (long long)f->plan.start_ms,
+                (long long)f->plan.step_ms, f->plan.samples, f->plan.signals,
+                f->alerts ? "alert" : "telemetry");
+}
+
 /* New connections at their rate; those that broke, a second later. */
 static void connect_some(struct run *r, int64_t now_ms, int64_t began_ms)
 {
@@ -242,6 +302,13 @@ static void connect_some(struct run *r, int64_t now_ms, int64_t began_ms)
             connect_one(r, &r->cars[i], now_ms);
     while (r->asked < r->count && r->asked < may)
         connect_one(r, &r->cars[r->asked++], now_ms);
+}
+
+static void end_all(struct run *r)
+{
+    ending = 0;
+    for (size_t i = 0; i < r->count; i++)
+        car_end(&r->cars[i]);
 }
 
 static bool step_all(struct run *r, int64_t now_ms)
@@ -306,6 +373,8 @@ static bool drive(struct run *r)
 
     while (!done && !stopped && (r->seconds == 0 || now_ms - began_ms < r->seconds * 1000)) {
         connect_some(r, now_ms, began_ms);
+        if (ending)
+            end_all(r);
         done = step_all(r, now_ms);
         if (!done)
             wait_for_some(r, now_ms + TICK_MS);
@@ -323,8 +392,8 @@ int main(int argc, char **argv)
 {
     static struct run r = {
         .fleet = {.plan = {.signals = 17, .samples = 10, .step_ms = 1000},
-                  .host = "127.0.0.1",
-                  .port = 8883,
+                  .brokers = {{"127.0.0.1", 8883}},
+                  .broker_count = 1,
                   .records = 100,
                   .window_bytes = 262144,
                   .heeds_acks = true},
@@ -342,7 +411,9 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     signal(SIGTERM, stop);
     signal(SIGINT, stop);
+    signal(SIGUSR1, end);
     must((r.epoll = epoll_create1(EPOLL_CLOEXEC)) >= 0, "epoll", strerror(errno));
+    begin_ledger(&r.fleet);
     done = drive(&r);
     for (size_t i = 0; i < r.count; i++)
         car_close(&r.cars[i]);

@@ -1,0 +1,137 @@
+"""Two sites in miniature: one is killed whole under load, comes back, and then the other is.  Acks name their site, a car
+forgets a record only when both have it, what one acknowledged is there, and the history of the one that was away fills."""
+import json
+import os
+import time
+import uuid
+
+import mqtt5
+import pytest
+from ingest_site import make, now_ms, topic
+from stack.load import Load
+from stack.sites import FIRST, SECOND, Sites
+from system import Outbox, Stores, wait_for
+
+BUILD = os.environ.get("VIGIE_BUILD") or "build"
+
+
+@pytest.fixture
+def sites(tmp_path):
+    make(BUILD, "sim/fleet")
+    make(BUILD, "sim/ledger")
+    both = Sites(tmp_path / "system", Sites.ports(vehicles=1), vehicles=1, build=BUILD, tell=print,
+                 agent_args=["--outbox-keep=0ms"])
+    loads = []
+    both.load = lambda *args: loads.append(Load(both, *args)) or loads[-1]
+    try:
+        yield both.start()
+    finally:
+        for load in loads:
+            load.stop()
+        both.stop()
+
+
+def listen(sites, site):
+    pki = sites.pki
+    client = mqtt5.Client(sites.port("mqtt_services", site), pki / "service-root.pem", pki / "services/svc-ingest.pem",
+                          pki / "services/svc-ingest.key", client_id=f"svc-ingest-{site}-listener")
+    client.subscribe("fleet/v1/+/+/up/#", 1)
+    return client
+
+
+def assert_the_bridge_carries_each_message_once(sites, load):
+    """From a car at either broker to a listener at either: one copy, content type and all, and no more later."""
+    ears = {site: listen(sites, site) for site in sites.sites}
+    for site in sites.sites:
+        vin = load.vins[0]
+        car = mqtt5.Client(sites.port("mqtt", site), sites.pki / "service-root.pem", load.folder / "certs" / vin / "cert.pem",
+                           load.folder / "certs" / vin / "key.pem")
+        event = {"schema": "event/1", "stream": str(uuid.uuid4()), "seq": 1, "clock": "gps", "id": str(uuid.uuid4()),
+                 "t": now_ms(), "type": "clock_set", "data": {}}
+        car.publish(topic(vin, "up/event"), json.dumps(event).encode(), 1)
+        heard = {name: [] for name in ears}
+
+        def hear():
+            for name, ear in ears.items():
+                heard[name] += [m for m in ear.drain() if event["id"].encode() in m.payload]
+            return all(heard.values())
+
+        wait_for("both to hear it", hear, 30)
+        time.sleep(1.5)  # a loop would go on
+        hear()
+        assert {name: len(copies) for name, copies in heard.items()} == {FIRST: 1, SECOND: 1}
+        car.close()
+    for ear in ears.values():
+        ear.close()
+
+
+def acks_of(load, site):
+    return sum(1 for *_, of in load.lines() if of == site)
+
+
+def wait_for_more(load, site, n=20):
+    before = acks_of(load, site)
+    wait_for(f"acknowledgements of {site}", lambda: acks_of(load, site) >= before + n, 90)
+
+
+def assert_one_site_is_not_enough(sites, cars, alive, dead, agents_too):
+    """While a site is away the other goes on, and nothing is forgotten."""
+    wait_for_more(cars, alive)
+    gone = acks_of(cars, dead)
+    outbox = Outbox(sites.folder / "vehicle-1")
+    held = lambda: {row for row in outbox.rows("SELECT stream, seq FROM record")}
+    before = held()
+    wait_for_more(cars, alive)
+    assert acks_of(cars, dead) == gone and cars.runs[0].said()["acked"] <= gone
+    if agents_too:
+        wait_for("the agent to make more", lambda: len(held()) > len(before) + 2, 30)
+        assert before <= held(), "forgotten although a site that is required has it not"
+
+
+def both_have_the_agents(sites, vin):
+    readings = []
+    for site in sites.sites:
+        there = Stores(sites)
+        there.stack = type("Site", (), {"influx": sites.influx_of(site)})
+        readings.append(there.readings(vin))
+    return readings[0] and readings[0] == readings[1]
+
+
+def test_a_site_dies_and_comes_back_and_then_the_other(sites):
+    cars, alerts = sites.load("cars", 10), sites.load("alerts", 4, "WVWZZZ1KZCW")
+    assert_the_bridge_carries_each_message_once(sites, alerts)
+    ports = {site: sites.port("mqtt", site) for site in sites.sites}
+    common = ["--sites", f"{FIRST},{SECOND}", "--every", 500, "--ago", 0, "--records", 100000]
+    cars.start(*common, "--samples", 5, "--step", 100, "--columnar", "--duplicate", 5, "--disorder", 5,
+               brokers=[ports[SECOND], ports[FIRST]])
+    alerts.start(*common, "--alerts", "--qos", 1, brokers=[ports[FIRST], ports[SECOND]])
+    vin = sites.cars[0].vin
+    for load in (cars, alerts):
+        for site in sites.sites:
+            wait_for_more(load, site)
+
+    for dead, alive in ((SECOND, FIRST), (FIRST, SECOND)):
+        sites.kill(dead)
+        assert_one_site_is_not_enough(sites, cars, alive, dead, agents_too=dead == SECOND)
+        assert alerts.check_facts(sites.postgres)[1] == 0
+        survivor = cars.check(sites.influx_of(alive), alive)
+        assert survivor["missing"] == survivor["altered"] == survivor["extra"] == 0 and survivor["records"] > 40, survivor
+        sites.bring_back(dead)
+        wait_for_more(cars, dead)
+
+    for load in (cars, alerts):
+        load.runs[0].end(180)
+    for site in sites.sites:
+        found = cars.check(sites.influx_of(site), site)
+        assert found["missing"] == found["altered"] == found["extra"] == 0, (site, found)
+        print(f"{site}: {found}")
+    assert {(v, s, q) for v, s, q, of in cars.lines() if of == FIRST} == {(v, s, q) for v, s, q, of in cars.lines() if of == SECOND}
+    assert acks_of(alerts, FIRST) == acks_of(alerts, SECOND)
+    many, missing, doubled = alerts.check_facts(sites.postgres)
+    assert many > 40 and not missing and not doubled
+    for name in ("car-1", "gpsd-1"):
+        sites.supervisor.hold(sites.members[name])
+        sites.members[name].stop()
+    outbox = Outbox(sites.folder / "vehicle-1")
+    wait_for("the agent to have nothing left that a site lacks", lambda: not outbox.rows("SELECT 1 FROM record"), 150, 1)
+    assert both_have_the_agents(sites, vin)
