@@ -48,7 +48,13 @@ enum status state_write(const struct vehicle_state *s, char *out, size_t size, s
     emit_text(&e, source_name(s->obd));
     emit_raw(&e, ",\"camera\":");
     emit_text(&e, source_name(s->camera));
-    emit_raw(&e, "}}");
+    emit_raw(&e, "}");
+    if (s->private_since_ms != 0) {
+        emit_raw(&e, ",\"private\":{\"since\":");
+        emit_int64(&e, s->private_since_ms);
+        emit_raw(&e, "}");
+    }
+    emit_raw(&e, "}");
     return emit_end(&e, SCHEMA, len, fault);
 }
 
@@ -87,6 +93,7 @@ static bool wrong(enum status st)
 static enum status read_members(struct vehicle_state *s, const json_t *message, struct fault *fault)
 {
     const json_t *all = json_object_get(message, "sources");
+    const json_t *private = json_object_get(message, "private");
     char schema[sizeof SCHEMA];
 
     if (json_get_text(message, "schema", schema, sizeof schema, fault) != ST_OK)
@@ -101,6 +108,9 @@ static enum status read_members(struct vehicle_state *s, const json_t *message, 
         return ST_REJECT;
     if (s->boot[0] && !uuid_is_valid(s->boot, strlen(s->boot)))
         return fault_set(fault, ST_REJECT, "boot is not a UUID in lower case");
+    if (private &&
+        json_get_int64(private, "since", 1, JSON_INTEGER_MAX, &s->private_since_ms, NULL) != ST_OK)
+        return fault_set(fault, ST_REJECT, "private is not {since}");
     if (all && !json_is_object(all))
         return fault_set(fault, ST_REJECT, "sources is not an object");
     s->gps = read_source(all, "gps");

@@ -24,6 +24,7 @@ struct vehicle_state {
     int64_t t_ms;
     int64_t config; /* revision in force, 0 none */
     enum source gps, obd, camera;
+    int64_t private_since_ms; /* private mode; 0: not private */
 };
 
 const char *presence_name(enum presence p); /* "online" "offline" "sleeping" */

@@ -95,9 +95,30 @@ static void a_wrong_state_is_refused_and_leaves_the_output_alone(void **state)
     assert_int_equal(s.t_ms, 77);
 }
 
+static void private_mode_and_its_beginning_survive_the_round_trip(void **state)
+{
+    struct vehicle_state a = {.boot = BOOT, .agent = "1", .private_since_ms = 1795247000000}, b;
+    char out[512];
+    size_t len;
+
+    (void)state;
+    assert_int_equal(state_write(&a, out, sizeof out, &len, &fault), ST_OK);
+    assert_int_equal(state_read(&b, out, len, &fault), ST_OK);
+    assert_int_equal(b.private_since_ms, 1795247000000);
+    assert_int_equal(read_text(&b, "{\"schema\":\"state/1\",\"state\":\"online\",\"t\":5}"), ST_OK);
+    assert_int_equal(b.private_since_ms, 0);
+    assert_int_equal(
+        read_text(&b, "{\"schema\":\"state/1\",\"state\":\"online\",\"t\":5,\"private\":true}"),
+        ST_REJECT);
+    assert_int_equal(
+        read_text(&b, "{\"schema\":\"state/1\",\"state\":\"online\",\"t\":5,\"private\":{}}"),
+        ST_REJECT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(private_mode_and_its_beginning_survive_the_round_trip),
         cmocka_unit_test(every_state_survives_the_round_trip),
         cmocka_unit_test(a_newer_agent_s_words_do_not_lose_the_state),
         cmocka_unit_test(a_wrong_state_is_refused_and_leaves_the_output_alone),
