@@ -112,7 +112,7 @@ class Sim:
         if self.faults.on("gps-silent"):
             return nmea.silent()
         moment = self.replay.at(second)
-        if self.car.ignition is False:
+        if self.car.ignition is False or self.car.stopped:
             moment.speed_kmh = 0.0
         if self.faults.on("gps-nofix") or moment.lat is None:
             return nmea.no_fix(second)

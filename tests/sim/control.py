@@ -6,6 +6,7 @@
     lv-reset | say TEXT | burst N        at once: supply dip, unasked text, random bytes
     search                               the next request looks for the bus again
     ignition on|off|auto                 auto: as recorded
+    engine off|auto                      off: ignition on, engine off, the car stands
     voltage V|auto                       what ATRV measures
     dtc CODE [stored|pending|permanent] [ECU] | dtc clear CODE
     readiness HEX6 [ECU]                 bytes B C D of PID 01
@@ -139,6 +140,9 @@ class Control:
 
     def _ignition(self, word):
         self.sim.car.ignition = {"on": True, "off": False, "auto": None}[word]
+
+    def _engine(self, word):
+        self.sim.car.stopped = {"off": True, "auto": False}[word]
 
     def _voltage(self, word):
         self.sim.car.volts = None if word == "auto" else float(word)

@@ -59,6 +59,7 @@ class Car:
         self.clock = clock
         self.encoder = pids.Encoder()
         self.ignition = None         # True or False overrides the recording
+        self.stopped = False         # the engine is off and the car stands, whatever was recorded
         self.faults = faults or Faults()
         self.volts = None            # overrides the battery
         self.requests = 0
@@ -76,7 +77,11 @@ class Car:
         return self.protocol in "6789"
 
     def moment(self):
-        return self.replay.at(self.clock())
+        moment = self.replay.at(self.clock())
+        if self.stopped:
+            moment.speed_kmh = 0.0
+            moment.values = {**moment.values, 0x0C: 0.0, 0x0D: 0.0}
+        return moment
 
     def ignition_on(self, moment=None):
         if self.ignition is not None:
