@@ -1,6 +1,7 @@
 /* vehicle/agent.c - see agent.h. */
 #include "agent_inside.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,6 +67,7 @@ static void agent_watch_clock(struct agent *a)
         return;
     sampler_clock_set(&a->sampler);
     watcher_clock_set(a->watcher);
+    privacy_clock_set(&a->privacy);
     snprintf(data, sizeof data, "{\"from\":%lld,\"to\":%lld}", (long long)(now_ms - step_ms),
              (long long)now_ms);
     agent_event(a, "clock_set", data);
@@ -102,10 +104,12 @@ enum status agent_run(struct agent *a, struct fault *fault)
             wait_ms = 0;
         }
         agent_watch_clock(a);
+        agent_look_private(a);
         a->urgent = watcher_pass(a->watcher, clock_now_ms()) || a->urgent;
         if ((a->urgent || clock_boot_ms() >= a->commit_ms) &&
             (st = agent_commit(a, false, fault)) != ST_OK)
             return st;
+        agent_pass_commands(a);
         if (stop_take_reload()) {
             log_reload(a->set->common.log_level);
             mqtt_reload(a->uplink.mqtt); /* reads the files again at each connect */
@@ -131,6 +135,11 @@ static void agent_metrics(struct agent *a)
     a->link = metric_gauge("vigie_vehicle_connected", "1 while a broker is connected.", NULL);
     a->ignored = metric_counter("vigie_vehicle_acks_ignored_total",
                                 "Acknowledgements that made no sense.", "reason");
+    a->orders =
+        metric_counter("vigie_vehicle_commands_total", "Commands by what became of them.", "state");
+    a->is_private = metric_gauge("vigie_vehicle_private", "1 in private mode.", NULL);
+    a->hidden = metric_counter("vigie_vehicle_places_hidden_total",
+                               "Fixes whose place was dropped: private mode.", NULL);
     metric_set(a->sources, "gps", SOURCE_ABSENT);
     metric_set(a->sources, "obd", SOURCE_ABSENT);
     metric_set(a->link, NULL, 0);
@@ -156,6 +165,7 @@ static void agent_begin(struct agent *a)
     uuid_v7(boot, clock_now_ms(), random);
     herald_init(&a->herald, boot, VIGIE_VERSION);
     timekeeper_init(&a->timekeeper);
+    a->gps_kmh = NAN;
     for (int i = 0; i < STREAMS; i++)
         ledger_init(&a->ledgers[i]);
     agent_metrics(a);
@@ -187,8 +197,11 @@ enum status agent_open(struct agent **out, const struct vehicle_settings *set, c
             ST_OK ||
         (st = sender_open(&a->sender, a->vin, outbox, a->ledgers, clock_boot_ms(), fault)) !=
             ST_OK ||
-        (st = agent_load_config(a, fault)) != ST_OK)
+        (st = agent_load_privacy(a, fault)) != ST_OK ||
+        (st = agent_load_config(a, fault)) != ST_OK ||
+        (st = agent_load_commands(a, fault)) != ST_OK)
         goto out;
+    agent_look_private(a);
     agent_tell_found(a, found);
     if ((st = agent_commit(a, false, fault)) != ST_OK ||
         (st = agent_open_uplink(a, fault)) != ST_OK ||

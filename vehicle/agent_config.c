@@ -3,6 +3,7 @@
 #include "agent_inside.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/clock.h"
@@ -21,8 +22,28 @@ static void agent_apply(struct agent *a, const struct config *config)
     a->config = next;
     herald_set_config(&a->herald, config->revision);
     watcher_detect(a->watcher, !config->detects_elsewhere);
+    a->privacy.rules = config->privacy;
     for (int i = 0; i < STREAMS; i++)
         ledger_require(&a->ledgers[i], a->config.sites, config->site_count);
+}
+
+/* Told once: what is retained comes again with every connection. */
+static void agent_refuse_config(struct agent *a, int64_t revision, const char *reason)
+{
+    json_t *data = json_pack("{s:s}", "reason", reason);
+    char *text;
+
+    agent_configured(a, revision, reason);
+    log_warn("config.refused", "revision=%lld reason=\"%s\"", (long long)revision, reason);
+    if (data != NULL && revision != 0)
+        json_object_set_new(data, "revision", json_integer(revision));
+    if (data != NULL && (revision == 0 || revision != a->refused_revision)) {
+        text = json_dumps(data, JSON_COMPACT);
+        agent_event(a, "config_refused", text != NULL ? text : "{}");
+        free(text);
+    }
+    a->refused_revision = revision;
+    json_decref(data);
 }
 
 void agent_config(struct agent *a, const char *bytes, size_t len)
@@ -32,8 +53,7 @@ void agent_config(struct agent *a, const char *bytes, size_t len)
     char data[64];
 
     if (config_read(&config, bytes, len, &fault) != ST_OK) {
-        log_warn("config.refused", "reason=\"%s\"", fault.text);
-        agent_event(a, "config_refused", "{}");
+        agent_refuse_config(a, config.revision, fault.text);
         return;
     }
     if (config.revision <= a->config.revision)
@@ -45,6 +65,7 @@ void agent_config(struct agent *a, const char *bytes, size_t len)
     snprintf(data, sizeof data, "{\"revision\":%lld}", (long long)config.revision);
     agent_event(a, "config_applied", data);
     log_info("config.applied", "revision=%lld", (long long)config.revision);
+    agent_configured(a, config.revision, NULL);
 }
 
 enum status agent_load_config(struct agent *a, struct fault *fault)

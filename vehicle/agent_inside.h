@@ -1,10 +1,11 @@
 /* vehicle/agent_inside.h - what the files of the agent share: agent.c (the loop, opening and
  * closing), agent_take.c (notes out of the inbox), agent_config.c (configuration and the connection
- * it asks for).  The main thread alone. */
+ * it asks for), agent_command.c, agent_private.c.  The main thread alone. */
 #ifndef VEHICLE_AGENT_INSIDE_H
 #define VEHICLE_AGENT_INSIDE_H
 
 #include "agent.h"
+#include "commands.h"
 #include "config.h"
 #include "gps.h"
 #include "herald.h"
@@ -38,9 +39,22 @@ struct agent {
     bool urgent;       /* commit at once */
     bool disk_takes;   /* the last commit went well */
     bool connected;
-    bool reconnect; /* other brokers */
+    bool reconnect;           /* other brokers */
+    int64_t refused_revision; /* of a configuration, told already; 0 none */
     struct metric *records, *bytes, *fixes, *sources, *link, *ignored;
     struct note note;
+    struct commands commands; /* answered */
+    struct agent_running {
+        bool used, begun;
+        struct command command;
+        int64_t until_ms; /* boot time: given up then */
+    } running[COMMANDS_RUNNING_MAX];
+    bool restart; /* a command asks for it */
+    struct metric *orders;
+    struct privacy privacy;
+    double gps_kmh; /* of the last fix; NAN */
+    int64_t fix_ms; /* boot time of the last fix */
+    struct metric *hidden, *is_private;
 };
 
 /* Into the journal, committed at once.  `data` is a JSON object as text. */
@@ -54,6 +68,27 @@ void agent_config(struct agent *a, const char *bytes, size_t len);
 
 /* What the outbox kept of the last configuration. */
 enum status agent_load_config(struct agent *a, struct fault *fault) MUST_CHECK;
+
+/* ---- commands (agent_command.c) */
+
+enum status agent_load_commands(struct agent *a, struct fault *fault) MUST_CHECK;
+void agent_command(struct agent *a, const char *bytes, size_t len); /* command/1 as it came */
+void agent_codes(struct agent *a, const struct codes_result *result);
+void agent_configured(struct agent *a, int64_t revision, const char *refused); /* NULL: applied */
+/* On every tick: begin what is kept as delivered, give up what took too long. */
+void agent_pass_commands(struct agent *a);
+
+/* ---- private mode (agent_private.c) */
+
+enum status agent_load_privacy(struct agent *a, struct fault *fault) MUST_CHECK;
+/* Look at the button, the hours and the commands; on every tick and before every fix. */
+void agent_look_private(struct agent *a);
+/* privacy.set; kept with the next commit. */
+void agent_command_privacy(struct agent *a, bool on, int64_t until_ms);
+/* Take the place out of a fix that must not have one. */
+void agent_hide_place(struct agent *a, struct fix *fix);
+
+/* ---- the connection */
 
 /* To the brokers of the settings, else to those of the configuration. */
 enum status agent_open_uplink(struct agent *a, struct fault *fault) MUST_CHECK;

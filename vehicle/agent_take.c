@@ -7,7 +7,6 @@
 
 #include "lib/clock.h"
 #include "lib/log.h"
-#include "obd/clearing.h"
 
 static void agent_source(struct agent *a, const struct source_change *change)
 {
@@ -27,10 +26,15 @@ static void agent_source(struct agent *a, const struct source_change *change)
 
 static void agent_fix(struct agent *a, const struct fix *fix)
 {
+    struct fix told = *fix;
+
     metric_add(a->fixes, NULL, 1);
-    timekeeper_fix(&a->timekeeper, fix, clock_boot_ms());
-    sampler_fix(&a->sampler, fix);
-    watcher_fix(a->watcher, fix);
+    a->gps_kmh = fix->speed_kmh;
+    a->fix_ms = clock_boot_ms();
+    timekeeper_fix(&a->timekeeper, fix, a->fix_ms);
+    agent_hide_place(a, &told);
+    sampler_fix(&a->sampler, &told);
+    watcher_fix(a->watcher, fix); /* distance counts, the place stays here */
     if (a->herald.state.obd == SOURCE_SILENT && isfinite(fix->speed_kmh) &&
         fix->speed_kmh >= SAMPLER_MOVING_GPS_KMH)
         reader_hint_moving(a->reader);
@@ -109,9 +113,10 @@ void agent_take(struct agent *a, const struct note *note)
         agent_ack(a, note->body.bytes, note->len);
         break;
     case NOTE_CODES:
-        log_info("codes.order", "command=%s clear=%d outcome=%s reason=\"%s\"",
-                 note->body.codes.command, note->body.codes.clear,
-                 codes_outcome_name(note->body.codes.outcome), note->body.codes.reason);
+        agent_codes(a, &note->body.codes);
+        break;
+    case NOTE_COMMAND:
+        agent_command(a, note->body.bytes, note->len);
         break;
     case NOTE_CONFIG:
         agent_config(a, note->body.bytes, note->len);

@@ -83,8 +83,10 @@ enum status config_read(struct config *out, const char *bytes, size_t len, struc
     enum status st;
 
     memset(&c, 0, sizeof c);
-    if ((st = json_read(&message, bytes, len, JSON_MAX_BYTES, fault)) != ST_OK)
+    if ((st = json_read(&message, bytes, len, JSON_MAX_BYTES, fault)) != ST_OK) {
+        *out = c;
         return st;
+    }
     if (json_get_text(message, "schema", schema, sizeof schema, fault) != ST_OK ||
         strcmp(schema, "config/1") != 0)
         st = fault_set(fault, ST_REJECT, "not a config/1");
@@ -92,10 +94,14 @@ enum status config_read(struct config *out, const char *bytes, size_t len, struc
         st = fault_set(fault, ST_REJECT, "config/1 without a revision");
     else if ((st = config_sites(&c, json_object_get(message, "required_sites"), fault)) == ST_OK &&
              (st = config_brokers(&c, json_object_get(message, "brokers"), fault)) == ST_OK &&
-             (st = config_detects(&c, message, fault)) == ST_OK)
+             (st = config_detects(&c, message, fault)) == ST_OK &&
+             (st = privacy_rules_read(&c.privacy, json_object_get(message, "privacy"), fault)) ==
+                 ST_OK)
         st = config_rates(&c, json_object_get(message, "rates"), fault);
     json_decref(message);
     if (st == ST_OK)
         *out = c;
+    else
+        *out = (struct config){.revision = c.revision};
     return st;
 }

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "ledger.h"
+#include "privacy.h"
 #include "proto/status.h"
 
 #define CONFIG_BROKERS_MAX 512
@@ -18,11 +19,12 @@ struct config {
     char brokers[CONFIG_BROKERS_MAX]; /* "mqtts://..,mqtts://.."; "" not said */
     int64_t record_ms;                /* 0: not said */
     bool detects_elsewhere;           /* ingest finds harsh events, heat, ...: we do not */
+    struct privacy_rules privacy;
 };
 
 /* Read config/1.  ST_REJECT: not one, or it asks for what we cannot do (brokers the client would
  * not take are such: with them no other configuration could ever come); unknown keys are ignored.
- */
+ * What was refused still tells its revision where it could be read, 0 else; all else is empty. */
 enum status config_read(struct config *out, const char *bytes, size_t len,
                         struct fault *fault) MUST_CHECK;
 

@@ -30,6 +30,12 @@ void herald_set_config(struct herald *p, int64_t revision)
     p->state.config = revision;
 }
 
+void herald_set_private(struct herald *p, int64_t since_ms)
+{
+    p->due = p->due || p->state.private_since_ms != since_ms;
+    p->state.private_since_ms = since_ms;
+}
+
 void herald_connected(struct herald *p)
 {
     p->due = true;
@@ -53,5 +59,7 @@ enum status herald_write(const struct herald *p, enum presence what, int64_t now
 
     state.presence = what;
     state.t_ms = now_ms;
+    if (what == PRESENCE_OFFLINE)
+        state.private_since_ms = 0;
     return state_write(&state, out, size, len, fault);
 }

@@ -16,12 +16,14 @@ void herald_init(struct herald *p, const char *boot, const char *agent);
 void herald_set_gps(struct herald *p, enum source source);
 void herald_set_obd(struct herald *p, enum source source);
 void herald_set_config(struct herald *p, int64_t revision);
+void herald_set_private(struct herald *p, int64_t since_ms); /* 0: not private */
 void herald_connected(struct herald *p);
 
 bool herald_is_due(const struct herald *p, int64_t boot_ms, int64_t heartbeat_ms);
 void herald_told(struct herald *p, int64_t boot_ms);
 
-/* The message, at `now_ms`.  Also the last will, with PRESENCE_OFFLINE. */
+/* The message, at `now_ms`.  Also the last will, with PRESENCE_OFFLINE; that says nothing of
+ * private mode: it is written long before it is sent. */
 enum status herald_write(const struct herald *p, enum presence what, int64_t now_ms, char *out,
                          size_t size, size_t *len, struct fault *fault) MUST_CHECK;
 

@@ -25,6 +25,7 @@ enum note_kind {
     NOTE_ACK,        /* bytes of ack/1 */
     NOTE_CONFIG,     /* bytes of config/1 */
     NOTE_CODES,      /* struct codes_result */
+    NOTE_COMMAND,    /* bytes of command/1 */
 };
 
 /* A usable position.  NAN: not measured. */

@@ -25,6 +25,7 @@ struct journal_fact {
     struct fact fact;
     char severity[16]; /* of an alert; "": an event */
     char *data;
+    struct result *result; /* it is one, and no alert; else NULL */
 };
 
 struct journal {
@@ -43,6 +44,12 @@ struct journal {
     struct telemetry telemetry;
     char payload[JSON_MAX_BYTES];
 };
+
+static void journal_free_fact(struct journal_fact *f)
+{
+    free(f->data);
+    free(f->result);
+}
 
 /* ---- opening */
 
@@ -100,7 +107,7 @@ void journal_close(struct journal *j)
     if (j == NULL)
         return;
     for (size_t i = 0; i < j->event_count; i++)
-        free(j->events[i].data);
+        journal_free_fact(&j->events[i]);
     for (size_t i = 0; i < JOURNAL_NOTES_MAX; i++)
         text_done(&j->notes[i].value);
     telemetry_done(&j->telemetry);
@@ -118,20 +125,21 @@ static void journal_drop(struct journal *j)
         i++;
     if (i == j->event_count)
         i = 0;
-    free(j->events[i].data);
+    journal_free_fact(&j->events[i]);
     memmove(j->events + i, j->events + i + 1, (--j->event_count - i) * sizeof j->events[0]);
     metric_add(j->dropped, NULL, 1);
 }
 
-void journal_alert(struct journal *j, const char *type, const char *severity, int64_t t_ms,
-                   const char *data)
+/* NULL: no memory. */
+static struct journal_fact *journal_add(struct journal *j, const char *type, const char *severity,
+                                        int64_t t_ms, const char *data)
 {
     struct journal_fact *f;
     unsigned char random[10];
     char *copy = strdup(data);
 
     if (copy == NULL)
-        return;
+        return NULL;
     if (j->event_count == JOURNAL_EVENTS_MAX)
         journal_drop(j);
     f = &j->events[j->event_count++];
@@ -142,6 +150,35 @@ void journal_alert(struct journal *j, const char *type, const char *severity, in
     uuid_v7(f->fact.id, t_ms, random);
     (void)text_copy(f->fact.type, sizeof f->fact.type, type);
     (void)text_copy(f->severity, sizeof f->severity, severity);
+    return f;
+}
+
+void journal_alert(struct journal *j, const char *type, const char *severity, int64_t t_ms,
+                   const char *data)
+{
+    (void)journal_add(j, type, severity, t_ms, data);
+}
+
+void journal_result(struct journal *j, const char *command, enum command_state state,
+                    const char *reason, const char *data)
+{
+    struct result *r = calloc(1, sizeof *r);
+    struct journal_fact *f =
+        r != NULL ? journal_add(j, "", "result", 0, data != NULL ? data : "") : NULL;
+
+    if (f == NULL) {
+        free(r);
+        return;
+    }
+    f->result = r;
+    r->state = state;
+    (void)text_copy(r->command, sizeof r->command, command);
+    (void)text_copy(r->reason, sizeof r->reason, reason);
+}
+
+bool journal_has_facts(const struct journal *j)
+{
+    return j->event_count > 0;
 }
 
 void journal_event(struct journal *j, const char *type, int64_t t_ms, const char *data)
@@ -272,6 +309,31 @@ static enum status journal_put_alert(struct journal *j, const struct journal_fac
     return outbox_put(j->outbox, STREAM_URGENT, LEAF_ALERT, now_ms, j->payload, len, fault);
 }
 
+static enum status journal_put_result(struct journal *j, const struct journal_fact *f,
+                                      int64_t now_ms, enum clock_source clock, struct fault *fault)
+{
+    struct result result = *f->result;
+    enum status st;
+    size_t len;
+
+    result.head = journal_head(j, STREAM_URGENT, "result/1", clock);
+    st = result_write(&result, f->data[0] != '\0' ? f->data : NULL, j->payload, sizeof j->payload,
+                      &len, fault);
+    if (st != ST_OK)
+        return st == ST_REJECT ? ST_OK : st;
+    return outbox_put(j->outbox, STREAM_URGENT, LEAF_RESULT, now_ms, j->payload, len, fault);
+}
+
+static enum status journal_put_fact(struct journal *j, const struct journal_fact *f, int64_t now_ms,
+                                    enum clock_source clock, struct fault *fault)
+{
+    if (f->result != NULL)
+        return journal_put_result(j, f, now_ms, clock, fault);
+    if (f->severity[0] != '\0')
+        return journal_put_alert(j, f, now_ms, clock, fault);
+    return journal_put_event(j, &f->fact, f->data, now_ms, clock, fault);
+}
+
 static enum status journal_put_diagnosis(struct journal *j, int64_t now_ms, enum clock_source clock,
                                          struct fault *fault)
 {
@@ -360,10 +422,7 @@ static enum status journal_write(struct journal *j, size_t samples, int64_t now_
     int n;
 
     for (size_t i = 0; i < j->event_count && st == ST_OK; i++)
-        st =
-            j->events[i].severity[0] != '\0'
-                ? journal_put_alert(j, &j->events[i], now_ms, clock, fault)
-                : journal_put_event(j, &j->events[i].fact, j->events[i].data, now_ms, clock, fault);
+        st = journal_put_fact(j, &j->events[i], now_ms, clock, fault);
     if (st == ST_OK && j->has_diagnosis)
         st = journal_put_diagnosis(j, now_ms, clock, fault);
     if (st == ST_OK && samples > 0) {
@@ -382,7 +441,7 @@ static void journal_done(struct journal *j, size_t samples)
 {
     sampler_forget(j->sampler, samples);
     for (size_t i = 0; i < j->event_count; i++)
-        free(j->events[i].data);
+        journal_free_fact(&j->events[i]);
     j->event_count = 0;
     j->has_diagnosis = false;
     j->note_count = 0;

@@ -8,6 +8,7 @@
 #include "inbox.h"
 #include "ledger.h"
 #include "outbox.h"
+#include "proto/result.h"
 #include "sampler.h"
 
 struct journal;
@@ -31,12 +32,19 @@ void journal_event(struct journal *j, const char *type, int64_t t_ms, const char
 /* The same for an alert, in the urgent stream; an event is dropped before it. */
 void journal_alert(struct journal *j, const char *type, const char *severity, int64_t t_ms,
                    const char *data);
+/* The same for what became of a command; `reason` "": none, `data` NULL: none.  The urgent stream;
+ * goes last of all when something must be dropped. */
+void journal_result(struct journal *j, const char *command, enum command_state state,
+                    const char *reason, const char *data);
 void journal_diagnosis(struct journal *j, const struct diagnosis *d); /* the newest one waits */
 
 /* Remember for the next commit that a ledger's site, or a named text, changed. */
 void journal_ack(struct journal *j, enum outbox_stream stream, const char *site, const char *bytes,
                  size_t len);
 void journal_note(struct journal *j, const char *name, const char *bytes, size_t len);
+
+/* Do events, alerts or results wait for a commit? */
+bool journal_has_facts(const struct journal *j);
 
 /* Write all that waits.  `all`: the samples that have not settled too.
  *   ST_RETRY  the disk takes nothing: everything stays in memory, try again    ST_FATAL  the outbox

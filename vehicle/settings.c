@@ -42,6 +42,8 @@ const struct setting vehicle_table[] = {
      "bytes; beyond, the oldest telemetry goes, announced"},
     {"outbox-keep", SET_MILLIS, "1d", AT(outbox_keep_ms),
      "acknowledged records are kept so long (ms, s, m, h, d)"},
+    {"private-file", SET_TEXT, "", AT(private_file),
+     "private mode while this file is there: the button in the car; absent: no button"},
     {"obd-period", SET_MILLIS, "1s", AT(obd_period_ms),
      "length of a polling round; 0: as fast as the adapter answers"},
     {"record", SET_MILLIS, "1s", AT(record_ms),

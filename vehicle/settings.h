@@ -13,6 +13,7 @@ struct vehicle_settings {
     char makes[SETTING_TEXT_MAX];
     char obd[SETTING_TEXT_MAX], gps[SETTING_TEXT_MAX];
     char outbox[SETTING_TEXT_MAX];
+    char private_file[SETTING_TEXT_MAX];
     char encoding[SETTING_TEXT_MAX]; /* "json" or "columnar" */
     int64_t outbox_limit, outbox_keep_ms;
     int64_t obd_period_ms, record_ms, heartbeat_ms;

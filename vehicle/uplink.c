@@ -25,6 +25,8 @@ static void uplink_message(void *self, const struct mqtt_message *message)
         (void)inbox_offer(u->inbox, NOTE_ACK, message->payload, message->len);
     else if (topic.leaf == LEAF_CONFIG && message->len > 0)
         (void)inbox_offer(u->inbox, NOTE_CONFIG, message->payload, message->len);
+    else if (topic.leaf == LEAF_COMMAND)
+        (void)inbox_offer(u->inbox, NOTE_COMMAND, message->payload, message->len);
 }
 
 static void uplink_connection(void *self, bool connected, const char *broker, const char *reason)
@@ -47,7 +49,11 @@ enum status uplink_open(struct uplink *u, const char *vin, struct inbox *inbox,
                         const struct uplink_options *options, const struct herald *herald,
                         struct fault *fault)
 {
-    char will_topic[TOPIC_MAX], ack[TOPIC_MAX], config[TOPIC_MAX], will[UPLINK_STATE_MAX];
+    static const struct {
+        enum leaf leaf;
+        int qos; /* an ack that is lost comes again with the next one */
+    } heard[] = {{LEAF_ACK, 0}, {LEAF_CONFIG, 1}, {LEAF_COMMAND, 1}};
+    char will_topic[TOPIC_MAX], filter[TOPIC_MAX], will[UPLINK_STATE_MAX];
     struct mqtt_options o = {.brokers = options->brokers,
                              .client_id = u->vin,
                              .ca = options->ca,
@@ -65,15 +71,15 @@ enum status uplink_open(struct uplink *u, const char *vin, struct inbox *inbox,
     u->inbox = inbox;
     snprintf(u->vin, sizeof u->vin, "%s", vin);
     topic_format(will_topic, vin, LEAF_STATE);
-    topic_format(ack, vin, LEAF_ACK);
-    topic_format(config, vin, LEAF_CONFIG);
     if ((st = herald_write(herald, PRESENCE_OFFLINE, clock_now_ms(), will, sizeof will, &o.will_len,
                            fault)) != ST_OK ||
         (st = mqtt_open(&u->mqtt, &o, fault)) != ST_OK)
         return st;
-    /* not connected yet: both are asked for after the connection is made */
-    if ((st = mqtt_subscribe(u->mqtt, ack, 0, fault)) == ST_OK || st == ST_RETRY)
-        st = mqtt_subscribe(u->mqtt, config, 1, fault);
+    /* not connected yet: all are asked for after the connection is made */
+    for (size_t i = 0; i < sizeof heard / sizeof *heard && (st == ST_OK || st == ST_RETRY); i++) {
+        topic_format(filter, vin, heard[i].leaf);
+        st = mqtt_subscribe(u->mqtt, filter, heard[i].qos, fault);
+    }
     if (st == ST_OK || st == ST_RETRY)
         return ST_OK;
     mqtt_close(u->mqtt);

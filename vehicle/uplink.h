@@ -17,7 +17,8 @@ struct uplink_options {
     const char *brokers, *ca, *cert, *key;
 };
 
-/* Connect in the background: will `up/state` offline, subscribed to down/ack and down/config. */
+/* Connect in the background: will `up/state` offline, subscribed to down/ack, down/config
+ * and down/command. */
 enum status uplink_open(struct uplink *u, const char *vin, struct inbox *inbox,
                         const struct uplink_options *options, const struct herald *herald,
                         struct fault *fault) MUST_CHECK;

@@ -10,6 +10,7 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/metrics.h"
+#include "lib/text.h"
 
 #define WATCHER_RECEIVER_MS 2000 /* a receiver's time this near to ours is used */
 #define COOLANT "Vehicle.Powertrain.CombustionEngine.EngineCoolant.Temperature"
@@ -23,16 +24,30 @@ struct watcher {
     uint16_t coolant, fuel_rate, pto; /* signals */
     char foreign[VIN_LEN + 1];        /* told already */
     bool news;
+    bool tell_place; /* of a crash: the samples have none */
+    double lat, lon; /* of the last fix; NAN before */
 };
+
+/* `data` is an object of at least one member, which lacks its place. */
+static void watcher_place(const struct watcher *w, const char *data, char *out, size_t size)
+{
+    if (w->tell_place && isfinite(w->lat) && strlen(data) > 2)
+        snprintf(out, size, "%.*s,\"lat\":%.6f,\"lon\":%.6f}", (int)strlen(data) - 1, data, w->lat,
+                 w->lon);
+}
 
 static void watcher_tell(void *self, const struct facts_found *found)
 {
     struct watcher *w = self;
+    char data[512];
 
+    (void)text_copy(data, sizeof data, found->data);
+    if (strcmp(found->type, "crash") == 0)
+        watcher_place(w, found->data, data, sizeof data);
     if (found->severity != NULL)
-        journal_alert(w->journal, found->type, found->severity, found->t_ms, found->data);
+        journal_alert(w->journal, found->type, found->severity, found->t_ms, data);
     else
-        journal_event(w->journal, found->type, found->t_ms, found->data);
+        journal_event(w->journal, found->type, found->t_ms, data);
     metric_add(w->found, found->type, 1);
     log_info("fact.found", "type=%s severity=%s", found->type,
              found->severity != NULL ? found->severity : "none");
@@ -52,6 +67,7 @@ enum status watcher_open(struct watcher **out, struct journal *journal, bool has
         return ST_FATAL;
     }
     w->journal = journal;
+    w->lat = w->lon = NAN;
     w->coolant = signal_find(COOLANT, strlen(COOLANT));
     w->fuel_rate = signal_find(FUEL_RATE, strlen(FUEL_RATE));
     w->pto = signal_find(POWER_TAKE_OFF, strlen(POWER_TAKE_OFF));
@@ -86,6 +102,8 @@ void watcher_fix(struct watcher *w, const struct fix *fix)
                              .speed_kmh = fix->speed_kmh,
                              .heading_deg = fix->heading_deg};
 
+    w->lat = fix->lat;
+    w->lon = fix->lon;
     if (llabs(fix->t_ms - fix->received_ms) <= WATCHER_RECEIVER_MS)
         seen.t_ms = fix->t_ms;
     facts_fix(w->facts, &seen);
@@ -148,6 +166,11 @@ bool watcher_pass(struct watcher *w, int64_t now_ms)
     news = w->news;
     w->news = false;
     return news;
+}
+
+void watcher_private(struct watcher *w, bool is_private, bool crash_place)
+{
+    w->tell_place = is_private && crash_place;
 }
 
 void watcher_clock_set(struct watcher *w)

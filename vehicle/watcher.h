@@ -21,6 +21,9 @@ void watcher_vin(struct watcher *w, const char *car, const char *certificate); /
 /* On every tick.  True: something was put into the journal since the last call. */
 bool watcher_pass(struct watcher *w, int64_t now_ms);
 
+/* In private mode the place of a crash goes with it only where the driver agreed; else nothing that
+ * is told has one. */
+void watcher_private(struct watcher *w, bool is_private, bool crash_place);
 void watcher_clock_set(struct watcher *w);
 void watcher_flush(struct watcher *w); /* before the last commit */
 

@@ -11,6 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+import uuid
 import zlib
 from pathlib import Path
 
@@ -231,6 +232,18 @@ class VehicleBench:
         client.publish(topic("down/config", self.vin), json.dumps({"schema": "config/1", "revision": revision,
                                                               **keys}).encode(), qos=1, retained=True)
         client.close()
+
+    def command(self, kind, args=None, ident=None, expires_s=60, raw=None):
+        """Publish command/1 as the API would; its id."""
+        ident = ident or str(uuid.uuid4())
+        body = raw if raw is not None else json.dumps({"schema": "command/1", "id": ident, "type": kind, "args": args or {},
+                                                       "expires": int((time.time() + expires_s) * 1000)}).encode()
+        cert, key = self.service_identity("svc-api")
+        client = mqtt5.Client(self.broker.port_services, self.pki.path("service-root.pem"), cert, key,
+                              client_id="svc-api-bench")
+        client.publish(topic("down/command"), body, qos=1)
+        client.close()
+        return ident
 
     def rows(self, statement):
         db = sqlite3.connect(f"file:{self.folder}/outbox/outbox.db?mode=ro", uri=True, timeout=10)

@@ -73,7 +73,7 @@ static void a_record_never_gets_older_than_a_power_cut_may_cost(void **state)
     assert_int_equal(c.record_ms, CONFIG_RECORD_MS_LOWEST);
 }
 
-static void what_is_no_configuration_is_refused_and_changes_nothing(void **state)
+static void what_is_no_configuration_is_refused_and_leaves_nothing_of_it(void **state)
 {
     static const char *const texts[] = {
         "",
@@ -111,7 +111,8 @@ static void what_is_no_configuration_is_refused_and_changes_nothing(void **state
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         if (read_config(texts[i]) != ST_REJECT)
             fail_msg("accepted: %s", texts[i]);
-        assert_int_equal(c.revision, 7);
+        assert_int_equal(c.site_count, 0);
+        assert_string_equal(c.brokers, "");
     }
 }
 
@@ -165,14 +166,43 @@ static void an_answer_without_certificate_is_refused(void **state)
     text_done(&config);
 }
 
+static void one_that_is_refused_still_tells_its_revision(void **state)
+{
+    (void)state;
+    assert_int_equal(
+        read_config("{\"schema\":\"config/1\",\"revision\":9,\"required_sites\":\"illkirch\"}"),
+        ST_REJECT);
+    assert_int_equal(c.revision, 9);
+    assert_int_equal(c.site_count, 0);
+    assert_int_equal(read_config("{\"schema\":\"config/1\",\"revision\":0}"), ST_REJECT);
+    assert_int_equal(c.revision, 0);
+    assert_int_equal(read_config("{"), ST_REJECT);
+    assert_int_equal(c.revision, 0);
+}
+
+static void hours_of_work_are_read_with_it(void **state)
+{
+    (void)state;
+    assert_int_equal(
+        read_config("{\"schema\":\"config/1\",\"revision\":9,\"privacy\":{\"zone\":\"CET-1\","
+                    "\"work\":[{\"days\":[1],\"from\":480,\"to\":1080}],\"crash_place\":true}}"),
+        ST_OK);
+    assert_true(c.privacy.has_hours && c.privacy.crash_place);
+    assert_int_equal(c.privacy.spans[0].from, 480);
+    assert_int_equal(read_config("{\"schema\":\"config/1\",\"revision\":9,\"privacy\":[]}"),
+                     ST_REJECT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_that_is_refused_still_tells_its_revision),
+        cmocka_unit_test(hours_of_work_are_read_with_it),
         cmocka_unit_test(a_configuration_is_read),
         cmocka_unit_test(which_end_detects_is_read_and_is_the_car_when_not_said),
         cmocka_unit_test(without_required_sites_none_are_known),
         cmocka_unit_test(a_record_never_gets_older_than_a_power_cut_may_cost),
-        cmocka_unit_test(what_is_no_configuration_is_refused_and_changes_nothing),
+        cmocka_unit_test(what_is_no_configuration_is_refused_and_leaves_nothing_of_it),
         cmocka_unit_test(an_enrolment_brings_certificate_and_configuration),
         cmocka_unit_test(an_answer_without_certificate_is_refused),
     };

@@ -147,9 +147,33 @@ static void what_is_no_address_is_refused(void **state)
     assert_int_equal(gps_check("gpsd:host:", &fault), ST_REJECT);
 }
 
+static void private_mode_is_news_and_the_last_will_does_not_tell_it(void **state)
+{
+    char out[512];
+    size_t len;
+    struct herald p;
+    struct fault why;
+
+    (void)state;
+    herald_init(&p, "0197f3c2-5f0e-7abc-8def-0123456789ab", "1.0.0");
+    herald_told(&p, 1000);
+    herald_set_private(&p, 1795247000000);
+    assert_true(herald_is_due(&p, 1000, 600000));
+    herald_told(&p, 1000);
+    herald_set_private(&p, 1795247000000);
+    assert_false(herald_is_due(&p, 1000, 600000));
+    assert_int_equal(herald_write(&p, PRESENCE_ONLINE, 5, out, sizeof out, &len, &why), ST_OK);
+    out[len] = '\0';
+    assert_non_null(strstr(out, "\"private\":{\"since\":1795247000000}"));
+    assert_int_equal(herald_write(&p, PRESENCE_OFFLINE, 5, out, sizeof out, &len, &why), ST_OK);
+    out[len] = '\0';
+    assert_null(strstr(out, "private"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(private_mode_is_news_and_the_last_will_does_not_tell_it),
         cmocka_unit_test(a_receiver_that_agrees_vouches_for_the_clock),
         cmocka_unit_test(a_receiver_that_disagrees_vouches_for_nothing),
         cmocka_unit_test(a_jump_of_the_clock_is_noticed_and_slewing_is_not),

@@ -1,0 +1,79 @@
+/* vehicle/agent_private.c - private mode: the button looked at, switching kept and told, places
+ * dropped before anything keeps them.  See agent_inside.h. */
+#include "agent_inside.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "lib/clock.h"
+#include "lib/log.h"
+
+static bool agent_time_known(struct agent *a, int64_t now_ms)
+{
+    return timekeeper_source(&a->timekeeper, now_ms, clock_boot_ms(), false) != CLOCK_NONE;
+}
+
+enum status agent_load_privacy(struct agent *a, struct fault *fault)
+{
+    struct fault why = {""};
+    struct text text;
+    enum status st;
+
+    text_init(&text);
+    st = outbox_get(a->outbox, "privacy", &text, fault);
+    if (st == ST_OK && privacy_load(&a->privacy, text.bytes, text.len, &why) != ST_OK)
+        log_warn("privacy.unreadable", "reason=\"%s\"", why.text);
+    text_done(&text);
+    return st == ST_NONE ? ST_OK : st;
+}
+
+static void agent_keep_privacy(struct agent *a)
+{
+    struct text text;
+
+    text_init(&text);
+    privacy_write(&a->privacy, &text);
+    if (!text.failed)
+        journal_note(a->journal, "privacy", text.bytes, text.len);
+    text_done(&text);
+}
+
+void agent_look_private(struct agent *a)
+{
+    struct privacy *p = &a->privacy;
+    int64_t now_ms = clock_now_ms();
+    bool was = p->cause != PRIVACY_NONE, is;
+    char data[96];
+
+    p->button = a->set->private_file[0] != '\0' && access(a->set->private_file, F_OK) == 0;
+    if (privacy_step(p, now_ms, agent_time_known(a, now_ms))) {
+        is = p->cause != PRIVACY_NONE;
+        snprintf(data, sizeof data, "{\"on\":%s,\"by\":\"%s\"}", is ? "true" : "false",
+                 privacy_cause_word(p->cause));
+        agent_event(a, "private_mode", data);
+        agent_keep_privacy(a);
+        if (is != was)
+            log_info("private.switched", "on=%d by=%s", is, privacy_cause_word(p->cause));
+    }
+    herald_set_private(&a->herald, p->since_ms);
+    watcher_private(a->watcher, p->cause != PRIVACY_NONE, p->rules.crash_place);
+    metric_set(a->is_private, NULL, p->cause != PRIVACY_NONE);
+}
+
+void agent_command_privacy(struct agent *a, bool on, int64_t until_ms)
+{
+    privacy_command(&a->privacy, on, until_ms);
+    agent_keep_privacy(a);
+    agent_look_private(a);
+}
+
+void agent_hide_place(struct agent *a, struct fix *fix)
+{
+    agent_look_private(a);
+    if (!privacy_covers(&a->privacy, fix->received_ms))
+        return;
+    fix->lat = fix->lon = fix->altitude_m = fix->heading_deg = NAN;
+    fix->accuracy_m = fix->vertical_accuracy_m = NAN;
+    metric_add(a->hidden, NULL, 1);
+}
