@@ -192,6 +192,10 @@ CREATE INDEX recipient_customer ON recipient (customer_id) WHERE NOT disabled;
 CREATE FUNCTION severity_rank(word text) RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
 $$ SELECT array_position(ARRAY ['info', 'warning', 'minor', 'major', 'critical'], word) $$;
 
+-- ms since 1970 UTC, as everywhere but here.
+CREATE FUNCTION ms(at timestamptz) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
+$$ SELECT (extract(epoch FROM at) * 1000)::bigint $$;
+
 -- ---- what ingest finds
 -- Trips, stops and gaps follow each other without hole or overlap; idles and lapses (short gaps) lie over them.
 -- A row is `settled` once later samples in order cannot change it; late ones still can, and raise its version.
@@ -257,9 +261,11 @@ CREATE TABLE event (
     lat         double precision,
     lon         double precision,
     data        jsonb NOT NULL DEFAULT '{}',
+    told_ms     bigint NOT NULL DEFAULT 0, -- of the sample that told it, where we found it
     withdrawn   boolean NOT NULL DEFAULT false,
     PRIMARY KEY (vin, id)
 );
+CREATE INDEX event_told ON event (vin, told_ms) WHERE source = 'ingest';
 CREATE INDEX event_time ON event (vin, occurred_at DESC);
 
 -- A case.  Points keep the id they came with; of a condition there is at most one uncleared case per key.
@@ -289,9 +295,10 @@ CREATE TABLE alert (
     acknowledged_by uuid,
     assigned_to     uuid,
     cleared_by      uuid,
-    version         integer NOT NULL DEFAULT 1,
-    UNIQUE (vin, type, subject, occurred_at)
+    version         integer NOT NULL DEFAULT 1
 );
+CREATE UNIQUE INDEX alert_once ON alert (vin, type, subject, occurred_at) WHERE ending <> 'point';
+CREATE INDEX alert_key ON alert (vin, type, subject, occurred_at DESC);
 CREATE UNIQUE INDEX alert_case ON alert (vin, type, subject) WHERE state <> 'cleared' AND ending <> 'point';
 CREATE INDEX alert_time ON alert (vin, occurred_at DESC);
 CREATE INDEX alert_waiting ON alert (detected_at) WHERE state <> 'cleared';

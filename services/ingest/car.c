@@ -1,55 +1,17 @@
 /* services/ingest/car.c - one sight for all who look. */
 #include "car.h"
 
-#include <stdlib.h>
-#include <string.h>
+#include <stdio.h>
 
 #define LAYOUT 1 /* raise it when the meaning of a member changes and its size does not */
 #define SHOW_MS 30000
 #define SHOW_WALL_MS 10000
 
-void car_out_clear(struct car_out *out)
-{
-    out->rows_n = out->found_n = 0;
-    out->failed = false;
-}
-
-void car_out_done(struct car_out *out)
-{
-    free(out->rows);
-    free(out->found);
-    *out = (struct car_out){0};
-}
-
-static void *room_for(void *items, size_t size, size_t n, size_t *room)
-{
-    size_t wanted = *room ? 2 * *room : 16;
-    void *more;
-
-    if (n < *room)
-        return items;
-    more = realloc(items, wanted * size);
-    if (more)
-        *room = wanted;
-    return more;
-}
-
-static void add_row(struct car_out *out, const struct segment *s)
-{
-    struct segment *rows = room_for(out->rows, sizeof *rows, out->rows_n, &out->rows_room);
-
-    if (!rows) {
-        out->failed = true;
-        return;
-    }
-    out->rows = rows;
-    rows[out->rows_n++] = *s;
-}
-
 int64_t car_layout(void)
 {
     const size_t sizes[] = {sizeof(struct car),      sizeof(struct sight),   sizeof(struct trip),
-                            sizeof(struct odometer), sizeof(struct segment), sizeof(void *)};
+                            sizeof(struct odometer), sizeof(struct segment), sizeof(struct detect),
+                            sizeof(void *)};
     const uint16_t order = 1;
     uint64_t hash = LAYOUT;
 
@@ -72,6 +34,49 @@ static double way(struct car *c)
     return c->metered_m >= before_m ? c->metered_m - before_m : c->metered_m;
 }
 
+static void place(struct found *f, const struct fix *fix)
+{
+    if (fix->t_ms > 0) {
+        f->lat = fix->lat;
+        f->lon = fix->lon;
+    }
+}
+
+static void tell_level(const struct car *c, enum level_fact fact, const struct seen *seen,
+                       struct car_out *out)
+{
+    const struct level *l = &c->trip.level;
+    bool drop = fact == LEVEL_DROP;
+    struct found *f;
+
+    if (fact == LEVEL_NONE)
+        return;
+    f = car_out_add(out, drop ? FOUND_EVENT | FOUND_ALERT : FOUND_EVENT,
+                    drop ? "fuel_drop" : "refuel", l->before_ms, seen->t_ms);
+    if (!f)
+        return;
+    f->severity = ALERT_MAJOR;
+    place(f, &c->trip.fix);
+    (void)snprintf(f->data, sizeof f->data,
+                   "{\"before_percent\":%.1f,\"after_percent\":%.1f,\"until\":%lld}",
+                   l->before_percent, l->after_percent, (long long)l->after_ms);
+}
+
+static void step_odometer(struct car *c, const struct moment *m, const struct seen *seen,
+                          struct car_out *out)
+{
+    struct found *f;
+
+    if (odometer_step(&c->odometer, &odometer_defaults, m, seen, way(c)) != ODOMETER_RESET)
+        return;
+    f = car_out_add(out, FOUND_EVENT, "odometer_reset", seen->t_ms, seen->t_ms);
+    if (!f)
+        return;
+    place(f, &c->trip.fix);
+    (void)snprintf(f->data, sizeof f->data, "{\"before_km\":%.1f,\"after_km\":%.1f}",
+                   c->odometer.before_m / 1000, c->odometer.read_m / 1000);
+}
+
 void car_step(struct car *c, const struct car_settings *set, const struct moment *m,
               struct car_out *out)
 {
@@ -84,8 +89,10 @@ void car_step(struct car *c, const struct car_settings *set, const struct moment
         return;
     n = trip_step(&c->trip, &set->trip, &seen, m, rows, &level);
     for (size_t i = 0; i < n; i++)
-        add_row(out, &rows[i]);
-    (void)odometer_step(&c->odometer, &odometer_defaults, m, &seen, way(c));
+        car_out_row(out, &rows[i]);
+    tell_level(c, level, &seen, out);
+    step_odometer(c, m, &seen, out);
+    detect_step(&c->detect, &set->detect, m, &seen, out);
 }
 
 bool car_shows(struct car *c, int64_t now_ms)

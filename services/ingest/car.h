@@ -8,41 +8,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "alert.h"
+#include "detect.h"
+#include "found.h"
 #include "odometer.h"
 #include "trip.h"
 
-/* What is told of one thing found, or-ed. */
-enum found_part {
-    FOUND_EVENT = 1, /* an event row, at occurred_ms */
-    FOUND_ALERT = 2, /* its alert is so, since occurred_ms */
-    FOUND_END = 4,   /* its alert's condition is over, since occurred_ms */
-};
-
-struct found {
-    unsigned parts;
-    char type[32];
-    char subject[ALERT_SUBJECT_MAX + 1];
-    enum alert_severity severity;
-    int64_t occurred_ms;
-    int64_t told_ms; /* the sample that told it */
-    double lat, lon; /* NaN: nowhere */
-    char data[400];  /* a JSON object */
-};
-
-/* What a run of steps gave; grows as needed. */
-struct car_out {
-    struct segment *rows; /* settled: samples in order change them no more */
-    size_t rows_n, rows_room;
-    struct found *found;
-    size_t found_n, found_room;
-    bool failed; /* no memory: what is in here is not all */
-};
-void car_out_clear(struct car_out *out); /* keeps its memory */
-void car_out_done(struct car_out *out);
-
 struct car_settings {
     struct trip_settings trip;
+    struct detect_settings detect;
 };
 
 struct car {
@@ -50,6 +23,7 @@ struct car {
     struct trip trip;
     struct odometer odometer;
     double metered_m; /* of the trip's meter, at the last step */
+    struct detect detect;
     /* ---- of the stream it steps through */
     unsigned char stream[16];
     int64_t passed_seq;   /* gaps up to here are not waited for any more */

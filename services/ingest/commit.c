@@ -344,6 +344,11 @@ enum status commit_hear(struct commit *c, struct stream_mark **marks, size_t *ma
     return ST_OK;
 }
 
+const struct alert_change_message *commit_alerts(const struct commit *c, size_t *n)
+{
+    return facts_changes(c->facts, n);
+}
+
 enum status commit_check(struct commit *c, struct fault *fault)
 {
     enum status st = prepare(c, fault);

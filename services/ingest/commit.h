@@ -7,6 +7,7 @@
 
 #include "duty.h"
 #include "proto/ack.h"
+#include "proto/alert_change.h"
 #include "record.h"
 
 struct commit;
@@ -45,6 +46,9 @@ enum status commit_group(struct commit *c, struct record *const *records, size_t
  * acknowledge more.  Does not wait.  What is missed here comes again from the vehicle. */
 enum status commit_hear(struct commit *c, struct stream_mark **marks, size_t *mark_count,
                         struct fault *fault) MUST_CHECK;
+
+/* Alerts the newest commit_group changed, to be told now; yours until the next. */
+const struct alert_change_message *commit_alerts(const struct commit *c, size_t *n);
 
 /* Does the database answer, with our tables in it? */
 enum status commit_check(struct commit *c, struct fault *fault) MUST_CHECK;

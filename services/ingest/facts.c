@@ -4,16 +4,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dtcs.h"
 #include "fact_states.h"
 #include "garage.h"
 #include "meters.h"
 #include "segments.h"
+#include "tell.h"
 
 struct facts {
     struct pg *db;
     struct garage *garage;
     struct fact_states *states;
     struct segments *segments;
+    struct dtcs *dtcs;
+    struct tell *tell;
     struct moment_map map;
     struct car_out out;
     const struct record **taken; /* sorted by vehicle, stream, seq */
@@ -32,7 +36,9 @@ enum status facts_open(struct facts **out, struct pg *db, struct fault *fault)
     moment_map_init(&f->map);
     if ((st = garage_open(&f->garage, db, fault)) != ST_OK ||
         (st = fact_states_open(&f->states, db, fault)) != ST_OK ||
-        (st = segments_open(&f->segments, db, fault)) != ST_OK) {
+        (st = segments_open(&f->segments, db, fault)) != ST_OK ||
+        (st = dtcs_open(&f->dtcs, db, fault)) != ST_OK ||
+        (st = tell_open(&f->tell, db, fault)) != ST_OK) {
         facts_close(f);
         return st;
     }
@@ -47,6 +53,8 @@ void facts_close(struct facts *f)
     garage_close(f->garage);
     fact_states_close(f->states);
     segments_close(f->segments);
+    dtcs_close(f->dtcs);
+    tell_close(f->tell);
     car_out_done(&f->out);
     free(f->taken);
     free(f->vins);
@@ -81,12 +89,19 @@ static enum status make_room(struct facts *f, size_t n, struct fault *fault)
     return ST_OK;
 }
 
+static bool is_fact(const struct record *r)
+{
+    enum leaf leaf = r->from.topic.leaf;
+
+    return !r->dead && ((leaf == LEAF_TELEMETRY && r->telemetry.sample_count > 0) ||
+                        (leaf >= LEAF_EVENT && leaf <= LEAF_DIAGNOSTICS));
+}
+
 static void collect(struct facts *f, struct record *const *records, const bool *fresh, size_t n)
 {
     f->taken_n = f->vins_n = 0;
     for (size_t i = 0; i < n; i++)
-        if (fresh[i] && !records[i]->dead && records[i]->from.topic.leaf == LEAF_TELEMETRY &&
-            records[i]->telemetry.sample_count > 0)
+        if (fresh[i] && is_fact(records[i]))
             f->taken[f->taken_n++] = records[i];
     qsort(f->taken, f->taken_n, sizeof *f->taken, in_order);
     for (size_t i = 0; i < f->taken_n; i++) {
@@ -144,8 +159,8 @@ static void step_sample(struct facts *f, struct fact_row *row, const struct car_
     car_step(&row->car, set, &m, &f->out);
 }
 
-static void take_record(struct facts *f, struct fact_row *row, const struct car_settings *set,
-                        const struct record *r, const struct marks *marks)
+static void take_telemetry(struct facts *f, struct fact_row *row, const struct car_settings *set,
+                           const struct record *r, const struct marks *marks)
 {
     const struct telemetry *t = &r->telemetry;
     bool beyond = is_beyond_a_gap(&row->car, r, marks);
@@ -163,6 +178,24 @@ static void take_record(struct facts *f, struct fact_row *row, const struct car_
             row->waits_anew = true; /* progress */
         }
     }
+}
+
+static enum status take_record(struct facts *f, struct fact_row *row,
+                               const struct car_settings *set, const struct record *r,
+                               const struct marks *marks, int64_t now_ms, struct fault *fault)
+{
+    char subject[ALERT_SUBJECT_MAX + 1];
+
+    if (r->from.topic.leaf == LEAF_TELEMETRY) {
+        take_telemetry(f, row, set, r, marks);
+        return ST_OK;
+    }
+    if (r->from.topic.leaf == LEAF_DIAGNOSTICS)
+        return dtcs_take(f->dtcs, r, &f->out, fault);
+    tell_told(f->tell, r, now_ms, subject);
+    if (r->from.topic.leaf == LEAF_ALERT)
+        detect_told(&row->car.detect, r->fact.type, subject, r->fact.t_ms);
+    return ST_OK;
 }
 
 /* ---- rows */
@@ -193,11 +226,16 @@ static enum status step_all(struct facts *f, const struct marks *marks, int64_t 
             return fault_set(fault, ST_REJECT, "vehicle %s is gone", f->vins[i]);
         fact_states_get(f->states, i, &row);
         car_out_clear(&f->out);
-        for (; at < f->taken_n && !strcmp(f->taken[at]->from.topic.vin, f->vins[i]); at++)
-            take_record(f, &row, &set, f->taken[at], marks);
+        for (; at < f->taken_n && !strcmp(f->taken[at]->from.topic.vin, f->vins[i]); at++) {
+            enum status st = take_record(f, &row, &set, f->taken[at], marks, now_ms, fault);
+
+            if (st != ST_OK)
+                return st;
+        }
         if (f->out.failed)
             return fault_set(fault, ST_RETRY, "out of memory for what was found");
         add_rows(f, &row, &set, now_ms);
+        tell_found(f->tell, row.vin, f->out.found, f->out.found_n, now_ms);
         fact_states_put(f->states, &row);
     }
     return ST_OK;
@@ -208,6 +246,8 @@ enum status facts_write(struct facts *f, struct record *const *records, const bo
 {
     enum status st = make_room(f, n, fault);
 
+    tell_forget(f->tell); /* of a transaction that failed */
+    segments_forget(f->segments);
     if (st != ST_OK)
         return st;
     collect(f, records, fresh, n);
@@ -218,5 +258,11 @@ enum status facts_write(struct facts *f, struct record *const *records, const bo
         (st = step_all(f, marks, now_ms, fault)) != ST_OK ||
         (st = fact_states_write(f->states, fault)) != ST_OK)
         return st;
-    return segments_write(f->segments, fault);
+    st = segments_write(f->segments, fault);
+    return st == ST_OK ? tell_write(f->tell, now_ms, fault) : st;
+}
+
+const struct alert_change_message *facts_changes(const struct facts *f, size_t *n)
+{
+    return tell_changes(f->tell, n);
 }

@@ -8,6 +8,7 @@
 
 #include "lib/store/postgres.h"
 #include "marks.h"
+#include "proto/alert_change.h"
 #include "record.h"
 
 struct facts;
@@ -17,6 +18,9 @@ enum status facts_open(struct facts **out, struct pg *db, struct fault *fault) M
 /* Step over the telemetry that is new; `marks` as they are with this group. */
 enum status facts_write(struct facts *f, struct record *const *records, const bool *fresh, size_t n,
                         const struct marks *marks, int64_t now_ms, struct fault *fault) MUST_CHECK;
+
+/* Alerts that the newest facts_write changed: to be published once that is committed. */
+const struct alert_change_message *facts_changes(const struct facts *f, size_t *n);
 
 void facts_close(struct facts *f); /* NULL is fine */
 

@@ -18,6 +18,9 @@ struct vehicle {
     int64_t asked_ms;
     double displacement_l, tank_l, co2_kg_l;
     enum fuel_kind fuel;
+    const struct harsh_settings *harsh; /* of its class */
+    int nominal_v;
+    bool detects; /* we do, the car does not */
 };
 
 struct garage {
@@ -67,6 +70,13 @@ static double number(const PGresult *rows, int row, int column)
                                           : strtod(PQgetvalue(rows, row, column), NULL);
 }
 
+static const struct harsh_settings *harsh_of(const char *class)
+{
+    if (!strcmp(class, "heavy"))
+        return &harsh_heavy;
+    return !strcmp(class, "van") ? &harsh_van : &harsh_car;
+}
+
 static void take_row(struct garage *g, const PGresult *rows, int row, int64_t now_ms)
 {
     struct vehicle *v = map_get(g->vehicles, PQgetvalue(rows, row, 0));
@@ -78,6 +88,9 @@ static void take_row(struct garage *g, const PGresult *rows, int row, int64_t no
     v->displacement_l = number(rows, row, 2);
     v->tank_l = number(rows, row, 3);
     v->co2_kg_l = number(rows, row, 4);
+    v->detects = !strcmp(PQgetvalue(rows, row, 5), "ingest");
+    v->harsh = harsh_of(PQgetvalue(rows, row, 6));
+    v->nominal_v = (int)strtol(PQgetvalue(rows, row, 7), NULL, 10);
 }
 
 enum status garage_fetch(struct garage *g, const char *const *vins, size_t n, int64_t now_ms,
@@ -104,7 +117,8 @@ enum status garage_fetch(struct garage *g, const char *const *vins, size_t n, in
         pg_array_text(&g->c.column[0], vins[i], VIN_LEN);
     }
     st = columns_run(&g->c, g->db, 1,
-                     "SELECT v.vin, v.fuel, v.displacement_l, v.tank_l, v.co2_kg_l "
+                     "SELECT v.vin, v.fuel, v.displacement_l, v.tank_l, v.co2_kg_l, v.detects, "
+                     "v.class, v.nominal_v "
                      "FROM vehicle v WHERE v.vin = ANY ($1)",
                      &rows, fault);
     for (int i = 0; st == ST_OK && i < PQntuples(rows); i++)
@@ -124,5 +138,6 @@ bool garage_settings(struct garage *g, const char *vin, struct car_settings *out
     out->trip.fuel.displacement_l = v->displacement_l;
     out->trip.fuel.tank_l = out->trip.level.tank_l = v->tank_l;
     out->trip.fuel.other_kg_l = v->co2_kg_l;
+    out->detect = (struct detect_settings){v->detects, v->harsh, v->nominal_v};
     return true;
 }

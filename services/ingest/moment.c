@@ -39,6 +39,7 @@ static const struct {
     {"Vehicle.Powertrain.CombustionEngine.IdleHours", MOMENT_IDLE_H},
     {"Vehicle.TraveledDistance", MOMENT_ODOMETER},
     {"Vehicle.OBD.DistanceSinceDTCClear", MOMENT_CLEARED_KM},
+    {"Vehicle.LowVoltageBattery.CurrentVoltage", MOMENT_VOLTS},
 };
 
 const struct sight_settings sight_defaults = {

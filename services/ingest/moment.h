@@ -40,6 +40,7 @@ enum moment_value {
     MOMENT_IDLE_H,
     MOMENT_ODOMETER,   /* m, PID A6 */
     MOMENT_CLEARED_KM, /* since codes were cleared, PID 31 */
+    MOMENT_VOLTS,      /* of the 12 or 24 V battery */
     MOMENT_VALUES
 };
 

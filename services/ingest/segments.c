@@ -204,11 +204,16 @@ static enum status write_rows(struct segments *s, struct fault *fault)
     return columns_run(&s->c, s->db, SEGMENT_COLUMNS, segment_insert, NULL, fault);
 }
 
+void segments_forget(struct segments *s)
+{
+    s->cars_n = s->fresh_n = 0;
+    s->failed = false;
+}
+
 enum status segments_write(struct segments *s, struct fault *fault)
 {
     enum status st = s->cars_n ? write_rows(s, fault) : ST_OK;
 
-    s->cars_n = s->fresh_n = 0;
-    s->failed = false;
+    segments_forget(s);
     return st;
 }

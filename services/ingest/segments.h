@@ -19,6 +19,7 @@ void segments_add(struct segments *s, const char *vin, const struct fuel_setting
                   const struct segment *settled, size_t settled_n, const struct segment *open,
                   size_t open_n, int64_t again_ms);
 
+void segments_forget(struct segments *s); /* what was added */
 /* Write what was added, and forget it.  Statuses as pg_run. */
 enum status segments_write(struct segments *s, struct fault *fault) MUST_CHECK;
 

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "acks.h"
+#include "announce.h"
 #include "commit.h"
 #include "history.h"
 #include "known.h"
@@ -208,8 +209,9 @@ static enum status store_history(struct writer *w, struct record *const *records
 static enum status store_facts(struct writer *w, struct record *const *records, size_t n,
                                struct fault *fault)
 {
+    const struct alert_change_message *alerts;
     struct stream_mark *marks;
-    size_t mark_count;
+    size_t mark_count, alert_count;
     int64_t began_us = clock_boot_us();
     enum status st = commit_group(w->commit, records, n, &marks, &mark_count, fault);
 
@@ -218,6 +220,8 @@ static enum status store_facts(struct writer *w, struct record *const *records, 
     metric_observe(meters.commit_seconds, "postgres", (double)(clock_boot_us() - began_us) / 1e6);
     tell(w, marks, mark_count);
     acks_due(w->acks, clock_boot_ms(), send_ack, w);
+    alerts = commit_alerts(w->commit, &alert_count);
+    announce_alerts(w->set.acks, alerts, alert_count);
     return ST_OK;
 }
 

@@ -1,10 +1,11 @@
 """What recorded drives come to, sent through the broker, ingest and both stores: trips, stops, distance, fuel."""
 import collections
+import json
 
 import pytest
 
 import drives
-from ingest_site import MISSING, Site, now_ms
+from ingest_site import MISSING, Site, now_ms, topic
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
 HOUR_MS = 3600 * 1000
@@ -74,3 +75,118 @@ def test_the_caliber_drove_34_52_km_on_2_957_litres(site):
     assert abs(trip.distance_m - 34520) <= 0.02 * 34520
     assert abs(trip.fuel_l - 2.957) <= 0.01 * 2.957 and trip.fuel_method == "speed_density"
     assert abs(trip.co2_kg - 6.95) <= 0.01 * 6.95
+
+
+# ---- events and alerts
+
+Alert = collections.namedtuple("Alert", "id type subject state severity reason count occurred data openings")
+
+
+def alerts(site, vin):
+    rows = site.sql("SELECT id, type, subject, state, severity, reason, count, ms(occurred_at), data, openings FROM alert "
+                    f"WHERE vin = '{vin}' ORDER BY occurred_at, type, subject").splitlines()
+    return [Alert(*r.split("|")) for r in rows]
+
+
+def events(site, vin):
+    """[(type, subject, occurred ms, data)] that still hold."""
+    rows = site.sql(f"SELECT type, subject, ms(occurred_at), data FROM event WHERE vin = '{vin}' AND NOT withdrawn "
+                    "ORDER BY occurred_at, type, subject").splitlines()
+    return [(t, s, int(at), json.loads(data)) for t, s, at, data in (r.split("|") for r in rows)]
+
+
+def test_one_emergency_braking_is_one_event_where_ingest_detects(site):
+    start = now_ms() - HOUR_MS
+    with site.car() as car:
+        site.sql(f"UPDATE vehicle SET detects = 'ingest' WHERE vin = '{car.vin}'")
+        send(car, drives.braking(start), size=100)
+        found = events(site, car.vin)
+        (alert,) = alerts(site, car.vin)
+    (kind, _, at, data), = [e for e in found if e[0].startswith(("harsh", "crash"))]
+    assert kind == "harsh_braking" and abs(at - start - 138297) < 3000
+    assert data["band"] == 3 and data["speed_before_kmh"] == 77 and abs(data["peak_g"] - 0.71) < 0.01
+    assert (alert.type, alert.severity, alert.state) == ("harsh_braking", "major", "open")
+
+
+def test_a_car_that_detects_itself_is_not_detected_twice(site):
+    with site.car() as car:
+        send(car, drives.braking(now_ms() - HOUR_MS), size=100)
+        assert events(site, car.vin) == [] and alerts(site, car.vin) == []
+
+
+def test_an_alert_of_the_car_is_stored_and_told_once(site):
+    notify = site.notify()
+    with site.car() as car:
+        assert notify.subscribe(topic(car.vin, "alert")) == 1
+        body = car.event("harsh_braking", {"peak_g": 0.52}, leaf="alert", severity="major")
+        car.wait_ack(1)
+        car.publish("alert", body)  # the same once more
+        car.event("refuel", {"litres": 40})
+        car.wait_ack(2)
+        told = json.loads(notify.receive(20).payload)
+        assert notify.drain() == []
+        (alert,) = alerts(site, car.vin)
+        assert [e[0] for e in events(site, car.vin)] == ["harsh_braking", "refuel"]
+    assert alert.id == body["id"] and json.loads(alert.data) == {"peak_g": 0.52}
+    cursor = site.sql(f"SELECT change_cursor(c) FROM change c WHERE kind = 'alert' AND vin = '{car.vin}'")
+    assert told == {"schema": "alert-change/1", "id": body["id"], "vin": car.vin, "type": "harsh_braking", "severity": "major",
+                    "state": "open", "occurred_at": body["t"], "detected_at": told["detected_at"], "count": 1, "cursor": cursor}
+
+
+def test_a_condition_the_car_told_ends_with_its_telemetry(site):
+    start = now_ms() - HOUR_MS
+    hot, cool = ({drives.COOLANT: c, drives.RPM: 2000.0} for c in (112.0, 90.0))
+    with site.car() as car:
+        car.telemetry({start + s * 1000: hot for s in range(60)})
+        car.event("overheating", {"peak_celsius": 112}, leaf="alert", severity="major", t=start + 30000)
+        car.event("overheating", {"peak_celsius": 112}, leaf="alert", severity="major", t=start + 50000)
+        car.wait_ack(3)
+        (open_case,) = alerts(site, car.vin)
+        car.telemetry({start + s * 1000: cool for s in range(60, 180)})
+        car.wait_ack(4)
+        (alert,) = alerts(site, car.vin)
+    assert (open_case.state, open_case.count) == ("open", "2")  # one case, a repeat
+    assert (alert.id, alert.state, alert.reason) == (open_case.id, "cleared", "ended")
+
+
+def test_codes_come_go_and_are_erased(site):
+    t = now_ms() - HOUR_MS
+    full = {"stored": "full", "pending": "full", "permanent": "full"}
+
+    def report(at, codes, mil, readiness="complete", lists=full):
+        car.publish("diagnostics", {**car.head("diagnostics"), "t": at, "vin": car.vin, "protocol": "6", "mil": mil,
+                                    "dtcs": [{"code": c, "state": s, "ecu": "7E8"} for c, s in codes], "lists": lists,
+                                    "readiness": {"catalyst": readiness}})
+        car.wait_ack(car.seq)
+        return {(a.type, a.subject): (a.state, a.severity) for a in alerts(site, car.vin)}
+
+    with site.car() as car:
+        assert report(t, [], False) == {}
+        seen = report(t + 1000, [("P0301", "stored"), ("P0420", "pending")], True)
+        assert seen == {("dtc_new", "P0301 7E8 stored"): ("open", "major"), ("mil_on", ""): ("open", "major"),
+                        ("dtc_new", "P0420 7E8 pending"): ("open", "info")}
+        assert report(t + 2000, [], True, lists={**full, "stored": "partial", "pending": "partial"}) == seen  # not read is not gone
+        seen = report(t + 3000, [], False, "incomplete")
+        assert seen["dtc_new", "P0301 7E8 stored"] == ("cleared", "major") and seen["mil_on", ""] == ("cleared", "major")
+        assert seen["dtc_cleared", "P0301 7E8 stored"] == ("open", "warning")
+        (event,) = [e for e in events(site, car.vin) if e[:2] == ("dtc_cleared", "P0301 7E8 stored")]
+        assert event[3]["erased"] is True
+        report(t + 4000, [("P0301", "stored")], False, "incomplete")
+        assert site.sql(f"SELECT there, count FROM dtc WHERE vin = '{car.vin}' AND code = 'P0301'") == "t|2"
+
+
+def test_what_a_recipient_wants_is_queued_with_the_alert(site):
+    with site.car() as car:
+        for n, (least, types) in enumerate([("minor", "NULL"), ("critical", "NULL"), ("info", "'{tow}'")]):
+            site.sql("INSERT INTO recipient (id, customer_id, channel, target, min_severity, types, vins) VALUES (gen_random_uuid(), "
+                     f"'{site.customer}', 'webhook', '{{\"n\": {n}}}', '{least}', {types}, '{{{car.vin}}}')")
+        body = car.event("harsh_braking", {}, leaf="alert", severity="major")
+        car.wait_ack(1)
+        assert site.sql("SELECT r.target->>'n', n.transition, n.state, n.channel, n.late FROM notification n JOIN recipient r "
+                        f"ON r.id = n.recipient_id WHERE alert_id = '{body['id']}'") == "0|opened|queued|webhook|f"
+        site.sql(f"UPDATE vehicle SET muted_until = now() + interval '1 hour' WHERE vin = '{car.vin}'")
+        body = car.event("tow", {}, leaf="alert", severity="major")
+        car.wait_ack(2)
+        rows = site.sql("SELECT r.target->>'n', n.state, n.reason FROM notification n JOIN recipient r ON r.id = n.recipient_id "
+                        f"JOIN alert a ON a.id = n.alert_id WHERE a.vin = '{car.vin}' AND a.type = 'tow' ORDER BY 1").splitlines()
+        assert rows == ["0|suppressed|muted", "2|suppressed|muted"]

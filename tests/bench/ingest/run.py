@@ -59,11 +59,11 @@ class Bench:
         return answer[0]["count"] if answer else 0
 
     def send(self, options, records, samples):
-        """Everything sent, and acknowledged unless told otherwise; what the fleet says of it.  A day of its own each time:
+        """Everything sent, and acknowledged unless told otherwise; what the fleet says of it.  A day of its own each time, later each time as time goes:
         what is written over is no new row."""
         argv = [self.build / "sim/fleet", "--vins", self.folder / "vins", "--certs", self.folder / "certs",
                 "--ca", self.site.pki.path("service-root.pem"), "--broker", f"127.0.0.1:{self.site.broker.port_vehicles}",
-                "--records", records, "--samples", samples, "--ago", 86400 * next(self.days), "--seconds", 100, *options]
+                "--records", records, "--samples", samples, "--ago", 86400 * (58 - next(self.days)), "--seconds", 100, *options]
         done = subprocess.run([str(a) for a in argv], capture_output=True, text=True, timeout=150)
         assert done.returncode == 0, done.stdout + done.stderr[-2000:]
         return json.loads(done.stdout)
