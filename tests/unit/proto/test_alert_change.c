@@ -48,7 +48,7 @@ static void what_is_none_is_refused(void **state)
     (void)state;
     for (int i = 0; i < 5; i++) {
         m = good();
-        *(i == 0 ? m.id : i == 1 ? m.vin : i == 2 ? m.severity : m.state) = 'X';
+        *(i == 0 ? m.id : i == 1 ? m.vin : i == 2 ? m.severity : m.state) = '?';
         if (i == 4) {
             m = good();
             m.count = 0;
