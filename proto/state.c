@@ -6,6 +6,7 @@
 #include "proto/emit.h"
 
 #define SCHEMA "state/1"
+#define PERIOD_MAX_MS 604800000 /* a week */
 
 static const char *const presences[] = {
     [PRESENCE_ONLINE] = "online", [PRESENCE_OFFLINE] = "offline", [PRESENCE_SLEEPING] = "sleeping"};
@@ -23,6 +24,14 @@ const char *presence_name(enum presence p)
 const char *source_name(enum source s)
 {
     return (unsigned)s <= SOURCE_GONE ? sources[s] : "absent";
+}
+
+static void emit_period(struct emit *e, const char *key, int64_t ms)
+{
+    if (ms <= 0)
+        return;
+    emit_raw(e, key);
+    emit_int64(e, ms);
 }
 
 enum status state_write(const struct vehicle_state *s, char *out, size_t size, size_t *len,
@@ -54,6 +63,8 @@ enum status state_write(const struct vehicle_state *s, char *out, size_t size, s
         emit_int64(&e, s->private_since_ms);
         emit_raw(&e, "}");
     }
+    emit_period(&e, ",\"heartbeat_ms\":", s->heartbeat_ms);
+    emit_period(&e, ",\"wake_ms\":", s->wake_ms);
     emit_raw(&e, "}");
     return emit_end(&e, SCHEMA, len, fault);
 }
@@ -104,7 +115,9 @@ static enum status read_members(struct vehicle_state *s, const json_t *message, 
         json_get_int64(message, "t", 0, JSON_INTEGER_MAX, &s->t_ms, fault) != ST_OK ||
         wrong(json_get_text(message, "boot", s->boot, sizeof s->boot, fault)) ||
         wrong(json_get_text(message, "agent", s->agent, sizeof s->agent, fault)) ||
-        wrong(json_get_int64(message, "config", 0, JSON_INTEGER_MAX, &s->config, fault)))
+        wrong(json_get_int64(message, "config", 0, JSON_INTEGER_MAX, &s->config, fault)) ||
+        wrong(json_get_int64(message, "heartbeat_ms", 1, PERIOD_MAX_MS, &s->heartbeat_ms, fault)) ||
+        wrong(json_get_int64(message, "wake_ms", 1, PERIOD_MAX_MS, &s->wake_ms, fault)))
         return ST_REJECT;
     if (s->boot[0] && !uuid_is_valid(s->boot, strlen(s->boot)))
         return fault_set(fault, ST_REJECT, "boot is not a UUID in lower case");

@@ -12,6 +12,7 @@
 #include "lib/stop.h"
 
 #define AGENT_TICK_MS 100
+#define AGENT_QUIET_TICK_MS 1000 /* while the car sleeps */
 #define AGENT_NOTES_PER_TICK 64
 
 /* ---- the main loop's parts */
@@ -37,7 +38,7 @@ static void agent_count(struct agent *a)
     metric_set(a->bytes, NULL, (double)outbox_used_bytes(a->outbox));
 }
 
-static enum status agent_commit(struct agent *a, bool all, struct fault *fault)
+enum status agent_commit(struct agent *a, bool all, struct fault *fault)
 {
     int64_t now_ms = clock_now_ms(), boot_ms = clock_boot_ms();
     enum clock_source clock =
@@ -45,7 +46,7 @@ static enum status agent_commit(struct agent *a, bool all, struct fault *fault)
     enum status st = journal_commit(a->journal, now_ms, clock, all, fault);
     bool takes = st == ST_OK;
 
-    a->commit_ms = boot_ms + (a->config.record_ms != 0 ? a->config.record_ms : a->set->record_ms);
+    a->commit_ms = boot_ms + a->rates.record_ms;
     a->urgent = false;
     if (takes != a->disk_takes) {
         log_line(takes ? LEVEL_INFO : LEVEL_ERROR, takes ? "outbox.writable" : "outbox.unwritable",
@@ -74,22 +75,31 @@ static void agent_watch_clock(struct agent *a)
     log_warn("clock.set", "step_ms=%lld", (long long)step_ms);
 }
 
-static enum status agent_send(struct agent *a, struct fault *fault)
+enum status agent_send(struct agent *a, struct fault *fault)
 {
     int64_t boot_ms = clock_boot_ms();
     enum status st;
 
-    if (!a->connected)
+    if (!a->connected || a->uplink.mqtt == NULL)
         return ST_OK;
     if (!mqtt_is_connected(a->uplink.mqtt)) { /* should its note have been dropped */
         a->connected = false;
         return ST_OK;
     }
-    if (herald_is_due(&a->herald, boot_ms, a->set->heartbeat_ms) &&
-        uplink_tell(&a->uplink, &a->herald, PRESENCE_ONLINE, clock_now_ms(), fault) == ST_OK)
+    if (herald_is_due(&a->herald, boot_ms, a->heartbeat_ms) &&
+        uplink_tell(&a->uplink, &a->herald, a->herald.state.presence, clock_now_ms(), fault) ==
+            ST_OK)
         herald_told(&a->herald, boot_ms);
     st = sender_pump(a->sender, a->uplink.mqtt, boot_ms, fault);
     return st == ST_FATAL ? st : ST_OK;
+}
+
+/* A line that says that the supply is gone is looked at often. */
+static int agent_tick_ms(const struct agent *a)
+{
+    bool asleep = a->power.mode == POWER_BEATING || a->power.mode == POWER_DOWN;
+
+    return asleep && a->line.path[0] == '\0' ? AGENT_QUIET_TICK_MS : AGENT_TICK_MS;
 }
 
 enum status agent_run(struct agent *a, struct fault *fault)
@@ -97,7 +107,7 @@ enum status agent_run(struct agent *a, struct fault *fault)
     enum status st;
 
     while (!stop_wait(0)) {
-        int wait_ms = AGENT_TICK_MS;
+        int wait_ms = agent_tick_ms(a);
 
         for (int i = 0; i < AGENT_NOTES_PER_TICK && inbox_take(a->inbox, &a->note, wait_ms); i++) {
             agent_take(a, &a->note);
@@ -106,13 +116,16 @@ enum status agent_run(struct agent *a, struct fault *fault)
         agent_watch_clock(a);
         agent_look_private(a);
         a->urgent = watcher_pass(a->watcher, clock_now_ms()) || a->urgent;
+        if ((st = agent_power(a, fault)) != ST_OK)
+            return st;
         if ((a->urgent || clock_boot_ms() >= a->commit_ms) &&
             (st = agent_commit(a, false, fault)) != ST_OK)
             return st;
         agent_pass_commands(a);
         if (stop_take_reload()) {
             log_reload(a->set->common.log_level);
-            mqtt_reload(a->uplink.mqtt); /* reads the files again at each connect */
+            if (a->uplink.mqtt != NULL)
+                mqtt_reload(a->uplink.mqtt); /* reads the files again at each connect */
         }
         if (a->reconnect && (st = agent_reopen_uplink(a, fault)) != ST_OK)
             return st;
@@ -140,6 +153,10 @@ static void agent_metrics(struct agent *a)
     a->is_private = metric_gauge("vigie_vehicle_private", "1 in private mode.", NULL);
     a->hidden = metric_counter("vigie_vehicle_places_hidden_total",
                                "Fixes whose place was dropped: private mode.", NULL);
+    a->mode =
+        metric_gauge("vigie_vehicle_power_mode",
+                     "0 awake, 1 emptying the outbox, 2 heartbeats, 3 and 4 deep quiet.", NULL);
+    metric_set(a->mode, NULL, POWER_AWAKE);
     metric_set(a->sources, "gps", SOURCE_ABSENT);
     metric_set(a->sources, "obd", SOURCE_ABSENT);
     metric_set(a->link, NULL, 0);
@@ -170,6 +187,9 @@ static void agent_begin(struct agent *a)
         ledger_init(&a->ledgers[i]);
     agent_metrics(a);
     a->disk_takes = true;
+    a->rates.record_ms = a->set->record_ms;
+    a->heartbeat_ms = a->set->heartbeat_ms;
+    a->line = (struct supply_line){.path = a->set->power_file, .lost = a->set->power_lost[0]};
 }
 
 enum status agent_open(struct agent **out, const struct vehicle_settings *set, const char *vin,
@@ -203,7 +223,7 @@ enum status agent_open(struct agent **out, const struct vehicle_settings *set, c
         goto out;
     agent_look_private(a);
     agent_tell_found(a, found);
-    if ((st = agent_commit(a, false, fault)) != ST_OK ||
+    if ((st = agent_tell_cut(a, fault)) != ST_OK || (st = agent_commit(a, false, fault)) != ST_OK ||
         (st = agent_open_uplink(a, fault)) != ST_OK ||
         (st = gps_start(&a->gps, set->gps, a->inbox, fault)) != ST_OK)
         goto out;
@@ -226,6 +246,7 @@ static void agent_last_words(struct agent *a)
     while (inbox_take(a->inbox, &a->note, 0))
         agent_take(a, &a->note);
     watcher_flush(a->watcher);
+    agent_mark(a, false);
     if (agent_commit(a, true, &fault) != ST_OK)
         log_error("outbox.unwritable", "reason=\"%s\"", fault.text);
     if (!a->connected)

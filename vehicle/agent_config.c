@@ -104,6 +104,8 @@ enum status agent_reopen_uplink(struct agent *a, struct fault *fault)
     enum status st;
 
     a->reconnect = false;
+    if (a->uplink.mqtt == NULL)
+        return ST_OK; /* deep quiet: they are asked when it is over */
     uplink_close(&a->uplink);
     a->connected = false;
     metric_set(a->link, NULL, 0);

@@ -1,6 +1,7 @@
 /* vehicle/agent_inside.h - what the files of the agent share: agent.c (the loop, opening and
- * closing), agent_take.c (notes out of the inbox), agent_config.c (configuration and the connection
- * it asks for), agent_command.c, agent_private.c.  The main thread alone. */
+ * closing), agent_power.c (how awake it is), agent_take.c (notes out of the inbox), agent_config.c
+ * (configuration and the connection it asks for), agent_command.c, agent_private.c.  The main
+ * thread alone. */
 #ifndef VEHICLE_AGENT_INSIDE_H
 #define VEHICLE_AGENT_INSIDE_H
 
@@ -11,9 +12,12 @@
 #include "herald.h"
 #include "inbox.h"
 #include "journal.h"
+#include "lib/drive/power.h"
 #include "lib/metrics.h"
 #include "obd/reader.h"
+#include "rates.h"
 #include "sender.h"
+#include "supply.h"
 #include "timekeeper.h"
 #include "uplink.h"
 #include "watcher.h"
@@ -41,7 +45,13 @@ struct agent {
     bool connected;
     bool reconnect;           /* other brokers */
     int64_t refused_revision; /* of a configuration, told already; 0 none */
-    struct metric *records, *bytes, *fixes, *sources, *link, *ignored;
+    struct power power;
+    struct rates rates;
+    struct supply_line line;
+    int64_t off_ms;       /* boot time the ignition went off; 0: it is not */
+    int64_t heartbeat_ms; /* in force */
+    pid_t switching_off;  /* --power-off's process; 0: none */
+    struct metric *records, *bytes, *fixes, *sources, *link, *ignored, *mode;
     struct note note;
     struct commands commands; /* answered */
     struct agent_running {
@@ -59,6 +69,18 @@ struct agent {
 
 /* Into the journal, committed at once.  `data` is a JSON object as text. */
 void agent_event(struct agent *a, const char *type, const char *data);
+
+/* What waits goes to disk; `all`: samples that have not settled too. */
+enum status agent_commit(struct agent *a, bool all, struct fault *fault) MUST_CHECK;
+/* What may be sent now. */
+enum status agent_send(struct agent *a, struct fault *fault) MUST_CHECK;
+
+/* How awake we are, and what follows from it; on every tick. */
+enum status agent_power(struct agent *a, struct fault *fault) MUST_CHECK;
+/* At start: was the supply cut last time? */
+enum status agent_tell_cut(struct agent *a, struct fault *fault) MUST_CHECK;
+/* Into the outbox: that we run, or that we stopped in order. */
+void agent_mark(struct agent *a, bool running);
 
 /* One note out of the inbox. */
 void agent_take(struct agent *a, const struct note *note);

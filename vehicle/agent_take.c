@@ -55,7 +55,7 @@ static void agent_connection(struct agent *a, const struct connection *c)
 
     log_line(c->up ? LEVEL_INFO : LEVEL_WARN, event, "broker=%s reason=\"%s\"", c->broker,
              c->reason);
-    a->connected = c->up;
+    a->connected = c->up && a->uplink.mqtt != NULL; /* closed meanwhile: deep quiet */
     metric_set(a->link, NULL, c->up);
     if (c->up) {
         herald_connected(&a->herald);

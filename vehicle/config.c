@@ -46,6 +46,32 @@ static enum status config_brokers(struct config *c, const json_t *list, struct f
     return ST_OK;
 }
 
+/* A number of ms, brought within its bounds; absent: 0. */
+static enum status config_ms(const json_t *object, const char *key, int64_t lowest, int64_t highest,
+                             int64_t *out, struct fault *fault)
+{
+    enum status st = json_get_int64(object, key, 1, 86400000, out, fault);
+
+    if (st == ST_OK)
+        *out = *out < lowest ? lowest : *out > highest ? highest : *out;
+    return st == ST_NONE ? ST_OK : st;
+}
+
+static enum status config_watch(struct config *c, const json_t *watch, struct fault *fault)
+{
+    enum status st;
+
+    if (watch == NULL)
+        return ST_OK;
+    if (!json_is_object(watch))
+        return fault_set(fault, ST_REJECT, "rates.watch: not an object");
+    st = json_get_int64(watch, "until", 0, JSON_INTEGER_MAX, &c->watch_until_ms, fault);
+    if (st == ST_REJECT)
+        return st;
+    return config_ms(watch, "record_ms", CONFIG_RECORD_MS_LOWEST, CONFIG_RECORD_MS_HIGHEST,
+                     &c->watch_record_ms, fault);
+}
+
 static enum status config_rates(struct config *c, const json_t *rates, struct fault *fault)
 {
     enum status st;
@@ -54,14 +80,14 @@ static enum status config_rates(struct config *c, const json_t *rates, struct fa
         return ST_OK;
     if (!json_is_object(rates))
         return fault_set(fault, ST_REJECT, "rates: not an object");
-    st = json_get_int64(rates, "record_ms", 1, 86400000, &c->record_ms, fault);
-    if (st == ST_REJECT)
+    if ((st = config_ms(rates, "record_ms", CONFIG_RECORD_MS_LOWEST, CONFIG_RECORD_MS_HIGHEST,
+                        &c->record_ms, fault)) != ST_OK ||
+        (st = config_ms(rates, "parked_ms", CONFIG_PARKED_MS_LOWEST, CONFIG_HEARTBEAT_MS_HIGHEST,
+                        &c->parked_ms, fault)) != ST_OK ||
+        (st = config_ms(rates, "heartbeat_ms", CONFIG_HEARTBEAT_MS_LOWEST,
+                        CONFIG_HEARTBEAT_MS_HIGHEST, &c->heartbeat_ms, fault)) != ST_OK)
         return st;
-    if (c->record_ms != 0 && c->record_ms < CONFIG_RECORD_MS_LOWEST)
-        c->record_ms = CONFIG_RECORD_MS_LOWEST;
-    if (c->record_ms > CONFIG_RECORD_MS_HIGHEST)
-        c->record_ms = CONFIG_RECORD_MS_HIGHEST;
-    return ST_OK;
+    return config_watch(c, json_object_get(rates, "watch"), fault);
 }
 
 static enum status config_detects(struct config *c, const json_t *message, struct fault *fault)

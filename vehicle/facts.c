@@ -351,6 +351,23 @@ void facts_clock_set(struct facts *f)
                                             .silent = old.silent}};
 }
 
+enum known facts_ignition(const struct facts *f)
+{
+    return f->s.engine.ignition;
+}
+
+bool facts_battery_empty(const struct facts *f)
+{
+    return f->s.battery.open[BATTERY_EMPTY];
+}
+
+int64_t facts_low_heartbeat_ms(const struct facts *f)
+{
+    const struct battery *b = &f->s.battery;
+
+    return b->open[BATTERY_LOW] || b->open[BATTERY_EMPTY] ? battery_defaults.low_heartbeat_ms : 0;
+}
+
 double facts_trip_m(const struct facts *f)
 {
     return f->trip_m + meter_distance_m(&f->s.meter, &meter_defaults);

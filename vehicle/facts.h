@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/drive/engine.h"
 #include "proto/status.h"
 
 #define FACTS_LATE_MS 1000 /* a reading may come in so long after its time */
@@ -56,6 +57,11 @@ void facts_adapter(struct facts *f, bool there);  /* from now on: the adapter an
 void facts_pass(struct facts *f, int64_t now_ms); /* on every tick */
 void facts_flush(struct facts *f);                /* the end: tells what is open */
 void facts_clock_set(struct facts *f);            /* times begin anew */
+
+/* What they say of the supply just now, whichever end tells. */
+enum known facts_ignition(const struct facts *f);
+bool facts_battery_empty(const struct facts *f);
+int64_t facts_low_heartbeat_ms(const struct facts *f); /* 0: the battery is well */
 
 /* Since the ignition went on, or since the start. */
 double facts_trip_m(const struct facts *f);

@@ -36,6 +36,17 @@ void herald_set_private(struct herald *p, int64_t since_ms)
     p->state.private_since_ms = since_ms;
 }
 
+void herald_rest(struct herald *p, enum presence presence, int64_t heartbeat_ms, int64_t wake_ms)
+{
+    struct vehicle_state *s = &p->state;
+
+    p->due = p->due || s->presence != presence || s->heartbeat_ms != heartbeat_ms ||
+             s->wake_ms != wake_ms;
+    s->presence = presence;
+    s->heartbeat_ms = heartbeat_ms;
+    s->wake_ms = wake_ms;
+}
+
 void herald_connected(struct herald *p)
 {
     p->due = true;

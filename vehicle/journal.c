@@ -431,6 +431,9 @@ static enum status journal_write(struct journal *j, size_t samples, int64_t now_
         if (st == ST_OK)
             st = outbox_set(j->outbox, "last_sample_ms", number, (size_t)n, fault);
     }
+    n = snprintf(number, sizeof number, "%lld", (long long)now_ms);
+    if (st == ST_OK)
+        st = outbox_set(j->outbox, JOURNAL_COMMIT_NOTE, number, (size_t)n, fault);
     for (size_t i = 0; i < j->note_count && st == ST_OK; i++)
         st = outbox_set(j->outbox, j->notes[i].name, j->notes[i].value.bytes, j->notes[i].value.len,
                         fault);

@@ -11,6 +11,8 @@
 #include "proto/result.h"
 #include "sampler.h"
 
+#define JOURNAL_COMMIT_NOTE "commit_ms" /* in the outbox: our clock at the last commit */
+
 struct journal;
 
 struct journal_options {

@@ -93,6 +93,31 @@ int64_t sampler_fix_time(const struct fix *fix)
     return fix->t_ms;
 }
 
+void sampler_pace(struct sampler *s, int64_t fix_ms)
+{
+    s->fix_ms = fix_ms;
+}
+
+void sampler_beat(struct sampler *s)
+{
+    s->paced_ms = 0;
+}
+
+static bool sampler_is_paced(struct sampler *s, const struct fix *fix)
+{
+    bool moves = isfinite(fix->speed_kmh) && fix->speed_kmh >= SAMPLER_MOVING_GPS_KMH;
+
+    if (moves)
+        s->gps_moving_ms = fix->received_ms;
+    if (s->fix_ms == INT64_MAX)
+        return true;
+    if (s->fix_ms > 0 && !moves && s->paced_ms != 0 && fix->received_ms >= s->paced_ms &&
+        fix->received_ms - s->paced_ms < s->fix_ms)
+        return true;
+    s->paced_ms = fix->received_ms;
+    return false;
+}
+
 void sampler_fix(struct sampler *s, const struct fix *fix)
 {
     bool obd_speaks = s->obd_speed_ms != 0 &&
@@ -103,6 +128,8 @@ void sampler_fix(struct sampler *s, const struct fix *fix)
     if (fix->t_ms != 0 && fix->t_ms == s->last_fix_ms)
         return; /* the same report again */
     s->last_fix_ms = fix->t_ms;
+    if (sampler_is_paced(s, fix))
+        return;
     p = sampler_begin(s, sampler_fix_time(fix));
     planned_add(p, SIGNAL_LATITUDE, fix->lat);
     planned_add(p, SIGNAL_LONGITUDE, fix->lon);
@@ -110,8 +137,6 @@ void sampler_fix(struct sampler *s, const struct fix *fix)
     planned_add(p, SIGNAL_HEADING, fix->heading_deg);
     planned_add(p, SIGNAL_HORIZONTAL_ACCURACY, fix->accuracy_m);
     planned_add(p, SIGNAL_VERTICAL_ACCURACY, fix->vertical_accuracy_m);
-    if (isfinite(fix->speed_kmh) && fix->speed_kmh >= SAMPLER_MOVING_GPS_KMH)
-        s->gps_moving_ms = fix->received_ms;
     if (isfinite(fix->speed_kmh) && !obd_speaks) {
         planned_add(p, SIGNAL_SPEED, fix->speed_kmh);
         planned_add(p, SIGNAL_IS_MOVING, sampler_is_moving(s, fix->speed_kmh, 2, 5));
@@ -189,6 +214,6 @@ void sampler_forget(struct sampler *s, size_t n)
 void sampler_clock_set(struct sampler *s)
 {
     s->last_ms = 0;
-    s->obd_speed_ms = s->gps_moving_ms = 0;
+    s->obd_speed_ms = s->gps_moving_ms = s->paced_ms = 0;
     deadband_init(&s->deadband);
 }

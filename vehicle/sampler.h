@@ -31,6 +31,8 @@ struct sampler {
     int64_t last_fix_ms;   /* receiver's time of the last fix */
     int64_t obd_speed_ms;  /* when the car last told its speed; 0 never */
     int64_t gps_moving_ms; /* when GPS last saw it move at speed; 0 never */
+    int64_t fix_ms;        /* between two samples of fixes of a car that does not move */
+    int64_t paced_ms;      /* when the last such was received; 0: the next one is a sample */
     bool standing;
     int fast_in_a_row;
     size_t count, ready; /* pending[0 .. ready) have their final times */
@@ -50,6 +52,11 @@ void sampler_round(struct sampler *s, const struct round *round);
 size_t sampler_settle(struct sampler *s, int64_t now_ms, bool all);
 
 void sampler_forget(struct sampler *s, size_t n); /* the first n are stored */
+
+/* A car that stands with its ignition off tells where it is so often (0: every fix; INT64_MAX:
+ * never).  One that GPS sees moving at speed tells each, unless never. */
+void sampler_pace(struct sampler *s, int64_t fix_ms);
+void sampler_beat(struct sampler *s); /* the next fix is a sample */
 
 /* The clock was set: order begins anew. */
 void sampler_clock_set(struct sampler *s);

@@ -52,6 +52,11 @@ const struct setting vehicle_table[] = {
      "of telemetry: columnar, or json (some thirty times the bytes)"},
     {"heartbeat", SET_MILLIS, "10m", AT(heartbeat_ms),
      "up/state is told again at least this often"},
+    {"power-off", SET_TEXT, "", AT(power_off),
+     "command that switches the machine off when the car's battery is empty; absent: only quiet"},
+    {"power-file", SET_TEXT, "", AT(power_file),
+     "file (a GPIO's value) that says that the supply is gone: what waits is written, then stop"},
+    {"power-lost", SET_TEXT, "0", AT(power_lost), "what --power-file begins with then"},
     {"probe", SET_SWITCH, "off", AT(probe), "print what adapter and car answer, and exit"},
     {"status", SET_SWITCH, "off", AT(status), "print what the running agent is doing, and exit"},
     {"decode", SET_SWITCH, "off", AT(decode),
@@ -118,6 +123,8 @@ enum status vehicle_settings_check(struct vehicle_settings *set, struct fault *f
         return fault_set(fault, ST_REJECT, "--encoding: json or columnar");
     if (set->heartbeat_ms < 1000 || set->heartbeat_ms > 600000)
         return fault_set(fault, ST_REJECT, "--heartbeat: 1s .. 10m");
+    if (strlen(set->power_lost) != 1)
+        return fault_set(fault, ST_REJECT, "--power-lost: one character");
     if (set->obd_period_ms > 60000)
         return fault_set(fault, ST_REJECT, "--obd-period: at most 60s");
     if ((st = obd_address_read(&address, set->obd, fault)) != ST_OK ||

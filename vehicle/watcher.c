@@ -173,6 +173,21 @@ void watcher_private(struct watcher *w, bool is_private, bool crash_place)
     w->tell_place = is_private && crash_place;
 }
 
+enum known watcher_ignition(const struct watcher *w)
+{
+    return facts_ignition(w->facts);
+}
+
+bool watcher_battery_empty(const struct watcher *w)
+{
+    return facts_battery_empty(w->facts);
+}
+
+int64_t watcher_low_heartbeat_ms(const struct watcher *w)
+{
+    return facts_low_heartbeat_ms(w->facts);
+}
+
 void watcher_clock_set(struct watcher *w)
 {
     facts_clock_set(w->facts);

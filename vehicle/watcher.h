@@ -4,6 +4,7 @@
 #define VEHICLE_WATCHER_H
 
 #include "journal.h"
+#include "lib/drive/engine.h"
 
 struct watcher;
 
@@ -24,6 +25,11 @@ bool watcher_pass(struct watcher *w, int64_t now_ms);
 /* In private mode the place of a crash goes with it only where the driver agreed; else nothing that
  * is told has one. */
 void watcher_private(struct watcher *w, bool is_private, bool crash_place);
+enum known watcher_ignition(const struct watcher *w);
+bool watcher_battery_empty(const struct watcher *w);
+/* The longest time between heartbeats that a low battery calls for; 0: it is well. */
+int64_t watcher_low_heartbeat_ms(const struct watcher *w);
+
 void watcher_clock_set(struct watcher *w);
 void watcher_flush(struct watcher *w); /* before the last commit */
 

@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,8 @@
 
 #define READER_SILENT_MS 10000     /* nobody answers for so long: the car sleeps */
 #define READER_EMPTY_ROUND_MS 1000 /* nothing to ask: still not in a hurry */
+
+#define READER_REST_STEP_MS 1000 /* so soon another rest takes effect */
 
 #define READER_ORDERS_MAX 8
 
@@ -37,6 +40,7 @@ struct reader {
     pthread_t thread;
     struct obd_address address;
     int64_t period_ms;
+    _Atomic int64_t rest_ms; /* between two looks at the supply of a car that sleeps */
     struct inbox *to;
     struct queue *orders;
     struct link *link;
@@ -250,6 +254,19 @@ static void reader_report_sleep(struct reader *r, double volts)
     inbox_push(r->to, NOTE_ROUND, &round, sizeof round);
 }
 
+/* Until the supply is to be looked at again, whatever the rest becomes meanwhile. */
+static enum status reader_rest_out(struct reader *r, bool *moving, struct fault *fault)
+{
+    int64_t began = clock_boot_ms(), left;
+    enum status st = ST_OK;
+
+    *moving = false;
+    while (st == ST_OK && !*moving && !r->awake &&
+           (left = began + atomic_load(&r->rest_ms) - clock_boot_ms()) > 0)
+        st = reader_wait(r, left < READER_REST_STEP_MS ? left : READER_REST_STEP_MS, moving, fault);
+    return st;
+}
+
 /* Look at the supply now and then until something says that the car woke up: ST_OK. */
 static enum status reader_doze(struct reader *r, struct fault *fault)
 {
@@ -269,7 +286,7 @@ static enum status reader_doze(struct reader *r, struct fault *fault)
             reader_report_sleep(r, volts);
         if (wake_step(&wake, clock_boot_ms(), volts, moving))
             return ST_OK;
-        if ((st = reader_wait(r, WAKE_VOLTAGE_MS, &moving, fault)) != ST_OK || r->awake)
+        if ((st = reader_rest_out(r, &moving, fault)) != ST_OK || r->awake)
             return st;
     }
 }
@@ -339,6 +356,7 @@ enum status reader_start(struct reader **out, const struct obd_address *address,
         return fault_set(fault, ST_FATAL, "out of memory");
     r->address = *address;
     r->period_ms = period_ms;
+    atomic_init(&r->rest_ms, WAKE_VOLTAGE_MS);
     r->to = to;
     r->protocol = '0';
     r->state = SOURCE_ABSENT;
@@ -355,6 +373,12 @@ enum status reader_start(struct reader **out, const struct obd_address *address,
     }
     *out = r;
     return ST_OK;
+}
+
+void reader_rest(struct reader *r, int64_t voltage_ms)
+{
+    if (r != NULL)
+        atomic_store(&r->rest_ms, voltage_ms);
 }
 
 void reader_hint_moving(struct reader *r)

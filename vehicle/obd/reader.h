@@ -22,6 +22,10 @@ enum status reader_start(struct reader **out, const struct obd_address *address,
 /* The car moves though its bus sleeps: have a look.  Any thread; NULL is fine; never waits. */
 void reader_hint_moving(struct reader *r);
 
+/* How often the supply is looked at while the bus sleeps (WAKE_VOLTAGE_MS until told).  Takes
+ * effect within a second.  Any thread; NULL is fine. */
+void reader_rest(struct reader *r, int64_t voltage_ms);
+
 /* Orders of a person, named by the command's id; what became of each comes as NOTE_CODES, and what
  * was read as NOTE_DIAGNOSIS besides.  An order that is not begun by `expires_ms` (UTC) is not
  * carried out.  Any thread; never wait.  ST_NONE: no adapter is configured, no note will come;
