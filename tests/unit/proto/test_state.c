@@ -33,7 +33,9 @@ static void every_state_survives_the_round_trip(void **state)
                                       .config = 3,
                                       .gps = (enum source)source,
                                       .obd = SOURCE_OK,
-                                      .camera = SOURCE_ABSENT},
+                                      .camera = SOURCE_ABSENT,
+                                      .heartbeat_ms = 600000,
+                                      .wake_ms = p * 3600000},
                                  b;
 
             memset(&b, 0, sizeof b);
@@ -43,6 +45,8 @@ static void every_state_survives_the_round_trip(void **state)
             assert_int_equal(again_len, len);
             assert_memory_equal(out, again, len);
             assert_int_equal(b.presence, p);
+            assert_int_equal(b.heartbeat_ms, 600000);
+            assert_int_equal(b.wake_ms, p * 3600000);
             assert_int_equal(b.gps, source);
             assert_int_equal(b.obd, SOURCE_OK);
             assert_int_equal(state_write(&a, out, len - 1, &len, &fault), ST_REJECT);

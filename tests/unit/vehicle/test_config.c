@@ -73,6 +73,21 @@ static void a_record_never_gets_older_than_a_power_cut_may_cost(void **state)
     assert_int_equal(c.record_ms, CONFIG_RECORD_MS_LOWEST);
 }
 
+static void rates_say_how_a_parked_car_is_heard_of_and_who_watches(void **state)
+{
+    (void)state;
+    assert_int_equal(
+        read_config("{\"schema\":\"config/1\",\"revision\":1,\"rates\":{\"parked_ms\":20000,"
+                    "\"heartbeat_ms\":9999999,\"watch\":{\"until\":1795248000000,"
+                    "\"record_ms\":1}}}"),
+        ST_OK);
+    assert_int_equal(c.record_ms, 0);
+    assert_int_equal(c.parked_ms, 20000);
+    assert_int_equal(c.heartbeat_ms, CONFIG_HEARTBEAT_MS_HIGHEST);
+    assert_int_equal(c.watch_until_ms, 1795248000000);
+    assert_int_equal(c.watch_record_ms, CONFIG_RECORD_MS_LOWEST);
+}
+
 static void what_is_no_configuration_is_refused_and_leaves_nothing_of_it(void **state)
 {
     static const char *const texts[] = {
@@ -104,6 +119,9 @@ static void what_is_no_configuration_is_refused_and_leaves_nothing_of_it(void **
         "\"mqtts://a:1\",\"mqtts://a:1\",\"mqtts://a:1\"]}",
         "{\"schema\":\"config/1\",\"revision\":1,\"rates\":{\"record_ms\":\"fast\"}}",
         "{\"schema\":\"config/1\",\"revision\":1,\"rates\":7}",
+        "{\"schema\":\"config/1\",\"revision\":1,\"rates\":{\"heartbeat_ms\":0}}",
+        "{\"schema\":\"config/1\",\"revision\":1,\"rates\":{\"watch\":true}}",
+        "{\"schema\":\"config/1\",\"revision\":1,\"rates\":{\"watch\":{\"until\":\"now\"}}}",
     };
 
     (void)state;
@@ -202,6 +220,7 @@ int main(void)
         cmocka_unit_test(which_end_detects_is_read_and_is_the_car_when_not_said),
         cmocka_unit_test(without_required_sites_none_are_known),
         cmocka_unit_test(a_record_never_gets_older_than_a_power_cut_may_cost),
+        cmocka_unit_test(rates_say_how_a_parked_car_is_heard_of_and_who_watches),
         cmocka_unit_test(what_is_no_configuration_is_refused_and_leaves_nothing_of_it),
         cmocka_unit_test(an_enrolment_brings_certificate_and_configuration),
         cmocka_unit_test(an_answer_without_certificate_is_refused),

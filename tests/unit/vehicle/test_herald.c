@@ -61,6 +61,33 @@ static void a_jump_of_the_clock_is_noticed_and_slewing_is_not(void **state)
     assert_int_equal(timekeeper_step(&t, T0 + 101099, 101100), -3600000);
 }
 
+static void sleep_is_told_with_when_it_will_be_heard_of_again(void **state)
+{
+    struct herald h;
+    char out[512];
+    size_t len;
+
+    (void)state;
+    herald_init(&h, "01a21436-413c-7167-a729-ecc1463ed742", "1.0.0");
+    herald_told(&h, 1000);
+    herald_rest(&h, PRESENCE_ONLINE, 600000, 0);
+    assert_true(herald_is_due(&h, 1000, 600000));
+    herald_told(&h, 1000);
+    herald_rest(&h, PRESENCE_ONLINE, 600000, 0);
+    assert_false(herald_is_due(&h, 2000, 600000));
+    herald_rest(&h, PRESENCE_SLEEPING, 600000, 600000);
+    assert_true(herald_is_due(&h, 2000, 600000));
+    assert_int_equal(herald_write(&h, h.state.presence, T0, out, sizeof out, &len, &fault), ST_OK);
+    out[len] = '\0';
+    assert_non_null(strstr(out, "\"state\":\"sleeping\""));
+    assert_non_null(strstr(out, "\"heartbeat_ms\":600000,\"wake_ms\":600000}"));
+    herald_rest(&h, PRESENCE_SLEEPING, 0, 0);
+    assert_int_equal(herald_write(&h, PRESENCE_OFFLINE, T0, out, sizeof out, &len, &fault), ST_OK);
+    out[len] = '\0';
+    assert_non_null(strstr(out, "\"state\":\"offline\"")); /* the last will is what it was */
+    assert_null(strstr(out, "wake_ms"));
+}
+
 static void state_is_told_on_change_on_connection_and_as_heartbeat(void **state)
 {
     struct herald h;
@@ -177,6 +204,7 @@ int main(void)
         cmocka_unit_test(a_receiver_that_agrees_vouches_for_the_clock),
         cmocka_unit_test(a_receiver_that_disagrees_vouches_for_nothing),
         cmocka_unit_test(a_jump_of_the_clock_is_noticed_and_slewing_is_not),
+        cmocka_unit_test(sleep_is_told_with_when_it_will_be_heard_of_again),
         cmocka_unit_test(state_is_told_on_change_on_connection_and_as_heartbeat),
         cmocka_unit_test(online_and_the_last_will_differ_in_one_word),
         cmocka_unit_test(the_adapters_address_is_read),

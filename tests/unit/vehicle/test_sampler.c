@@ -246,6 +246,27 @@ static void what_says_nothing_new_is_no_sample(void **state)
     assert_int_equal(s.count, 3);
 }
 
+static void a_standing_car_tells_where_it_is_so_often_and_a_moving_one_always(void **state)
+{
+    (void)state;
+    sampler_pace(&s, 60000);
+    for (int i = 0; i < 120; i++)
+        add_fix(T0 + i * 1000, 0);
+    assert_int_equal(s.count, 2);
+    sampler_beat(&s);
+    add_fix(T0 + 120000, 0);
+    assert_int_equal(s.count, 3);
+    add_fix(T0 + 121000, SAMPLER_MOVING_GPS_KMH); /* it is towed */
+    add_fix(T0 + 122000, 20);
+    assert_int_equal(s.count, 5);
+    sampler_pace(&s, INT64_MAX);
+    add_fix(T0 + 123000, 20);
+    assert_int_equal(s.count, 5);
+    sampler_pace(&s, 0);
+    add_fix(T0 + 124000, 0);
+    assert_int_equal(s.count, 6);
+}
+
 static void memory_is_bounded_and_the_oldest_go(void **state)
 {
     (void)state;
@@ -273,6 +294,8 @@ int main(void)
         cmocka_unit_test_setup(a_sleeping_bus_means_off_unless_the_car_moves, begin),
         cmocka_unit_test_setup(the_same_report_twice_is_one_sample, begin),
         cmocka_unit_test_setup(what_says_nothing_new_is_no_sample, begin),
+        cmocka_unit_test_setup(a_standing_car_tells_where_it_is_so_often_and_a_moving_one_always,
+                               begin),
         cmocka_unit_test_setup(memory_is_bounded_and_the_oldest_go, begin),
     };
 
