@@ -25,8 +25,8 @@ struct vehicle_state {
     int64_t config; /* revision in force, 0 none */
     enum source gps, obd, camera;
     int64_t private_since_ms; /* private mode; 0: not private */
-    int64_t heartbeat_ms; /* it will be heard of again at least this often; 0: not said */
-    int64_t wake_ms;      /* sleeping: wakes up this often to say so; 0: it announces no wake-up */
+    int64_t heartbeat_ms;     /* it will be heard of again at least this often; 0: not said */
+    int64_t wake_ms; /* sleeping: wakes up this often to say so; 0: it announces no wake-up */
 };
 
 const char *presence_name(enum presence p); /* "online" "offline" "sleeping" */
