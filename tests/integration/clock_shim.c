@@ -1,7 +1,8 @@
 /* tests/integration/clock_shim.c - preloaded into a program under test: its clocks lie.
- * A file named by VIGIE_TEST_CLOCK holds three 64-bit numbers: what is added to CLOCK_REALTIME (ms), to CLOCK_BOOTTIME (ms), and
- * whether the kernel says that nobody keeps the clock (1).  Writing the first two together is time that passes; the first alone,
- * a clock that was set.  Waiting goes by CLOCK_MONOTONIC, which stays true. */
+ * A file named by VIGIE_TEST_CLOCK holds three 64-bit numbers: what is added to CLOCK_REALTIME
+ * (ms), to CLOCK_BOOTTIME (ms), and whether the kernel says that nobody keeps the clock (1).
+ * Writing the first two together is time that passes; the first alone, a clock that was set.
+ * Waiting goes by CLOCK_MONOTONIC, which stays true. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>

@@ -7,11 +7,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define WAKE_VOLTAGE_MS 10000 /* how often the voltage is read, until reader_rest says otherwise   \
-                               */
-#define WAKE_LOOK_MS 30000    /* one request at most this often */
-#define WAKE_BLIND_MS 60000   /* ... when the adapter cannot tell the voltage */
-#define WAKE_TOLD_MS 60000    /* an unchanged voltage is told this often */
+#define WAKE_VOLTAGE_MS                                                                            \
+    10000                   /* how often the voltage is read, until reader_rest says otherwise     \
+                             */
+#define WAKE_LOOK_MS 30000  /* one request at most this often */
+#define WAKE_BLIND_MS 60000 /* ... when the adapter cannot tell the voltage */
+#define WAKE_TOLD_MS 60000  /* an unchanged voltage is told this often */
 #define WAKE_STEP_V 0.5
 #define WAKE_CHARGING_V 13.2
 #define WAKE_NEWS_V 0.2
