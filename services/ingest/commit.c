@@ -18,6 +18,7 @@
 #include "results.h"
 #include "rows.h"
 #include "states.h"
+#include "tally.h"
 
 #define ANSWER_MS 10000 /* a server that takes longer for one statement is away */
 
@@ -29,6 +30,7 @@ struct commit {
     struct letters letters;
     struct states *states;
     struct facts *facts;
+    struct tallies *tallies;
     struct duty *duty;
     unsigned listening; /* pg_connections when we said so */
     bool *fresh;        /* of each record in the group: are its facts to be written, and by us? */
@@ -38,7 +40,7 @@ struct commit {
 };
 
 enum status commit_open(struct commit **out, const char *conninfo, const char *site,
-                        struct duty *duty, struct fault *fault)
+                        struct duty *duty, int64_t count_wait_ms, struct fault *fault)
 {
     struct commit *c = calloc(1, sizeof *c);
     enum status st;
@@ -48,7 +50,8 @@ enum status commit_open(struct commit **out, const char *conninfo, const char *s
     snprintf(c->site, sizeof c->site, "%s", site);
     if ((st = pg_open(&c->db, conninfo, "vigie-ingest-writer", fault)) != ST_OK ||
         (st = states_open(&c->states, c->db, fault)) != ST_OK ||
-        (st = facts_open(&c->facts, c->db, fault)) != ST_OK) {
+        (st = facts_open(&c->facts, c->db, fault)) != ST_OK ||
+        (st = tallies_open(&c->tallies, c->db, c->site, count_wait_ms, fault)) != ST_OK) {
         commit_close(c);
         return st;
     }
@@ -97,6 +100,16 @@ static bool take_over(struct commit *c, struct record *const *records, size_t n)
     return any;
 }
 
+/* Numbers below the highest that are not taken. */
+static int64_t open_numbers(const struct watermark *w)
+{
+    int64_t n = 0;
+
+    for (size_t i = 0; i < w->gap_count; i++)
+        n += w->gaps[i].last - w->gaps[i].first + 1;
+    return n;
+}
+
 static enum status lock_streams(struct commit *c, struct record *const *records, size_t n,
                                 struct fault *fault)
 {
@@ -106,6 +119,8 @@ static enum status lock_streams(struct commit *c, struct record *const *records,
     if ((st = marks_lock(&c->marks, c->db, c->site, fault)) != ST_OK ||
         (st = marks_peek(&c->marks, c->db, fault)) != ST_OK)
         return st;
+    for (size_t i = 0; i < c->marks.count; i++)
+        c->marks.all[i].open_before = open_numbers(&c->marks.all[i].history);
     return take_over(c, records, n) ? marks_lock_facts(&c->marks, c->db, fault) : ST_OK;
 }
 
@@ -127,13 +142,17 @@ static enum status take_loss(struct commit *c, struct record *r, bool facts)
 {
     struct stream_mark *lost = marks_find(&c->marks, r->from.topic.vin, r->lost_stream);
     int64_t upto = lost->history.upto > lost->facts.upto ? lost->history.upto : lost->facts.upto;
+    struct watermark *mark = part_of(lost, facts);
+    int64_t known = mark->upto - open_numbers(mark);
 
     if (!lost_is_possible(r, upto)) {
         record_put_aside(r, "loss", "it says to have lost numbers it cannot have given");
         return ST_OK;
     }
-    if (watermark_take_range(part_of(lost, facts), r->lost_first, r->lost_last) == ST_RETRY)
+    if (watermark_take_range(mark, r->lost_first, r->lost_last) == ST_RETRY)
         return ST_RETRY;
+    if (!facts)
+        lost->lost += mark->upto - open_numbers(mark) - known;
     lost->told = lost->at_once = true; /* perhaps all of it had come: all the better */
     note_change(lost, facts);
     return ST_OK;
@@ -249,6 +268,24 @@ static void count(const struct commit *c, struct record *const *records, size_t 
     }
 }
 
+static void tally(struct commit *c, struct record *const *records, size_t n, int64_t now_ms)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!records[i]->missed && !c->refused[i] && !records[i]->letter[0] &&
+            is_numbered(records[i]))
+            tallies_record(c->tallies, records[i], c->arrived[i], now_ms);
+    for (size_t i = 0; i < c->marks.count; i++) {
+        const struct stream_mark *s = &c->marks.all[i];
+        int64_t more = s->history_changed ? open_numbers(&s->history) - s->open_before : 0;
+        int64_t skipped = more > 0 ? more : 0, recovered = more < 0 ? -more : 0;
+
+        tallies_numbers(c->tallies, s->vin, skipped, recovered, s->lost, now_ms);
+        metric_add(meters.skipped, NULL, (double)skipped);
+        metric_add(meters.recovered, NULL, (double)recovered);
+        metric_add(meters.lost, NULL, (double)s->lost);
+    }
+}
+
 static enum status run(struct commit *c, struct record *const *records, size_t n,
                        struct fault *fault)
 {
@@ -319,6 +356,7 @@ enum status commit_group(struct commit *c, struct record *const *records, size_t
         return st;
     }
     count(c, records, n);
+    tally(c, records, n, clock_now_ms());
     *marks = c->marks.all;
     *mark_count = c->marks.count;
     return ST_OK;
@@ -349,6 +387,13 @@ const struct alert_change_message *commit_alerts(const struct commit *c, size_t 
     return facts_changes(c->facts, n);
 }
 
+enum status commit_tallies(struct commit *c, bool all, struct fault *fault)
+{
+    enum status st = prepare(c, fault);
+
+    return st == ST_OK ? tallies_write(c->tallies, clock_now_ms(), all, fault) : st;
+}
+
 enum status commit_check(struct commit *c, struct fault *fault)
 {
     enum status st = prepare(c, fault);
@@ -364,6 +409,7 @@ void commit_close(struct commit *c)
     letters_done(&c->letters);
     states_close(c->states);
     facts_close(c->facts);
+    tallies_close(c->tallies);
     marks_done(&c->marks);
     pg_close(c->db);
     free(c->fresh);

@@ -26,12 +26,14 @@ struct stream_mark {
     bool history_changed, facts_changed; /* by this group */
     bool facts_ours; /* this group writes its facts: their row is to be locked */
     bool facts_locked;
+    int64_t open_before;  /* numbers of its history that were missing before this group */
+    int64_t lost;         /* and those of it this group announces as lost */
     int64_t facts_age_ms; /* since their row changed, where it is another's */
 };
 
-/* `duty` tells which shards are ours; borrowed. */
+/* `duty` tells which shards are ours; borrowed.  `count_wait_ms`: see tally.h. */
 enum status commit_open(struct commit **out, const char *conninfo, const char *site,
-                        struct duty *duty, struct fault *fault) MUST_CHECK;
+                        struct duty *duty, int64_t count_wait_ms, struct fault *fault) MUST_CHECK;
 
 /* Commit `n` records; those only seen `again` write nothing, and become `missed` where the database
  * does not know them.  *marks (yours until the next call, *mark_count of them) tell what is stored
@@ -49,6 +51,9 @@ enum status commit_hear(struct commit *c, struct stream_mark **marks, size_t *ma
 
 /* Alerts the newest commit_group changed, to be told now; yours until the next. */
 const struct alert_change_message *commit_alerts(const struct commit *c, size_t *n);
+
+/* Write down what was counted of each vehicle (tally.h), between groups; `all`: before the end. */
+enum status commit_tallies(struct commit *c, bool all, struct fault *fault) MUST_CHECK;
 
 /* Does the database answer, with our tables in it? */
 enum status commit_check(struct commit *c, struct fault *fault) MUST_CHECK;

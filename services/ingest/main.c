@@ -130,7 +130,8 @@ static enum status start(struct ingest *in, struct fault *fault)
                                .pg = set->pg,
                                .influx = set->influx,
                                .site = set->common.site,
-                               .batch_wait_ms = set->batch_wait_ms};
+                               .batch_wait_ms = set->batch_wait_ms,
+                               .count_wait_ms = set->count_wait_ms};
     struct accept_options a = {in->ring,
                                in->queue,
                                in->known,

@@ -25,6 +25,12 @@ void meters_open(void)
     meters.dead_letters =
         metric_counter("vigie_ingest_dead_letters_total",
                        "Records put aside with their bytes, by reason.", "reason");
+    meters.skipped = metric_counter("vigie_ingest_skipped_numbers_total",
+                                    "Sequence numbers passed over: records still to come.", NULL);
+    meters.recovered = metric_counter("vigie_ingest_recovered_numbers_total",
+                                      "Of those, that came later or were announced as lost.", NULL);
+    meters.lost = metric_counter("vigie_ingest_lost_numbers_total",
+                                 "Sequence numbers vehicles announced as lost.", NULL);
     meters.replayed =
         metric_counter("vigie_ingest_replayed_total",
                        "Dead letters decoded again because somebody asked, by outcome.", "outcome");

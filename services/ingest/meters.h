@@ -9,10 +9,11 @@ struct meters {
     struct metric *samples;
     struct metric *stored; /* {store} influx, postgres */
     struct metric *duplicates;
-    struct metric *mislabelled;  /* content type says other than the first byte */
-    struct metric *rejected;     /* {reason} */
-    struct metric *dead_letters; /* {reason} */
-    struct metric *replayed;     /* {outcome} */
+    struct metric *mislabelled;                /* content type says other than the first byte */
+    struct metric *rejected;                   /* {reason} */
+    struct metric *dead_letters;               /* {reason} */
+    struct metric *skipped, *recovered, *lost; /* sequence numbers */
+    struct metric *replayed;                   /* {outcome} */
     struct metric *ring_dropped;
     struct metric
         *live_dropped; /* live messages the broker could not take; the next one replaces them */

@@ -33,6 +33,8 @@ const struct setting ingest_table[] = {
      "decoded records that may wait to be stored"},
     {"queue-bytes", SET_COUNT, "128M", AT(queue_bytes), "bytes they may take"},
     {"batch-wait", SET_MILLIS, "20", AT(batch_wait_ms), "ms a record may wait for others"},
+    {"count-wait", SET_MILLIS, "60s", AT(count_wait_ms),
+     "how long what is counted of a vehicle (losses, lags) may wait to be written"},
     {"rate", SET_COUNT, "50", AT(rate_per_s),
      "messages a second per vehicle, sustained; 0: no limit"},
     {"burst", SET_COUNT, "500", AT(burst), "messages per vehicle at once"},

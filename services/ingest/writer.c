@@ -45,6 +45,7 @@ struct writer {
     int64_t checked_ms;     /* when the stores were last asked without anything to store */
     int64_t drain_until_ms; /* 0: nobody asked for stop */
     bool away[2];           /* by enum part */
+    bool tallies_wait;      /* they could not be written */
     pthread_t thread;
     bool running;
 };
@@ -346,6 +347,18 @@ static void check_stores(struct writer *w)
     w->checked_ms = clock_boot_ms();
 }
 
+/* Counting never holds up storing: what cannot be written waits. */
+static void write_tallies(struct writer *w, bool all)
+{
+    struct fault fault = {""};
+
+    enum status st = w->away[POSTGRES] ? ST_OK : commit_tallies(w->commit, all, &fault);
+
+    if (st != ST_OK && !w->tallies_wait)
+        log_warn("tallies.wait", "reason=\"%s\"", fault.text);
+    w->tallies_wait = st != ST_OK;
+}
+
 /* What is left then was never acknowledged: it comes again. */
 static bool is_drain_over(struct writer *w)
 {
@@ -369,10 +382,12 @@ static void *writer_run(void *self)
             break;
         drop_group(w, true);
         hear(w);
+        write_tallies(w, false);
         acks_due(w->acks, clock_boot_ms(), send_ack, w);
     }
     drop_group(w, false);
     record_free(w->held);
+    write_tallies(w, true);
     acks_due(w->acks, INT64_MAX, send_ack, w);
     return NULL;
 }
@@ -388,7 +403,8 @@ enum status writer_start(struct writer **out, const struct writer_options *optio
         return fault_set(fault, ST_FATAL, "out of memory");
     w->set = *options;
     if ((st = influx_open(&w->influx, options->influx, "fleet", fault)) == ST_OK &&
-        (st = commit_open(&w->commit, options->pg, options->site, options->duty, fault)) == ST_OK &&
+        (st = commit_open(&w->commit, options->pg, options->site, options->duty,
+                          options->count_wait_ms, fault)) == ST_OK &&
         (st = acks_open(&w->acks, fault)) == ST_OK) {
         w->history.db = w->influx;
         w->checked_ms = -CHECK_MS;

@@ -22,7 +22,7 @@ struct writer_options {
     struct duty *duty; /* which shards are ours */
     struct inflight *inflight;
     const char *pg, *influx, *site; /* copied */
-    int64_t batch_wait_ms;
+    int64_t batch_wait_ms, count_wait_ms;
 };
 
 enum status writer_start(struct writer **out, const struct writer_options *options,
