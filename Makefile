@@ -31,7 +31,7 @@ OPT := -O1 -fno-omit-frame-pointer -fsanitize=$(SAN) $(if $(findstring undefined
 HARD_LD += -fsanitize=$(SAN)
 endif
 # What needs no compiler must not ask for one: `make run` installs it first.
-ifneq ($(filter-out clean clean-run run test lint format fuzz bench fresh dashboard help tables packages-%,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out clean clean-run run test lint format fuzz bench soak fresh dashboard help tables packages-%,$(or $(MAKECMDGOALS),all)),)
 -include $(B)/flags.mk
 endif
 CPPFLAGS += -I. -D_GNU_SOURCE -DVIGIE_VERSION='"$(VERSION)"'
@@ -211,6 +211,12 @@ $(TOOLS):
 	@mkdir -p $(@D); echo "  LD    $@"
 	@$(CC) $(ALL_CFLAGS) $(LDFLAGS) $(HARD_LD) -o $@ $^ $(LIBS_ground)
 
+# ---- soak: a fault a round under load, then every acknowledged value is looked for; SOAK_SEED= repeats one
+SOAK_ROUNDS ?= 500
+soak: packages-test
+	@$(MAKE) --no-print-directory $(JOBS) all tools dashboard
+	@VIGIE_BUILD=$(B) $(PYTHON) tests/soak/run.py --rounds $(SOAK_ROUNDS) $(if $(SOAK_SEED),--seed $(SOAK_SEED))
+
 # ---- install: what is there is replaced, except in SYSCONFDIR, where a file somebody may have changed is left alone
 SYSCONFDIR ?= $(if $(filter /usr /usr/local,$(PREFIX)),,$(PREFIX))/etc
 STATEDIR   ?= /var/lib
@@ -238,6 +244,7 @@ ifneq ($(PLUGINS),)
 	  services/broker/mosquitto.conf.in | $(FILL) -e 's|@ETC@|$(SYSCONFDIR)/vigie|g' > $(ETC)/mosquitto.conf
 endif
 ifneq ($(SERVER),)
+	@install -D -m 755 tests/stack/influx_wal.py $(DESTDIR)$(PREFIX)/lib/vigie/influx-wal
 	@install -D -m 644 services/api/vigie.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/vigie.conf
 	@rm -rf $(WEB); install -d $(WEB) && cp -R dashboard/dist/. $(WEB) && chmod -R u+w,a+rX $(WEB)
 endif
@@ -254,6 +261,7 @@ help:
 #?make format         lays out every C file as .clang-format says
 #?make fuzz           every fuzz target for FUZZ_SECONDS=60; WORD=text a part
 #?make bench          benchmarks, with a table; WORD=ingest a part
+#?make soak           SOAK_ROUNDS=500: kill -9, hanging and full stores, partitions under load, and a ledger; SOAK_SEED=
 #?make tools          build/sim/fleet: thousands of cars in one process
 #?make tables         the generated signal and PID tables, from their CSV files
 #?make install        DESTDIR= PREFIX=/usr/local SYSCONFDIR=/etc; PROGRAMS=vehicle: the agent alone
@@ -264,7 +272,7 @@ clean:
 
 FORCE:
 
-.PHONY: all unit clean tables run clean-run test fresh dashboard lint format fuzz fuzzers bench benches tools install help FORCE
+.PHONY: all unit clean tables run clean-run test fresh dashboard lint format fuzz fuzzers bench soak benches tools install help FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(wildcard $(B)/obj/*/*.d $(B)/obj/*/*/*.d $(B)/obj/*/*/*/*.d)

@@ -9,11 +9,13 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
 
+from . import influx_wal
 from .process import end_with_parent
 
 CONFIG = """\
@@ -71,6 +73,8 @@ class Influx:
         return self.wait_ready(seconds)
 
     def spawn(self):
+        for path, n in influx_wal.trim(os.path.join(self.folder, "wal")):
+            print(f"{path}: {n} bytes that were half-written cut off", file=sys.stderr)
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(["influxd", "-config", self.config], stdin=subprocess.DEVNULL, stdout=log,
                                             stderr=log, start_new_session=True, preexec_fn=end_with_parent)
