@@ -122,8 +122,10 @@ enum status agent_run(struct agent *a, struct fault *fault)
             (st = agent_commit(a, false, fault)) != ST_OK)
             return st;
         agent_pass_commands(a);
+        agent_pass_errands(a);
         if (stop_take_reload()) {
             log_reload(a->set->common.log_level);
+            agent_plan_renewal(a);
             if (a->uplink.mqtt != NULL)
                 mqtt_reload(a->uplink.mqtt); /* reads the files again at each connect */
         }
@@ -225,6 +227,7 @@ enum status agent_open(struct agent **out, const struct vehicle_settings *set, c
     agent_tell_found(a, found);
     if ((st = agent_tell_cut(a, fault)) != ST_OK || (st = agent_commit(a, false, fault)) != ST_OK ||
         (st = agent_open_uplink(a, fault)) != ST_OK ||
+        (st = agent_open_courier(a, fault)) != ST_OK ||
         (st = gps_start(&a->gps, set->gps, a->inbox, fault)) != ST_OK)
         goto out;
     st = reader_start(&a->reader, &address, set->obd_period_ms, a->inbox, fault);
@@ -262,6 +265,7 @@ void agent_close(struct agent *a)
         return;
     reader_join(a->reader);
     gps_join(a->gps);
+    courier_join(a->courier);
     a->reader = NULL; /* a fix that still waits in the inbox may hold a hint for it */
     if (a->journal != NULL && a->sender != NULL && a->inbox != NULL)
         agent_last_words(a);

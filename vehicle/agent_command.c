@@ -68,7 +68,7 @@ static struct commands_car agent_car(struct agent *a, int64_t now_ms)
 {
     int64_t boot_ms = clock_boot_ms();
     struct commands_car car = {
-        .time_known = timekeeper_source(&a->timekeeper, now_ms, boot_ms, false) != CLOCK_NONE,
+        .time_known = agent_time_known(a, now_ms),
         .is_private = a->privacy.cause != PRIVACY_NONE,
         .gps_kmh =
             a->fix_ms != 0 && boot_ms - a->fix_ms <= AGENT_FIX_FRESH_MS ? a->gps_kmh : (double)NAN};
@@ -152,6 +152,8 @@ static void agent_begin_config(struct agent *a, struct agent_running *r)
     r->until_ms = clock_boot_ms() + AGENT_CONFIG_WAIT_MS;
     if (a->config.revision >= r->command.args.config.revision)
         agent_finish(a, r, COMMAND_DONE, "", NULL);
+    else if (courier_send(a->courier, ERRAND_CONFIG) == ST_NONE)
+        (void)text_copy(r->why, sizeof r->why, "no configuration came, and no --api is set");
 }
 
 static void agent_begin_privacy(struct agent *a, struct agent_running *r)
@@ -210,7 +212,8 @@ void agent_pass_commands(struct agent *a)
         if (r->used && !r->begun)
             agent_begin(a, r);
         else if (r->used && boot_ms >= r->until_ms)
-            agent_finish(a, r, COMMAND_FAILED, "it took too long", NULL);
+            agent_finish(a, r, COMMAND_FAILED, r->why[0] != '\0' ? r->why : "it took too long",
+                         NULL);
     }
 }
 
@@ -264,5 +267,22 @@ void agent_configured(struct agent *a, int64_t revision, const char *refused)
             agent_finish(a, r, COMMAND_DONE, "", NULL);
         else
             agent_finish(a, r, COMMAND_FAILED, refused, NULL);
+    }
+}
+
+void agent_asked_config(struct agent *a, const char *wrong)
+{
+    char reason[96];
+
+    snprintf(reason, sizeof reason, "the API has revision %lld", (long long)a->config.revision);
+    for (size_t i = 0; i < COMMANDS_RUNNING_MAX; i++) {
+        struct agent_running *r = &a->running[i];
+
+        if (!r->used || !r->begun || r->command.type != COMMAND_CONFIG_APPLY)
+            continue;
+        if (wrong == NULL)
+            agent_finish(a, r, COMMAND_FAILED, reason, NULL);
+        else
+            (void)text_copy(r->why, sizeof r->why, wrong); /* it may still come over MQTT */
     }
 }

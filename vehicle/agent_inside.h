@@ -1,13 +1,14 @@
 /* vehicle/agent_inside.h - what the files of the agent share: agent.c (the loop, opening and
  * closing), agent_power.c (how awake it is), agent_take.c (notes out of the inbox), agent_config.c
- * (configuration and the connection it asks for), agent_command.c, agent_private.c.  The main
- * thread alone. */
+ * (configuration and the connection it asks for), agent_command.c, agent_private.c,
+ * agent_errand.c (the API).  The main thread alone. */
 #ifndef VEHICLE_AGENT_INSIDE_H
 #define VEHICLE_AGENT_INSIDE_H
 
 #include "agent.h"
 #include "commands.h"
 #include "config.h"
+#include "courier.h"
 #include "gps.h"
 #include "herald.h"
 #include "inbox.h"
@@ -16,6 +17,7 @@
 #include "lib/metrics.h"
 #include "obd/reader.h"
 #include "rates.h"
+#include "renewal.h"
 #include "sender.h"
 #include "supply.h"
 #include "timekeeper.h"
@@ -58,6 +60,7 @@ struct agent {
         bool used, begun;
         struct command command;
         int64_t until_ms; /* boot time: given up then */
+        char why[128];    /* what went wrong meanwhile */
     } running[COMMANDS_RUNNING_MAX];
     bool restart; /* a command asks for it */
     struct metric *orders;
@@ -65,6 +68,10 @@ struct agent {
     double gps_kmh; /* of the last fix; NAN */
     int64_t fix_ms; /* boot time of the last fix */
     struct metric *hidden, *is_private;
+    struct courier *courier;
+    struct office office;
+    struct renewal renewal;
+    struct metric *expiry, *errands;
 };
 
 /* Into the journal, committed at once.  `data` is a JSON object as text. */
@@ -81,6 +88,8 @@ enum status agent_power(struct agent *a, struct fault *fault) MUST_CHECK;
 enum status agent_tell_cut(struct agent *a, struct fault *fault) MUST_CHECK;
 /* Into the outbox: that we run, or that we stopped in order. */
 void agent_mark(struct agent *a, bool running);
+/* Is the clock's date possible at all? */
+bool agent_time_known(struct agent *a, int64_t now_ms);
 
 /* One note out of the inbox. */
 void agent_take(struct agent *a, const struct note *note);
@@ -99,6 +108,15 @@ void agent_codes(struct agent *a, const struct codes_result *result);
 void agent_configured(struct agent *a, int64_t revision, const char *refused); /* NULL: applied */
 /* On every tick: begin what is kept as delivered, give up what took too long. */
 void agent_pass_commands(struct agent *a);
+
+/* ---- the API (agent_errand.c) */
+
+enum status agent_open_courier(struct agent *a, struct fault *fault) MUST_CHECK;
+void agent_plan_renewal(struct agent *a); /* the certificate is another */
+void agent_pass_errands(struct agent *a); /* on every tick */
+void agent_errand(struct agent *a, const struct errand_result *result);
+/* The configuration was asked for: nothing newer came (NULL), or this went wrong. */
+void agent_asked_config(struct agent *a, const char *wrong);
 
 /* ---- private mode (agent_private.c) */
 

@@ -9,7 +9,7 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 
-static bool agent_time_known(struct agent *a, int64_t now_ms)
+bool agent_time_known(struct agent *a, int64_t now_ms)
 {
     return timekeeper_source(&a->timekeeper, now_ms, clock_boot_ms(), false) != CLOCK_NONE;
 }

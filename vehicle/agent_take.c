@@ -115,6 +115,9 @@ void agent_take(struct agent *a, const struct note *note)
     case NOTE_CODES:
         agent_codes(a, &note->body.codes);
         break;
+    case NOTE_ERRAND:
+        agent_errand(a, &note->body.errand);
+        break;
     case NOTE_COMMAND:
         agent_command(a, note->body.bytes, note->len);
         break;

@@ -26,6 +26,7 @@ enum note_kind {
     NOTE_CONFIG,     /* bytes of config/1 */
     NOTE_CODES,      /* struct codes_result */
     NOTE_COMMAND,    /* bytes of command/1 */
+    NOTE_ERRAND,     /* struct errand_result */
 };
 
 /* A usable position.  NAN: not measured. */
@@ -90,6 +91,15 @@ struct codes_result {
     struct diagnosis found; /* as read for this order, after clearing where that was tried */
 };
 
+/* What the API is asked for (courier.h), and how that went. */
+enum errand { ERRAND_CONFIG, ERRAND_RENEW };
+
+struct errand_result {
+    enum errand errand;
+    enum status status;
+    char reason[256]; /* where it is not ST_OK */
+};
+
 struct connection {
     bool up;
     char broker[128];
@@ -106,6 +116,7 @@ struct note {
         struct diagnosis diagnosis;
         struct connection connection;
         struct codes_result codes;
+        struct errand_result errand;
         char bytes[NOTE_BODY_MAX];
     } body;
 };

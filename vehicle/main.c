@@ -14,6 +14,7 @@
 #include "lib/stop.h"
 #include "obd/makes.h"
 #include "obd/reader.h"
+#include "renew.h"
 #include "report.h"
 
 /* Our VIN: the setting's, the certificate's, or the car's. */
@@ -87,6 +88,7 @@ static enum status main_enroll(const struct vehicle_settings *set, const char *v
 static enum status main_serve(const struct vehicle_settings *set, struct fault *fault)
 {
     struct outbox_found found;
+    struct fault broken = {""};
     struct outbox *outbox = NULL;
     struct health *health = NULL;
     struct agent *agent = NULL;
@@ -105,6 +107,8 @@ static enum status main_serve(const struct vehicle_settings *set, struct fault *
         (st = main_enroll(set, vin, outbox, fault)) != ST_OK ||
         (st = identity_settle(vin, vin, set->cert, fault)) != ST_OK)
         goto out;
+    if (renew_settle(set->cert, set->key, &broken) != ST_OK) /* it still measures and keeps */
+        log_error("identity.broken", "reason=\"%s\"", broken.text);
     reader_use(makes, vin);
     if ((st = agent_open(&agent, set, vin, outbox, &found, health, fault)) != ST_OK)
         goto out;

@@ -117,11 +117,12 @@ class Service:
 
 
 class VehicleBench:
-    def __init__(self, folder, drive=DRIVE, gps=True, car_args=(), agent_args=(), site=None, vin=VIN):
-        """`site`: an ingest_site.Site that is started already; without one a broker of the bench's own."""
+    def __init__(self, folder, drive=DRIVE, gps=True, car_args=(), agent_args=(), site=None, vin=VIN, pki=None):
+        """`site`: an ingest_site.Site that is started already; without one a broker of the bench's own.
+        `pki`: another than the bench's own, with path(), leaf() and folder."""
         self.folder, self.vin, self.site = Path(folder), vin, site
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.pki = site.pki if site else BenchPki(self.folder / "pki")
+        self.pki = pki or (site.pki if site else BenchPki(self.folder / "pki"))
         self.identities = {}
         self.cert, self.key = self.pki.leaf("car", vin, "vehicle")
         guard = ROOT / "build/lib/vigie_guard.so"  # a plugin built with a sanitizer does not load into Mosquitto
