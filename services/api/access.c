@@ -5,13 +5,21 @@
 #include <string.h>
 
 #define MAY(a) (1U << (a))
-#define READS (MAY(ACTION_OWN) | MAY(ACTION_VEHICLE_READ) | MAY(ACTION_HISTORY_READ))
-#define ASKS (MAY(ACTION_COMMAND_READ) | MAY(ACTION_COMMAND_SEND))
+#define READS                                                                                      \
+    (MAY(ACTION_OWN) | MAY(ACTION_VEHICLE_READ) | MAY(ACTION_HISTORY_READ) |                       \
+     MAY(ACTION_COMMAND_READ) | MAY(ACTION_ALERT_READ) | MAY(ACTION_SETUP_READ) |                  \
+     MAY(ACTION_UPKEEP_READ))
+#define SEES /* where cars went, and who drove them */                                             \
+    (READS | MAY(ACTION_TRACK_READ) | MAY(ACTION_DRIVER_READ) | MAY(ACTION_STATISTICS_READ) |      \
+     MAY(ACTION_FEED_READ))
 #define RUNS                                                                                       \
-    (READS | ASKS | MAY(ACTION_TRACK_READ) | MAY(ACTION_VEHICLE_CHANGE) | MAY(ACTION_MEDIA_ASK) |  \
-     MAY(ACTION_PRIVACY_SET))
+    (SEES | MAY(ACTION_COMMAND_SEND) | MAY(ACTION_VEHICLE_CHANGE) | MAY(ACTION_MEDIA_ASK) |        \
+     MAY(ACTION_PRIVACY_SET) | MAY(ACTION_ALERT_HANDLE) | MAY(ACTION_ZONE_CHANGE) |                \
+     MAY(ACTION_ASSIGN))
 #define OWNS                                                                                       \
-    (RUNS | MAY(ACTION_VEHICLE_RETIRE) | MAY(ACTION_CODES_CLEAR) | MAY(ACTION_AGENT_CONTROL))
+    (RUNS | MAY(ACTION_VEHICLE_RETIRE) | MAY(ACTION_CODES_CLEAR) | MAY(ACTION_AGENT_CONTROL) |     \
+     MAY(ACTION_RULE_CHANGE) | MAY(ACTION_DRIVER_CHANGE) | MAY(ACTION_CONTRACT_READ) |             \
+     MAY(ACTION_CONTRACT_CHANGE) | MAY(ACTION_UPKEEP_CHANGE))
 
 static const struct {
     const char *role;
@@ -20,9 +28,11 @@ static const struct {
     {"owner", OWNS},
     {"admin", OWNS},
     {"dispatcher", RUNS},
-    {"mechanic", READS | ASKS | MAY(ACTION_CODES_CLEAR)}, /* the values, not where the car went */
+    /* the values, not where the car went */
+    {"mechanic", READS | MAY(ACTION_COMMAND_SEND) | MAY(ACTION_CODES_CLEAR) |
+                     MAY(ACTION_ALERT_HANDLE) | MAY(ACTION_UPKEEP_CHANGE)},
     {"driver", MAY(ACTION_OWN)}, /* sees what is his; nothing is assigned to drivers yet */
-    {"auditor", READS | MAY(ACTION_TRACK_READ) | MAY(ACTION_COMMAND_READ)},
+    {"auditor", SEES | MAY(ACTION_CONTRACT_READ)},
 };
 
 bool access_role_is_known(const char *role)

@@ -21,6 +21,20 @@ enum action {
     ACTION_CODES_CLEAR,
     ACTION_PRIVACY_SET,
     ACTION_AGENT_CONTROL, /* configuration, restart */
+    ACTION_ALERT_READ,
+    ACTION_ALERT_HANDLE, /* acknowledge, assign, clear, comment */
+    ACTION_SETUP_READ,   /* geofences, rules */
+    ACTION_ZONE_CHANGE,
+    ACTION_RULE_CHANGE,
+    ACTION_DRIVER_READ,
+    ACTION_DRIVER_CHANGE,
+    ACTION_ASSIGN, /* who drives what */
+    ACTION_CONTRACT_READ,
+    ACTION_CONTRACT_CHANGE,
+    ACTION_UPKEEP_READ, /* maintenance */
+    ACTION_UPKEEP_CHANGE,
+    ACTION_STATISTICS_READ,
+    ACTION_FEED_READ,
     ACTION_COUNT
 };
 

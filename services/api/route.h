@@ -11,6 +11,7 @@
 #include "request.h"
 #include "respond.h"
 
+struct resource;
 struct worker;
 
 enum lane {
@@ -33,6 +34,7 @@ struct route {
     bool takes_json; /* a body of application/json is expected */
     bool by_cookie;  /* Origin must be ours */
     handler *run;
+    const struct resource *resource; /* of resource_*; NULL else */
 };
 
 extern const struct route route_table[];

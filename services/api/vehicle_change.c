@@ -4,113 +4,52 @@
 #include <string.h>
 
 #include "audit.h"
-#include "body.h"
 #include "config.h"
 #include "handlers.h"
 #include "idempotency.h"
+#include "resource.h"
 #include "tenant.h"
 #include "vehicle_row.h"
 
-struct change {
-    char name[801], plate[129], make[321], class[16], fuel[16]; /* 4 bytes a character at most */
-    char detects[16], record_ms[24];                            /* "" not named; "0": none */
-    bool has_name, has_plate, has_make, has_class, has_fuel;
+static const char *const classes[] = {"car", "van", "heavy", NULL};
+static const char *const fuels[] = {"",    "petrol", "diesel",  "electric", "hybrid",
+                                    "lpg", "cng",    "ethanol", NULL};
+static const char *const ends[] = {"agent", "ingest", NULL};
+static const struct field vehicle_fields[] = {
+    {"name", FIELD_TEXT, 0, 0, 200, NULL, NULL},
+    {"plate", FIELD_TEXT, 0, 0, 32, NULL, NULL},
+    {"make", FIELD_TEXT, 0, 0, 80, NULL, NULL},
+    {"model", FIELD_TEXT, 0, 0, 80, NULL, NULL},
+    {"class", FIELD_WORD, 0, 0, 0, classes, NULL},
+    {"fuel", FIELD_WORD, 0, 0, 0, fuels, NULL},
+    {"group_name", FIELD_TEXT, 0, 0, 63, NULL, NULL},
+    {"displacement_l", FIELD_NUMBER, FIELD_NULLABLE, 0.1, 30, NULL, NULL},
+    {"tank_l", FIELD_NUMBER, FIELD_NULLABLE, 1, 5000, NULL, NULL},
+    {"redline_rpm", FIELD_NUMBER, FIELD_NULLABLE, 1000, 20000, NULL, NULL},
+    {"nominal_v", FIELD_INTEGER, FIELD_NULLABLE, 12, 24, NULL, NULL},
+    {"speed_limit_kmh", FIELD_NUMBER, FIELD_NULLABLE, 5, 300, NULL, NULL},
+    {"co2_kg_l", FIELD_NUMBER, FIELD_NULLABLE, 0, 10, NULL, NULL},
+    {"timezone", FIELD_ZONE, FIELD_NULLABLE, 0, 0, NULL, NULL},
+    {"muted_until", FIELD_TIME, FIELD_NULLABLE, 0, 0, NULL, NULL},
+    {"detects", FIELD_WORD, 0, 0, 0, ends, NULL},
+    {"record_ms", FIELD_INTEGER, FIELD_NULLABLE, 250, 30000, NULL, NULL},
+    {0},
 };
 
-static bool is_one_of(const char *word, const char *const *words)
-{
-    for (; *words; words++)
-        if (!strcmp(word, *words))
-            return true;
-    return false;
-}
-
-static size_t characters(const char *utf8)
-{
-    size_t n = 0;
-
-    for (; *utf8; utf8++)
-        n += ((unsigned char)*utf8 & 0xc0) != 0x80;
-    return n;
-}
-
-static bool has_control(const char *text)
-{
-    for (; *text; text++)
-        if ((unsigned char)*text < 0x20 || *text == 0x7f)
-            return true;
-    return false;
-}
-
-/* What the schema would refuse is refused here, field by field. */
-static bool is_acceptable(const struct request *r, const struct change *c, struct answer *a)
-{
-    static const char *const classes[] = {"car", "van", "heavy", NULL};
-    static const char *const fuels[] = {"",    "petrol", "diesel",  "electric", "hybrid",
-                                        "lpg", "cng",    "ethanol", NULL};
-    static const char *const ends[] = {"agent", "ingest", NULL};
-
-    if (characters(c->name) > 200 || has_control(c->name))
-        answer_field(a, r, 422, "/name", "length");
-    else if (characters(c->plate) > 32 || has_control(c->plate))
-        answer_field(a, r, 422, "/plate", "length");
-    else if (characters(c->make) > 80 || has_control(c->make))
-        answer_field(a, r, 422, "/make", "length");
-    else if (c->has_class && !is_one_of(c->class, classes))
-        answer_field(a, r, 422, "/class", "unknown");
-    else if (c->has_fuel && !is_one_of(c->fuel, fuels))
-        answer_field(a, r, 422, "/fuel", "unknown");
-    else if (c->detects[0] && !is_one_of(c->detects, ends))
-        answer_field(a, r, 422, "/detects", "unknown");
-    else
-        return true;
-    return false;
-}
-
-/* What goes into the vehicle's configuration.  A rate of null: the agent chooses. */
-static enum status read_config(const struct request *r, const json_t *body, struct change *c,
+/* ST_NONE: the answer is set. */
+static enum status read_change(const struct request *r, bool making, json_t **body,
                                struct answer *a)
 {
-    int64_t record_ms = 0;
+    json_int_t volts;
 
-    if (json_object_get(body, "detects") && !c->detects[0]) {
-        body_fault(r, "detects", "unknown", a);
+    if (fields_read(r, vehicle_fields, making, body, a) != ST_OK)
         return ST_NONE;
-    }
-    if (!json_object_get(body, "record_ms"))
+    volts = json_integer_value(json_object_get(*body, "nominal_v"));
+    if (!volts || volts == 12 || volts == 24)
         return ST_OK;
-    if (!json_is_null(json_object_get(body, "record_ms")) &&
-        body_integer(r, body, "record_ms", true, 250, 30000, &record_ms, a) != ST_OK)
-        return ST_NONE;
-    snprintf(c->record_ms, sizeof c->record_ms, "%lld", (long long)record_ms);
-    return ST_OK;
-}
-
-static enum status read_change(const struct request *r, struct change *c, struct answer *a)
-{
-    static const char *const allowed[] = {"name", "plate",   "make",      "class",
-                                          "fuel", "detects", "record_ms", NULL};
-    json_t *body = NULL;
-    enum status st;
-
-    memset(c, 0, sizeof *c);
-    if (body_read(r, allowed, &body, a) != ST_OK)
-        return ST_NONE;
-    c->has_name = json_object_get(body, "name");
-    c->has_plate = json_object_get(body, "plate");
-    c->has_make = json_object_get(body, "make");
-    c->has_class = json_object_get(body, "class");
-    c->has_fuel = json_object_get(body, "fuel");
-    if ((st = body_text(r, body, "name", false, c->name, sizeof c->name, a)) == ST_OK &&
-        (st = body_text(r, body, "plate", false, c->plate, sizeof c->plate, a)) == ST_OK &&
-        (st = body_text(r, body, "make", false, c->make, sizeof c->make, a)) == ST_OK &&
-        (st = body_text(r, body, "class", false, c->class, sizeof c->class, a)) == ST_OK)
-        st = body_text(r, body, "fuel", false, c->fuel, sizeof c->fuel, a);
-    if (st == ST_OK &&
-        (st = body_text(r, body, "detects", false, c->detects, sizeof c->detects, a)) == ST_OK)
-        st = read_config(r, body, c, a);
-    json_decref(body);
-    return st == ST_OK && is_acceptable(r, c, a) ? ST_OK : ST_NONE;
+    json_decref(*body);
+    answer_field(a, r, 422, "/nominal_v", "range");
+    return ST_NONE;
 }
 
 /* The vehicle as it is now, with its tag; then what every change ends with. */
@@ -147,28 +86,26 @@ static void exists(struct answer *a, const struct request *r)
     answer_problem(a, r, 412, "exists", "A vehicle with this VIN cannot be created.");
 }
 
-static enum status insert(struct worker *w, const struct request *r, const struct change *c,
+static enum status insert(struct worker *w, const struct request *r, const json_t *body,
                           struct answer *a, struct fault *fault)
 {
-    const char *params[] = {r->vin,
-                            r->claims.tenant,
-                            c->name,
-                            c->plate,
-                            c->make,
-                            c->has_class ? c->class : "car",
-                            c->fuel,
-                            c->detects[0] ? c->detects : "agent",
-                            c->record_ms[0] ? c->record_ms : "0"};
+    char *row = json_dumps(body, JSON_COMPACT);
+    const char *params[] = {r->vin, r->claims.tenant, row};
     PGresult *rows = NULL;
+    struct text sql;
     enum status st;
     int made;
 
-    st =
-        pg_run(w->pg,
-               "INSERT INTO vehicle (vin, customer_id, name, plate, make, class, fuel, detects,"
-               " record_ms) VALUES ($1, $2::uuid, $3, $4, $5, $6, $7, $8, nullif($9, '0')::integer)"
-               " ON CONFLICT DO NOTHING RETURNING 1",
-               9, params, &rows, fault);
+    text_init(&sql);
+    text_print(&sql, "INSERT INTO vehicle (vin, customer_id");
+    fields_print(&sql, vehicle_fields, body, ", ", NULL, NULL);
+    text_print(&sql, ") SELECT $1, $2::uuid");
+    fields_print(&sql, vehicle_fields, body, ", p.", NULL, NULL);
+    text_print(&sql, " FROM jsonb_populate_record(NULL::vehicle, $3::jsonb) p"
+                     " ON CONFLICT DO NOTHING RETURNING 1");
+    st = pg_run(w->pg, sql.bytes, 3, params, &rows, fault);
+    text_done(&sql);
+    free(row);
     if (st != ST_OK)
         return st;
     made = PQntuples(rows);
@@ -183,7 +120,7 @@ static enum status insert(struct worker *w, const struct request *r, const struc
 enum status vehicle_create(struct worker *w, const struct request *r, struct answer *a,
                            struct fault *fault)
 {
-    struct change c;
+    json_t *body = NULL;
     enum status st;
 
     if (strcmp(r->if_none_match, "*") != 0) {
@@ -191,12 +128,14 @@ enum status vehicle_create(struct worker *w, const struct request *r, struct ans
                        "Creating needs If-None-Match: *; to change a vehicle use PATCH.");
         return ST_NONE;
     }
-    if (read_change(r, &c, a) != ST_OK)
+    if (read_change(r, true, &body, a) != ST_OK)
         return ST_NONE;
-    if ((st = tenant_begin(w, r, a, fault)) != ST_OK ||
-        (st = idempotency_begin(w, r, a, fault)) != ST_OK)
-        return st;
-    return insert(w, r, &c, a, fault);
+    if ((st = tenant_begin(w, r, a, fault)) == ST_OK &&
+        (st = idempotency_begin(w, r, a, fault)) == ST_OK &&
+        (st = resource_refers(w, r, vehicle_fields, body, a, fault)) == ST_OK)
+        st = insert(w, r, body, a, fault);
+    json_decref(body);
+    return st;
 }
 
 /* Lock the row and compare its version.  ST_NONE: 400, 404, 412 or 428 is set. */
@@ -216,35 +155,40 @@ static enum status lock_version(struct worker *w, const struct request *r, struc
     return st;
 }
 
+static enum status update(struct worker *w, const struct request *r, const json_t *body,
+                          struct fault *fault)
+{
+    char *row = json_dumps(body, JSON_COMPACT);
+    const char *params[] = {r->vin, row};
+    struct text sql;
+    enum status st;
+
+    text_init(&sql);
+    text_print(&sql, "UPDATE vehicle t SET version = t.version + 1");
+    fields_print(&sql, vehicle_fields, body, ", ", " = p.", "");
+    text_print(&sql, " FROM jsonb_populate_record(NULL::vehicle, $2::jsonb) p WHERE t.vin = $1");
+    st = pg_run(w->pg, sql.bytes, 2, params, NULL, fault);
+    text_done(&sql);
+    free(row);
+    return st;
+}
+
 enum status vehicle_change(struct worker *w, const struct request *r, struct answer *a,
                            struct fault *fault)
 {
-    struct change c;
+    json_t *body = NULL;
     enum status st;
 
-    if (read_change(r, &c, a) != ST_OK)
+    if (read_change(r, false, &body, a) != ST_OK)
         return ST_NONE;
-    const char *params[] = {r->vin,
-                            c.has_name ? c.name : NULL,
-                            c.has_plate ? c.plate : NULL,
-                            c.has_make ? c.make : NULL,
-                            c.has_class ? c.class : NULL,
-                            c.has_fuel ? c.fuel : NULL,
-                            c.detects,
-                            c.record_ms};
-
-    if ((st = tenant_begin(w, r, a, fault)) != ST_OK ||
-        (st = idempotency_begin(w, r, a, fault)) != ST_OK ||
-        (st = lock_version(w, r, a, fault)) != ST_OK ||
-        (st = pg_run(w->pg,
-                     "UPDATE vehicle SET version = version + 1, name = coalesce($2, name),"
-                     " plate = coalesce($3, plate), make = coalesce($4, make),"
-                     " class = coalesce($5, class), fuel = coalesce($6, fuel),"
-                     " detects = coalesce(nullif($7, ''), detects), record_ms = CASE $8 WHEN ''"
-                     " THEN record_ms ELSE nullif($8, '0')::integer END WHERE vin = $1",
-                     8, params, NULL, fault)) != ST_OK)
-        return st;
-    return finish(w, r, 200, "vehicle.change", a, fault);
+    if ((st = tenant_begin(w, r, a, fault)) == ST_OK &&
+        (st = idempotency_begin(w, r, a, fault)) == ST_OK &&
+        (st = lock_version(w, r, a, fault)) == ST_OK &&
+        (st = resource_refers(w, r, vehicle_fields, body, a, fault)) == ST_OK &&
+        (st = update(w, r, body, fault)) == ST_OK)
+        st = finish(w, r, 200, "vehicle.change", a, fault);
+    json_decref(body);
+    return st;
 }
 
 enum status vehicle_retire(struct worker *w, const struct request *r, struct answer *a,

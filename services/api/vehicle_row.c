@@ -25,8 +25,7 @@ enum column {
     IGNITION,
     VERSION,
     CREATED,
-    DETECTS,
-    RECORD_MS
+    SHEET
 };
 
 static void add_text(struct text *out, const char *key, const PGresult *rows, int row, int column)
@@ -83,8 +82,8 @@ void vehicle_row_render(struct text *out, const PGresult *rows, int row, bool wh
     text_print(out, ",\"version\":%ld", vehicle_row_version(rows, row));
     if (whole) {
         add_time(out, "created_at", rows, row, CREATED);
-        add_text(out, "detects", rows, row, DETECTS);
-        add_double(out, "record_ms", rows, row, RECORD_MS);
+        text_print(out, ",%s", PQgetvalue(rows, row, SHEET) + 1); /* without its first brace */
+    } else {
+        text_print(out, "}");
     }
-    text_print(out, "}");
 }

@@ -40,7 +40,9 @@ class As:
         self.db.close()
 
 
-TENANT_TABLES = ["customer", "app_user", "vehicle", "vehicle_state", "vehicle_config", "fact", "command", "audit", "idempotency", "ws_ticket"]
+TENANT_TABLES = ["customer", "app_user", "vehicle", "vehicle_state", "vehicle_config", "fact", "command", "segment", "event", "alert",
+                 "alert_comment", "dtc", "change", "geofence", "rule", "driver", "driver_assignment", "contract", "maintenance", "service_entry",
+                 "meter_entry", "audit", "idempotency", "ws_ticket"]
 
 
 @pytest.mark.parametrize("table", TENANT_TABLES)

@@ -226,7 +226,8 @@ def test_another_customers_vehicle_is_not_there(s, token, method, path, closed):
     if method == "PUT":
         return  # creating it: see above
     headers = {"If-Match": '"v1"'}
-    body = {} if method == "PATCH" else {"type": "photo"} if path.endswith("/commands") and method == "POST" else None
+    bodies = {"commands": {"type": "photo"}, "meter": {"engine_h": 1}}
+    body = {} if method == "PATCH" else bodies[path.rsplit("/", 1)[1]] if method == "POST" else None
     foreign = s.ask(method, fill(path, THEIRS[0]), body, headers, token)
     missing = s.ask(method, fill(path, new_vin()), body, headers, token)
     assert foreign.code == missing.code == 404 and foreign.type == missing.type == "not-found"

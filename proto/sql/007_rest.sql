@@ -1,4 +1,4 @@
--- 006: what REST says of rows, and commands in the order of changes.
+-- 007: what REST says of rows, and commands in the order of changes.
 
 -- A time as the API writes it.
 CREATE FUNCTION rfc3339(t timestamptz) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE AS
@@ -10,3 +10,11 @@ CREATE TRIGGER change_again AFTER UPDATE ON command FOR EACH ROW WHEN (OLD.state
     EXECUTE FUNCTION change_log('type', 'state', 'version');
 CREATE POLICY dispatch ON change FOR INSERT TO vigie_dispatch WITH CHECK (true);
 GRANT INSERT ON change TO vigie_dispatch;
+
+-- ---- what people set up
+ALTER TABLE driver_assignment
+    ADD COLUMN created_at timestamptz NOT NULL DEFAULT now(),
+    ADD COLUMN version    integer NOT NULL DEFAULT 1;
+
+-- ---- lists of a whole fleet by time
+CREATE INDEX alert_fleet ON alert (occurred_at DESC, id DESC);

@@ -1,0 +1,193 @@
+"""What a customer sets up: the same five routes for each, held by one table of cases; then what is each one's own."""
+import uuid
+
+import pytest
+from api_site import OURS, THEIRS, site
+
+CIRCLE = {"name": "Dépôt", "kind": "circle", "points": [[7.71, 48.53]], "radius_m": 200}
+RULE = {"name": "Trop chaud", "signal": "Vehicle.Powertrain.CombustionEngine.EngineCoolant.Temperature", "test": "above", "threshold": 105}
+CONTRACT = {"vin": OURS[0], "starts_on": "2026-01-01", "ends_on": "2029-01-01", "cap_km": 60000, "price": 349.9}
+PLAN = {"vin": OURS[0], "name": "Vidange", "every_km": 15000, "every_days": 365}
+#         path          one to make   a change          what it says afterwards   who changes  who reads
+CASES = {"geofences": (CIRCLE, {"dwell_s": 600}, {"dwell_s": 600, "muted": False}, "oad", "oadmu"),
+         "rules": (RULE, {"enabled": False}, {"enabled": False, "place": "anywhere", "repeat": 1}, "oa", "oadmu"),
+         "drivers": ({"name": "Élodie"}, {"phone": "+33 3"}, {"phone": "+33 3", "licence": ""}, "oa", "oadu"),
+         "contracts": (CONTRACT, {"cap_km": 70000}, {"cap_km": 70000, "currency": "EUR", "stage": "fine"}, "oa", "oau"),
+         "maintenance": (PLAN, {"every_h": 500}, {"every_h": 500, "stage": "fine"}, "oam", "oadmu")}
+LETTERS = {"o": "owner", "a": "admin", "d": "dispatcher", "m": "mechanic", "r": "driver", "u": "auditor"}
+
+
+@pytest.fixture(scope="module")
+def s():
+    return site()
+
+
+@pytest.fixture
+def token(s):
+    return s.token(s.fresh_user())
+
+
+def make(s, token, path, body, **headers):
+    answer = s.ask("POST", path, body, headers, token)
+    assert answer.code == 201, answer.body
+    return answer
+
+
+@pytest.mark.parametrize("path", CASES)
+def test_made_read_changed_and_taken_away(s, token, path):
+    body, change, after = CASES[path][:3]
+    made = make(s, token, path, body)
+    identity, tag = made.json["id"], made.headers["etag"]
+    assert tag == '"v1"' and {k: made.json[k] for k in body} == body and made.json["created_at"].endswith("Z")
+    one = f"{path}/{identity}"
+    assert s.ask("GET", one, token=token).json == made.json and identity in [i["id"] for i in s.ask("GET", f"{path}?limit=500", token=token).json["items"]]
+    for headers, code in (({}, 428), ({"If-Match": '"v2"'}, 412), ({"If-Match": "*"}, 400)):
+        assert s.ask("PATCH", one, change, headers, token).code == code and s.ask("DELETE", one, headers=headers, token=token).code == code
+    changed = s.ask("PATCH", one, change, {"If-Match": tag}, token)
+    assert changed.code == 200 and changed.headers["etag"] == '"v2"' and {k: changed.json[k] for k in after} == after
+    assert {k: changed.json[k] for k in body if k not in change} == {k: v for k, v in body.items() if k not in change}
+    assert s.ask("DELETE", one, headers={"If-Match": '"v2"'}, token=token).code == 204 and s.ask("GET", one, token=token).code == 404
+    table = {"maintenance": "maintenance"}.get(path, path[:-1])
+    assert s.sql(f"SELECT action FROM audit WHERE detail ->> 'id' = '{identity}' ORDER BY id").split() == [f"{table}.{v}" for v in ("create", "change", "delete")]
+
+
+@pytest.mark.parametrize("path", CASES)
+def test_the_same_twice_is_one_and_pages_meet(s, token, path):
+    body, key = CASES[path][0], {"Idempotency-Key": "k" + path}
+    both = [make(s, token, path, body, **key) for _ in range(2)]
+    assert both[0].body == both[1].body and both[1].headers["etag"] == '"v1"'
+    make(s, token, path, body)
+    whole = [i["id"] for i in s.ask("GET", f"{path}?limit=500", token=token).json["items"]]
+    paged, cursor = [], None
+    while True:
+        page = s.ask("GET", f"{path}?limit=1" + (f"&cursor={cursor}" if cursor else ""), token=token).json
+        paged += [i["id"] for i in page["items"]]
+        cursor = page["next"]
+        if cursor is None:
+            break
+    assert paged == whole and len(whole) >= 2
+    for query in ("limit=0", "cursor=x"):
+        assert s.ask("GET", f"{path}?{query}", token=token).code == 422
+
+
+@pytest.mark.parametrize("path", CASES)
+def test_what_is_another_s_is_not_there(s, token, path):
+    stranger, identity = s.token("stranger"), make(s, token, path, CASES[path][0]).json["id"]
+    for missing in (identity, str(uuid.uuid4())):
+        one = f"{path}/{missing}"
+        answers = [s.ask("GET", one, token=stranger), s.ask("PATCH", one, CASES[path][1], {"If-Match": '"v1"'}, stranger),
+                   s.ask("DELETE", one, headers={"If-Match": '"v1"'}, token=stranger)]
+        assert [a.code for a in answers] == [404] * 3 and len({a.json["detail"] for a in answers}) == 1
+    assert identity not in [i["id"] for i in s.ask("GET", f"{path}?limit=500", token=stranger).json["items"]]
+    if "vin" in CASES[path][0]:
+        answer = s.ask("POST", path, {**CASES[path][0], "vin": THEIRS[0]}, token=token)
+        assert answer.code == 422 and answer.json["errors"] == [{"pointer": "/vin", "code": "unknown"}]
+
+
+@pytest.mark.parametrize("letter", LETTERS)
+def test_a_role_may_what_its_row_says(s, letter):
+    token = s.token(s.fresh_user(LETTERS[letter]))
+    for path, (body, _, _, changes, reads) in CASES.items():
+        assert s.ask("GET", path, token=token).code == (200 if letter in reads else 403), path
+        assert s.ask("POST", path, body, token=token).code == (201 if letter in changes else 403), path
+
+
+@pytest.mark.parametrize("path,change,pointer,code", [
+    ("geofences", {"points": [[7.7, 48.5], [7.8, 48.6]]}, "/points", "count"), ("geofences", {"kind": "polygon"}, "/points", "count"),
+    ("geofences", {"kind": "corridor"}, "/points", "count"), ("geofences", {"radius_m": None}, "/radius_m", "missing"),
+    ("geofences", {"radius_m": 29}, "/radius_m", "range"), ("geofences", {"kind": "square"}, "/kind", "unknown"),
+    ("geofences", {"points": [[181, 0]]}, "/points", "points"), ("geofences", {"dwell_s": 3601}, "/dwell_s", "range"),
+    ("geofences", {"schedule": {"spans": [{"days": [8], "from": "08:00", "to": "09:00"}]}}, "/schedule", "schedule"),
+    ("rules", {"signal": "Vehicle.Nothing"}, "/signal", "unknown"), ("rules", {"place": "inside"}, "/geofence_id", "missing"),
+    ("rules", {"place": "inside", "geofence_id": "01900000-0000-7000-8000-000000000000"}, "/geofence_id", "unknown"),
+    ("rules", {"repeat": 3}, "/repeat_s", "missing"), ("rules", {"test": "near"}, "/test", "unknown"), ("rules", {"threshold": "105"}, "/threshold", "type"),
+    ("drivers", {"name": ""}, "/name", "length"), ("drivers", {"user_id": "01900000-0000-7000-8000-000000000000"}, "/user_id", "unknown"),
+    ("contracts", {"ends_on": "2026-01-01"}, "/ends_on", "range"), ("contracts", {"currency": "eur"}, "/currency", "unknown"),
+    ("contracts", {"starts_on": "2026-02-30"}, "/starts_on", "date"), ("contracts", {"stage": "fine"}, "/stage", "unknown"),
+    ("maintenance", {"every_km": None, "every_days": None}, "/every_km", "missing"), ("maintenance", {"every_km": 0}, "/every_km", "range"),
+    ("maintenance", {"id": "x"}, "/id", "unknown")])
+def test_what_does_not_fit_is_pointed_at_when_made_and_when_changed(s, token, path, change, pointer, code):
+    answer = s.ask("POST", path, {**CASES[path][0], **change}, token=token)
+    assert answer.code == 422 and answer.json["errors"] == [{"pointer": pointer, "code": code}], answer.body
+    identity = make(s, token, path, CASES[path][0]).json["id"]
+    changed = s.ask("PATCH", f"{path}/{identity}", change, {"If-Match": '"v1"'}, token)
+    assert changed.code == 422 and changed.json["errors"] == [{"pointer": pointer, "code": code}], changed.body
+    assert s.ask("GET", f"{path}/{identity}", token=token).json["version"] == 1
+
+
+@pytest.mark.parametrize("path,needed", [("geofences", "name"), ("geofences", "kind"), ("geofences", "points"), ("rules", "signal"), ("rules", "threshold"),
+                                         ("drivers", "name"), ("contracts", "vin"), ("maintenance", "vin")])
+def test_what_is_needed_must_be_there(s, token, path, needed):
+    answer = s.ask("POST", path, {k: v for k, v in CASES[path][0].items() if k != needed}, token=token)
+    assert answer.code == 422 and answer.json["errors"] == [{"pointer": "/" + needed, "code": "missing"}]
+
+
+def test_shapes_and_hours_go_in_and_come_out(s, token):
+    square = {"name": "Cour", "kind": "polygon", "points": [[7.7, 48.5], [7.8, 48.5], [7.8, 48.6], [7.7, 48.6]],
+              "schedule": {"spans": [{"days": [1, 2, 3, 4, 5], "from": "08:00", "to": "18:00"}], "except": True}, "speed_limit_kmh": 30}
+    road = {"name": "A35", "kind": "corridor", "points": [[7.7, 48.5], [7.8, 48.6]], "radius_m": 50}
+    for body in (square, road):
+        assert {k: v for k, v in make(s, token, "geofences", body).json.items() if k in body} == body
+    zone = make(s, token, "geofences", square).json["id"]
+    rule = make(s, token, "rules", {**RULE, "place": "inside", "geofence_id": zone, "vin": OURS[1]}).json
+    assert rule["geofence_id"] == zone and rule["vin"] == OURS[1]
+    assert [r["id"] for r in s.ask("GET", f"rules?vin={OURS[1]}", token=token).json["items"]] == [rule["id"]]
+    off = s.ask("PATCH", f"rules/{rule['id']}", {"vin": None, "place": "anywhere", "geofence_id": None}, {"If-Match": '"v1"'}, token).json
+    assert "vin" not in off and "geofence_id" not in off
+    foreign = make(s, s.token("stranger"), "geofences", CIRCLE).json["id"]
+    refused = s.ask("PATCH", f"rules/{rule['id']}", {"geofence_id": foreign}, {"If-Match": '"v2"'}, token)
+    assert refused.code == 422 and refused.json["errors"] == [{"pointer": "/geofence_id", "code": "unknown"}]
+
+
+def test_who_drives_what(s, token):
+    driver = make(s, token, "drivers", {"name": "Ada"}).json["id"]
+    body = {"vin": OURS[1], "driver_id": driver, "from_at": "2026-11-01T08:00:00+01:00"}
+    made = make(s, token, "assignments", body)
+    assert (made.json["driver"], made.json["from_at"]) == ("Ada", "2026-11-01T07:00:00.000Z") and "to_at" not in made.json
+    one = f"assignments/{made.json['id']}"
+    early = s.ask("PATCH", one, {"to_at": "2026-11-01T06:59:00Z"}, {"If-Match": '"v1"'}, token)
+    assert early.code == 422 and early.json["errors"] == [{"pointer": "/to_at", "code": "range"}]
+    assert s.ask("PATCH", one, {"vin": OURS[0]}, {"If-Match": '"v1"'}, token).json["errors"] == [{"pointer": "/vin", "code": "fixed"}]
+    assert s.ask("PATCH", one, {"to_at": "2026-11-02T00:00:00Z"}, {"If-Match": '"v1"'}, token).json["to_at"] == "2026-11-02T00:00:00.000Z"
+    assert [a["id"] for a in s.ask("GET", f"assignments?vin={OURS[1]}", token=token).json["items"]] == [made.json["id"]]
+    dispatcher = s.token(s.fresh_user("dispatcher"))
+    assert s.ask("POST", "assignments", {**body, "from_at": "2026-12-01T08:00:00Z"}, token=dispatcher).code == 201
+
+
+def test_a_service_moves_its_plan_on(s, token):
+    plan = make(s, token, "maintenance", PLAN).json["id"]
+    done = make(s, token, f"maintenance/{plan}/services", {"done_at": "2026-10-01T10:00:00Z", "km": 30000, "cost": 189.5, "note": "huile 5W30"})
+    assert done.json["currency"] == "EUR" and done.json["cost"] == 189.5
+    now = s.ask("GET", f"maintenance/{plan}", token=token).json
+    assert (now["last_at"], now["last_km"], now["version"]) == ("2026-10-01T10:00:00.000Z", 30000, 2)
+    make(s, token, f"maintenance/{plan}/services", {"done_at": "2025-10-01T10:00:00Z", "km": 15000})
+    assert s.ask("GET", f"maintenance/{plan}", token=token).json["last_km"] == 30000, "an older one found later"
+    listed = s.ask("GET", f"maintenance/{plan}/services", token=token).json["items"]
+    assert [i["km"] for i in listed] == [30000, 15000]
+    stranger = s.token("stranger")
+    assert s.ask("GET", f"maintenance/{plan}/services", token=stranger).code == 404
+    assert s.ask("POST", f"maintenance/{plan}/services", {"done_at": "2026-10-01T10:00:00Z"}, token=stranger).code == 404
+    assert s.ask("POST", f"maintenance/{plan}/services", {}, token=token).json["errors"] == [{"pointer": "/done_at", "code": "missing"}]
+
+
+def test_a_meter_that_somebody_read_waits_for_ingest(s, token):
+    before = s.ask("GET", f"vehicles/{OURS[2]}/meter", token=token).json
+    assert before["vin"] == OURS[2] and "odometer_km" not in before
+    entered = make(s, token, f"vehicles/{OURS[2]}/meter", {"odometer_m": 123456789, "at": "2026-11-20T12:00:00Z"})
+    assert entered.json["waiting"] == before["waiting"] + 1
+    assert s.sql(f"SELECT odometer_m FROM meter_entry WHERE vin = '{OURS[2]}' ORDER BY id DESC LIMIT 1") == "123456789"
+    assert s.ask("POST", f"vehicles/{OURS[2]}/meter", {}, token=token).code == 422
+
+
+def test_the_sheet_of_a_vehicle(s, token):
+    vin = "ZZ" + uuid.uuid4().hex[:15].upper()
+    sheet = {"model": "Caliber", "displacement_l": 1.798, "tank_l": 51, "redline_rpm": 6500, "nominal_v": 12, "group_name": "Nord",
+             "timezone": "Europe/Paris", "speed_limit_kmh": 110}
+    made = s.ask("PUT", f"vehicles/{vin}", sheet, {"If-None-Match": "*"}, token)
+    assert made.code == 201 and {k: made.json[k] for k in sheet} == sheet
+    less = s.ask("PATCH", f"vehicles/{vin}", {"tank_l": None, "muted_until": "2026-12-01T00:00:00Z"}, {"If-Match": '"v1"'}, token).json
+    assert "tank_l" not in less and less["muted_until"] == "2026-12-01T00:00:00.000Z" and less["model"] == "Caliber"
+    for body, pointer in (({"nominal_v": 13}, "/nominal_v"), ({"timezone": "Europe/Illkirch"}, "/timezone"), ({"timezone": "';--"}, "/timezone"),
+                          ({"displacement_l": 31}, "/displacement_l"), ({"model": None}, "/model")):
+        answer = s.ask("PATCH", f"vehicles/{vin}", body, {"If-Match": '"v2"'}, token)
+        assert answer.code == 422 and answer.json["errors"][0]["pointer"] == pointer, body
