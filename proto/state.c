@@ -65,6 +65,10 @@ enum status state_write(const struct vehicle_state *s, char *out, size_t size, s
     }
     emit_period(&e, ",\"heartbeat_ms\":", s->heartbeat_ms);
     emit_period(&e, ",\"wake_ms\":", s->wake_ms);
+    if (s->outbox[0]) {
+        emit_raw(&e, ",\"outbox\":");
+        emit_text(&e, s->outbox);
+    }
     emit_raw(&e, "}");
     return emit_end(&e, SCHEMA, len, fault);
 }

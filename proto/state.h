@@ -27,6 +27,7 @@ struct vehicle_state {
     int64_t private_since_ms; /* private mode; 0: not private */
     int64_t heartbeat_ms;     /* it will be heard of again at least this often; 0: not said */
     int64_t wake_ms; /* sleeping: wakes up this often to say so; 0: it announces no wake-up */
+    char outbox[16]; /* what is wrong with its disk: "full" "failing" "read_only" ...; "" nothing */
 };
 
 const char *presence_name(enum presence p); /* "online" "offline" "sleeping" */
