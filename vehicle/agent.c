@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/timex.h>
 
 #include "lib/clock.h"
 #include "lib/log.h"
@@ -21,41 +20,6 @@ void agent_event(struct agent *a, const char *type, const char *data)
 {
     journal_event(a->journal, type, clock_now_ms(), data);
     a->urgent = true;
-}
-
-static bool agent_ntp_synced(void)
-{
-    struct timex t = {.modes = 0};
-
-    return adjtimex(&t) >= 0 && (t.status & STA_UNSYNC) == 0;
-}
-
-static void agent_count(struct agent *a)
-{
-    for (int i = 0; i < STREAMS; i++)
-        metric_set(a->records, outbox_stream_name((enum outbox_stream)i),
-                   (double)outbox_count(a->outbox, (enum outbox_stream)i));
-    metric_set(a->bytes, NULL, (double)outbox_used_bytes(a->outbox));
-}
-
-enum status agent_commit(struct agent *a, bool all, struct fault *fault)
-{
-    int64_t now_ms = clock_now_ms(), boot_ms = clock_boot_ms();
-    enum clock_source clock =
-        timekeeper_source(&a->timekeeper, now_ms, boot_ms, agent_ntp_synced());
-    enum status st = journal_commit(a->journal, now_ms, clock, all, fault);
-    bool takes = st == ST_OK;
-
-    a->commit_ms = boot_ms + a->rates.record_ms;
-    a->urgent = false;
-    if (takes != a->disk_takes) {
-        log_line(takes ? LEVEL_INFO : LEVEL_ERROR, takes ? "outbox.writable" : "outbox.unwritable",
-                 "reason=\"%s\"", takes ? "" : fault->text);
-        a->disk_takes = takes;
-        health_set(a->health, "outbox", takes);
-    }
-    agent_count(a);
-    return st == ST_RETRY ? ST_OK : st; /* kept in memory */
 }
 
 static void agent_watch_clock(struct agent *a)
@@ -90,8 +54,10 @@ enum status agent_send(struct agent *a, struct fault *fault)
         uplink_tell(&a->uplink, &a->herald, a->herald.state.presence, clock_now_ms(), fault) ==
             ST_OK)
         herald_told(&a->herald, boot_ms);
+    if (!outbox_is_open(a->outbox))
+        return ST_OK;
     st = sender_pump(a->sender, a->uplink.mqtt, boot_ms, fault);
-    return st == ST_FATAL ? st : ST_OK;
+    return st == ST_FATAL ? agent_recover(a, fault) : ST_OK;
 }
 
 /* A line that says that the supply is gone is looked at often. */
@@ -159,20 +125,15 @@ static void agent_metrics(struct agent *a)
         metric_gauge("vigie_vehicle_power_mode",
                      "0 awake, 1 emptying the outbox, 2 heartbeats, 3 and 4 deep quiet.", NULL);
     metric_set(a->mode, NULL, POWER_AWAKE);
+    a->writable = metric_gauge("vigie_vehicle_outbox_writable",
+                               "1 while the disk takes what is written.", NULL);
+    a->failures = metric_counter("vigie_vehicle_outbox_failures_total",
+                                 "Commits that the disk did not take, kept in memory.", "reason");
+    metric_set(a->writable, NULL, 1);
     metric_set(a->sources, "gps", SOURCE_ABSENT);
     metric_set(a->sources, "obd", SOURCE_ABSENT);
     metric_set(a->link, NULL, 0);
     agent_count(a);
-}
-
-static void agent_tell_found(struct agent *a, const struct outbox_found *found)
-{
-    if (!found->created)
-        return;
-    agent_event(a, "outbox_reset",
-                found->damaged ? "{\"reason\":\"damaged\"}" : "{\"reason\":\"missing\"}");
-    if (found->damaged)
-        log_error("outbox.damaged", "moved_to=%s", found->moved_to);
 }
 
 static void agent_begin(struct agent *a)
@@ -188,7 +149,6 @@ static void agent_begin(struct agent *a)
     for (int i = 0; i < STREAMS; i++)
         ledger_init(&a->ledgers[i]);
     agent_metrics(a);
-    a->disk_takes = true;
     a->rates.record_ms = a->set->record_ms;
     a->heartbeat_ms = a->set->heartbeat_ms;
     a->line = (struct supply_line){.path = a->set->power_file, .lost = a->set->power_lost[0]};
@@ -237,7 +197,7 @@ out:
         agent_close(a);
         return st;
     }
-    health_set(health, "outbox", a->disk_takes);
+    health_set(health, "outbox", a->disk == OUTBOX_WELL);
     *out = a;
     return ST_OK;
 }
@@ -274,5 +234,6 @@ void agent_close(struct agent *a)
     watcher_close(a->watcher);
     journal_close(a->journal);
     inbox_close(a->inbox);
+    text_done(&a->config_text);
     free(a);
 }

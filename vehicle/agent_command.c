@@ -26,16 +26,21 @@ static void agent_reason(char out[RESULT_REASON_MAX + 1], const char *from)
             *c = '?';
 }
 
-static void agent_answer(struct agent *a, const struct commands_answer *answer, const char *data)
+void agent_keep_commands(struct agent *a)
 {
     struct text text;
 
-    commands_keep(&a->commands, answer);
     text_init(&text);
     commands_write(&a->commands, &text);
     if (text.len > 0 && !text.failed)
         journal_note(a->journal, "commands", text.bytes, text.len);
     text_done(&text);
+}
+
+static void agent_answer(struct agent *a, const struct commands_answer *answer, const char *data)
+{
+    commands_keep(&a->commands, answer);
+    agent_keep_commands(a);
     journal_result(a->journal, answer->id, answer->state, answer->reason, data);
     a->urgent = true;
     metric_add(a->orders, command_state_word(answer->state), 1);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "known.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 
@@ -46,6 +47,15 @@ static void agent_refuse_config(struct agent *a, int64_t revision, const char *r
     json_decref(data);
 }
 
+void agent_keep_config(struct agent *a)
+{
+    if (a->config_text.len > 0 && !a->config_text.failed)
+        journal_note(a->journal, "config", a->config_text.bytes, a->config_text.len);
+    if (a->config.brokers[0] != '\0')
+        journal_note(a->journal, "brokers", a->config.brokers, strlen(a->config.brokers));
+    a->known_due = true;
+}
+
 void agent_config(struct agent *a, const char *bytes, size_t len)
 {
     struct config config;
@@ -59,18 +69,33 @@ void agent_config(struct agent *a, const char *bytes, size_t len)
     if (config.revision <= a->config.revision)
         return; /* retained: it comes with every connection */
     agent_apply(a, &config);
-    journal_note(a->journal, "config", bytes, len);
-    if (a->config.brokers[0] != '\0')
-        journal_note(a->journal, "brokers", a->config.brokers, strlen(a->config.brokers));
+    text_clear(&a->config_text);
+    text_add(&a->config_text, bytes, len);
+    agent_keep_config(a);
     snprintf(data, sizeof data, "{\"revision\":%lld}", (long long)config.revision);
     agent_event(a, "config_applied", data);
     log_info("config.applied", "revision=%lld", (long long)config.revision);
     agent_configured(a, config.revision, NULL);
 }
 
-enum status agent_load_config(struct agent *a, struct fault *fault)
+/* The newer of two tells what is required. */
+static void agent_load_text(struct agent *a, const struct text *text)
 {
     struct config config;
+
+    if (text->len == 0 || config_read(&config, text->bytes, text->len, NULL) != ST_OK ||
+        config.revision <= a->config.revision)
+        return;
+    agent_apply(a, &config);
+    text_clear(&a->config_text);
+    text_add(&a->config_text, text->bytes, text->len);
+}
+
+/* The outbox knows best; what it lacks its second home has, and the other way round. */
+enum status agent_load_config(struct agent *a, struct fault *fault)
+{
+    char brokers[CONFIG_BROKERS_MAX] = "";
+    int64_t revision;
     struct text text;
     enum status st;
 
@@ -80,10 +105,24 @@ enum status agent_load_config(struct agent *a, struct fault *fault)
         (void)text_copy(a->config.brokers, sizeof a->config.brokers, text.bytes);
     if (st == ST_OK || st == ST_NONE)
         st = outbox_get(a->outbox, "config", &text, fault);
-    if (st == ST_OK && config_read(&config, text.bytes, text.len, NULL) == ST_OK)
-        agent_apply(a, &config);
+    if (st == ST_OK)
+        agent_load_text(a, &text);
+    if (st == ST_OK || st == ST_NONE) {
+        revision = a->config.revision;
+        text_clear(&text);
+        st = known_read(a->set->outbox, brokers, &text, fault);
+        if (st == ST_REJECT || st == ST_FATAL)
+            log_warn("known.unreadable", "reason=\"%s\"", fault->text);
+        if (st == ST_OK && a->config.brokers[0] == '\0')
+            (void)text_copy(a->config.brokers, sizeof a->config.brokers, brokers);
+        if (st == ST_OK)
+            agent_load_text(a, &text);
+        if (a->config.revision != revision || (st != ST_OK && a->config.brokers[0] != '\0'))
+            agent_keep_config(a); /* one of the two is behind */
+        st = ST_OK;
+    }
     text_done(&text);
-    return st == ST_NONE ? ST_OK : st;
+    return st;
 }
 
 enum status agent_open_uplink(struct agent *a, struct fault *fault)

@@ -1,7 +1,7 @@
 /* vehicle/agent_inside.h - what the files of the agent share: agent.c (the loop, opening and
- * closing), agent_power.c (how awake it is), agent_take.c (notes out of the inbox), agent_config.c
- * (configuration and the connection it asks for), agent_command.c, agent_private.c,
- * agent_errand.c (the API).  The main thread alone. */
+ * closing), agent_disk.c (commits and what a disk can do to them), agent_power.c (how awake it is),
+ * agent_take.c (notes out of the inbox), agent_config.c (configuration and the connection it asks
+ * for), agent_command.c, agent_private.c, agent_errand.c (the API).  The main thread alone. */
 #ifndef VEHICLE_AGENT_INSIDE_H
 #define VEHICLE_AGENT_INSIDE_H
 
@@ -41,9 +41,12 @@ struct agent {
     struct timekeeper timekeeper;
     struct ledger ledgers[STREAMS];
     struct sampler sampler;
-    int64_t commit_ms; /* boot time of the next commit */
-    bool urgent;       /* commit at once */
-    bool disk_takes;   /* the last commit went well */
+    int64_t commit_ms;        /* boot time of the next commit */
+    bool urgent;              /* commit at once */
+    enum outbox_trouble disk; /* what the last commit met */
+    int64_t recovered_ms;     /* boot time when the outbox was last found damaged; 0 never */
+    struct text config_text;  /* config/1 as it came */
+    bool known_due;           /* its second home is behind */
     bool connected;
     bool reconnect;           /* other brokers */
     int64_t refused_revision; /* of a configuration, told already; 0 none */
@@ -53,7 +56,7 @@ struct agent {
     int64_t off_ms;       /* boot time the ignition went off; 0: it is not */
     int64_t heartbeat_ms; /* in force */
     pid_t switching_off;  /* --power-off's process; 0: none */
-    struct metric *records, *bytes, *fixes, *sources, *link, *ignored, *mode;
+    struct metric *records, *bytes, *fixes, *sources, *link, *ignored, *mode, *writable, *failures;
     struct note note;
     struct commands commands; /* answered */
     struct agent_running {
@@ -77,8 +80,6 @@ struct agent {
 /* Into the journal, committed at once.  `data` is a JSON object as text. */
 void agent_event(struct agent *a, const char *type, const char *data);
 
-/* What waits goes to disk; `all`: samples that have not settled too. */
-enum status agent_commit(struct agent *a, bool all, struct fault *fault) MUST_CHECK;
 /* What may be sent now. */
 enum status agent_send(struct agent *a, struct fault *fault) MUST_CHECK;
 
@@ -97,7 +98,7 @@ void agent_take(struct agent *a, const struct note *note);
 /* config/1 as it came. */
 void agent_config(struct agent *a, const char *bytes, size_t len);
 
-/* What the outbox kept of the last configuration. */
+/* What the outbox, or its second home, kept of the last configuration. */
 enum status agent_load_config(struct agent *a, struct fault *fault) MUST_CHECK;
 
 /* ---- commands (agent_command.c) */
@@ -127,6 +128,23 @@ void agent_look_private(struct agent *a);
 void agent_command_privacy(struct agent *a, bool on, int64_t until_ms);
 /* Take the place out of a fix that must not have one. */
 void agent_hide_place(struct agent *a, struct fix *fix);
+
+/* Write them with the next commit: configuration and brokers, answers, private mode. */
+void agent_keep_config(struct agent *a);
+void agent_keep_commands(struct agent *a);
+void agent_keep_privacy(struct agent *a);
+
+/* ---- the disk (agent_disk.c) */
+
+/* What waits goes to disk; `all`: samples that have not settled too.  ST_OK also when the disk
+ * takes nothing: it waits on, in memory.  ST_FATAL: the outbox is damaged and cannot be replaced.
+ */
+enum status agent_commit(struct agent *a, bool all, struct fault *fault) MUST_CHECK;
+/* After ST_FATAL: the outbox is opened again, or another begun; ST_FATAL: it was not damage, or the
+ * second time within a minute. */
+enum status agent_recover(struct agent *a, struct fault *fault) MUST_CHECK;
+void agent_tell_found(struct agent *a, const struct outbox_found *found);
+void agent_count(struct agent *a);
 
 /* ---- the connection */
 

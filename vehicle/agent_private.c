@@ -28,7 +28,7 @@ enum status agent_load_privacy(struct agent *a, struct fault *fault)
     return st == ST_NONE ? ST_OK : st;
 }
 
-static void agent_keep_privacy(struct agent *a)
+void agent_keep_privacy(struct agent *a)
 {
     struct text text;
 

@@ -47,6 +47,12 @@ void herald_rest(struct herald *p, enum presence presence, int64_t heartbeat_ms,
     s->wake_ms = wake_ms;
 }
 
+void herald_set_outbox(struct herald *p, const char *trouble)
+{
+    p->due = p->due || strcmp(p->state.outbox, trouble) != 0;
+    snprintf(p->state.outbox, sizeof p->state.outbox, "%s", trouble);
+}
+
 void herald_connected(struct herald *p)
 {
     p->due = true;

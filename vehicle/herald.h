@@ -19,6 +19,7 @@ void herald_set_config(struct herald *p, int64_t revision);
 void herald_set_private(struct herald *p, int64_t since_ms); /* 0: not private */
 /* How awake we are, and when we will be heard of again; 0: not said. */
 void herald_rest(struct herald *p, enum presence presence, int64_t heartbeat_ms, int64_t wake_ms);
+void herald_set_outbox(struct herald *p, const char *trouble); /* "" none; "full", "failing", ... */
 void herald_connected(struct herald *p);
 
 bool herald_is_due(const struct herald *p, int64_t boot_ms, int64_t heartbeat_ms);

@@ -6,15 +6,17 @@
 #include <string.h>
 
 #include "diagnosis.h"
+#include "eviction.h"
 #include "lib/metrics.h"
 #include "lib/text.h"
 #include "proto/columnar.h"
 #include "proto/fact.h"
 #include "proto/telemetry.h"
 
-#define JOURNAL_EVENTS_MAX 256
+#define JOURNAL_EVENTS_MAX 256  /* kept in memory while the disk takes nothing, */
+#define JOURNAL_ALERTS_MAX 1024 /* and alerts: some hundred kB at most */
 #define JOURNAL_NOTES_MAX 32
-#define JOURNAL_BATCH 200 /* records deleted in one commit: more would stall it */
+#define JOURNAL_TRIES 4 /* on a full disk, each with more room made */
 
 struct journal_note {
     char name[80];
@@ -33,10 +35,13 @@ struct journal {
     struct outbox *outbox;
     struct sampler *sampler;
     struct ledger *ledgers;
-    struct metric *lost, *dropped;
-    uint64_t told_dropped;
-    size_t event_count;
-    struct journal_fact events[JOURNAL_EVENTS_MAX]; /* and alerts, in the order they came */
+    struct eviction eviction;
+    struct metric *dropped;
+    uint64_t counted_dropped;                      /* samples: in the metric */
+    uint64_t told_samples, told_facts, lost_facts; /* dropped: told in an event; and all */
+    bool looked; /* since it was opened: what the outbox has to tell by itself is told */
+    size_t event_count, alert_count;                                     /* both; of them alerts */
+    struct journal_fact events[JOURNAL_EVENTS_MAX + JOURNAL_ALERTS_MAX]; /* in order */
     bool has_diagnosis;
     struct diagnosis diagnosis;
     size_t note_count;
@@ -83,8 +88,7 @@ enum status journal_open(struct journal **out, const struct journal_options *opt
     j->sampler = sampler;
     j->ledgers = ledgers;
     telemetry_init(&j->telemetry);
-    j->lost = metric_counter("vigie_vehicle_outbox_lost_total",
-                             "Records that had to go unacknowledged: outbox full.", "stream");
+    eviction_init(&j->eviction, options->limit_bytes, options->keep_ms, outbox, ledgers);
     j->dropped = metric_counter(
         "vigie_vehicle_samples_dropped_total",
         "Samples and events dropped from memory because the disk took nothing.", NULL);
@@ -102,6 +106,11 @@ enum status journal_open(struct journal **out, const struct journal_options *opt
     return ST_OK;
 }
 
+void journal_renew(struct journal *j)
+{
+    j->looked = false;
+}
+
 void journal_close(struct journal *j)
 {
     if (j == NULL)
@@ -116,17 +125,17 @@ void journal_close(struct journal *j)
 
 /* ---- what waits */
 
-/* The oldest event makes room, the oldest alert only among nothing but alerts. */
-static void journal_drop(struct journal *j)
+/* The oldest event makes room for an event, the oldest alert for an alert. */
+static void journal_drop(struct journal *j, bool alert)
 {
     size_t i = 0;
 
-    while (i < j->event_count && j->events[i].severity[0] != '\0')
+    while ((j->events[i].severity[0] != '\0') != alert)
         i++;
-    if (i == j->event_count)
-        i = 0;
     journal_free_fact(&j->events[i]);
     memmove(j->events + i, j->events + i + 1, (--j->event_count - i) * sizeof j->events[0]);
+    j->alert_count -= alert;
+    j->lost_facts++;
     metric_add(j->dropped, NULL, 1);
 }
 
@@ -135,13 +144,16 @@ static struct journal_fact *journal_add(struct journal *j, const char *type, con
                                         int64_t t_ms, const char *data)
 {
     struct journal_fact *f;
+    bool alert = severity[0] != '\0';
     unsigned char random[10];
     char *copy = strdup(data);
 
     if (copy == NULL)
         return NULL;
-    if (j->event_count == JOURNAL_EVENTS_MAX)
-        journal_drop(j);
+    if (alert ? j->alert_count == JOURNAL_ALERTS_MAX
+              : j->event_count - j->alert_count == JOURNAL_EVENTS_MAX)
+        journal_drop(j, alert);
+    j->alert_count += alert;
     f = &j->events[j->event_count++];
     memset(f, 0, sizeof *f);
     f->fact.t_ms = t_ms;
@@ -347,77 +359,30 @@ static enum status journal_put_diagnosis(struct journal *j, int64_t now_ms, enum
     return outbox_put(j->outbox, STREAM_BULK, LEAF_DIAGNOSTICS, now_ms, j->payload, len, fault);
 }
 
-/* ---- forgetting */
+/* ---- the commit */
 
-/* Delete what every required site has and was made before `before_ms`. */
-static enum status journal_forget(struct journal *j, enum outbox_stream stream, int64_t before_ms,
-                                  int64_t *n, struct fault *fault)
+/* What had to be dropped from memory had no number yet, so no site misses it: it is told. */
+static enum status journal_tell_dropped(struct journal *j, int64_t now_ms, enum clock_source clock,
+                                        struct fault *fault)
 {
-    struct seq_range range;
-    int64_t from = 1, some, last;
-    enum status st;
-
-    *n = 0;
-    while (*n < JOURNAL_BATCH && ledger_stored_range(&j->ledgers[stream], from, &range)) {
-        st = outbox_delete(j->outbox, stream, range.first, range.last, before_ms,
-                           JOURNAL_BATCH - *n, &some, &last, fault);
-        if (st != ST_OK)
-            return st;
-        *n += some;
-        from = range.last + 1;
-    }
-    return ST_OK;
-}
-
-/* The outbox is full: the oldest of a stream goes, and an event says which numbers will never come.
- */
-static enum status journal_lose(struct journal *j, enum outbox_stream stream, int64_t now_ms,
-                                enum clock_source clock, int64_t *n, struct fault *fault)
-{
-    struct fact event = {.t_ms = now_ms, .type = "outbox_lost"};
-    int64_t given = outbox_given(j->outbox, stream), first, last;
+    struct fact event = {.t_ms = now_ms, .type = "samples_dropped"};
+    uint64_t samples = j->sampler->dropped - j->told_samples, facts = j->lost_facts - j->told_facts;
     unsigned char random[10];
     char data[160];
-    enum status st =
-        outbox_delete(j->outbox, stream, 1, given, INT64_MAX, JOURNAL_BATCH, n, &last, fault);
 
-    if (st != ST_OK || *n == 0)
-        return st;
-    first = ledger_next_unsettled(&j->ledgers[stream], 1);
-    if (first > last)
+    if (samples + facts == 0)
         return ST_OK;
-    metric_add(j->lost, outbox_stream_name(stream), (double)*n);
     text_random(random, sizeof random);
     uuid_v7(event.id, now_ms, random);
-    snprintf(data, sizeof data, "{\"stream\":\"%s\",\"first\":%lld,\"last\":%lld}",
-             outbox_stream_id(j->outbox, stream), (long long)first, (long long)last);
+    snprintf(data, sizeof data, "{\"samples\":%llu,\"events\":%llu}", (unsigned long long)samples,
+             (unsigned long long)facts);
     return journal_put_event(j, &event, data, now_ms, clock, fault);
 }
-
-static enum status journal_make_room(struct journal *j, int64_t now_ms, enum clock_source clock,
-                                     struct fault *fault)
-{
-    int64_t n = 0;
-    enum status st = ST_OK;
-
-    for (int i = 0; i < STREAMS && st == ST_OK; i++)
-        st = journal_forget(j, (enum outbox_stream)i, now_ms - j->options.keep_ms, &n, fault);
-    if (st != ST_OK || outbox_used_bytes(j->outbox) <= j->options.limit_bytes)
-        return st;
-    for (int i = 0; i < STREAMS && n == 0 && st == ST_OK;
-         i++) /* stored ones first, however young */
-        st = journal_forget(j, (enum outbox_stream)i, INT64_MAX, &n, fault);
-    for (int i = 0; i < STREAMS && n == 0 && st == ST_OK; i++)
-        st = journal_lose(j, (enum outbox_stream)i, now_ms, clock, &n, fault);
-    return st;
-}
-
-/* ---- the commit */
 
 static enum status journal_write(struct journal *j, size_t samples, int64_t now_ms,
                                  enum clock_source clock, struct fault *fault)
 {
-    enum status st = ST_OK;
+    enum status st = journal_tell_dropped(j, now_ms, clock, fault);
     char number[24];
     int n;
 
@@ -437,7 +402,25 @@ static enum status journal_write(struct journal *j, size_t samples, int64_t now_
     for (size_t i = 0; i < j->note_count && st == ST_OK; i++)
         st = outbox_set(j->outbox, j->notes[i].name, j->notes[i].value.bytes, j->notes[i].value.len,
                         fault);
-    return st == ST_OK ? journal_make_room(j, now_ms, clock, fault) : st;
+    return st == ST_OK ? eviction_pass(&j->eviction, now_ms, clock, fault) : st;
+}
+
+/* One transaction.  `room`: so many records may go before it, because the disk is full. */
+static enum status journal_try(struct journal *j, size_t samples, int64_t room, int64_t now_ms,
+                               enum clock_source clock, struct fault *fault)
+{
+    enum status st = outbox_begin(j->outbox, fault);
+
+    eviction_begin(&j->eviction);
+    if (st == ST_OK && room > 0)
+        st = eviction_make_room(&j->eviction, room, now_ms, clock, fault);
+    if (st == ST_OK && (st = journal_write(j, samples, now_ms, clock, fault)) == ST_OK)
+        st = outbox_end(j->outbox, fault);
+    if (st == ST_OK)
+        eviction_committed(&j->eviction);
+    else
+        outbox_undo(j->outbox);
+    return st;
 }
 
 static void journal_done(struct journal *j, size_t samples)
@@ -445,30 +428,44 @@ static void journal_done(struct journal *j, size_t samples)
     sampler_forget(j->sampler, samples);
     for (size_t i = 0; i < j->event_count; i++)
         journal_free_fact(&j->events[i]);
-    j->event_count = 0;
+    j->event_count = j->alert_count = 0;
     j->has_diagnosis = false;
     j->note_count = 0;
+    j->told_samples = j->sampler->dropped;
+    j->told_facts = j->lost_facts;
+    j->looked = true;
+    outbox_reserve(j->outbox);
+}
+
+/* Has the outbox something to tell by itself? */
+static bool journal_is_due(const struct journal *j)
+{
+    return !j->looked || outbox_spoiled(j->outbox, STREAM_BULK, 0) != 0 ||
+           outbox_spoiled(j->outbox, STREAM_URGENT, 0) != 0;
 }
 
 enum status journal_commit(struct journal *j, int64_t now_ms, enum clock_source clock, bool all,
                            struct fault *fault)
 {
+    static const int64_t room[JOURNAL_TRIES] = {0, 0, 32, EVICTION_BATCH};
     size_t samples = sampler_settle(j->sampler, now_ms, all);
-    enum status st;
+    enum status st = ST_RETRY;
 
-    if (j->sampler->dropped != j->told_dropped) {
-        metric_add(j->dropped, NULL, (double)(j->sampler->dropped - j->told_dropped));
-        j->told_dropped = j->sampler->dropped;
+    if (j->sampler->dropped != j->counted_dropped) {
+        metric_add(j->dropped, NULL, (double)(j->sampler->dropped - j->counted_dropped));
+        j->counted_dropped = j->sampler->dropped;
     }
-    if (samples == 0 && j->event_count == 0 && !j->has_diagnosis && j->note_count == 0)
+    if (samples == 0 && j->event_count == 0 && !j->has_diagnosis && j->note_count == 0 &&
+        !journal_is_due(j))
         return ST_OK;
-    if ((st = outbox_begin(j->outbox, fault)) == ST_OK &&
-        (st = journal_write(j, samples, now_ms, clock, fault)) == ST_OK)
-        st = outbox_end(j->outbox, fault);
-    if (st != ST_OK) {
-        outbox_undo(j->outbox);
-        return st;
+    for (int i = 0; i < JOURNAL_TRIES && st == ST_RETRY; i++) {
+        if (i > 0 && outbox_trouble(j->outbox) != OUTBOX_FULL)
+            break;
+        if (i > 0)
+            outbox_relieve(j->outbox, i > 1);
+        st = journal_try(j, samples, room[i], now_ms, clock, fault);
     }
-    journal_done(j, samples);
-    return ST_OK;
+    if (st == ST_OK)
+        journal_done(j, samples);
+    return st;
 }

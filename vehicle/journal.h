@@ -1,7 +1,6 @@
 /* vehicle/journal.h - puts what was measured and what happened into the outbox, once a second or at
  * once. One transaction holds the samples' records, the events, the acks and the configuration that
- * came meanwhile; what may be forgotten is deleted in it, and when the outbox is full the oldest
- * goes, announced.  Main thread only. */
+ * came meanwhile; what may be forgotten is deleted in it (eviction.h).  Main thread only. */
 #ifndef VEHICLE_JOURNAL_H
 #define VEHICLE_JOURNAL_H
 
@@ -26,12 +25,14 @@ struct journal_options {
 enum status journal_open(struct journal **out, const struct journal_options *options,
                          struct outbox *outbox, struct sampler *sampler, struct ledger *ledgers,
                          struct fault *fault) MUST_CHECK;
+void journal_renew(struct journal *j); /* the outbox was opened again; what waits, waits on */
 void journal_close(struct journal *j); /* NULL is fine; what was not committed is lost */
 
 /* Keep an event for the next commit.  `data` is a JSON object as text, copied.  At most 256 wait;
- * then the oldest is dropped and counted. */
+ * then the oldest is dropped, counted, and told in a samples_dropped event. */
 void journal_event(struct journal *j, const char *type, int64_t t_ms, const char *data);
-/* The same for an alert, in the urgent stream; an event is dropped before it. */
+/* The same for an alert, in the urgent stream; of them 1024 wait, and no event takes their place.
+ */
 void journal_alert(struct journal *j, const char *type, const char *severity, int64_t t_ms,
                    const char *data);
 /* The same for what became of a command; `reason` "": none, `data` NULL: none.  The urgent stream;
@@ -48,9 +49,10 @@ void journal_note(struct journal *j, const char *name, const char *bytes, size_t
 /* Do events, alerts or results wait for a commit? */
 bool journal_has_facts(const struct journal *j);
 
-/* Write all that waits.  `all`: the samples that have not settled too.
- *   ST_RETRY  the disk takes nothing: everything stays in memory, try again    ST_FATAL  the outbox
- * is damaged */
+/* Write all that waits.  `all`: the samples that have not settled too.  On a full disk stored
+ * records go first, then the oldest bulk ones, announced.
+ *   ST_RETRY  the disk takes nothing: everything stays in memory, try again
+ *   ST_FATAL  the outbox is damaged: everything stays in memory, outbox_reopen and try again */
 enum status journal_commit(struct journal *j, int64_t now_ms, enum clock_source clock, bool all,
                            struct fault *fault) MUST_CHECK;
 

@@ -9,6 +9,7 @@
 #include "decode.h"
 #include "enroll.h"
 #include "identity.h"
+#include "known.h"
 #include "lib/backoff.h"
 #include "lib/log.h"
 #include "lib/stop.h"
@@ -36,13 +37,18 @@ static enum status main_vin(char vin[VIN_LEN + 1], const struct vehicle_settings
     return ST_OK;
 }
 
-static enum status main_keep_config(struct outbox *outbox, const struct text *config,
-                                    struct fault *fault)
+/* In the outbox and in its second home. */
+static enum status main_keep_config(const struct vehicle_settings *set, struct outbox *outbox,
+                                    const struct text *config, struct fault *fault)
 {
+    struct config what;
     enum status st;
 
     if (config->len == 0)
         return ST_OK;
+    if (config_read(&what, config->bytes, config->len, NULL) == ST_OK &&
+        (st = known_write(set->outbox, what.brokers, config->bytes, config->len, fault)) != ST_OK)
+        return st;
     if ((st = outbox_begin(outbox, fault)) == ST_OK &&
         (st = outbox_set(outbox, "config", config->bytes, config->len, fault)) == ST_OK)
         st = outbox_end(outbox, fault);
@@ -77,11 +83,30 @@ static enum status main_enroll(const struct vehicle_settings *set, const char *v
         }
     }
     /* the certificate last: it is what says that we are enrolled */
-    if (st == ST_OK && (st = main_keep_config(outbox, &config, fault)) == ST_OK &&
+    if (st == ST_OK && (st = main_keep_config(set, outbox, &config, fault)) == ST_OK &&
         (st = text_write_file(set->cert, certificate.bytes, certificate.len, 0644, fault)) == ST_OK)
         log_info("enrolled", "vin=%s", vin);
     text_done(&certificate);
     text_done(&config);
+    return st;
+}
+
+/* A disk that takes or gives nothing may do so in a minute: nothing can be measured before, but
+ * /healthz answers. */
+static enum status main_outbox(struct outbox **out, const struct vehicle_settings *set,
+                               struct outbox_found *found, struct fault *fault)
+{
+    struct backoff pause = {1000, 60000, 0};
+    char told[sizeof fault->text] = "";
+    enum status st;
+
+    while ((st = outbox_open(out, set->outbox, found, fault)) == ST_RETRY) {
+        if (strcmp(told, fault->text) != 0)
+            log_error("outbox.unopened", "reason=\"%s\"", fault->text);
+        (void)text_copy(told, sizeof told, fault->text);
+        if (!backoff_wait(&pause))
+            return ST_NONE;
+    }
     return st;
 }
 
@@ -102,7 +127,7 @@ static enum status main_serve(const struct vehicle_settings *set, struct fault *
     health_set(health, "outbox", false);
     if ((st = makes_open(&makes, set->makes, fault)) != ST_OK)
         goto out;
-    if ((st = outbox_open(&outbox, set->outbox, &found, fault)) != ST_OK ||
+    if ((st = main_outbox(&outbox, set, &found, fault)) != ST_OK ||
         (st = main_vin(vin, set, fault)) != ST_OK ||
         (st = main_enroll(set, vin, outbox, fault)) != ST_OK ||
         (st = identity_settle(vin, vin, set->cert, fault)) != ST_OK)

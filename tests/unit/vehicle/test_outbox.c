@@ -311,7 +311,9 @@ static void a_newer_file_is_left_alone(void **state)
     box = NULL;
     path_of(path, "outbox.db");
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 9", NULL, NULL, NULL), 0);
+    assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 9; PRAGMA application_id = 1449748344",
+                                  NULL, NULL, NULL),
+                     0);
     sqlite3_close(db);
     assert_int_equal(outbox_open(&box, folder, &found, &fault), ST_FATAL);
     box = NULL;

@@ -1,0 +1,131 @@
+/* vehicle/agent_disk.c - the agent and its disk: commits, what is told when the disk takes nothing,
+ * and going on when the outbox turns out damaged.  See agent_inside.h. */
+#include "agent_inside.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/timex.h>
+
+#include "known.h"
+#include "lib/clock.h"
+#include "lib/log.h"
+
+#define AGENT_RECOVER_MS 60000 /* damaged again so soon: not the file alone is ill, start anew */
+
+static bool agent_ntp_synced(void)
+{
+    struct timex t = {.modes = 0};
+
+    return adjtimex(&t) >= 0 && (t.status & STA_UNSYNC) == 0;
+}
+
+void agent_count(struct agent *a)
+{
+    for (int i = 0; i < STREAMS; i++)
+        metric_set(a->records, outbox_stream_name((enum outbox_stream)i),
+                   (double)outbox_count(a->outbox, (enum outbox_stream)i));
+    if (outbox_is_open(a->outbox))
+        metric_set(a->bytes, NULL, (double)outbox_used_bytes(a->outbox));
+}
+
+void agent_tell_found(struct agent *a, const struct outbox_found *found)
+{
+    for (int i = 0; i < STREAMS; i++)
+        if (found->passed_over[i] > 0)
+            log_error("outbox.went_back", "stream=%s numbers=%lld",
+                      outbox_stream_name((enum outbox_stream)i), (long long)found->passed_over[i]);
+    if (!found->created)
+        return;
+    agent_event(a, "outbox_reset",
+                found->damaged ? "{\"reason\":\"damaged\"}" : "{\"reason\":\"missing\"}");
+    if (found->damaged)
+        log_error("outbox.damaged", "moved_to=%s reason=\"%s\"", found->moved_to, found->reason);
+}
+
+/* Once per change, and the reason with it. */
+static void agent_tell_disk(struct agent *a, enum outbox_trouble trouble, const char *reason)
+{
+    bool takes = trouble == OUTBOX_WELL;
+
+    if (trouble == a->disk)
+        return;
+    log_line(takes ? LEVEL_INFO : LEVEL_ERROR, takes ? "outbox.writable" : "outbox.unwritable",
+             "disk=%s reason=\"%s\"", outbox_trouble_name(trouble), takes ? "" : reason);
+    a->disk = trouble;
+    metric_set(a->writable, NULL, takes);
+    health_set(a->health, "outbox", takes);
+    herald_set_outbox(&a->herald, takes ? "" : outbox_trouble_name(trouble));
+}
+
+/* Their second home; a disk that takes it not now may take it after another commit. */
+static void agent_keep_known(struct agent *a)
+{
+    struct fault fault = {""};
+    enum status st;
+
+    if (!a->known_due)
+        return;
+    st = known_write(a->set->outbox, a->config.brokers,
+                     a->config_text.bytes != NULL ? a->config_text.bytes : "", a->config_text.len,
+                     &fault);
+    a->known_due = st == ST_RETRY;
+    if (st == ST_FATAL)
+        log_warn("known.unwritable", "reason=\"%s\"", fault.text);
+}
+
+enum status agent_recover(struct agent *a, struct fault *fault)
+{
+    struct outbox_found found;
+    int64_t boot_ms = clock_boot_ms();
+    enum status st;
+
+    if (outbox_trouble(a->outbox) != OUTBOX_DAMAGED)
+        return ST_FATAL;
+    if (outbox_is_open(a->outbox)) { /* the first try */
+        if (a->recovered_ms != 0 && boot_ms - a->recovered_ms < AGENT_RECOVER_MS)
+            return ST_FATAL;
+        a->recovered_ms = boot_ms;
+        log_error("outbox.failed", "reason=\"%s\"", fault->text);
+    }
+    agent_tell_disk(a, OUTBOX_DAMAGED, fault->text);
+    if ((st = outbox_reopen(a->outbox, &found, fault)) != ST_OK)
+        return st == ST_RETRY ? ST_OK : ST_FATAL;
+    if (found.created) {
+        for (int i = 0; i < STREAMS; i++) {
+            ledger_init(&a->ledgers[i]);
+            ledger_require(&a->ledgers[i], a->config.sites, a->config.site_count);
+        }
+        agent_keep_config(a);
+        agent_keep_commands(a);
+        agent_keep_privacy(a);
+        agent_mark(a, true);
+    }
+    agent_tell_found(a, &found);
+    journal_renew(a->journal);
+    sender_connected(a->sender, boot_ms);
+    agent_tell_disk(a, OUTBOX_WELL, "");
+    return ST_OK;
+}
+
+enum status agent_commit(struct agent *a, bool all, struct fault *fault)
+{
+    int64_t now_ms = clock_now_ms(), boot_ms = clock_boot_ms();
+    enum clock_source clock =
+        timekeeper_source(&a->timekeeper, now_ms, boot_ms, agent_ntp_synced());
+    enum status st = outbox_is_open(a->outbox) ? ST_OK : agent_recover(a, fault);
+
+    a->commit_ms = boot_ms + a->rates.record_ms;
+    a->urgent = false;
+    if (st != ST_OK || !outbox_is_open(a->outbox))
+        return st;
+    st = journal_commit(a->journal, now_ms, clock, all, fault);
+    if (st == ST_FATAL)
+        return agent_recover(a, fault);
+    if (st == ST_RETRY)
+        metric_add(a->failures, outbox_trouble_name(outbox_trouble(a->outbox)), 1);
+    else
+        agent_keep_known(a);
+    agent_tell_disk(a, st == ST_RETRY ? outbox_trouble(a->outbox) : OUTBOX_WELL, fault->text);
+    agent_count(a);
+    return ST_OK; /* what was not written is kept in memory */
+}
