@@ -228,7 +228,8 @@ UNITS      := $(wildcard $(addsuffix /*.service,$(ROOMS)))
 ENVS       := $(wildcard $(addsuffix /*.env,$(ROOMS)))
 FILL = sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@LIB@|$(PREFIX)/lib/vigie|g' -e 's|@STATE@|$(STATEDIR)|g' -e 's|@PKI@|$(STATEDIR)/vigie/pki|g'
 DOC  = $(DESTDIR)$(PREFIX)/share/doc/vigie
-WEB  = $(DESTDIR)$(PREFIX)/share/vigie/dashboard
+SHARE = $(DESTDIR)$(PREFIX)/share/vigie
+WEB  = $(SHARE)/dashboard
 ETC  = $(DESTDIR)$(SYSCONFDIR)/vigie
 install: all $(if $(SERVER),dashboard)
 	@install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(UNITDIR) $(DOC) $(ETC)
@@ -236,6 +237,11 @@ install: all $(if $(SERVER),dashboard)
 	@install -m 644 README.md LICENSE NOTICE docs/*.md $(DOC)
 	@for f in $(UNITS); do $(FILL) -e 's|@ETC@|$(SYSCONFDIR)|g' $$f > $(DESTDIR)$(UNITDIR)/$${f##*/} || exit 1; done
 	@for f in $(ENVS); do to=$(ETC)/$${f##*/}; [ -e $$to ] || { $(FILL) -e 's|@ETC@|$(SYSCONFDIR)|g' $$f > $$to && chmod 640 $$to; } || exit 1; done
+ifneq ($(filter vehicle,$(PROGRAMS)),)
+	@install -d $(SHARE)/makes && install -m 644 vehicle/makes/*.csv vehicle/makes/README.md $(SHARE)/makes
+	@install -d $(SHARE)/arduino/slcan_mcp2515 && install -m 644 vehicle/arduino/README.md $(SHARE)/arduino && \
+	  install -m 644 vehicle/arduino/slcan_mcp2515/* $(SHARE)/arduino/slcan_mcp2515
+endif
 ifneq ($(PLUGINS),)
 	@install -D -m 755 -t $(DESTDIR)$(PREFIX)/lib/vigie $(PLUGINS:%=$(B)/lib/vigie_%.so)
 	@[ -e $(ETC)/fleet.acl ] || install -m 644 services/broker/fleet.acl $(ETC)

@@ -68,13 +68,14 @@ static int agent_tick_ms(const struct agent *a)
     return asleep && a->line.path[0] == '\0' ? AGENT_QUIET_TICK_MS : AGENT_TICK_MS;
 }
 
-enum status agent_run(struct agent *a, struct fault *fault)
+enum status agent_run(struct agent *a, struct supervisor *supervisor, struct fault *fault)
 {
     enum status st;
 
     while (!stop_wait(0)) {
         int wait_ms = agent_tick_ms(a);
 
+        supervisor_turn(supervisor, clock_boot_ms());
         for (int i = 0; i < AGENT_NOTES_PER_TICK && inbox_take(a->inbox, &a->note, wait_ms); i++) {
             agent_take(a, &a->note);
             wait_ms = 0;

@@ -7,6 +7,7 @@
 #include "lib/health.h"
 #include "outbox.h"
 #include "settings.h"
+#include "supervisor.h"
 
 struct agent;
 
@@ -15,8 +16,10 @@ enum status agent_open(struct agent **out, const struct vehicle_settings *set, c
                        struct outbox *outbox, const struct outbox_found *found,
                        struct health *health, struct fault *fault) MUST_CHECK;
 
-/* Until stop is asked for (ST_OK), or the outbox is damaged (ST_FATAL). */
-enum status agent_run(struct agent *a, struct fault *fault) MUST_CHECK;
+/* Tells the supervisor (may be NULL) that it turns.  Until stop is asked for (ST_OK), or the outbox
+ * is damaged (ST_FATAL). */
+enum status agent_run(struct agent *a, struct supervisor *supervisor,
+                      struct fault *fault) MUST_CHECK;
 
 /* The tap first, then the pipe, then the drain: threads, last commit, last words.  NULL is fine. */
 void agent_close(struct agent *a);

@@ -116,15 +116,17 @@ static enum status main_serve(const struct vehicle_settings *set, struct fault *
     struct fault broken = {""};
     struct outbox *outbox = NULL;
     struct health *health = NULL;
+    struct supervisor *supervisor = NULL;
     struct agent *agent = NULL;
     struct makes *makes = NULL;
     char vin[VIN_LEN + 1];
     enum status st;
 
-    if ((st = stop_open(fault)) != ST_OK ||
+    if ((st = stop_open(fault)) != ST_OK || (st = supervisor_open(&supervisor, fault)) != ST_OK ||
         (st = health_open(&health, set->common.admin, fault)) != ST_OK)
         goto out;
     health_set(health, "outbox", false);
+    supervisor_status(supervisor, "opening the outbox, getting a certificate");
     if ((st = makes_open(&makes, set->makes, fault)) != ST_OK)
         goto out;
     if ((st = main_outbox(&outbox, set, &found, fault)) != ST_OK ||
@@ -138,7 +140,9 @@ static enum status main_serve(const struct vehicle_settings *set, struct fault *
     if ((st = agent_open(&agent, set, vin, outbox, &found, health, fault)) != ST_OK)
         goto out;
     log_info("started", "vin=%s obd=%s gps=%s outbox=%s", vin, set->obd, set->gps, set->outbox);
-    st = agent_run(agent, fault);
+    supervisor_ready(supervisor, vin);
+    st = agent_run(agent, supervisor, fault);
+    supervisor_stopping(supervisor);
     log_info("stopping", "reason=%s", st == ST_OK ? "signal" : "fault");
     health_drain(health);
 out:
@@ -148,6 +152,7 @@ out:
     makes_close(makes);
     outbox_close(outbox);
     health_close(health);
+    supervisor_close(supervisor);
     return st;
 }
 

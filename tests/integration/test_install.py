@@ -53,6 +53,8 @@ def test_the_agent_alone_brings_no_part_of_a_server(install):
     names = files(folder)
     assert {n for n in names if n.startswith("usr/local/bin/")} == {"usr/local/bin/vigie-vehicle"}
     assert {n for n in names if n.startswith("etc/")} == {"etc/vigie/vehicle.env"}
+    assert "usr/local/share/vigie/makes/renault.csv" in names
+    assert "usr/local/share/vigie/arduino/slcan_mcp2515/slcan_mcp2515.ino" in names
     assert not [n for n in names if "guard" in n or "dashboard" in n or "sysusers" in n]
     linked = subprocess.run(["ldd", folder / "usr/local/bin/vigie-vehicle"], capture_output=True, text=True, check=True).stdout
     assert not re.search("libpq|libwebsockets|libjwt|libmosquitto", linked)
@@ -63,6 +65,8 @@ def test_the_default_settings_pass_the_programs_own_check(install, name, tmp_pat
     folder = install()
     env = dict(line.split("=", 1) for line in (folder / f"etc/vigie/{name}.env").read_text().splitlines()
                if "=" in line and not line.startswith("#"))
+    if name == "vehicle":
+        env["VIGIE_MAKES"] = f"{folder}{env['VIGIE_MAKES']}"
     env |= {"VIGIE_PG": "host=/none", "VIGIE_KEY": "/none"} if name != "vehicle" else {"VIGIE_OUTBOX": str(tmp_path)}
     done = subprocess.run([folder / f"usr/local/bin/vigie-{name}", "--check"], env=env, capture_output=True, text=True, timeout=30)
     assert done.returncode == 0, done.stderr

@@ -1,0 +1,112 @@
+"""What the agent says to systemd, as systemd hears it: a datagram socket, and nothing else of systemd."""
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+sys.path[:0] = [str(Path(__file__).resolve().parent)]
+
+from vehicle_bench import GPSD, MOSQUITTO, VIN, VehicleBench, wait_for  # noqa: E402
+
+pytestmark = pytest.mark.skipif(not GPSD or not MOSQUITTO, reason="gpsd or mosquitto is not installed")
+
+INTERVAL_S = 2
+PTRACE_DETACH, PTRACE_SEIZE, PTRACE_INTERRUPT = 17, 0x4206, 0x4207
+
+
+class Supervisor:
+    """NOTIFY_SOCKET's other end."""
+
+    def __init__(self, address):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(address)
+        self.socket.setblocking(False)
+        self.heard = []
+
+    def poll(self):
+        try:
+            while True:
+                self.heard.append((time.monotonic(), self.socket.recv(4096).decode()))
+        except BlockingIOError:
+            return self.heard
+
+    def said(self, word):
+        return [text for _, text in self.poll() if word in text.split("\n")]
+
+    def since(self, moment):
+        return [text for t, text in self.poll() if t > moment]
+
+
+@pytest.fixture
+def bench(tmp_path):
+    b = VehicleBench(tmp_path / "bench", gps=False)
+    yield b
+    b.stop()
+
+
+def start(b, name, **env):
+    supervisor = Supervisor("\0" + name[1:] if name[0] == "@" else name)
+    b.spawn("agent", b.agent_argv(), env={"NOTIFY_SOCKET": name, "WATCHDOG_USEC": str(INTERVAL_S * 1000000), **env})
+    return supervisor
+
+
+@pytest.mark.parametrize("abstract", [False, True])
+def test_it_says_ready_then_that_it_turns_then_that_it_stops(bench, tmp_path, abstract):
+    supervisor = start(bench, f"@vigie-{os.getpid()}" if abstract else f"/tmp/vigie-notify-{os.getpid()}")
+    wait_for("ready", lambda: supervisor.said("READY=1"))
+    assert supervisor.said(f"STATUS={VIN}") and bench.ready()
+    wait_for("the watchdog, again and again", lambda: len(supervisor.said("WATCHDOG=1")) >= 3)
+    turns = [t for t, text in supervisor.heard if text == "WATCHDOG=1"]
+    assert min(b - a for a, b in zip(turns, turns[1:])) > INTERVAL_S / 8, "at half of its time, not at every turn"
+    assert bench.end("agent") == 0
+    assert supervisor.said("STOPPING=1")
+    if not abstract:
+        os.unlink(f"/tmp/vigie-notify-{os.getpid()}")
+
+
+def test_the_watchdog_hears_nothing_while_the_main_loop_stands(bench):
+    supervisor = start(bench, f"@vigie-loop-{os.getpid()}")
+    wait_for("the watchdog", lambda: supervisor.said("WATCHDOG=1"))
+    main = bench.processes["agent"].pid  # the main thread's; the others go on
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p]
+    assert libc.ptrace(PTRACE_SEIZE, main, None, None) == 0, os.strerror(ctypes.get_errno())
+    try:
+        assert libc.ptrace(PTRACE_INTERRUPT, main, None, None) == 0
+        os.waitpid(main, 0x40000000)  # __WALL
+        time.sleep(0.1)
+        stood = time.monotonic()
+        supervisor.poll()
+        while time.monotonic() < stood + 2 * INTERVAL_S:
+            assert bench.get("/healthz")[0] == 200, "the admin thread answers meanwhile"
+            time.sleep(0.2)
+        assert not supervisor.since(stood)
+    finally:
+        assert libc.ptrace(PTRACE_DETACH, main, None, None) == 0
+    wait_for("the watchdog again", lambda: [t for t in supervisor.since(stood) if t == "WATCHDOG=1"])
+
+
+def test_a_watchdog_meant_for_another_process_is_not_told(bench):
+    supervisor = start(bench, f"@vigie-other-{os.getpid()}", WATCHDOG_PID="1")
+    wait_for("ready", lambda: supervisor.said("READY=1"))
+    ready = time.monotonic()
+    wait_for("a while", lambda: time.monotonic() > ready + INTERVAL_S * 1.5)
+    assert not supervisor.said("WATCHDOG=1")
+
+
+@pytest.mark.parametrize("env", [{"NOTIFY_SOCKET": "nowhere"}, {"NOTIFY_SOCKET": "@x", "WATCHDOG_USEC": "soon"}])
+def test_nonsense_from_the_supervisor_is_refused(bench, env):
+    done = subprocess.run([str(a) for a in bench.agent_argv()], env={**os.environ, **env}, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 2 and list(env)[-1] in done.stderr
+
+
+def test_nobody_listening_costs_nothing(bench):
+    bench.spawn("agent", bench.agent_argv(), env={"NOTIFY_SOCKET": "/nowhere/at/all", "WATCHDOG_USEC": "1000000"})
+    wait_for("the agent to be ready", bench.ready)
+    assert bench.end("agent", signal.SIGTERM) == 0
