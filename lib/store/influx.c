@@ -13,11 +13,13 @@
 #define QUERY_MAX_ANSWER (32 * 1024 * 1024)
 /* The contract keeps raw samples for 60 days; the database's own clock cuts a day later. */
 #define RETENTION "DURATION 61d REPLICATION 1 SHARD DURATION 1d"
+#define MINUTES "minutes"
+#define MINUTES_RETENTION "DURATION 730d REPLICATION 1 SHARD DURATION 7d"
 
 struct influx {
     struct http *writer, *asker;
     char *database;
-    struct text base, write_url, query_url, answer, body;
+    struct text base, write_url, minutes_url, query_url, answer, body;
 };
 
 static bool name_is_plain(const char *name)
@@ -36,9 +38,12 @@ static bool build_urls(struct influx *db, const char *url)
     text_add(&db->base, url, len);
     text_add(&db->write_url, url, len);
     text_print(&db->write_url, "/write?precision=ms&db=%s", db->database);
+    text_add(&db->minutes_url, db->write_url.bytes, db->write_url.len);
+    text_print(&db->minutes_url, "&rp=" MINUTES);
     text_add(&db->query_url, url, len);
     text_print(&db->query_url, "/query?epoch=ms&db=%s", db->database);
-    return !db->base.failed && !db->write_url.failed && !db->query_url.failed;
+    return !db->base.failed && !db->write_url.failed && !db->minutes_url.failed &&
+           !db->query_url.failed;
 }
 
 enum status influx_open(struct influx **out, const char *url, const char *database,
@@ -59,6 +64,7 @@ enum status influx_open(struct influx **out, const char *url, const char *databa
         return fault_set(fault, ST_FATAL, "InfluxDB client: out of memory");
     text_init(&db->base);
     text_init(&db->write_url);
+    text_init(&db->minutes_url);
     text_init(&db->query_url);
     text_init(&db->answer);
     text_init(&db->body);
@@ -84,6 +90,7 @@ void influx_close(struct influx *db)
     http_close(db->asker);
     text_done(&db->base);
     text_done(&db->write_url);
+    text_done(&db->minutes_url);
     text_done(&db->query_url);
     text_done(&db->answer);
     text_done(&db->body);
@@ -114,10 +121,11 @@ static enum status unreachable(enum status st)
     return st == ST_REJECT ? ST_FATAL : st;
 }
 
-enum status influx_write(struct influx *db, const char *lines, size_t len, struct fault *fault)
+static enum status write_to(struct influx *db, const char *url, const char *lines, size_t len,
+                            struct fault *fault)
 {
     const struct http_request request = {.method = "POST",
-                                         .url = db->write_url.bytes,
+                                         .url = url,
                                          .content_type = "text/plain; charset=utf-8",
                                          .body = lines,
                                          .len = len};
@@ -130,6 +138,17 @@ enum status influx_write(struct influx *db, const char *lines, size_t len, struc
     if (st != ST_OK)
         return unreachable(st);
     return code == 204 ? ST_OK : explain(db, code, fault);
+}
+
+enum status influx_write(struct influx *db, const char *lines, size_t len, struct fault *fault)
+{
+    return write_to(db, db->write_url.bytes, lines, len, fault);
+}
+
+enum status influx_write_minutes(struct influx *db, const char *lines, size_t len,
+                                 struct fault *fault)
+{
+    return write_to(db, db->minutes_url.bytes, lines, len, fault);
 }
 
 /* The first error within a 200 answer: {"error":…} or {"results":[{"error":…}]}. */
@@ -296,6 +315,17 @@ enum status influx_prepare(struct influx *db, struct fault *fault)
         return st;
     /* made by hand without a limit: what is in it stays where it is, new samples get ours */
     return run(db, "CREATE RETENTION POLICY \"raw\" ON ? " RETENTION " DEFAULT", NULL, fault);
+}
+
+/* The same policy again is no error; one that was made otherwise stays as it is. */
+enum status influx_prepare_minutes(struct influx *db, struct fault *fault)
+{
+    enum status st = influx_prepare(db, fault);
+
+    if (st != ST_OK)
+        return st;
+    st = run(db, "CREATE RETENTION POLICY \"" MINUTES "\" ON ? " MINUTES_RETENTION, NULL, fault);
+    return st == ST_FATAL && strstr(fault->text, "already exists") ? ST_OK : st;
 }
 
 enum status influx_ping(struct influx *db, struct fault *fault)

@@ -29,6 +29,12 @@ enum status influx_prepare(struct influx *db, struct fault *fault) MUST_CHECK;
 enum status influx_write(struct influx *db, const char *lines, size_t len,
                          struct fault *fault) MUST_CHECK;
 
+/* Make the retention policy of 1-minute values (two years) unless there is one; write lines to it.
+ * Statuses as above. */
+enum status influx_prepare_minutes(struct influx *db, struct fault *fault) MUST_CHECK;
+enum status influx_write_minutes(struct influx *db, const char *lines, size_t len,
+                                 struct fault *fault) MUST_CHECK;
+
 /* Run one InfluxQL statement with bind parameters (a JSON object, borrowed, may be NULL); *result
  * is the parsed answer, yours to json_decref.  `epoch` ms.  15 s and 32 MiB at most.  Statuses as
  * above; ST_REJECT also for an error inside the answer and for one that is too long.  A float

@@ -15,7 +15,9 @@
 #define POINTS_STANDARD 500
 #define POINTS_MOST 2000
 #define SPAN_STANDARD_MS (3600 * 1000)
-#define SPAN_MOST_MS (INT64_C(62) * 24 * 3600 * 1000)
+#define DAY_MS (INT64_C(24) * 3600 * 1000)
+#define SPAN_MOST_MS (732 * DAY_MS)   /* of 1-minute values */
+#define SAMPLES_KEPT_MS (60 * DAY_MS) /* what begins earlier is answered from 1-minute values */
 
 struct ask {
     uint16_t signals[SIGNALS_MOST];
@@ -75,6 +77,7 @@ static enum status read_ask(const struct request *r, struct ask *q, struct answe
         answer_field(a, r, 422, "points", "range");
     else {
         q->query.most = (size_t)points;
+        q->query.minutes = q->query.from_ms < now_ms - SAMPLES_KEPT_MS;
         return ST_OK;
     }
     return ST_NONE;

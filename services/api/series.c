@@ -10,7 +10,9 @@
 
 #define RAW_MOST 50000 /* points fetched as they are and reduced here, with their exact times */
 #define SPEED_PAGES 20 /* of RAW_MOST */
-#define WHERE " FROM telemetry WHERE vin = $vin AND time >= $from AND time <= $to"
+#define MINUTE_MS 60000
+#define BETWEEN " WHERE vin = $vin AND time >= $from AND time <= $to"
+#define WHERE " FROM telemetry" BETWEEN
 
 static json_t *parameters(const struct series_query *q)
 {
@@ -120,19 +122,47 @@ static enum status take_buckets(const json_t *rows, size_t most, struct series *
     return ST_OK;
 }
 
-enum status series_read(struct influx *db, const struct series_query *q, uint16_t signal,
-                        struct series *out, struct fault *fault)
+static bool is_place(const char *path)
 {
-    const char *path = signal_row(signal)->path;
+    static const char place[] = "Vehicle.CurrentLocation.";
+
+    return strncmp(path, place, sizeof place - 1) == 0;
+}
+
+/* Out of the 1-minute values: they outlive the samples, and have no positions. */
+static enum status read_minutes(struct influx *db, const struct series_query *q, const char *path,
+                                struct series *out, struct fault *fault)
+{
+    int64_t width_ms = reduce_width_ms(q->from_ms, q->to_ms, q->most);
     char statement[1024];
     json_t *answer = NULL;
-    size_t count = 0;
     enum status st;
-    bool raw;
 
-    if ((st = count_values(db, q, path, &count, fault)) != ST_OK)
+    *out = (struct series){0};
+    if (is_place(path))
+        return ST_OK;
+    snprintf(statement, sizeof statement,
+             "SELECT last(\"last_%s\"), min(\"min_%s\"), max(\"max_%s\") FROM "
+             "\"minutes\".\"telemetry_1m\"" BETWEEN " GROUP BY time(%lldms) fill(none)",
+             path, path, path, (long long)(width_ms > MINUTE_MS ? width_ms : MINUTE_MS));
+    st = ask(db, q, statement, &answer, fault);
+    if (st == ST_REJECT && strstr(fault->text, "retention policy not found"))
+        return ST_OK; /* ingest makes it with the first minute */
+    if (st != ST_OK)
         return st;
-    raw = count <= RAW_MOST;
+    st = take_buckets(rows_of(answer), q->most, out, fault);
+    json_decref(answer);
+    return st;
+}
+
+static enum status read_samples(struct influx *db, const struct series_query *q, const char *path,
+                                size_t count, struct series *out, struct fault *fault)
+{
+    char statement[1024];
+    json_t *answer = NULL;
+    enum status st;
+    bool raw = count <= RAW_MOST;
+
     if (raw)
         snprintf(statement, sizeof statement, "SELECT \"%s\"" WHERE, path);
     else
@@ -146,6 +176,23 @@ enum status series_read(struct influx *db, const struct series_query *q, uint16_
              : take_buckets(rows_of(answer), q->most, out, fault);
     json_decref(answer);
     return st;
+}
+
+/* Where there are no samples, their minutes may be left: a customer may keep samples for days only.
+ */
+enum status series_read(struct influx *db, const struct series_query *q, uint16_t signal,
+                        struct series *out, struct fault *fault)
+{
+    const char *path = signal_row(signal)->path;
+    size_t count = 0;
+    enum status st;
+
+    if (q->minutes)
+        return read_minutes(db, q, path, out, fault);
+    if ((st = count_values(db, q, path, &count, fault)) != ST_OK)
+        return st;
+    return count > 0 ? read_samples(db, q, path, count, out, fault)
+                     : read_minutes(db, q, path, out, fault);
 }
 
 static enum status take_places(const json_t *rows, size_t most, struct places *out,

@@ -14,6 +14,7 @@ struct series_query {
     const char *vin;
     int64_t from_ms, to_ms; /* both included */
     size_t most;            /* spans or places at most */
+    bool minutes;           /* series: of 1-minute values, for times whose samples are gone */
 };
 
 /* One signal, reduced; out->spans is yours to free.  ST_RETRY: InfluxDB is away. */

@@ -19,6 +19,7 @@
 #include "rows.h"
 #include "states.h"
 #include "tally.h"
+#include "touched.h"
 
 #define ANSWER_MS 10000 /* a server that takes longer for one statement is away */
 
@@ -31,6 +32,7 @@ struct commit {
     struct states *states;
     struct facts *facts;
     struct tallies *tallies;
+    struct touched *touched;
     struct duty *duty;
     unsigned listening; /* pg_connections when we said so */
     bool *fresh;        /* of each record in the group: are its facts to be written, and by us? */
@@ -40,7 +42,7 @@ struct commit {
 };
 
 enum status commit_open(struct commit **out, const char *conninfo, const char *site,
-                        struct duty *duty, int64_t count_wait_ms, struct fault *fault)
+                        struct duty *duty, const struct commit_waits *waits, struct fault *fault)
 {
     struct commit *c = calloc(1, sizeof *c);
     enum status st;
@@ -51,7 +53,8 @@ enum status commit_open(struct commit **out, const char *conninfo, const char *s
     if ((st = pg_open(&c->db, conninfo, "vigie-ingest-writer", fault)) != ST_OK ||
         (st = states_open(&c->states, c->db, fault)) != ST_OK ||
         (st = facts_open(&c->facts, c->db, fault)) != ST_OK ||
-        (st = tallies_open(&c->tallies, c->db, c->site, count_wait_ms, fault)) != ST_OK) {
+        (st = tallies_open(&c->tallies, c->db, c->site, waits->count_ms, fault)) != ST_OK ||
+        (st = touched_open(&c->touched, c->db, c->site, waits->minute_ms, fault)) != ST_OK) {
         commit_close(c);
         return st;
     }
@@ -304,6 +307,7 @@ static enum status run(struct commit *c, struct record *const *records, size_t n
         (st = states_write(c->states, records, c->fresh, n, fault)) != ST_OK ||
         (st = facts_write(c->facts, records, c->fresh, n, &c->marks, clock_now_ms(), fault)) !=
             ST_OK ||
+        (st = touched_write(c->touched, records, c->arrived, n, clock_boot_ms(), fault)) != ST_OK ||
         (st = marks_write(&c->marks, c->db, c->site, fault)) != ST_OK ||
         (st = news_tell(&c->marks, c->db, c->site, fault)) != ST_OK ||
         (st = marks_add_connected(&c->marks, c->db, c->site, records, n, fault)) != ST_OK)
@@ -357,6 +361,7 @@ enum status commit_group(struct commit *c, struct record *const *records, size_t
     }
     count(c, records, n);
     tally(c, records, n, clock_now_ms());
+    touched_committed(c->touched);
     *marks = c->marks.all;
     *mark_count = c->marks.count;
     return ST_OK;
@@ -410,6 +415,7 @@ void commit_close(struct commit *c)
     states_close(c->states);
     facts_close(c->facts);
     tallies_close(c->tallies);
+    touched_close(c->touched);
     marks_done(&c->marks);
     pg_close(c->db);
     free(c->fresh);

@@ -31,9 +31,15 @@ struct stream_mark {
     int64_t facts_age_ms; /* since their row changed, where it is another's */
 };
 
-/* `duty` tells which shards are ours; borrowed.  `count_wait_ms`: see tally.h. */
+struct commit_waits {
+    int64_t count_ms;  /* tally.h */
+    int64_t minute_ms; /* touched.h */
+};
+
+/* `duty` tells which shards are ours; borrowed. */
 enum status commit_open(struct commit **out, const char *conninfo, const char *site,
-                        struct duty *duty, int64_t count_wait_ms, struct fault *fault) MUST_CHECK;
+                        struct duty *duty, const struct commit_waits *waits,
+                        struct fault *fault) MUST_CHECK;
 
 /* Commit `n` records; those only seen `again` write nothing, and become `missed` where the database
  * does not know them.  *marks (yours until the next call, *mark_count of them) tell what is stored

@@ -13,6 +13,7 @@
 #include "lib/queue.h"
 #include "lib/stop.h"
 #include "meters.h"
+#include "minutes.h"
 #include "replay.h"
 #include "settings.h"
 #include "shards.h"
@@ -32,6 +33,7 @@ struct ingest {
     struct writer *writer;
     struct shards *shards;
     struct replay *replay;
+    struct minutes *minutes;
     struct duty duty;
 };
 
@@ -131,7 +133,7 @@ static enum status start(struct ingest *in, struct fault *fault)
                                .influx = set->influx,
                                .site = set->common.site,
                                .batch_wait_ms = set->batch_wait_ms,
-                               .count_wait_ms = set->count_wait_ms};
+                               .waits = {set->count_wait_ms, set->minute_wait_ms}};
     struct accept_options a = {in->ring,
                                in->queue,
                                in->known,
@@ -147,6 +149,10 @@ static enum status start(struct ingest *in, struct fault *fault)
         return st;
     if ((st = shards_open(&in->shards, set->pg, set->common.site, in->reader, &in->duty, fault)) !=
         ST_OK)
+        return st;
+    const struct minutes_options m = {set->pg, set->influx, set->common.site, set->minute_wait_ms};
+
+    if ((st = minutes_start(&in->minutes, &m, fault)) != ST_OK)
         return st;
     return replay_open(&in->replay, set->pg, set->common.site, in->shards, in->queue, fault);
 }
@@ -200,6 +206,7 @@ static void finish(struct ingest *in)
     if (in->queue)
         queue_shut(in->queue);
     writer_join(in->writer);
+    minutes_join(in->minutes);
     mqtt_close(in->speaker);
     queue_close(in->queue);
     forget_known(in->known);

@@ -25,6 +25,8 @@ void meters_open(void)
     meters.dead_letters =
         metric_counter("vigie_ingest_dead_letters_total",
                        "Records put aside with their bytes, by reason.", "reason");
+    meters.minutes = metric_counter("vigie_ingest_minutes_total",
+                                    "Minutes of vehicles computed, again included.", NULL);
     meters.skipped = metric_counter("vigie_ingest_skipped_numbers_total",
                                     "Sequence numbers passed over: records still to come.", NULL);
     meters.recovered = metric_counter("vigie_ingest_recovered_numbers_total",

@@ -35,6 +35,8 @@ const struct setting ingest_table[] = {
     {"batch-wait", SET_MILLIS, "20", AT(batch_wait_ms), "ms a record may wait for others"},
     {"count-wait", SET_MILLIS, "60s", AT(count_wait_ms),
      "how long what is counted of a vehicle (losses, lags) may wait to be written"},
+    {"minute-wait", SET_MILLIS, "120s", AT(minute_wait_ms),
+     "how long ten minutes of a vehicle rest before their 1-minute values are computed; 0: never"},
     {"rate", SET_COUNT, "50", AT(rate_per_s),
      "messages a second per vehicle, sustained; 0: no limit"},
     {"burst", SET_COUNT, "500", AT(burst), "messages per vehicle at once"},

@@ -403,8 +403,8 @@ enum status writer_start(struct writer **out, const struct writer_options *optio
         return fault_set(fault, ST_FATAL, "out of memory");
     w->set = *options;
     if ((st = influx_open(&w->influx, options->influx, "fleet", fault)) == ST_OK &&
-        (st = commit_open(&w->commit, options->pg, options->site, options->duty,
-                          options->count_wait_ms, fault)) == ST_OK &&
+        (st = commit_open(&w->commit, options->pg, options->site, options->duty, &options->waits,
+                          fault)) == ST_OK &&
         (st = acks_open(&w->acks, fault)) == ST_OK) {
         w->history.db = w->influx;
         w->checked_ms = -CHECK_MS;

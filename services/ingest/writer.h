@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#include "commit.h"
 #include "duty.h"
 #include "inflight.h"
 #include "lib/health.h"
@@ -22,7 +23,8 @@ struct writer_options {
     struct duty *duty; /* which shards are ours */
     struct inflight *inflight;
     const char *pg, *influx, *site; /* copied */
-    int64_t batch_wait_ms, count_wait_ms;
+    int64_t batch_wait_ms;
+    struct commit_waits waits;
 };
 
 enum status writer_start(struct writer **out, const struct writer_options *options,

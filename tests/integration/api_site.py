@@ -114,10 +114,13 @@ class ApiSite:
     def sql(self, statement):
         return self.postgres.sql(statement)
 
-    def write(self, lines):
+    def write_minutes(self, lines):
+        self.write(lines, "&rp=minutes")
+
+    def write(self, lines, where=""):
         """Line protocol, ms."""
         self.query("CREATE DATABASE fleet")
-        request = urllib.request.Request(f"{self.influx.address}/write?db=fleet&precision=ms", data=lines.encode(),
+        request = urllib.request.Request(f"{self.influx.address}/write?db=fleet&precision=ms{where}", data=lines.encode(),
                                          method="POST")
         urllib.request.urlopen(request, timeout=10).close()
 

@@ -9,7 +9,7 @@ from api_site import OURS, THEIRS, ApiSite, site, wait_until
 
 SPEED, RPM = "Vehicle.Speed", "Vehicle.Powertrain.CombustionEngine.Speed"
 LAT, LON = "Vehicle.CurrentLocation.Latitude", "Vehicle.CurrentLocation.Longitude"
-T0 = 1795244400000  # a minute boundary
+T0 = int(time.time()) // 60 * 60000 - 4 * 86400000  # a minute boundary, and young enough for samples
 VIN = OURS[0]
 
 
@@ -112,12 +112,32 @@ def test_a_signal_nobody_measured_is_an_empty_series(s, token):
     assert answer.json == {"signals": {"Vehicle.OBD.EngineLoad": {"t": [], "v": [], "min": [], "max": []}}}
 
 
+def test_what_is_older_than_the_samples_is_answered_from_1_minute_values(s, token):
+    day, minute = 86400000, 60000
+    old = int(time.time() * 1000) // day * day - 200 * day
+    ask = lambda **more: history(s, token, **{"signals": f"{SPEED},{LAT}", "from": old, "to": old + day, **more})
+    answer = ask()  # before anybody made them
+    assert answer.code == 200 and answer.json["signals"][SPEED]["t"] == []
+    s.query('CREATE RETENTION POLICY "minutes" ON "fleet" DURATION 730d REPLICATION 1 SHARD DURATION 7d')
+    for at in (old, T0 - day):  # the second: young, but its samples are gone
+        s.write_minutes("\n".join(f"telemetry_1m,vin={VIN} min_{SPEED}={k},max_{SPEED}={k + 20},mean_{SPEED}={k + 10},"
+                                  f"last_{SPEED}={k + 5} {at + k * minute}" for k in range(100)))
+    speed = ask(points=2000).json["signals"][SPEED]
+    assert speed == {"t": [old + k * minute for k in range(100)], "v": [k + 5 for k in range(100)],
+                     "min": list(range(100)), "max": [k + 20 for k in range(100)]}
+    few = ask(points=10).json["signals"]
+    assert 1 <= len(few[SPEED]["t"]) <= 10 and min(few[SPEED]["min"]) == 0 and max(few[SPEED]["max"]) == 119
+    assert few[LAT] == {"t": [], "v": [], "min": [], "max": []}
+    gone = history(s, token, **{"from": T0 - day, "to": T0 - day + 100 * minute, "points": 200}).json["signals"][SPEED]
+    assert gone["v"] == [k + 5 for k in range(100)]
+
+
 @pytest.mark.parametrize("query,at", [
     ({"signals": ""}, "signals"), ({"signals": "Vehicle.Nothing"}, "signals"), ({"signals": SPEED + ","}, None),
     ({"signals": f"{SPEED},{SPEED}\""}, "signals"), ({"signals": "Vehicle.Speed%22%20FROM%20telemetry--"}, "signals"),
     ({"signals": ",".join([SPEED] * 17)}, "signals"), ({"points": 1}, "points"), ({"points": 2001}, "points"),
     ({"from": "yesterday"}, "from"), ({"to": "x"}, "to"), ({"from": T0, "to": T0}, "from"), ({"from": T0 + 1, "to": T0}, "from"),
-    ({"from": T0 - 63 * 86400000}, "from"), ({"from": "-5"}, "from"), ({"from": "2026-02-30T00:00:00Z"}, "from"),
+    ({"from": T0 - 733 * 86400000}, "from"), ({"from": "-5"}, "from"), ({"from": "2026-02-30T00:00:00Z"}, "from"),
     ({"from": "1;%20DROP%20MEASUREMENT%20telemetry"}, "from")])
 def test_a_wrong_question_is_pointed_at(s, token, query, at):
     answer = history(s, token, **query)
