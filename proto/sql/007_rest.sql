@@ -18,3 +18,13 @@ ALTER TABLE driver_assignment
 
 -- ---- lists of a whole fleet by time
 CREATE INDEX alert_fleet ON alert (occurred_at DESC, id DESC);
+
+-- ---- hours of work, as config/1 has them; NULL: every hour is one
+ALTER TABLE vehicle ADD COLUMN privacy jsonb CHECK (jsonb_typeof(privacy) = 'object');
+CREATE OR REPLACE FUNCTION config_body(v vehicle, sites jsonb, brokers jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
+$$
+    SELECT jsonb_build_object('required_sites', sites, 'brokers', brokers, 'detects', v.detects) ||
+           CASE WHEN v.record_ms IS NULL THEN '{}' ELSE
+               jsonb_build_object('rates', jsonb_build_object('record_ms', v.record_ms)) END ||
+           CASE WHEN v.privacy IS NULL THEN '{}' ELSE jsonb_build_object('privacy', v.privacy) END
+$$;

@@ -133,6 +133,44 @@ static bool is_schedule(const json_t *value)
     return true;
 }
 
+static bool is_minute_number(const json_t *value, json_int_t most)
+{
+    return json_is_integer(value) && json_integer_value(value) >= 0 &&
+           json_integer_value(value) <= most;
+}
+
+/* A POSIX TZ text: CET-1CEST,M3.5.0,M10.5.0/3 */
+static bool is_posix_zone(const json_t *value)
+{
+    static const char set[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789<>+-,./:";
+    const char *text = json_string_value(value);
+
+    return text && strlen(text) >= 3 && strlen(text) <= 63 && strspn(text, set) == strlen(text);
+}
+
+/* Hours of work: minutes of the local day, `to` not included. */
+static bool is_privacy(const json_t *value)
+{
+    const json_t *zone = json_object_get(value, "zone"), *work = json_object_get(value, "work");
+    const json_t *crash = json_object_get(value, "crash_place");
+
+    if (!json_is_object(value) || (zone && !is_posix_zone(zone)) ||
+        (work && (!json_is_array(work) || json_array_size(work) > 16)) ||
+        (crash && !json_is_boolean(crash)) ||
+        json_object_size(value) != (zone != NULL) + (size_t)(work != NULL) + (crash != NULL))
+        return false;
+    for (size_t i = 0; i < json_array_size(work); i++) {
+        const json_t *span = json_array_get(work, i);
+
+        if (json_object_size(span) != 3 || !are_days(json_object_get(span, "days")) ||
+            !is_minute_number(json_object_get(span, "from"), 1439) ||
+            !is_minute_number(json_object_get(span, "to"), 1440))
+            return false;
+    }
+    return true;
+}
+
 /* What is wrong with a text; NULL: nothing. */
 static const char *text_fault(const struct field *f, const char *text)
 {
@@ -181,6 +219,8 @@ static const char *value_fault(const struct field *f, const json_t *value)
         return json_is_boolean(value) ? NULL : "type";
     case FIELD_POINTS:
         return are_points(value) ? NULL : "points";
+    case FIELD_PRIVACY:
+        return is_privacy(value) ? NULL : "privacy";
     case FIELD_SCHEDULE:
         return is_schedule(value) ? NULL : "schedule";
     default:

@@ -20,6 +20,7 @@ enum field_kind {
     FIELD_SIGNAL,   /* a path of the signal table */
     FIELD_ZONE,     /* a name of a time zone as in the IANA table: Europe/Paris */
     FIELD_POINTS,   /* [[lon, lat], ...], 1 .. 1,000 */
+    FIELD_PRIVACY,  /* as config/1: {"zone", "work": [{"days", "from", "to"}], "crash_place"} */
     FIELD_SCHEDULE, /* {"spans": [{"days": [1 .. 7], "from": "08:00", "to": "18:00"}], "except":
                        false} */
 };

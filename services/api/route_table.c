@@ -52,6 +52,7 @@ const struct route route_table[] = {
     GET("vehicles/{vin}/stops", "stops", TRACK_READ, stop_list),
     GET("vehicles/{vin}/events", "events", HISTORY_READ, event_list),
     GET("vehicles/{vin}/diagnostics", "diagnostics", HISTORY_READ, diagnostics_read),
+    GET("vehicles/{vin}/loss", "loss", VEHICLE_READ, loss_read),
     GET("vehicles/{vin}/meter", "meter", UPKEEP_READ, meter_read),
     SEND(POST, "vehicles/{vin}/meter", "meter", UPKEEP_CHANGE, meter_enter),
     GET("alerts", "alerts", ALERT_READ, alert_list),

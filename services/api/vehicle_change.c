@@ -32,6 +32,7 @@ static const struct field vehicle_fields[] = {
     {"timezone", FIELD_ZONE, FIELD_NULLABLE, 0, 0, NULL, NULL},
     {"muted_until", FIELD_TIME, FIELD_NULLABLE, 0, 0, NULL, NULL},
     {"detects", FIELD_WORD, 0, 0, 0, ends, NULL},
+    {"privacy", FIELD_PRIVACY, FIELD_NULLABLE, 0, 0, NULL, NULL},
     {"record_ms", FIELD_INTEGER, FIELD_NULLABLE, 250, 30000, NULL, NULL},
     {0},
 };

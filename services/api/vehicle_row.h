@@ -17,7 +17,7 @@
     " 'model', v.model, 'group_name', v.group_name, 'displacement_l', v.displacement_l,"           \
     " 'tank_l', v.tank_l, 'redline_rpm', v.redline_rpm, 'nominal_v', v.nominal_v,"                 \
     " 'speed_limit_kmh', v.speed_limit_kmh, 'co2_kg_l', v.co2_kg_l, 'timezone', v.timezone,"       \
-    " 'muted_until', rfc3339(v.muted_until))) "
+    " 'muted_until', rfc3339(v.muted_until), 'privacy', v.privacy)) "
 #define VEHICLE_TABLES                                                                             \
     " vehicle v JOIN customer c ON c.id = v.customer_id LEFT JOIN vehicle_state s ON s.vin = "     \
     "v.vin "

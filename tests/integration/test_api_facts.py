@@ -319,3 +319,19 @@ def test_figures_come_with_their_method_and_only_where_something_was_measured(s,
     assert all(v["method"] and v["unit"] for v in answer["figures"].values()) and answer["from"] == "2026-11-01T00:00:00.000Z"
     assert get(f"&vin={OURS[1]}")["figures"]["distance_km"]["value"] == 10 and get(f"&vin={FOREIGN}")["figures"]["trips"]["value"] == 0
     assert s.ask("GET", "statistics?vin=x", token=token).code == 422 and s.ask("GET", "statistics?from=x", token=token).code == 422
+
+
+# ---- loss
+def test_what_was_lost_doubled_or_late(s, token):
+    lag = "'{0,0,10,0,0,0,0,0,10}'"
+    for site, hours, records, missing in (("illkirch", 1, 100, 3), ("illkirch", 2, 50, 9), ("esplanade", 1, 10, 0), ("illkirch", 90, 7, 7)):
+        s.sql(f"INSERT INTO loss_hour (vin, site, hour, records, samples, duplicates, skipped, recovered, lost, missing, lag) VALUES ('{OWN}',"
+              f" '{site}', date_trunc('hour', {at(hours)}), {records}, {records * 10}, 1, 2, 1, 1, {missing}, {lag})")
+    answer = s.ask("GET", f"vehicles/{OWN}/loss?from=2026-11-19T12:00:00Z&to=2026-11-20T12:00:00Z", token=token)
+    assert answer.code == 200 and [i["site"] for i in answer.json["sites"]] == ["esplanade", "illkirch"]
+    ours = answer.json["sites"][1]
+    assert (ours["records"], ours["samples"], ours["duplicates"], ours["skipped"], ours["recovered"], ours["lost"]) == (150, 1500, 2, 4, 2, 2)
+    assert ours["missing"] == 3 and ours["newest_hour"] == "2026-11-20T11:00:00.000Z", "of the newest hour"
+    assert 0 < ours["lag_s"]["p50"] < ours["lag_s"]["p95"] <= ours["lag_s"]["p99"] < 1
+    assert s.ask("GET", f"vehicles/{OURS[1]}/loss", token=token).json["sites"] == []
+    assert s.ask("GET", f"vehicles/{OWN}/loss?from=x", token=token).code == 422

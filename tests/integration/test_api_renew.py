@@ -162,4 +162,9 @@ def test_the_configuration_gets_a_new_revision_with_each_new_wording_only(s, car
     assert "record_ms" not in change({"record_ms": None}).json
     now = car.config().json
     assert (now["revision"], now["detects"]) == (3, "ingest") and "rates" not in now
+    hours = {"zone": "CET-1CEST,M3.5.0,M10.5.0/3", "work": [{"days": [1, 2, 3, 4, 5], "from": 480, "to": 1080}], "crash_place": True}
+    assert change({"privacy": hours}).json["privacy"] == hours
+    now = car.config().json
+    assert (now["revision"], now["privacy"]) == (4, hours)
+    assert change({"privacy": {"zone": "x y"}}).json["errors"] == [{"pointer": "/privacy", "code": "privacy"}]
     assert car.renew(fresh(car)).json["config"] == now

@@ -41,7 +41,7 @@ class As:
 
 
 TENANT_TABLES = ["customer", "app_user", "vehicle", "vehicle_state", "vehicle_config", "fact", "command", "segment", "event", "alert",
-                 "alert_comment", "dtc", "change", "geofence", "rule", "driver", "driver_assignment", "contract", "maintenance", "service_entry",
+                 "alert_comment", "dtc", "change", "loss_hour", "geofence", "rule", "driver", "driver_assignment", "contract", "maintenance", "service_entry",
                  "meter_entry", "audit", "idempotency", "ws_ticket"]
 
 

@@ -25,6 +25,7 @@ static const struct field table[] = {
     {"signal", FIELD_SIGNAL, 0, 0, 0, NULL, NULL},
     {"zone", FIELD_ZONE, 0, 0, 0, NULL, NULL},
     {"points", FIELD_POINTS, 0, 0, 0, NULL, NULL},
+    {"privacy", FIELD_PRIVACY, FIELD_NULLABLE, 0, 0, NULL, NULL},
     {"schedule", FIELD_SCHEDULE, FIELD_NULLABLE, 0, 0, NULL, NULL},
     {0},
 };
@@ -80,6 +81,10 @@ static void what_fits_is_taken(void **state)
                                "\"06:00\"}],\"except\":true}"),
                         "");
     assert_string_equal(member("\"schedule\":{\"spans\":[]}"), "");
+    assert_string_equal(
+        member("\"privacy\":{\"zone\":\"CET-1CEST,M3.5.0,M10.5.0/3\",\"work\":[{\"days\":[1,5],"
+               "\"from\":480,\"to\":1080}],\"crash_place\":true}"),
+        "");
 }
 
 static void what_does_not_is_pointed_at(void **state)
@@ -123,6 +128,12 @@ static void what_does_not_is_pointed_at(void **state)
         {"\"schedule\":{\"spans\":[{\"days\":[],\"from\":\"08:00\",\"to\":\"09:00\"}]}",
          "/schedule schedule"},
         {"\"schedule\":{\"spans\":[],\"more\":1}", "/schedule schedule"},
+        {"\"privacy\":{\"work\":[{\"days\":[1],\"from\":480,\"to\":1441}]}", "/privacy privacy"},
+        {"\"privacy\":{\"work\":[{\"days\":[1],\"from\":\"08:00\",\"to\":1080}]}",
+         "/privacy privacy"},
+        {"\"privacy\":{\"zone\":\"Europe Paris\"}", "/privacy privacy"},
+        {"\"privacy\":{\"hours\":[]}", "/privacy privacy"},
+        {"\"privacy\":[]", "/privacy privacy"},
         {"\"customer_id\":\"x\"", "/customer_id unknown"},
         {"\"version\":1", "/version unknown"},
     };
