@@ -380,6 +380,64 @@ static void a_full_outbox_gives_up_acknowledged_records_first(void **state)
     assert_true(outbox_used_bytes(box) <= (1 << 20) + 65536);
 }
 
+static void change_record(int64_t seq)
+{
+    sqlite3 *db;
+    char path[200], sql[120];
+
+    path_of(path, "outbox.db");
+    snprintf(sql, sizeof sql, "UPDATE record SET made_ms = made_ms + 1 WHERE seq = %lld",
+             (long long)seq);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+static void a_record_that_is_not_what_was_written_is_told_lost_and_nothing_else(void **state)
+{
+    static struct seq_range ranges[100];
+
+    (void)state;
+    open_journal(1 << 30, 86400000);
+    require_illkirch();
+    for (int i = 0; i < 6; i++) {
+        add_rounds(T0 + i * 1000, 1);
+        assert_int_equal(commit(T0 + i * 1000), ST_OK);
+    }
+    acknowledge(2);
+    change_record(1); /* the site has it: nothing is lost */
+    change_record(4);
+    assert_int_equal(outbox_read(box, STREAM_BULK, 1, &record, &fault), ST_OK);
+    assert_int_equal(outbox_read(box, STREAM_BULK, 4, &record, &fault), ST_OK);
+    assert_int_equal(record.seq, 5);
+    assert_int_equal(commit(T0 + 10000), ST_OK); /* nothing else waits */
+    assert_int_equal(lost_ranges(ranges, 100), 1);
+    assert_int_equal(ranges[0].first, 4);
+    assert_int_equal(ranges[0].last, 4);
+    assert_int_equal(outbox_spoiled(box, STREAM_BULK, 0), 0);
+}
+
+static void numbers_passed_over_at_the_start_are_told_once(void **state)
+{
+    static struct seq_range ranges[100];
+
+    (void)state;
+    open_box();
+    assert_int_equal(outbox_begin(box, &fault), ST_OK);
+    assert_int_equal(outbox_set(box, "lost/bulk/3", "9", 1, &fault), ST_OK);
+    assert_int_equal(outbox_set(box, "lost/urgent/1", "2", 1, &fault), ST_OK);
+    assert_int_equal(outbox_end(box, &fault), ST_OK);
+    outbox_close(box);
+    open_journal(1 << 30, 86400000);
+    assert_int_equal(commit(T0), ST_OK);
+    assert_int_equal(commit(T0 + 1000), ST_OK);
+    assert_int_equal(lost_ranges(ranges, 100), 2);
+    assert_int_equal(ranges[0].first, 3);
+    assert_int_equal(ranges[0].last, 9);
+    assert_int_equal(ranges[1].first, 1);
+    assert_int_equal(ranges[1].last, 2);
+}
+
 static void a_disk_that_takes_nothing_loses_nothing_from_memory(void **state)
 {
     sqlite3 *other;
@@ -426,6 +484,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_full_outbox_loses_the_oldest_and_says_which, begin, end),
         cmocka_unit_test_setup_teardown(a_full_outbox_gives_up_acknowledged_records_first, begin,
                                         end),
+        cmocka_unit_test_setup_teardown(
+            a_record_that_is_not_what_was_written_is_told_lost_and_nothing_else, begin, end),
+        cmocka_unit_test_setup_teardown(numbers_passed_over_at_the_start_are_told_once, begin, end),
         cmocka_unit_test_setup_teardown(a_disk_that_takes_nothing_loses_nothing_from_memory, begin,
                                         end),
     };
