@@ -31,7 +31,7 @@ OPT := -O1 -fno-omit-frame-pointer -fsanitize=$(SAN) $(if $(findstring undefined
 HARD_LD += -fsanitize=$(SAN)
 endif
 # What needs no compiler must not ask for one: `make run` installs it first.
-ifneq ($(filter-out clean clean-run run test lint format fuzz bench soak fresh dashboard help tables packages-%,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out clean clean-run run test lint format fuzz bench soak fresh dashboard help tables sketch packages-%,$(or $(MAKECMDGOALS),all)),)
 -include $(B)/flags.mk
 endif
 CPPFLAGS += -I. -D_GNU_SOURCE -DVIGIE_VERSION='"$(VERSION)"'
@@ -217,6 +217,10 @@ soak: packages-test
 	@$(MAKE) --no-print-directory $(JOBS) all tools dashboard
 	@VIGIE_BUILD=$(B) $(PYTHON) tests/soak/run.py --rounds $(SOAK_ROUNDS) $(if $(SOAK_SEED),--seed $(SOAK_SEED))
 
+# ---- the Arduino's sketch for the boards it is meant for; needs gcc-avr, avr-libc, arduino-core-avr
+sketch:
+	@sh tests/arduino/avr.sh $(B)
+
 # ---- install: what is there is replaced, except in SYSCONFDIR, where a file somebody may have changed is left alone
 SYSCONFDIR ?= $(if $(filter /usr /usr/local,$(PREFIX)),,$(PREFIX))/etc
 STATEDIR   ?= /var/lib
@@ -269,6 +273,7 @@ help:
 #?make bench          benchmarks, with a table; WORD=ingest a part
 #?make soak           SOAK_ROUNDS=500: kill -9, hanging and full stores, partitions under load, and a ledger; SOAK_SEED=
 #?make tools          build/sim/fleet: thousands of cars in one process
+#?make sketch         the Arduino's sketch for Uno, Nano and Leonardo, with Debian's gcc-avr and arduino-core-avr
 #?make tables         the generated signal and PID tables, from their CSV files
 #?make install        DESTDIR= PREFIX=/usr/local SYSCONFDIR=/etc; PROGRAMS=vehicle: the agent alone
 #?make clean          removes build/ and build-*/
@@ -278,7 +283,7 @@ clean:
 
 FORCE:
 
-.PHONY: all unit clean tables run clean-run test fresh dashboard lint format fuzz fuzzers bench soak benches tools install help FORCE
+.PHONY: all unit clean tables run clean-run test fresh dashboard lint format fuzz fuzzers bench soak benches tools sketch install help FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(wildcard $(B)/obj/*/*.d $(B)/obj/*/*/*.d $(B)/obj/*/*/*/*.d)

@@ -10,6 +10,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parent)]
 
 from vehicle_bench import ROOT  # noqa: E402
 
+AVR = shutil.which("avr-g++") and Path("/usr/share/arduino/hardware/arduino/avr").is_dir()
 COMPILER = shutil.which("g++") or shutil.which("clang++")
 
 if COMPILER:  # a C++ compiler is no package this project asks for
@@ -36,3 +37,11 @@ if COMPILER:  # a C++ compiler is no package this project asks for
                                       "S6\rO\rt7DF802010C", "S6\rO\rT3FFFFFFF0", "S6\rO\rt7DF102" + "0" * 60))
     def test_what_it_cannot_do_is_refused(sketch, line):
         assert sketch(line + "\r").endswith("\a")
+
+
+if AVR:  # nor are gcc-avr and arduino-core-avr
+    def test_it_fits_the_boards_it_is_for(tmp_path):
+        done = subprocess.run(["sh", ROOT / "tests/arduino/avr.sh", tmp_path], capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stdout + done.stderr
+        for board in ("uno", "leonardo"):
+            assert (tmp_path / f"sketch/{board}.hex").read_text().startswith(":"), done.stdout
