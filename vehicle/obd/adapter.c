@@ -3,6 +3,7 @@
 
 #include "elm327.h"
 #include "slcan.h"
+#include "socketcan.h"
 
 static enum status adapter_find(struct link **out, char protocol, struct fault *fault)
 {
@@ -22,6 +23,8 @@ enum status adapter_open(struct link **out, const struct obd_address *address, c
     if (address->automatic)
         return adapter_find(out, protocol, fault);
     switch (address->kind) {
+    case OBD_SOCKETCAN:
+        return socketcan_open(out, address->name, address->baud, protocol, fault);
     case OBD_SLCAN:
         return slcan_open(out, address->name, address->baud, protocol, fault);
     default:

@@ -28,7 +28,8 @@ static const struct {
 } address_kinds[] = {{"elm327:", OBD_ELM327, false},
                      {"elm327+tcp:", OBD_ELM327, true},
                      {"slcan:", OBD_SLCAN, false},
-                     {"slcan+tcp:", OBD_SLCAN, true}};
+                     {"slcan+tcp:", OBD_SLCAN, true},
+                     {"socketcan:", OBD_SOCKETCAN, false}};
 
 /* What follows the prefix; NULL when it is none we know. */
 static const char *address_kind(struct obd_address *a, const char *text, bool *tcp)
@@ -43,6 +44,20 @@ static const char *address_kind(struct obd_address *a, const char *text, bool *t
         }
     }
     return NULL;
+}
+
+static enum status address_interface(struct obd_address *out, const struct obd_address *a,
+                                     const char *text, struct fault *fault)
+{
+    size_t len = strlen(a->name);
+
+    if (len < 1 || len > 15 || strpbrk(a->name, "/: ") != NULL)
+        return fault_set(fault, ST_REJECT, "obd \"%s\": a network interface's name is wanted",
+                         text);
+    if (a->baud != 0 && a->baud != 250000 && a->baud != 500000)
+        return fault_set(fault, ST_REJECT, "obd \"%s\": cars use 250000 and 500000 bit/s", text);
+    *out = *a;
+    return ST_OK;
 }
 
 enum status obd_address_read(struct obd_address *out, const char *text, struct fault *fault)
@@ -60,21 +75,23 @@ enum status obd_address_read(struct obd_address *out, const char *text, struct f
     }
     if ((rest = address_kind(&a, text, &tcp)) == NULL)
         return fault_set(fault, ST_REJECT,
-                         "obd \"%s\": elm327:/dev/..., elm327+tcp:host:port, slcan:/dev/..., auto "
-                         "or none",
+                         "obd \"%s\": elm327:/dev/..., elm327+tcp:host:port, slcan:/dev/..., "
+                         "socketcan:can0, auto or none",
                          text);
     if (rest[0] == '\0' || strlen(rest) >= sizeof a.name)
         return fault_set(fault, ST_REJECT, "obd \"%s\": the device is missing or too long", text);
     snprintf(a.name, sizeof a.name, "%s", rest);
     if (tcp && strrchr(a.name, ':') == NULL)
         return fault_set(fault, ST_REJECT, "obd \"%s\": +tcp is followed by host:port", text);
-    if (!tcp && a.name[0] != '/')
-        return fault_set(fault, ST_REJECT, "obd \"%s\": the device is an absolute path", text);
     if ((query = strchr(a.name, '?')) != NULL) {
         *query = '\0';
         if (address_baud(&a, query + 1, text, fault) != ST_OK)
             return ST_REJECT;
     }
+    if (a.kind == OBD_SOCKETCAN)
+        return address_interface(out, &a, text, fault);
+    if (!tcp && a.name[0] != '/')
+        return fault_set(fault, ST_REJECT, "obd \"%s\": the device is an absolute path", text);
     *out = a;
     return ST_OK;
 }
