@@ -163,6 +163,7 @@ enum status agent_open(struct agent **out, const struct vehicle_settings *set, c
                                       strcmp(set->encoding, "columnar") == 0};
     struct agent *a = calloc(1, sizeof *a);
     struct obd_address address;
+    struct reader_habits habits;
     enum status st;
 
     if (a == NULL)
@@ -182,7 +183,8 @@ enum status agent_open(struct agent **out, const struct vehicle_settings *set, c
             ST_OK ||
         (st = agent_load_privacy(a, fault)) != ST_OK ||
         (st = agent_load_config(a, fault)) != ST_OK ||
-        (st = agent_load_commands(a, fault)) != ST_OK)
+        (st = agent_load_commands(a, fault)) != ST_OK ||
+        (st = agent_load_protocol(a, fault)) != ST_OK)
         goto out;
     agent_look_private(a);
     agent_tell_found(a, found);
@@ -191,7 +193,8 @@ enum status agent_open(struct agent **out, const struct vehicle_settings *set, c
         (st = agent_open_courier(a, fault)) != ST_OK ||
         (st = gps_start(&a->gps, set->gps, a->inbox, fault)) != ST_OK)
         goto out;
-    st = reader_start(&a->reader, &address, set->obd_period_ms, a->inbox, fault);
+    habits = (struct reader_habits){set->obd_period_ms, set->obd_codes_ms, a->protocol};
+    st = reader_start(&a->reader, &address, &habits, a->inbox, fault);
 out:
     if (st != ST_OK) {
         stop_ask(); /* a thread may be running */

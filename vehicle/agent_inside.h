@@ -57,6 +57,7 @@ struct agent {
     int64_t heartbeat_ms; /* in force */
     pid_t switching_off;  /* --power-off's process; 0: none */
     struct metric *records, *bytes, *fixes, *sources, *link, *ignored, *mode, *writable, *failures;
+    char protocol; /* what the car's bus spoke last, kept in the outbox; '0' not known */
     struct note note;
     struct commands commands; /* answered */
     struct agent_running {
@@ -94,6 +95,9 @@ bool agent_time_known(struct agent *a, int64_t now_ms);
 
 /* One note out of the inbox. */
 void agent_take(struct agent *a, const struct note *note);
+
+/* What the outbox kept of the car's bus. */
+enum status agent_load_protocol(struct agent *a, struct fault *fault) MUST_CHECK;
 
 /* config/1 as it came. */
 void agent_config(struct agent *a, const char *bytes, size_t len);

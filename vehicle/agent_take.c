@@ -3,6 +3,7 @@
 #include "agent_inside.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "lib/clock.h"
@@ -40,9 +41,44 @@ static void agent_fix(struct agent *a, const struct fix *fix)
         reader_hint_moving(a->reader);
 }
 
+static void agent_protocol_note(const struct agent *a, char name[32])
+{
+    snprintf(name, 32, "protocol/%s", a->vin);
+}
+
+enum status agent_load_protocol(struct agent *a, struct fault *fault)
+{
+    struct text text;
+    char name[32];
+    enum status st;
+
+    a->protocol = '0';
+    agent_protocol_note(a, name);
+    text_init(&text);
+    st = outbox_get(a->outbox, name, &text, fault);
+    if (st == ST_OK && text.len == 1 && text.bytes[0] >= '1' && text.bytes[0] <= '9')
+        a->protocol = text.bytes[0];
+    text_done(&text);
+    return st == ST_NONE ? ST_OK : st;
+}
+
+/* Tried first after the next start.  What another car speaks is no news about ours. */
+static void agent_keep_protocol(struct agent *a, const struct diagnosis *d)
+{
+    char name[32];
+
+    if (d->protocol < '1' || d->protocol > '9' || d->protocol == a->protocol ||
+        (d->vin[0] != '\0' && strcmp(d->vin, a->vin) != 0))
+        return;
+    a->protocol = d->protocol;
+    agent_protocol_note(a, name);
+    journal_note(a->journal, name, &d->protocol, 1);
+}
+
 static void agent_diagnosis(struct agent *a, const struct diagnosis *d)
 {
     journal_diagnosis(a->journal, d);
+    agent_keep_protocol(a, d);
     a->urgent = true;
     watcher_vin(a->watcher, d->vin, a->vin);
     if (d->vin[0] != '\0' && strcmp(d->vin, a->vin) != 0)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "obd/dtc.h"
+#include "obd/frozen.h"
 #include "obd/pids.h"
 #include "proto/signals.h"
 
@@ -111,35 +112,34 @@ static void decode_live(const struct exchange *x, json_t *answer, const uint8_t 
 }
 
 /* 42, then identifier, frame number and data, as often as it was asked. */
+struct frozen_answer {
+    json_t *answer, *values;
+};
+
+static void take_frozen(void *self, uint8_t pid, const uint8_t *data, size_t n)
+{
+    struct frozen_answer *f = self;
+    struct reading readings[PID_READINGS_MAX];
+    char code[DTC_TEXT];
+
+    if (pid == 0x02) {
+        dtc_print(code, (uint16_t)(data[0] << 8 | data[1]));
+        json_object_set_new(f->answer, "dtcs",
+                            data[0] + data[1] == 0 ? json_array() : json_pack("[s]", code));
+    } else if (pid % 0x20 == 0) {
+        put_supported(f->answer, pid, data);
+    } else {
+        take_readings(f->values, pid, readings, pid_decode(pid, data, n, readings));
+    }
+}
+
 static void decode_frozen(json_t *answer, const uint8_t *b, size_t len)
 {
-    struct reading readings[PID_READINGS_MAX];
-    json_t *values = json_object();
-    size_t at = 1;
+    struct frozen_answer f = {answer, json_object()};
 
-    while (at + 2 < len) {
-        uint8_t pid = b[at];
-        size_t n = pid_byte_count(pid), left = len - at - 2;
-        const uint8_t *data = b + at + 2;
-
-        if (n == 0 || left < n)
-            break;
-        if (pid == 0x02) {
-            char code[DTC_TEXT];
-
-            dtc_print(code, (uint16_t)(data[0] << 8 | data[1]));
-            json_object_set_new(answer, "dtcs",
-                                data[0] + data[1] == 0 ? json_array() : json_pack("[s]", code));
-        } else if (pid % 0x20 == 0) {
-            put_supported(answer, pid, data);
-        } else {
-            take_readings(values, pid, readings, pid_decode(pid, data, n, readings));
-        }
-        at += 2 + n;
-    }
-    if (at > 1 || json_object_size(values) > 0)
-        json_object_set(answer, "s", values);
-    json_decref(values);
+    if (frozen_each(b, len, take_frozen, &f) > 0)
+        json_object_set(answer, "s", f.values);
+    json_decref(f.values);
 }
 
 /* Vehicle information: texts of 16 or 20 bytes, check numbers of 4, behind a count. */

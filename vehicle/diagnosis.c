@@ -4,6 +4,8 @@
 #include <jansson.h>
 #include <stdio.h>
 
+#include "proto/signals.h"
+
 static json_t *diagnosis_codes(const struct diagnosis *d)
 {
     json_t *list = json_array();
@@ -56,6 +58,58 @@ static json_t *diagnosis_supported(const struct diagnosis *d)
     return list;
 }
 
+static json_t *diagnosis_frame(const struct frozen *f)
+{
+    json_t *frame = json_pack("{s:s}", "dtc", f->code), *values = json_object();
+    char ecu[LINK_ECU_TEXT];
+
+    link_print_ecu(ecu, f->ecu);
+    if (ecu[0] != '\0')
+        json_object_set_new(frame, "ecu", json_string(ecu));
+    for (size_t i = 0; i < f->count; i++) {
+        const struct signal_row *row = signal_row(f->readings[i].signal);
+
+        if (row != NULL)
+            json_object_set_new(
+                values, row->path,
+                json_real(signal_round(f->readings[i].signal, f->readings[i].value)));
+    }
+    json_object_set_new(frame, "s", values);
+    return frame;
+}
+
+/* The first as everybody knows it; where several ECUs keep one, all of them besides. */
+static void diagnosis_frames(json_t *message, const struct frozen_set *set)
+{
+    json_t *all = json_array();
+
+    for (size_t i = 0; i < set->count; i++)
+        json_array_append_new(all, diagnosis_frame(&set->frames[i]));
+    if (set->count > 0)
+        json_object_set(message, "freeze_frame", json_array_get(all, 0));
+    if (set->count > 1)
+        json_object_set(message, "freeze_frames", all);
+    json_decref(all);
+}
+
+static json_t *diagnosis_calibrations(const struct calibrations *c)
+{
+    json_t *list = json_array();
+    char ecu[LINK_ECU_TEXT];
+
+    for (size_t i = 0; i < c->count; i++) {
+        json_t *item = json_pack("{s:s}", "id", c->list[i].id);
+
+        link_print_ecu(ecu, c->list[i].ecu);
+        if (ecu[0] != '\0')
+            json_object_set_new(item, "ecu", json_string(ecu));
+        if (c->list[i].cvn[0] != '\0')
+            json_object_set_new(item, "cvn", json_string(c->list[i].cvn));
+        json_array_append_new(list, item);
+    }
+    return list;
+}
+
 static void diagnosis_fill(json_t *message, const struct diagnosis *d)
 {
     char protocol[2] = {d->protocol, '\0'};
@@ -70,6 +124,9 @@ static void diagnosis_fill(json_t *message, const struct diagnosis *d)
     }
     json_object_set_new(message, "dtcs", diagnosis_codes(d));
     json_object_set_new(message, "lists", diagnosis_lists(d));
+    diagnosis_frames(message, &d->frozen);
+    if (d->calibrations.count > 0)
+        json_object_set_new(message, "calibrations", diagnosis_calibrations(&d->calibrations));
 }
 
 static enum status diagnosis_print(json_t *message, char *out, size_t size, size_t *len,

@@ -7,7 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "obd/calibration.h"
 #include "obd/dtc.h"
+#include "obd/frozen.h"
 #include "proto/envelope.h"
 #include "proto/state.h"
 #include "proto/status.h"
@@ -63,6 +65,8 @@ struct diagnosis {
     struct dtc_set dtcs;
     struct readiness readiness;
     bool supported[256]; /* service 01 PIDs, any ECU */
+    struct calibrations calibrations;
+    struct frozen_set frozen; /* freeze frames */
 };
 
 /* What became of an order to read or to clear the trouble codes (obd/reader.h). */

@@ -199,7 +199,8 @@ enum status report_probe(const struct vehicle_settings *set, struct fault *fault
     } else if (st == ST_OK) {
         printf("protocol   %c\n", link->protocol);
         report_ecus(&support);
-        if ((st = survey_diagnosis(link, &support, &diagnosis, fault)) == ST_OK) {
+        if ((st = survey_identity(link, &support, &diagnosis, fault)) == ST_OK &&
+            (st = survey_codes(link, false, &diagnosis, fault)) == ST_OK) {
             report_diagnosis(&diagnosis);
             st = report_values(link, &support, fault);
         }
@@ -218,7 +219,7 @@ enum status report_vin(char out[18], const struct vehicle_settings *set, struct 
     if (st != ST_OK)
         return st;
     if ((st = survey_support(link, &support, fault)) == ST_OK &&
-        (st = survey_diagnosis(link, &support, &diagnosis, fault)) == ST_OK) {
+        (st = survey_identity(link, &support, &diagnosis, fault)) == ST_OK) {
         memcpy(out, diagnosis.vin, sizeof diagnosis.vin);
         if (diagnosis.vin[0] == '\0')
             st = fault_set(fault, ST_NONE, "the car does not tell its VIN");

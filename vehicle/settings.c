@@ -34,7 +34,8 @@ const struct setting vehicle_table[] = {
     {"token-file", SET_TEXT, "", AT(token_file),
      "file with the one-time token; enrols when there is no certificate"},
     {"obd", SET_TEXT, "auto", AT(obd),
-     "elm327:/dev/ttyUSB0?baud=38400, elm327+tcp:host:port, slcan:/dev/ttyACM0, auto or none"},
+     "elm327:/dev/ttyUSB0?baud=38400, elm327+tcp:host:port, slcan:/dev/ttyACM0, socketcan:can0, "
+     "auto or none"},
     {"makes", SET_TEXT, "", AT(makes),
      "folder of per-make tables (CSV), see vehicle/makes/README.md; absent: none"},
     {"gps", SET_TEXT, "gpsd:localhost:2947", AT(gps), "gpsd:host:port or none"},
@@ -47,6 +48,8 @@ const struct setting vehicle_table[] = {
      "private mode while this file is there: the button in the car; absent: no button"},
     {"obd-period", SET_MILLIS, "1s", AT(obd_period_ms),
      "length of a polling round; 0: as fast as the adapter answers"},
+    {"obd-codes", SET_MILLIS, "5m", AT(obd_codes_ms),
+     "trouble codes and readiness are read again this often, 1s .. 1d"},
     {"record", SET_MILLIS, "1s", AT(record_ms),
      "age of a record, 250ms .. 30s: what a power cut may cost"},
     {"encoding", SET_TEXT, "columnar", AT(encoding),
@@ -128,6 +131,8 @@ enum status vehicle_settings_check(struct vehicle_settings *set, struct fault *f
         return fault_set(fault, ST_REJECT, "--power-lost: one character");
     if (set->obd_period_ms > 60000)
         return fault_set(fault, ST_REJECT, "--obd-period: at most 60s");
+    if (set->obd_codes_ms < 1000 || set->obd_codes_ms > 86400000)
+        return fault_set(fault, ST_REJECT, "--obd-codes: 1s .. 1d");
     if ((st = obd_address_read(&address, set->obd, fault)) != ST_OK ||
         (st = gps_check(set->gps, fault)) != ST_OK ||
         (st = brokers_check(set->brokers, fault)) != ST_OK ||

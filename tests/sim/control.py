@@ -9,6 +9,7 @@
     engine off|auto                      off: ignition on, engine off, the car stands
     voltage V|auto                       what ATRV measures
     dtc CODE [stored|pending|permanent] [ECU] | dtc clear CODE
+    frozen [ECU]                         what that unit's freeze frame holds, by PID
     readiness HEX6 [ECU]                 bytes B C D of PID 01
     vin VIN|none
     did HEX4 HEX|none [ECU]              bytes of a service 22 identifier
@@ -161,6 +162,10 @@ class Control:
             raise ValueError("three bytes B C D are wanted")
         self.sim.car.ecus[int(ecu)].readiness = value
 
+    def _frozen(self, ecu="0"):
+        ecu = self.sim.car.ecus[int(ecu)]
+        return json.dumps({f"{pid:02X}": value for pid, value in (ecu.frozen_values or {}).items()})
+
     def _vin(self, vin):
         self.sim.car.vin = None if vin == "none" else vin
 
@@ -183,6 +188,7 @@ class Control:
         out["voltage"] = sim.car.voltage()
         out["vin"] = sim.car.vin
         out["requests"] = sim.car.requests
+        out["clears"] = sim.car.clears
         out["clamped"] = sum(sim.car.encoder.clamped.values())
         out["dtcs"] = [[code, state, ecu.index] for ecu in sim.car.ecus
                        for state, codes in ecu.codes.items() for code in codes]
@@ -190,6 +196,7 @@ class Control:
         out["played"] = sim.faults.played
         out["ports"] = [{"plugged": sim.plugged, "received": port.received_bytes,
                          "sent": port.sent_bytes, "stopped": port.stops,
-                         "protocol": port.adapter.found} for port in sim.ports]
+                         "protocol": port.adapter.found,
+                         "heard": list(getattr(port.adapter, "heard", ()))} for port in sim.ports]
         out["fixes"] = sim.fixes
         return json.dumps(out)

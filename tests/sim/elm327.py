@@ -4,6 +4,7 @@ No clock, no file descriptor: `execute(line)` is a generator that yields seconds
 and text to send (str), ending with the prompt.  An answer is read from the ECUs at the moment
 the generator gets there, so a value is as old as its answer.  port.py plays it on a line.
 """
+import collections
 import random
 import re
 from dataclasses import dataclass
@@ -73,6 +74,7 @@ class Elm327:
         self.pad = pad
         self.random = random.Random(seed)
         self.last = ""               # a lone CR repeats it
+        self.heard = collections.deque(maxlen=400)   # commands, the newest last
         self.on_the_bus = False      # any character received now stops the request
         self.kept = "0"              # protocol that survives a reset: ATSP stores it
         self.defaults()
@@ -120,6 +122,7 @@ class Elm327:
         command = re.sub(r"[\0- \x7F]", "", line).upper()
         command = command or self.last
         self.last = command
+        self.heard.append(command)
         if command:
             yield self.delays.adapter
         if command.startswith("AT"):

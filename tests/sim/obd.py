@@ -27,6 +27,7 @@ class Ecu:
     codes: dict = field(default_factory=lambda: {STORED: [], PENDING: [], PERMANENT: []})
     readiness: bytes = READY
     frozen: dict = None                          # PID -> bytes at the moment of the code
+    frozen_values: dict = None                   # the same as the recording has it
     frozen_code: str = None
     identifiers: dict = field(default_factory=dict)  # service 22: identifier -> bytes
 
@@ -39,7 +40,7 @@ class Ecu:
         """Service 04: all but the permanent codes; the monitors start over."""
         self.codes[STORED].clear()
         self.codes[PENDING].clear()
-        self.frozen, self.frozen_code = None, None
+        self.frozen, self.frozen_code, self.frozen_values = None, None, None
         b, c = self.readiness[0] & 0x0F, self.readiness[1]
         self.readiness = bytes([b | (b & 7) << 4, c, c])
 
@@ -63,6 +64,7 @@ class Car:
         self.faults = faults or Faults()
         self.volts = None            # overrides the battery
         self.requests = 0
+        self.clears = 0              # requests of service 04 that reached an ECU
         recorded = frozenset(replay.drive.pids)
         speed = recorded & {0x0D}
         warm = recorded & {0x05} or recorded & {0x0F}
@@ -130,6 +132,7 @@ class Car:
             first = max((series.times[0] for series in recorded.values()), default=0.0)
             values = {pid: series.newest(first) for pid, series in recorded.items()}
         ecu.frozen_code = code
+        ecu.frozen_values = {pid: values[pid] for pid in ecu.recorded if pid in values}
         ecu.frozen = {pid: self.encoder.encode(pid, self._reading(ecu, pid, values))
                       for pid in ecu.recorded if pid in values}
 
@@ -234,6 +237,7 @@ class Car:
         return [head + b"".join(pairs[i:i + 3]) for i in range(0, len(pairs), 3)]
 
     def _clear(self, ecu, data, moment):
+        self.clears += 1
         if self.running(moment):
             return self._refuse(data, CONDITIONS)
         ecu.clear()

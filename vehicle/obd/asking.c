@@ -13,14 +13,18 @@ static bool asking_may_share(uint8_t pid)
     return pid_byte_count(pid) > 0 && !(pid >= 0x55 && pid <= 0x58);
 }
 
-/* ISO 15765-2: seven bytes in a single frame, else six in the first and seven in each other. */
+unsigned asking_frames_of(size_t len)
+{
+    return len <= 7 ? 1U : 1U + (unsigned)((len - 6 + 6) / 7);
+}
+
 static unsigned asking_frames(const uint8_t *pids, size_t n)
 {
     size_t len = 1;
 
     for (size_t i = 0; i < n; i++)
         len += 1 + pid_byte_count(pids[i]);
-    return len <= 7 ? 1U : 1U + (unsigned)((len - 6 + 6) / 7);
+    return asking_frames_of(len);
 }
 
 static struct ask *plan_place(struct ask *out, size_t *count, uint32_t ecu, uint8_t pid, bool batch)

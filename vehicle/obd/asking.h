@@ -29,6 +29,10 @@ struct ask {
 size_t asking_plan(const struct asking *a, const struct support *s, const uint8_t *pids, size_t n,
                    struct ask out[SCHEDULER_ROUND_MAX]);
 
+/* Pure.  CAN frames of a message of `len` bytes (ISO 15765-2): seven in a single frame, else six in
+ * the first and seven in each other. */
+unsigned asking_frames_of(size_t len);
+
 /* The request of one ask. */
 struct link_request asking_request(const struct ask *ask);
 

@@ -99,6 +99,46 @@ void dtc_take(struct dtc_set *set, enum dtc_state state, const struct link_answe
     set->lists[state] = whole ? DTC_LIST_FULL : DTC_LIST_PARTIAL;
 }
 
+static void dtc_remember_one(struct dtc_set *set, enum dtc_state state, uint32_t ecu)
+{
+    size_t i = 0;
+
+    while (i < set->ecu_count[state] && set->ecus[state][i] != ecu)
+        i++;
+    if (i == DTC_ECUS_MAX)
+        return;
+    set->ecus[state][i] = ecu;
+    set->ecu_count[state] += i == set->ecu_count[state];
+}
+
+void dtc_remember(struct dtc_set *set, const struct dtc_set *before, enum dtc_state state,
+                  const struct link_answer *answer)
+{
+    for (size_t i = 0; i < before->ecu_count[state]; i++)
+        dtc_remember_one(set, state, before->ecus[state][i]);
+    for (size_t i = 0; answer->outcome == LINK_ANSWERED && i < answer->count; i++)
+        dtc_remember_one(set, state, answer->messages[i].ecu);
+}
+
+static bool dtc_holds(const struct dtc_set *set, const struct dtc *code)
+{
+    for (size_t i = 0; i < set->count; i++)
+        if (set->codes[i].ecu == code->ecu && set->codes[i].state == code->state &&
+            strcmp(set->codes[i].code, code->code) == 0)
+            return true;
+    return false;
+}
+
+bool dtc_same(const struct dtc_set *a, const struct dtc_set *b)
+{
+    if (a->count != b->count || memcmp(a->lists, b->lists, sizeof a->lists) != 0)
+        return false;
+    for (size_t i = 0; i < a->count; i++)
+        if (!dtc_holds(b, &a->codes[i]))
+            return false;
+    return true;
+}
+
 /* ---- readiness */
 
 static const char *const monitor_names[MONITORS] = {

@@ -12,6 +12,7 @@
 
 #define DTC_TEXT 6  /* "P0301" and the terminator */
 #define DTC_MAX 128 /* codes of one car that are kept */
+#define DTC_ECUS_MAX 8
 #define MONITORS 16 /* readiness monitors we know the names of, at most 11 of one car */
 
 enum dtc_state { DTC_STORED, DTC_PENDING, DTC_PERMANENT, DTC_STATES };
@@ -31,6 +32,8 @@ struct dtc_set {
     size_t count;
     struct dtc codes[DTC_MAX];
     enum dtc_list lists[DTC_STATES];
+    size_t ecu_count[DTC_STATES]; /* ECUs that gave the list in this session */
+    uint32_t ecus[DTC_STATES][DTC_ECUS_MAX];
 };
 
 const char *dtc_state_name(enum dtc_state state); /* "stored" "pending" "permanent" */
@@ -45,6 +48,13 @@ void dtc_print(char out[DTC_TEXT], uint16_t bytes);
  * What is shorter than it says, or does not fit, makes the list partial. */
 void dtc_take(struct dtc_set *set, enum dtc_state state, const struct link_answer *answer,
               bool can);
+
+/* Note which ECUs gave this list, those of `before` among them. */
+void dtc_remember(struct dtc_set *set, const struct dtc_set *before, enum dtc_state state,
+                  const struct link_answer *answer);
+
+/* The same codes of the same ECUs in the same states, and as much read of each list? */
+bool dtc_same(const struct dtc_set *a, const struct dtc_set *b);
 
 /* ---- readiness: 01 01 */
 

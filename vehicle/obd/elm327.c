@@ -18,6 +18,7 @@ struct elm327 {
     struct elm_talk talk;
     char hint;       /* protocol to begin with, '0' automatic */
     int hint_misses; /* searches it failed */
+    bool found;      /* the bus spoke since the adapter was opened */
     bool headers_off;
     bool
         headed; /* answers have said who gave them: one that does not is from a restarted adapter */
@@ -256,6 +257,7 @@ static enum status elm_find_protocol(struct elm327 *e, struct fault *fault)
     e->link.protocol = outcome == LINK_ANSWERED ? elm_read_protocol(text) : '0';
     if (e->link.protocol != '0') {
         e->hint = e->link.protocol;
+        e->found = true;
         return ST_OK;
     }
     e->headers_off = true; /* an adapter that cannot say what it speaks: read it without headers */
@@ -274,28 +276,47 @@ static enum status elm_forget_aim(struct elm327 *e, struct fault *fault)
     return elm_command(&e->talk, "ATD", ELM_COMMAND_MS, &outcome, text, sizeof text, fault);
 }
 
+/* Ask on the protocol the hint names.  *heard: something spoke; what, is read once the protocol is
+ * known. */
+static enum status elm_look(struct elm327 *e, struct link_answer *answer, bool *heard,
+                            struct fault *fault)
+{
+    static const struct link_request first = {
+        .bytes = {0x01, 0x00}, .len = 2, .wait_ms = ELM_SEARCH_MS};
+    enum status st;
+
+    if ((st = elm_configure(e, fault)) != ST_OK ||
+        (st = elm_ask(e, &first, false, answer, fault)) != ST_OK)
+        return st;
+    *heard =
+        answer->outcome == LINK_ANSWERED || answer->outcome == LINK_REFUSED || answer->ignored > 0;
+    return ST_OK;
+}
+
 static enum status elm_search(struct link *link, struct link_answer *answer, struct fault *fault)
 {
-    static const struct link_request first = {.bytes = {0x01, 0x00},
-                                              .len = 2,
-                                              .wait_ms = ELM_SEARCH_MS},
-                                     known = {.bytes = {0x01, 0x00}, .len = 2};
+    static const struct link_request known = {.bytes = {0x01, 0x00}, .len = 2};
     struct elm327 *e = elm_of(link);
+    bool heard = false;
     enum status st;
 
     link->protocol = '0';
     e->headers_off = false;
     if (e->hint_misses >= 2)
         e->hint = '0', e->hint_misses = 0;
-    if ((st = elm_forget_aim(e, fault)) != ST_OK || (st = elm_configure(e, fault)) != ST_OK ||
-        (st = elm_ask(e, &first, false, answer, fault)) != ST_OK)
+    if ((st = elm_forget_aim(e, fault)) != ST_OK ||
+        (st = elm_look(e, answer, &heard, fault)) != ST_OK)
         return st;
-    if (answer->outcome != LINK_ANSWERED && answer->outcome != LINK_REFUSED &&
-        answer->ignored == 0) {
+    if (!heard && e->hint != '0' && !e->found) { /* remembered from another day, or another car */
+        e->hint = '0';
+        if ((st = elm_look(e, answer, &heard, fault)) != ST_OK)
+            return st;
+    }
+    if (!heard) {
         e->hint_misses++;
         return ST_OK;
     }
-    e->hint_misses = 0; /* something spoke; what, is read once the protocol is known */
+    e->hint_misses = 0;
     if ((st = elm_find_protocol(e, fault)) != ST_OK)
         return st;
     return elm_request(link, &known, answer, fault);

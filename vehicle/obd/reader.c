@@ -39,7 +39,7 @@ static char reader_vin[VIN_LEN + 1];
 struct reader {
     pthread_t thread;
     struct obd_address address;
-    int64_t period_ms;
+    struct reader_habits habits;
     _Atomic int64_t rest_ms; /* between two looks at the supply of a car that sleeps */
     struct inbox *to;
     struct queue *orders;
@@ -49,6 +49,7 @@ struct reader {
     struct support support;
     struct polling polling;
     struct diagnosis diagnosis;
+    int64_t codes_ms;           /* boot time of the last reading of the codes */
     struct codes_result result; /* of the order being carried out */
     bool awake;                 /* the link found the car's bus, and nothing says that it sleeps */
 };
@@ -66,14 +67,21 @@ static void reader_tell(struct reader *r, enum source state, const char *reason)
 
 /* ---- a car that is awake */
 
-static enum status reader_diagnose(struct reader *r, struct fault *fault)
+/* Read codes and readiness; told when they changed, or `always`. */
+static enum status reader_diagnose(struct reader *r, bool always, struct fault *fault)
 {
-    enum status st = survey_diagnosis(r->link, &r->support, &r->diagnosis, fault);
+    struct dtc_set codes = r->diagnosis.dtcs;
+    struct readiness readiness = r->diagnosis.readiness;
+    enum status st = survey_codes(r->link, r->polling.asking.physical, &r->diagnosis, fault);
 
-    if (st == ST_OK)
-        inbox_push(r->to, NOTE_DIAGNOSIS, &r->diagnosis, sizeof r->diagnosis);
+    if (st != ST_OK)
+        return st;
+    r->codes_ms = clock_boot_ms();
     r->polling.codes_changed = false;
-    return st;
+    if (always || !dtc_same(&codes, &r->diagnosis.dtcs) ||
+        memcmp(&readiness, &r->diagnosis.readiness, sizeof readiness) != 0)
+        inbox_push(r->to, NOTE_DIAGNOSIS, &r->diagnosis, sizeof r->diagnosis);
+    return ST_OK;
 }
 
 /* ---- orders */
@@ -87,7 +95,7 @@ static void reader_answer(struct reader *r, enum codes_outcome outcome, const ch
 
 static enum status reader_read_again(struct reader *r, struct fault *fault)
 {
-    enum status st = reader_diagnose(r, fault);
+    enum status st = reader_diagnose(r, true, fault);
 
     r->result.read = st == ST_OK;
     r->result.found = r->diagnosis;
@@ -199,7 +207,9 @@ static enum status reader_prepare(struct reader *r, struct fault *fault)
     r->awake = true;
     r->protocol = r->link->protocol;
     reader_tell(r, SOURCE_OK, r->link->adapter);
-    return reader_diagnose(r, fault);
+    if ((st = survey_identity(r->link, &r->support, &r->diagnosis, fault)) != ST_OK)
+        return st;
+    return reader_diagnose(r, true, fault);
 }
 
 static enum status reader_round(struct reader *r, bool *answered, bool *asleep, struct fault *fault)
@@ -224,14 +234,16 @@ static enum status reader_poll(struct reader *r, struct fault *fault)
         if ((st = reader_round(r, &answered, &asleep, fault)) != ST_OK)
             return st;
         took = clock_boot_ms() - began;
-        scheduler_took(&r->polling.scheduler, took, r->period_ms);
+        scheduler_took(&r->polling.scheduler, took, r->habits.period_ms);
         if (answered)
             last_answer_ms = clock_boot_ms();
         if (clock_boot_ms() - last_answer_ms > READER_SILENT_MS)
             return ST_OK;
-        if (answered && r->polling.codes_changed && (st = reader_diagnose(r, fault)) != ST_OK)
+        if (answered &&
+            (r->polling.codes_changed || clock_boot_ms() - r->codes_ms >= r->habits.codes_ms) &&
+            (st = reader_diagnose(r, false, fault)) != ST_OK)
             return st;
-        wait = r->period_ms - took;
+        wait = r->habits.period_ms - took;
         if (!answered && wait < READER_EMPTY_ROUND_MS - took)
             wait = READER_EMPTY_ROUND_MS - took;
         if ((st = reader_wait(r, wait > 0 ? wait : 0, &moving, fault)) != ST_OK)
@@ -343,8 +355,8 @@ void reader_use(const struct makes *makes, const char *vin)
     snprintf(reader_vin, sizeof reader_vin, "%s", vin);
 }
 
-enum status reader_start(struct reader **out, const struct obd_address *address, int64_t period_ms,
-                         struct inbox *to, struct fault *fault)
+enum status reader_start(struct reader **out, const struct obd_address *address,
+                         const struct reader_habits *habits, struct inbox *to, struct fault *fault)
 {
     struct reader *r;
     enum status st;
@@ -355,10 +367,10 @@ enum status reader_start(struct reader **out, const struct obd_address *address,
     if ((r = calloc(1, sizeof *r)) == NULL)
         return fault_set(fault, ST_FATAL, "out of memory");
     r->address = *address;
-    r->period_ms = period_ms;
+    r->habits = *habits;
     atomic_init(&r->rest_ms, WAKE_VOLTAGE_MS);
     r->to = to;
-    r->protocol = '0';
+    r->protocol = habits->protocol;
     r->state = SOURCE_ABSENT;
     survey_init();
     if ((st = queue_open(&r->orders, READER_ORDERS_MAX, sizeof(struct reader_order), fault)) !=

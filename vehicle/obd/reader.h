@@ -14,10 +14,17 @@ struct reader;
  * reader_start; without it none. */
 void reader_use(const struct makes *makes, const char *vin);
 
-/* `period_ms`: length of a polling round, 0 = as fast as the adapter answers.  With address->none:
- * *out = NULL. */
-enum status reader_start(struct reader **out, const struct obd_address *address, int64_t period_ms,
-                         struct inbox *to, struct fault *fault) MUST_CHECK;
+struct reader_habits {
+    int64_t period_ms; /* length of a polling round, 0 = as fast as the adapter answers */
+    int64_t
+        codes_ms;  /* codes and readiness are read again this often, and told when they changed */
+    char protocol; /* what this car spoke when it was last asked, tried first; '0' not known */
+};
+
+/* With address->none: *out = NULL. */
+enum status reader_start(struct reader **out, const struct obd_address *address,
+                         const struct reader_habits *habits, struct inbox *to,
+                         struct fault *fault) MUST_CHECK;
 
 /* The car moves though its bus sleeps: have a look.  Any thread; NULL is fine; never waits. */
 void reader_hint_moving(struct reader *r);

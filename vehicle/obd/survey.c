@@ -112,8 +112,24 @@ static enum status survey_readiness(struct link *link, struct diagnosis *out,
     return st;
 }
 
-enum status survey_diagnosis(struct link *link, const struct support *support,
-                             struct diagnosis *out, struct fault *fault)
+static enum status survey_calibrations(struct link *link, struct diagnosis *out,
+                                       struct link_answer *answer, struct fault *fault)
+{
+    static const uint8_t ids[] = {0x09, 0x04}, numbers[] = {0x09, 0x06};
+    enum status st = survey_ask(link, ids, sizeof ids, SURVEY_LONG_MS, answer, fault);
+
+    if (st != ST_OK)
+        return st;
+    calibrations_take(&out->calibrations, answer, link_is_can(link->protocol));
+    if (out->calibrations.count == 0)
+        return ST_OK;
+    if ((st = survey_ask(link, numbers, sizeof numbers, SURVEY_LONG_MS, answer, fault)) == ST_OK)
+        calibrations_take_numbers(&out->calibrations, answer);
+    return st;
+}
+
+enum status survey_identity(struct link *link, const struct support *support, struct diagnosis *out,
+                            struct fault *fault)
 {
     struct link_answer answer;
     enum status st;
@@ -122,16 +138,71 @@ enum status survey_diagnosis(struct link *link, const struct support *support,
     out->protocol = link->protocol;
     for (unsigned pid = 0; pid < SUPPORT_PIDS; pid++)
         out->supported[pid] = support_has(support, (uint8_t)pid);
-    if ((st = survey_vin(link, out, &answer, fault)) != ST_OK ||
-        (st = survey_readiness(link, out, &answer, fault)) != ST_OK)
+    if ((st = survey_vin(link, out, &answer, fault)) != ST_OK)
         return st;
-    for (int state = DTC_STORED; state < DTC_STATES; state++) {
-        const uint8_t service = dtc_service((enum dtc_state)state);
+    return survey_calibrations(link, out, &answer, fault);
+}
 
+/* Every ECU that gave this list before gave it now. */
+static bool survey_all_told(const struct dtc_set *before, const struct link_answer *answer,
+                            enum dtc_state state)
+{
+    for (size_t i = 0; i < before->ecu_count[state]; i++) {
+        bool told = false;
+
+        for (size_t m = 0; m < answer->count && !told; m++)
+            told = answer->messages[m].ecu == before->ecus[state][i];
+        if (!told)
+            return false;
+    }
+    return true;
+}
+
+static enum status survey_list(struct link *link, enum dtc_state state,
+                               const struct dtc_set *before, struct dtc_set *out,
+                               struct fault *fault)
+{
+    const uint8_t service = dtc_service(state);
+    struct link_answer answer;
+    enum status st;
+
+    for (int i = 0; i < 2; i++) { /* one ECU's answer may be lost */
         if ((st = survey_ask(link, &service, 1, SURVEY_LONG_MS, &answer, fault)) != ST_OK)
             return st;
-        dtc_take(&out->dtcs, (enum dtc_state)state, &answer, link_is_can(link->protocol));
+        if (answer.outcome == LINK_ANSWERED && !answer.cut &&
+            survey_all_told(before, &answer, state))
+            break;
+        if (before->ecu_count[state] == 0 && answer.outcome != LINK_DAMAGED && !answer.cut)
+            break; /* nobody ever gave this list */
     }
-    out->t_ms = clock_now_ms();
+    dtc_take(out, state, &answer, link_is_can(link->protocol));
+    if (out->lists[state] == DTC_LIST_FULL && !survey_all_told(before, &answer, state))
+        out->lists[state] = DTC_LIST_PARTIAL;
+    dtc_remember(out, before, state, &answer);
     return ST_OK;
+}
+
+enum status survey_codes(struct link *link, bool physical, struct diagnosis *out,
+                         struct fault *fault)
+{
+    struct dtc_set before = out->dtcs;
+    struct link_answer answer;
+    bool stored = false;
+    enum status st;
+
+    out->readiness = (struct readiness){.known = false};
+    out->dtcs = (struct dtc_set){.count = 0};
+    if ((st = survey_readiness(link, out, &answer, fault)) != ST_OK)
+        return st;
+    for (int state = DTC_STORED; state < DTC_STATES; state++)
+        if ((st = survey_list(link, (enum dtc_state)state, &before, &out->dtcs, fault)) != ST_OK)
+            return st;
+    for (size_t i = 0; i < out->dtcs.count; i++)
+        stored = stored || out->dtcs.codes[i].state == DTC_STORED;
+    if (stored)
+        st = frozen_read(link, physical, &out->frozen, fault);
+    else if (out->dtcs.lists[DTC_STORED] == DTC_LIST_FULL)
+        out->frozen.count = 0;
+    out->t_ms = clock_now_ms();
+    return st;
 }

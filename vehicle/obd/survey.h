@@ -22,8 +22,14 @@ enum status survey_request(struct link *link, const struct link_request *request
 enum status survey_support(struct link *link, struct support *support,
                            struct fault *fault) MUST_CHECK;
 
-/* Read VIN, readiness and the three lists of codes.  What does not answer is left absent. */
-enum status survey_diagnosis(struct link *link, const struct support *support,
-                             struct diagnosis *out, struct fault *fault) MUST_CHECK;
+/* Read who the car is: VIN and calibrations.  Once per session; empties *out first. */
+enum status survey_identity(struct link *link, const struct support *support, struct diagnosis *out,
+                            struct fault *fault) MUST_CHECK;
+
+/* Read how it is: readiness, the three lists of codes and the freeze frames it does not know yet.
+ * `physical`: one ECU can be addressed.  What does not answer is left absent; a list that an ECU
+ * gave before in this session and does not give now is partial. */
+enum status survey_codes(struct link *link, bool physical, struct diagnosis *out,
+                         struct fault *fault) MUST_CHECK;
 
 #endif
