@@ -242,8 +242,7 @@ static void decode_codes(const struct exchange *x, json_t *answers, bool *partia
 {
     static struct link_answer one;
     static struct dtc_set set;
-    /* without a header CAN shows by its count: an odd number of bytes */
-    bool can = !x->can_known || link_is_can(x->protocol);
+    bool can;
 
     for (size_t i = 0; i < x->answer.count; i++) {
         json_t *list = json_array();
@@ -254,6 +253,8 @@ static void decode_codes(const struct exchange *x, json_t *answers, bool *partia
         }
         answer_of_one(&one, &x->answer, i);
         memset(&set, 0, sizeof set);
+        /* without a header CAN shows by its count: an odd number of bytes behind the service */
+        can = x->can_known ? link_is_can(x->protocol) : one.messages[0].len % 2 == 0;
         dtc_take(&set, DTC_STORED, &one, can);
         for (size_t k = 0; k < set.count; k++)
             json_array_append_new(list, json_string(set.codes[k].code));

@@ -382,4 +382,22 @@ class Elm327:
             lines = lines[:number + 1] + lines[number:]
         if self.faults.take("shuffle") is not None:
             lines = self.random.sample(lines, len(lines))
+        number = self.faults.take_number("short-line")
+        if number is not None:
+            lines = lines[:-1] + [lines[-1].replace(" ", "")[:-number]]
+        if any(self._first(line) for line in lines):
+            number = self.faults.take_number("lying-length")
+            if number is not None:
+                lines = [self._lie(line, number) for line in lines]
         return lines
+
+    def _first(self, line):
+        """An ISO-TP first frame as printed: (header, length, rest), else None."""
+        return re.match(r"^(7E[89A-F] ?|18 ?DA ?F1 ?[0-9A-F]{2} ?)1([0-9A-F]) ?([0-9A-F]{2})(.*)$", line)
+
+    def _lie(self, line, number):
+        found = self._first(line)
+        if not found:
+            return line
+        length = min(max(int(found[2] + found[3], 16) + number, 8), 4095)
+        return f"{found[1]}1{length >> 8:X}{length & 255:02X}{found[4]}"

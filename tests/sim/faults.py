@@ -20,11 +20,13 @@ REPLY = {
     "lost-line": "N: the reply's line N is missing (0 = first)",
     "double-line": "N: the reply's line N comes twice",
     "shuffle": "the lines of the reply in random order",
+    "short-line": "N: the reply's last line lacks its last N characters",
+    "mid-reset": "BYTES: after that many of the reply the supply dips: LV RESET, all settings gone",
     "bel": "SLCAN: a frame to send is refused",
     "lost-ack": "SLCAN: a command is not answered",
     "lost-cr": "SLCAN: a frame's CR is missing",
     "bad-byte": "SLCAN: a byte of a frame is no hex digit",
-    "lying-length": "N: SLCAN: a first frame promises N bytes more than come (negative: fewer)",
+    "lying-length": "N: a first frame promises N bytes more than come (negative: fewer)",
 }
 STATE = {
     "echo": "the echo stays on whatever ATE0 says",
@@ -37,7 +39,7 @@ STATE = {
 }
 DEFAULT_ARGUMENT = {"cut": "4", "garbage": "64", "slow": "1500", "pending": "400",
                     "negative": "22", "error": "CAN ERROR", "lost-line": "1", "double-line": "1",
-                    "lying-length": "50"}
+                    "lying-length": "50", "short-line": "2", "mid-reset": "6"}
 FOREVER = -1
 
 
@@ -64,7 +66,7 @@ class Faults:
                 rest.append(word)
         argument = " ".join(rest) or DEFAULT_ARGUMENT.get(name, "")
         if name in ("cut", "garbage", "slow", "pending", "lost-line", "double-line",
-                    "lying-length"):
+                    "lying-length", "short-line", "mid-reset"):
             int(argument)
         elif name == "negative":
             int(argument, 16)

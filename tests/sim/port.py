@@ -22,6 +22,9 @@ class Reply:
         self.random = random
         self.lost_prompt = faults.take("lost-prompt") is not None
         self.left = faults.take_number("cut")
+        self.reset = faults.take_number("mid-reset") if faults.on("mid-reset") else None
+        if self.reset is not None:
+            self.left = self.reset
         self.noise = faults.take_number("garbage")
         self.nul = faults.take("nul") is not None
         self.cut = self.left is not None
@@ -114,6 +117,10 @@ class Port:
             else:
                 text = step.encode("latin-1")
                 self.send(reply.mangle(text))
+                if reply.reset is not None and reply.left == 0:
+                    adapter.defaults()
+                    self.send(f"{adapter.eol}{adapter.eol}LV RESET{adapter.eol}{adapter.prompt}".encode())
+                    break
                 if echo and banner_first:
                     self.send(echo)
                     echo = b""

@@ -57,26 +57,39 @@ static bool dtc_add(struct dtc_set *set, enum dtc_state state, uint32_t ecu, uin
     return true;
 }
 
+/* On CAN a count goes before the pairs; then the number of bytes is odd.  An even one is a list of
+ * an adapter that leaves the count out, or one whose length is wrong: *pairs 0 when it could be
+ * either.  False: the list is not whole. */
+static bool dtc_take_count(struct dtc_set *set, const uint8_t **data, size_t len, size_t *pairs)
+{
+    size_t count = len > 0 ? (*data)[0] : 0;
+
+    if (len % 2 == 0) {
+        bool could_be = len == 2 * count || len == 2 * count + 2;
+
+        *pairs = len / 2;
+        if (len == 0 || (!set->counted && !could_be))
+            return true;
+        *pairs = 0;
+        if (set->counted) {
+            ++*data;
+            *pairs = (len - 1) / 2 < count ? (len - 1) / 2 : count;
+        }
+        return false;
+    }
+    set->counted = true;
+    ++*data;
+    *pairs = len / 2 < count ? len / 2 : count;
+    return len / 2 >= count;
+}
+
 /* The pairs of one message; false when the list is not whole. */
 static bool dtc_take_message(struct dtc_set *set, enum dtc_state state, uint32_t ecu,
                              const uint8_t *data, size_t len, bool can)
 {
     size_t pairs = len / 2;
-    bool whole = true;
+    bool whole = can ? dtc_take_count(set, &data, len, &pairs) : len % 2 == 0;
 
-    if (can && len % 2 == 1) { /* the count, then pairs */
-        size_t count = data[0];
-
-        data++;
-        len--;
-        pairs = len / 2;
-        if (count > pairs)
-            whole = false;
-        else
-            pairs = count;
-    } else if (len % 2 == 1) {
-        whole = false; /* half a code at the end */
-    }
     for (size_t i = 0; i < pairs; i++)
         if (!dtc_add(set, state, ecu, (uint16_t)(data[2 * i] << 8 | data[2 * i + 1])))
             whole = false;

@@ -32,6 +32,7 @@ struct dtc_set {
     size_t count;
     struct dtc codes[DTC_MAX];
     enum dtc_list lists[DTC_STATES];
+    bool counted; /* in this session a list on CAN came with its count: this adapter leaves it in */
     size_t ecu_count[DTC_STATES]; /* ECUs that gave the list in this session */
     uint32_t ecus[DTC_STATES][DTC_ECUS_MAX];
 };
@@ -44,8 +45,9 @@ uint8_t dtc_service(enum dtc_state state);        /* 03 07 0A */
 void dtc_print(char out[DTC_TEXT], uint16_t bytes);
 
 /* Take the answers to service 03, 07 or 0A.  On CAN a count comes first; on older buses pairs
- * padded with 0000. An adapter that leaves the count out is recognised by an even number of bytes.
- * What is shorter than it says, or does not fit, makes the list partial. */
+ * padded with 0000. An adapter that leaves the count out is recognised by an even number of bytes,
+ * unless it is known to leave it in.  What is shorter than it says, or does not fit, or could be
+ * either form, makes the list partial. */
 void dtc_take(struct dtc_set *set, enum dtc_state state, const struct link_answer *answer,
               bool can);
 

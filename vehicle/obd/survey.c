@@ -191,10 +191,11 @@ enum status survey_codes(struct link *link, bool physical, struct diagnosis *out
     enum status st;
 
     out->readiness = (struct readiness){.known = false};
-    out->dtcs = (struct dtc_set){.count = 0};
+    out->dtcs = (struct dtc_set){.counted = before.counted};
     if ((st = survey_readiness(link, out, &answer, fault)) != ST_OK)
         return st;
-    for (int state = DTC_STORED; state < DTC_STATES; state++)
+    /* the one that is mostly empty first: it shows whether counts come with the codes */
+    for (int state = DTC_PERMANENT; state >= DTC_STORED; state--)
         if ((st = survey_list(link, (enum dtc_state)state, &before, &out->dtcs, fault)) != ST_OK)
             return st;
     for (size_t i = 0; i < out->dtcs.count; i++)

@@ -118,6 +118,61 @@ static void a_clone_without_count_is_understood(void **state)
     assert_int_equal(set.count, 2);
 }
 
+static void a_wrong_length_does_not_make_codes_of_the_count(void **state)
+{
+    (void)state;
+    begin();
+    add(0x7E8, "4A 00"); /* this adapter leaves the count in */
+    dtc_take(&set, DTC_PERMANENT, &answer, true);
+    add(0x7E8, "43 03 03 01 04 20 01 33 AA");
+    answer.count = 1; /* the newer one alone */
+    answer.messages[0] = answer.messages[1];
+    dtc_take(&set, DTC_STORED, &answer, true);
+    assert_int_equal(set.count, 3);
+    assert_code(0, "P0301", 0x7E8);
+    assert_code(2, "P0133", 0x7E8);
+    assert_int_equal(set.lists[DTC_STORED], DTC_LIST_PARTIAL);
+    /* as long as both forms would be, and nothing known: no code is believed */
+    begin();
+    add(0x7E8, "43 03 03 01 04 20 01 33 AA");
+    dtc_take(&set, DTC_STORED, &answer, true);
+    assert_int_equal(set.count, 0);
+    assert_int_equal(set.lists[DTC_STORED], DTC_LIST_PARTIAL);
+}
+
+static void a_unit_that_gave_the_list_before_is_remembered(void **state)
+{
+    static struct dtc_set before, after;
+
+    (void)state;
+    begin();
+    add(0x7E8, "43 00");
+    add(0x7E9, "43 00");
+    dtc_remember(&before, &before, DTC_STORED, &answer);
+    assert_int_equal(before.ecu_count[DTC_STORED], 2);
+    begin();
+    add(0x7E9, "43 00");
+    dtc_remember(&after, &before, DTC_STORED, &answer);
+    assert_int_equal(after.ecu_count[DTC_STORED], 2);
+    assert_int_equal(after.ecu_count[DTC_PENDING], 0);
+}
+
+static void lists_are_the_same_in_any_order(void **state)
+{
+    static struct dtc_set a, b;
+
+    (void)state;
+    a.count = b.count = 2;
+    a.codes[0] = b.codes[1] = (struct dtc){"P0301", DTC_STORED, 0x7E8};
+    a.codes[1] = b.codes[0] = (struct dtc){"U0100", DTC_PENDING, 0x7E9};
+    assert_true(dtc_same(&a, &b));
+    b.codes[0].ecu = 0x7E8;
+    assert_false(dtc_same(&a, &b));
+    b = a;
+    b.lists[DTC_STORED] = DTC_LIST_PARTIAL;
+    assert_false(dtc_same(&a, &b));
+}
+
 static void a_code_belongs_to_its_ecu(void **state)
 {
     (void)state;
@@ -276,6 +331,9 @@ int main(void)
         cmocka_unit_test(on_can_a_count_comes_first),
         cmocka_unit_test(older_buses_pad_with_zeroes),
         cmocka_unit_test(a_clone_without_count_is_understood),
+        cmocka_unit_test(a_wrong_length_does_not_make_codes_of_the_count),
+        cmocka_unit_test(a_unit_that_gave_the_list_before_is_remembered),
+        cmocka_unit_test(lists_are_the_same_in_any_order),
         cmocka_unit_test(a_code_belongs_to_its_ecu),
         cmocka_unit_test(a_list_shorter_than_it_says_is_partial),
         cmocka_unit_test(silence_is_unknown_and_not_none),
