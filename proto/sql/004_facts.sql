@@ -374,7 +374,10 @@ CREATE TABLE fact_state (
     state         bytea,                     -- all the steps need
     shown_ms      bigint NOT NULL DEFAULT 0, -- when its open rows were written last, by sample time
     checkpoint_ms bigint NOT NULL DEFAULT 0, -- newest row of fact_checkpoint
+    stream        uuid,                      -- of its telemetry
+    passed_seq    bigint NOT NULL DEFAULT 0, -- gaps of it up to here are not waited for any more
     wait_ms       bigint NOT NULL DEFAULT 0, -- the history has samples up to here that wait for a gap; 0: none
+    waits         bigint NOT NULL DEFAULT 0, -- how often something was added to what waits
     wait_since    timestamptz,               -- when that gap last moved
     late_from_ms  bigint NOT NULL DEFAULT 0, -- the earliest sample that came too late; 0: none
     late_until_ms bigint NOT NULL DEFAULT 0,

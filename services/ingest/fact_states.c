@@ -46,11 +46,11 @@ void fact_states_close(struct fact_states *s)
 /* ---- in */
 static void begin_rows(struct fact_states *s)
 {
-    static const Oid states[] = {PG_TEXT, PG_INT8, PG_BYTEA, PG_INT8, PG_INT8,
-                                 PG_INT8, PG_INT8, PG_INT8,  PG_INT2, PG_INT2};
+    static const Oid states[] = {PG_TEXT, PG_INT8, PG_BYTEA, PG_INT8, PG_INT8, PG_INT8, PG_INT8,
+                                 PG_INT8, PG_INT2, PG_INT2,  PG_UUID, PG_INT8, PG_INT8};
     static const Oid checkpoints[] = {PG_TEXT, PG_INT8, PG_INT8, PG_BYTEA};
 
-    columns_begin(&s->states, 10, states);
+    columns_begin(&s->states, 13, states);
     columns_begin(&s->checkpoints, 4, checkpoints);
 }
 
@@ -67,7 +67,7 @@ static enum status select_rows(struct fact_states *s, const char *const *vins, s
     return columns_run(
         &s->c, s->db, 1,
         "SELECT s.vin, s.layout, s.state, s.t_ms, s.checkpoint_ms, s.wait_ms, s.late_from_ms, "
-        "s.late_until_ms FROM unnest($1) WITH ORDINALITY AS k (v, i) "
+        "s.late_until_ms, ms(s.late_at), s.waits FROM unnest($1) WITH ORDINALITY AS k (v, i) "
         "JOIN fact_state s ON s.vin = k.v ORDER BY k.i FOR UPDATE OF s",
         &s->rows, fault);
 }
@@ -127,9 +127,14 @@ void fact_states_get(struct fact_states *s, size_t i, struct fact_row *out)
     out->wait_ms = whole(s->rows, row, 5);
     out->late_from_ms = whole(s->rows, row, 6);
     out->late_until_ms = whole(s->rows, row, 7);
-    if (t_ms == 0 || read_state(s, s->rows, row, 2, whole(s->rows, row, 1), &out->car))
+    out->late_at_ms = whole(s->rows, row, 8);
+    out->waits = whole(s->rows, row, 9);
+    if (PQgetisnull(s->rows, row, 2) ||
+        read_state(s, s->rows, row, 2, whole(s->rows, row, 1), &out->car))
         return;
     memset(&out->car, 0, sizeof out->car);
+    if (t_ms == 0)
+        return;
     if (out->late_from_ms == 0 || t_ms < out->late_from_ms)
         out->late_from_ms = t_ms;
     if (t_ms > out->late_until_ms)
@@ -160,6 +165,19 @@ void fact_states_keep(struct fact_states *s, const char *vin, const struct car *
     add_checkpoint(s, vin, car_t_ms(car));
 }
 
+static void add_stream(struct pg_array *a, const unsigned char stream[16])
+{
+    static const unsigned char none[16];
+    char text[UUID_TEXT + 1];
+
+    if (!memcmp(stream, none, sizeof none)) {
+        pg_array_null(a);
+        return;
+    }
+    uuid_print(text, stream);
+    pg_array_uuid(a, text);
+}
+
 void fact_states_put(struct fact_states *s, const struct fact_row *row)
 {
     struct pg_array *at = s->states.column;
@@ -180,6 +198,9 @@ void fact_states_put(struct fact_states *s, const struct fact_row *row)
     pg_array_int8(&at[7], row->late_until_ms);
     pg_array_int2(&at[8], row->waits_anew);
     pg_array_int2(&at[9], row->late_now);
+    add_stream(&at[10], row->car.stream);
+    pg_array_int8(&at[11], row->car.passed_seq);
+    pg_array_int8(&at[12], row->waits);
 }
 
 enum status fact_states_write(struct fact_states *s, struct fault *fault)
@@ -194,11 +215,12 @@ enum status fact_states_write(struct fact_states *s, struct fault *fault)
         "UPDATE fact_state s SET t_ms = f.t, layout = %lld, state = f.st, shown_ms = f.sh, "
         "checkpoint_ms = f.c, wait_ms = f.w, late_from_ms = f.lf, late_until_ms = f.lu, "
         "wait_since = CASE WHEN wn <> 0 THEN now() ELSE s.wait_since END, "
-        "late_at = CASE WHEN ln <> 0 THEN now() ELSE s.late_at END "
-        "FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) "
-        "AS f (v, t, st, sh, c, w, lf, lu, wn, ln) WHERE s.vin = f.v",
+        "late_at = CASE WHEN ln <> 0 THEN now() ELSE s.late_at END, stream = f.sm, "
+        "passed_seq = f.pa, waits = f.wc FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, "
+        "$12, $13) "
+        "AS f (v, t, st, sh, c, w, lf, lu, wn, ln, sm, pa, wc) WHERE s.vin = f.v",
         (long long)car_layout());
-    st = columns_run(&s->states, s->db, 10, sql, NULL, fault);
+    st = columns_run(&s->states, s->db, 13, sql, NULL, fault);
     if (st != ST_OK)
         return st;
     return columns_run(&s->checkpoints, s->db, 4,

@@ -16,7 +16,9 @@ struct fact_row {
     struct car car;
     int64_t checkpoint_ms;               /* the newest one stored; 0: none */
     int64_t wait_ms;                     /* the history has samples up to here that wait; 0: none */
+    int64_t waits;                       /* how often something was added to that */
     int64_t late_from_ms, late_until_ms; /* what came too late, and nobody looked at; 0: nothing */
+    int64_t late_at_ms;                  /* when the newest of it came */
     bool waits_anew;                     /* the patience for a gap begins now */
     bool late_now;                       /* more came too late just now */
 };

@@ -132,6 +132,7 @@ static void wait_with(struct fact_row *row, int64_t t_ms)
 {
     if (row->wait_ms == 0)
         row->waits_anew = true;
+    row->waits++;
     if (t_ms > row->wait_ms)
         row->wait_ms = t_ms;
     if (row->car.wait_from_ms == 0 || t_ms < row->car.wait_from_ms)

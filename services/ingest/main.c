@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "accept.h"
+#include "again.h"
 #include "duty.h"
 #include "inflight.h"
 #include "intake.h"
@@ -31,6 +32,7 @@ struct ingest {
     struct inflight *inflight;
     struct accept *accept;
     struct writer *writer;
+    struct again *again;
     struct shards *shards;
     struct replay *replay;
     struct minutes *minutes;
@@ -144,7 +146,10 @@ static enum status start(struct ingest *in, struct fault *fault)
                                (double)set->burst,
                                (size_t)set->queue_bytes};
 
+    struct again_options again = {set->pg, set->influx, in->speaker, &in->duty, set->late_wait_ms};
+
     if ((st = writer_start(&in->writer, &w, fault)) != ST_OK ||
+        (st = again_start(&in->again, &again, fault)) != ST_OK ||
         (st = accept_start(&in->accept, &a, fault)) != ST_OK)
         return st;
     if ((st = shards_open(&in->shards, set->pg, set->common.site, in->reader, &in->duty, fault)) !=
@@ -207,6 +212,7 @@ static void finish(struct ingest *in)
         queue_shut(in->queue);
     writer_join(in->writer);
     minutes_join(in->minutes);
+    again_join(in->again);
     mqtt_close(in->speaker);
     queue_close(in->queue);
     forget_known(in->known);

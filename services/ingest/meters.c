@@ -61,4 +61,6 @@ void meters_open(void)
                          "store", commit, sizeof commit / sizeof *commit);
     meters.shards_owned =
         metric_gauge("vigie_ingest_shards_owned", "Shards this instance holds.", NULL);
+    meters.recomputed = metric_counter("vigie_ingest_recomputed_total",
+                                       "Facts of a vehicle computed again.", "cause");
 }

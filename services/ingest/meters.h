@@ -25,6 +25,7 @@ struct meters {
     struct metric *lag_seconds;    /* now - sample time */
     struct metric *commit_seconds; /* {store} */
     struct metric *shards_owned;
+    struct metric *recomputed; /* {cause} late, gap: facts of a vehicle computed again */
 };
 
 extern struct meters meters; /* set once by meters_open, before threads start */

@@ -37,6 +37,8 @@ const struct setting ingest_table[] = {
      "how long what is counted of a vehicle (losses, lags) may wait to be written"},
     {"minute-wait", SET_MILLIS, "120s", AT(minute_wait_ms),
      "how long ten minutes of a vehicle rest before their 1-minute values are computed; 0: never"},
+    {"late-wait", SET_MILLIS, "30s", AT(late_wait_ms),
+     "after the last late record facts are computed again"},
     {"rate", SET_COUNT, "50", AT(rate_per_s),
      "messages a second per vehicle, sustained; 0: no limit"},
     {"burst", SET_COUNT, "500", AT(burst), "messages per vehicle at once"},

@@ -1,0 +1,132 @@
+/* services/ingest/again.c - a look every second. */
+#include "again.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#include "announce.h"
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "lib/stop.h"
+#include "lib/store/influx.h"
+#include "lib/store/postgres.h"
+#include "meters.h"
+#include "recompute.h"
+
+#define LOOK_MS 500
+#define SILENT_MS 10000
+#define DUE_MAX 64
+#define ANSWER_MS 20000
+#define NICE 10
+
+struct again {
+    struct again_options set;
+    struct pg *db;
+    struct influx *influx;
+    struct recompute *recompute;
+    struct due_again due[DUE_MAX];
+    int64_t silent_ms; /* when to look next who has fallen silent */
+    bool away;
+    pthread_t thread;
+    bool running;
+};
+
+static bool is_ours(void *self, const char *vin)
+{
+    struct again *a = self;
+
+    return duty_has(&a->set.duty->facts, vin);
+}
+
+/* Said once per change. */
+static void note(struct again *a, enum status st, const struct fault *fault)
+{
+    bool away = st != ST_OK && st != ST_NONE;
+
+    if (away && !a->away && !stop_asked())
+        log_warn("again.away", "reason=\"%s\"", fault->text);
+    if (!away && a->away)
+        log_info("again.back", "");
+    a->away = away;
+}
+
+static enum status look(struct again *a, struct fault *fault)
+{
+    const struct alert_change_message *changes;
+    size_t n = 0, changed;
+    enum status st = recompute_list(a->recompute, a->set.late_wait_ms, a->due, DUE_MAX, &n, fault);
+
+    for (size_t i = 0; i < n && (st == ST_OK || st == ST_NONE || st == ST_REJECT); i++) {
+        if (stop_asked())
+            return ST_OK;
+        if (!is_ours(a, a->due[i].vin))
+            continue;
+        st = recompute_vehicle(a->recompute, &a->due[i], clock_now_ms(), fault);
+        if (st == ST_OK) {
+            metric_add(meters.recomputed, a->due[i].late ? "late" : "gap", 1);
+            changes = recompute_changes(a->recompute, &changed);
+            announce_alerts(a->set.alerts, changes, changed);
+        }
+        if (st == ST_REJECT)
+            log_warn("again.refused", "vehicle=%s reason=\"%s\"", a->due[i].vin, fault->text);
+    }
+    if (st == ST_OK && clock_boot_ms() >= a->silent_ms) {
+        a->silent_ms = clock_boot_ms() + SILENT_MS;
+        st = recompute_silent(a->recompute, is_ours, a, clock_now_ms(), fault);
+    }
+    return st;
+}
+
+static void *again_run(void *self)
+{
+    struct again *a = self;
+
+    (void)setpriority(PRIO_PROCESS, 0, NICE); /* of this thread alone */
+    while (stop_pause(LOOK_MS)) {
+        struct fault fault = {""};
+        enum status st = pg_ready(a->db, &fault);
+
+        if (st == ST_OK)
+            st = look(a, &fault);
+        note(a, st, &fault);
+    }
+    return NULL;
+}
+
+enum status again_start(struct again **out, const struct again_options *options,
+                        struct fault *fault)
+{
+    struct again *a = calloc(1, sizeof *a);
+    enum status st;
+
+    if (!a)
+        return fault_set(fault, ST_FATAL, "out of memory");
+    a->set = *options;
+    if ((st = pg_open(&a->db, options->pg, "vigie-ingest-again", fault)) == ST_OK &&
+        (st = influx_open(&a->influx, options->influx, "fleet", fault)) == ST_OK &&
+        (st = recompute_open(&a->recompute, a->db, a->influx, fault)) == ST_OK) {
+        pg_set_patience(a->db, ANSWER_MS);
+        a->running = pthread_create(&a->thread, NULL, again_run, a) == 0;
+        if (!a->running)
+            st = fault_set(fault, ST_FATAL, "cannot start the thread that looks again");
+    }
+    if (st != ST_OK) {
+        again_join(a);
+        return st;
+    }
+    *out = a;
+    return ST_OK;
+}
+
+void again_join(struct again *a)
+{
+    if (!a)
+        return;
+    if (a->running)
+        pthread_join(a->thread, NULL);
+    recompute_close(a->recompute);
+    influx_close(a->influx);
+    pg_close(a->db);
+    free(a);
+}

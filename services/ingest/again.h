@@ -1,0 +1,26 @@
+/* services/ingest/again.h - the thread that looks at facts once more, at low priority: what waited
+ * for a gap, what came late, who has fallen silent. */
+#ifndef INGEST_AGAIN_H
+#define INGEST_AGAIN_H
+
+#include <stdint.h>
+
+#include "duty.h"
+#include "lib/mqtt.h"
+#include "proto/status.h"
+
+struct again;
+
+struct again_options {
+    const char *pg, *influx; /* copied */
+    struct mqtt *alerts;     /* where changes of alerts are published */
+    struct duty *duty;       /* which shards are ours */
+    int64_t late_wait_ms;    /* after the last late record */
+};
+
+enum status again_start(struct again **out, const struct again_options *options,
+                        struct fault *fault) MUST_CHECK;
+/* Ends once stop was asked for.  NULL is fine. */
+void again_join(struct again *a);
+
+#endif

@@ -1,0 +1,16 @@
+/* services/ingest/reread.h - a vehicle's samples once more, out of the history.  One thread. */
+#ifndef INGEST_REREAD_H
+#define INGEST_REREAD_H
+
+#include "lib/store/influx.h"
+#include "moment.h"
+
+typedef void reread_step(void *self, const struct moment *m);
+
+/* Every sample after `after_ms` up to `until_ms`, oldest first, page by page.  Statuses as
+ * influx_query; ST_RETRY too once stop was asked for: nothing that was stepped counts then. */
+enum status reread_each(struct influx *db, const struct moment_map *map, const char *vin,
+                        int64_t after_ms, int64_t until_ms, reread_step *step, void *self,
+                        struct fault *fault) MUST_CHECK;
+
+#endif

@@ -1,0 +1,154 @@
+"""The same drive, whatever happens to its records on the way: lost and sent again, shuffled, doubled, late, ingest killed."""
+import random
+import signal
+import uuid
+
+import pytest
+
+import drives
+from ingest_site import MISSING, Ingest, Site, now_ms, wait_until
+from test_facts import HOUR_MS, events, is_partition, segments, send
+
+pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
+SETTINGS = {"rate": 100000, "burst": 100000, "late_wait": "1s"}
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    made = Site(tmp_path_factory.mktemp("facts-late"))
+    try:
+        made.start(**SETTINGS)
+        yield made
+        made.ingest.stop()
+        assert made.ingest.process.returncode == 0
+        assert "Sanitizer" not in made.ingest.log_text() and "runtime error" not in made.ingest.log_text()
+    finally:
+        made.stop()
+
+
+def what(rows):
+    """Rows without their names and versions."""
+    return [r._replace(id="", version=0) for r in rows]
+
+
+@pytest.fixture(scope="module")
+def in_order(site):
+    """(start, rows, all kinds) of the drive as it should be."""
+    start = now_ms() - 2 * HOUR_MS
+    with site.car() as car:
+        send(car, drives.b08(start))
+        rows = wait_until(lambda: settled(site, car.vin) and segments(site, car.vin, start, EVERY), why="the last rows")
+    assert [r.kind for r in rows if r.kind in ("trip", "stop")] == ["stop", "trip", "stop", "trip", "stop"]
+    return start, rows
+
+
+OTHER = "0197f3c2-5f0e-7abc-8def-0123456789ab"
+def name_of(vin, kind, at_ms):
+    """The id of a row that was found in order: version 8 of FNV-1a 128 of what it is."""
+    value = 0x6c62272e07bb014262b821756295c58d
+    for byte in f"{vin} {kind} {at_ms} 0".encode():
+        value = (value ^ byte) * ((1 << 88) + 0x13b) % (1 << 128)
+    value = value & ~(0xf << 76) | 8 << 76
+    return str(uuid.UUID(int=value & ~(3 << 62) | 2 << 62))
+
+
+def named_in_order(rows, vin, start):
+    return [r.id for r in rows] == [name_of(vin, r.kind, start + round(r.start * 1000)) for r in rows]
+
+
+EVERY = ("trip", "stop", "gap", "idle", "lapse")
+
+
+def settled(site, vin):
+    """Nothing waits any more, and the open rows are as the newest sample left them."""
+    return site.sql(f"SELECT count(*) FROM fact_state WHERE vin = '{vin}' AND wait_ms = 0 AND late_from_ms = 0 "
+                    "AND shown_ms = t_ms") == "1"
+
+
+def check(site, car, start, expected):
+    wait_until(lambda: settled(site, car.vin), why="facts to be complete")
+    rows = segments(site, car.vin, start, EVERY)
+    assert what(rows) == what(expected) and is_partition([r for r in rows if r.kind in ("trip", "stop", "gap")])
+    return rows
+
+
+def test_records_that_overtake_each_other_wait_for_those_before(site, in_order):
+    start, expected = in_order
+    with site.car() as car:
+        records = list(enumerate(drives.records(drives.b08(start), 20), 1))
+        random.Random(1).shuffle(records)
+        for seq, samples in records[:40] + records[30:]:  # and some come twice
+            car.telemetry(samples, seq=seq)
+        car.wait_ack(len(records))
+        rows = check(site, car, start, expected)
+        assert named_in_order(rows, car.vin, start)  # never told wrongly, never corrected
+        assert site.sql(f"SELECT count(*) FROM segment WHERE vin = '{car.vin}' AND state = 'superseded'") == "0"
+
+
+def test_a_record_that_comes_late_corrects_the_rows_around_it(site, in_order):
+    """Without an order of its own (each record another stream) what is older than the newest is late."""
+    start, expected = in_order
+    with site.car() as car:
+        records = drives.records(drives.b08(start), 20)
+        hidden = records[20:40] + records[70:75]
+        for samples in [r for r in records if r not in hidden]:
+            car.telemetry(samples)
+        car.wait_ack(car.seq)
+        wait_until(lambda: settled(site, car.vin), why="the rows without them")
+        assert what(segments(site, car.vin, start, EVERY)) != what(expected)
+        random.Random(2).shuffle(hidden)
+        for seq, samples in enumerate(hidden, 1):
+            car.telemetry(samples, seq=seq, stream=OTHER)
+        car.wait_ack(len(hidden), stream=OTHER)
+        check(site, car, start, expected)
+        assert site.ingest.metric("vigie_ingest_recomputed_total", 'cause="late"') >= 1
+
+
+def test_a_drive_sent_backwards_ends_as_the_same_rows(site, in_order):
+    start, expected = in_order
+    with site.car() as car:
+        for seq, samples in enumerate(reversed(drives.records(drives.b08(start), 60)), 1):
+            car.telemetry(samples, seq=seq)
+        car.wait_ack(seq)
+        check(site, car, start, expected)
+
+
+def test_kill_minus_9_in_between_changes_nothing(site, in_order):
+    start, expected = in_order
+    with site.car() as car:
+        records = drives.records(drives.b08(start), 20)
+        for n in (0, 30, 60, 90):
+            seqs = list(range(n + 1, min(n + 30, len(records)) + 1))
+            for seq in seqs:
+                car.telemetry(records[seq - 1], seq=seq)
+            site.ingest.process.send_signal(signal.SIGKILL)
+            site.ingest.process.wait()
+            site.ingest = Ingest(site, **SETTINGS).start()
+            for seq in seqs:  # no ack came: once more
+                car.telemetry(records[seq - 1], seq=seq)
+            car.wait_ack(seqs[-1])
+        rows = check(site, car, start, expected)
+    assert named_in_order(rows, car.vin, start)
+
+
+def test_a_braking_that_comes_late_is_found_and_one_that_late_data_disproves_is_withdrawn(site):
+    start = now_ms() - HOUR_MS
+    drive = drives.braking(start)
+    with site.car() as car:
+        site.sql(f"UPDATE vehicle SET detects = 'ingest' WHERE vin = '{car.vin}'")
+        records = drives.records(drive, 100)
+        late = [r for r in records if min(r) <= start + 138297 + 4000 and max(r) >= start + 138297 - 4000]
+        for samples in [r for r in records if r not in late]:
+            car.telemetry(samples)
+        car.wait_ack(car.seq)
+        assert events(site, car.vin) == []
+        for seq, samples in enumerate(late, 1):
+            car.telemetry(samples, seq=seq, stream=OTHER)
+        (event,) = wait_until(lambda: [e for e in events(site, car.vin) if e[0] == "harsh_braking"], why="the late event")
+        lag = site.sql(f"SELECT detected_at - occurred_at > interval '50 min' FROM event WHERE vin = '{car.vin}'")
+        assert event[3]["band"] == 3 and lag == "t"
+        # it was no braking: between its steps the car went on at 77 km/h, says what comes now
+        steady = {t + 7: {drives.SPEED: 77.0, drives.RPM: 2000.0} for t in range(start + 137000, start + 143000, 400)}
+        car.telemetry(steady, seq=len(late) + 1, stream=OTHER)
+        wait_until(lambda: events(site, car.vin) == [], why="the event to be withdrawn")
+        assert site.sql(f"SELECT state, reason FROM alert WHERE vin = '{car.vin}' AND type = 'harsh_braking'") == "cleared|corrected"
