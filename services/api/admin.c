@@ -17,6 +17,7 @@ static const struct {
     {"pki", "init", admin_pki_init, false},
     {"customer", "add", admin_customer_add, true},
     {"customer", "list", admin_customer_list, true},
+    {"customer", "keep", admin_customer_keep, true},
     {"user", "add", admin_user_add, true},
     {"user", "passwd", admin_user_passwd, true},
     {"user", "list", admin_user_list, true},
@@ -29,6 +30,7 @@ static const struct {
     {"dead-letter", "list", admin_dead_letter_list, true},
     {"dead-letter", "show", admin_dead_letter_show, true},
     {"dead-letter", "replay", admin_dead_letter_replay, true},
+    {"purge", NULL, admin_purge, true},
 };
 
 static enum status run(struct admin *ad, admin_command *command, bool needs_database,

@@ -32,6 +32,7 @@ admin_command admin_enroll_token;                                 /* admin_vehic
 admin_command admin_vehicle_restore;                              /* admin_pki.c */
 admin_command admin_dead_letter_list, admin_dead_letter_show;     /* admin_dead_letters.c */
 admin_command admin_dead_letter_replay;                           /* admin_dead_letters.c */
+admin_command admin_purge, admin_customer_keep;                   /* admin_purge.c */
 
 /* The customer meant by --customer, or the only one there is.  ST_REJECT: none, or more than one.
  */

@@ -15,13 +15,15 @@ const struct program api_program = {
     "[serve] [settings]\n"
     "       vigie-api migrate\n"
     "       vigie-api pki init [--hosts NAMES]\n"
-    "       vigie-api customer add NAME | list\n"
+    "       vigie-api customer add NAME | list | keep DAYS [--customer ID]\n"
     "       vigie-api user add NAME [--role ROLE] [--locale fr|en] [--customer ID] | passwd NAME | "
     "list\n"
     "       vigie-api vehicle add VIN... [--customer ID] | list | restore VIN\n"
     "       vigie-api enroll-token VIN [--hours N] | issue VIN... --out DIR | revoke VIN\n"
     "       vigie-api dead-letter list [--vin VIN] [--reason WORD] [--limit N] | show ID\n"
-    "       vigie-api dead-letter replay ID... | --vin VIN | --reason WORD [--limit N] [--wait MS]",
+    "       vigie-api dead-letter replay ID... | --vin VIN | --reason WORD [--limit N] [--wait "
+    "MS]\n"
+    "       vigie-api purge [--dry-run]",
 };
 
 const struct setting api_table[] = {
@@ -33,7 +35,7 @@ const struct setting api_table[] = {
     {"listen-vehicles", SET_TEXT, "127.0.0.1:8443", AT(listen_vehicles),
      "serve: address for cars, HTTPS; none: not offered"},
     {"influx", SET_TEXT, "http://127.0.0.1:8086", AT(influx),
-     "serve: InfluxDB, credentials in it if any"},
+     "serve, purge: InfluxDB, credentials in it if any"},
     {"assets", SET_TEXT, "dashboard/dist", AT(assets), "serve: folder of the built dashboard"},
     {"brokers", SET_TEXT, "mqtts://127.0.0.1:8883", AT(brokers),
      "serve: ordered brokers a car is told at enrolment"},
@@ -68,6 +70,7 @@ const struct setting api_table[] = {
     {"reason", SET_TEXT, "", AT(reason), "dead-letter list, replay: those put aside for this"},
     {"wait", SET_MILLIS, "10s", AT(wait_ms),
      "dead-letter replay: how long to wait for what becomes of them"},
+    {"dry-run", SET_SWITCH, "off", AT(dry_run), "purge: count what would go, and keep it"},
     {"json", SET_SWITCH, "off", AT(json), "administration: print JSON"},
     {0},
 };

@@ -24,7 +24,7 @@ struct api_settings {
     char hosts[SETTING_TEXT_MAX], out[SETTING_TEXT_MAX];
     char vin[SETTING_TEXT_MAX], reason[SETTING_TEXT_MAX];
     int64_t hours, limit, wait_ms;
-    bool json;
+    bool json, dry_run;
 };
 
 /* What the table cannot say, of those that `serve` needs; opens and sends nothing. */

@@ -32,6 +32,7 @@ def test_installing_twice_changes_nothing_and_keeps_what_an_operator_wrote(insta
     first = files(folder)
     for name in ("ingest", "api", "notify", "vehicle"):
         assert f"usr/local/bin/vigie-{name}" in first and f"usr/local/lib/systemd/system/vigie-{name}.service" in first
+    assert {f"usr/local/lib/systemd/system/vigie-purge.{kind}" for kind in ("service", "timer")} <= set(first)
     assert "usr/local/lib/vigie/vigie_guard.so" in first and "usr/local/share/vigie/dashboard/index.html" in first
     assert files(install()) == first
     (folder / "etc/vigie/api.env").write_text("VIGIE_SITE=esplanade\n")

@@ -1,0 +1,31 @@
+/* services/api/purge.h - what is kept how long, and the proof that it was deleted.  One run, one
+ * connection, one thread. */
+#ifndef API_PURGE_H
+#define API_PURGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/store/influx.h"
+#include "lib/store/postgres.h"
+
+#define SAMPLES_DAYS 60
+
+struct purge {
+    struct pg *pg;
+    struct influx *influx;
+    const char *site;
+    bool dry; /* count, and change nothing */
+};
+
+/* One row of the proof.  `oldest_ms` 0: nothing is left. */
+enum status purge_file(struct purge *p, const char *kind, const char *kept, int64_t removed,
+                       int64_t oldest_ms, struct fault *fault) MUST_CHECK;
+
+/* Rows of PostgreSQL, in batches: whoever works there waits for milliseconds. */
+enum status purge_rows(struct purge *p, struct fault *fault) MUST_CHECK;
+
+/* Samples of this site's InfluxDB, of each customer as long as it wants; how old the rest is. */
+enum status purge_samples(struct purge *p, int64_t now_ms, struct fault *fault) MUST_CHECK;
+
+#endif

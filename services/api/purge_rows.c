@@ -1,0 +1,157 @@
+/* services/api/purge_rows.c - the table of what is kept how long. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "purge.h"
+
+#define BATCH "10000"
+#define PLACE_KEPT "0.01 degrees after 60 days"
+#define COARSE(column) column " = round(" column "::numeric, 2)::float8"
+#define IS_FINE(column) column " <> round(" column "::numeric, 2)::float8"
+/* A member "lat" and "lon" of a JSON object, as the agent and ingest write them. */
+#define HAS_PLACE(object)                                                                          \
+    "jsonb_typeof(" object "->'lat') = 'number' AND jsonb_typeof(" object "->'lon') = 'number'"
+#define FINE_PLACE(object)                                                                         \
+    HAS_PLACE(object)                                                                              \
+    " AND ((" object "->>'lat')::numeric <> round((" object "->>'lat')::numeric, 2) OR (" object   \
+    "->>'lon')::numeric <> round((" object "->>'lon')::numeric, 2))"
+#define COARSE_PLACE(object)                                                                       \
+    "jsonb_build_object('lat', round((" object "->>'lat')::numeric, 2), 'lon', round((" object     \
+    "->>'lon')::numeric, 2))"
+
+struct rule {
+    const char *kind, *kept;
+    const char *table;
+    const char *of;    /* which rows of it */
+    const char *at;    /* since when they count */
+    const char *after; /* an interval: then they go */
+    const char *set;   /* NULL: they are deleted; else what is changed in them */
+};
+
+static const struct rule rules[] = {
+    /* Places first: a row about to be deleted is not worth changing, but who reads the proof wants
+     * both. */
+    {"places of trips and stops", PLACE_KEPT, "segment",
+     "(" IS_FINE("start_lat") " OR " IS_FINE("start_lon") " OR " IS_FINE("end_lat") " OR " IS_FINE(
+         "end_lon") ")",
+     "end_at", "60 days",
+     COARSE("start_lat") ", " COARSE("start_lon") ", " COARSE("end_lat") ", " COARSE("end_lon")},
+    {"places of events", PLACE_KEPT, "event", "(" IS_FINE("lat") " OR " IS_FINE("lon") ")",
+     "occurred_at", "60 days", COARSE("lat") ", " COARSE("lon")},
+    {"places in events", PLACE_KEPT, "event", FINE_PLACE("data"), "occurred_at", "60 days",
+     "data = data || " COARSE_PLACE("data")},
+    {"places of alerts", PLACE_KEPT, "alert", "(" IS_FINE("lat") " OR " IS_FINE("lon") ")",
+     "last_at", "60 days", COARSE("lat") ", " COARSE("lon")},
+    {"places in alerts", PLACE_KEPT, "alert", FINE_PLACE("data"), "last_at", "60 days",
+     "data = data || " COARSE_PLACE("data")},
+    {"places in messages", PLACE_KEPT, "fact", FINE_PLACE("(body->'data')"),
+     "coalesce(occurred_at, received_at)", "60 days",
+     "body = body || jsonb_build_object('data', (body->'data') || " COARSE_PLACE(
+         "(body->'data')") ")"},
+    {"states to compute again from", "61 days", "fact_checkpoint", "true",
+     "to_timestamp(t_ms / 1000.0)", "61 days", NULL},
+    {"trips and stops", "1 year", "segment", "state <> 'open'", "end_at", "1 year", NULL},
+    {"events", "1 year", "event", "true", "occurred_at", "1 year", NULL},
+    {"alerts", "1 year", "alert", "state = 'cleared'", "last_at", "1 year", NULL},
+    {"messages of vehicles", "1 year", "fact", "kind <> 'diagnostics'",
+     "coalesce(occurred_at, received_at)", "1 year", NULL}, /* codes: life of the vehicle */
+    {"who drove what", "1 year", "driver_assignment", "to_at IS NOT NULL", "to_at", "1 year", NULL},
+    {"commands", "1 year", "command", "state IN ('done', 'failed', 'refused', 'expired')",
+     "created_at", "1 year", NULL},
+    {"audit", "1 year", "audit", "true", "at", "1 year", NULL},
+    {"notifications", "90 days", "notification", "state <> 'queued'", "created_at", "90 days",
+     NULL},
+    {"order of changes", "90 days", "change", "true", "at", "90 days", NULL},
+    {"dead letters", "14 days", "dead_letter", "true", "received_at", "14 days", NULL},
+    {"losses and lags", "1 year", "loss_hour", "true", "hour", "1 year", NULL},
+    {"answers to repeats", "1 day", "idempotency", "true", "created_at", "1 day", NULL},
+    {"tickets", "1 hour", "ws_ticket", "true", "expires_at", "1 hour", NULL},
+    {"sessions", "90 days", "refresh_token", "true", "family_started_at", "90 days", NULL},
+    {"enrolment tokens", "90 days", "enroll_token", "true", "expires_at", "90 days", NULL},
+    {"proofs of purges", "2 years", "purge_proof", "true", "at", "2 years", NULL},
+};
+
+#define DUE "%s AND %s < now() - interval '%s'"
+
+static enum status run_batch(struct purge *p, const struct rule *r, int64_t *n, struct fault *fault)
+{
+    char sql[2048];
+    PGresult *rows = NULL;
+    enum status st;
+    int len;
+
+    if (r->set)
+        len = snprintf(sql, sizeof sql,
+                       "UPDATE %s SET %s WHERE ctid = ANY (ARRAY(SELECT ctid FROM %s WHERE " DUE
+                       " LIMIT " BATCH "))",
+                       r->table, r->set, r->table, r->of, r->at, r->after);
+    else
+        len = snprintf(sql, sizeof sql,
+                       "DELETE FROM %s WHERE ctid = ANY (ARRAY(SELECT ctid FROM %s WHERE " DUE
+                       " LIMIT " BATCH "))",
+                       r->table, r->table, r->of, r->at, r->after);
+    if (len < 0 || (size_t)len >= sizeof sql)
+        return fault_set(fault, ST_FATAL, "the statement for %s is too long", r->kind);
+    if ((st = pg_run(p->pg, sql, 0, NULL, &rows, fault)) == ST_OK)
+        *n = strtoll(PQcmdTuples(rows), NULL, 10);
+    PQclear(rows);
+    return st;
+}
+
+static enum status ask_number(struct purge *p, const char *sql, int64_t *out, struct fault *fault)
+{
+    PGresult *rows = NULL;
+    enum status st = pg_run(p->pg, sql, 0, NULL, &rows, fault);
+
+    if (st == ST_OK)
+        *out = strtoll(PQgetvalue(rows, 0, 0), NULL, 10);
+    PQclear(rows);
+    return st;
+}
+
+static enum status count_due(struct purge *p, const struct rule *r, int64_t *n, struct fault *fault)
+{
+    char sql[2048];
+
+    snprintf(sql, sizeof sql, "SELECT count(*) FROM %s WHERE " DUE, r->table, r->of, r->at,
+             r->after);
+    return ask_number(p, sql, n, fault);
+}
+
+static enum status oldest_left(struct purge *p, const struct rule *r, int64_t *ms,
+                               struct fault *fault)
+{
+    char sql[2048];
+
+    snprintf(sql, sizeof sql,
+             "SELECT coalesce((extract(epoch FROM min(%s)) * 1000)::bigint, 0) FROM %s WHERE %s",
+             r->at, r->table, r->of);
+    return ask_number(p, sql, ms, fault);
+}
+
+static enum status apply(struct purge *p, const struct rule *r, struct fault *fault)
+{
+    int64_t removed = 0, n = 0, oldest_ms = 0;
+    enum status st;
+
+    if (p->dry) {
+        st = count_due(p, r, &removed, fault);
+    } else {
+        do {
+            st = run_batch(p, r, &n, fault);
+            removed += n;
+        } while (st == ST_OK && n > 0);
+    }
+    if (st != ST_OK || (st = oldest_left(p, r, &oldest_ms, fault)) != ST_OK)
+        return st;
+    return purge_file(p, r->kind, r->kept, removed, oldest_ms, fault);
+}
+
+enum status purge_rows(struct purge *p, struct fault *fault)
+{
+    enum status st = ST_OK;
+
+    for (size_t i = 0; i < sizeof rules / sizeof *rules && st == ST_OK; i++)
+        st = apply(p, &rules[i], fault);
+    return st;
+}

@@ -1,0 +1,118 @@
+"""The purge: what is older than its limit goes, what is not stays, and the proof says how many and how old the rest is."""
+import json
+import subprocess
+import time
+import uuid
+
+import pytest
+from api_site import OURS, PROGRAM, THEIRS, site
+
+SPEED, LAT = "Vehicle.Speed", "Vehicle.CurrentLocation.Latitude"
+DAY = 86400_000
+NOW = int(time.time() * 1000)
+
+
+@pytest.fixture(scope="module")
+def s():
+    return site()
+
+
+def purge(s, *more):
+    return {row["kind"]: row for row in json.loads(s.run("purge", "--json", *more, env={"VIGIE_INFLUX": s.influx.address}))}
+
+
+def days(n):
+    return f"now() - interval '{n} days'"
+
+
+def insert(s, table, **columns):
+    names = ", ".join(columns)
+    values = ", ".join(v if v.startswith("now()") or v.startswith("decode(") else f"'{v}'" for v in map(str, columns.values()))
+    s.sql(f"INSERT INTO {table} ({names}) VALUES ({values})")
+
+
+def segment(s, age, **more):
+    insert(s, "segment", **{"id": uuid.uuid4(), "vin": OURS[0], "kind": "trip", "state": "final", "settled": "true",
+                            "start_at": days(age + 0.1), "end_at": days(age), "start_lat": 48.528612, "start_lon": 7.711634,
+                            "end_lat": 48.5861, "end_lon": 7.7507, **more})
+
+
+def test_rows_go_with_their_time_and_places_grow_coarse_before(s):
+    for age in (1, 59, 61, 364, 367):
+        segment(s, age)
+        for _ in range(2):
+            insert(s, "event", id=uuid.uuid4(), vin=OURS[0], type="idle", source="agent", occurred_at=days(age),
+                   detected_at=days(age), lat=48.528612, lon=7.711634,
+                   data=json.dumps({"lat": 48.528612, "lon": 7.711634, "s": 300}))
+        insert(s, "alert", id=uuid.uuid4(), vin=OURS[0], type="crash", ending="point", state="cleared", severity="critical",
+               occurred_at=days(age), detected_at=days(age), last_at=days(age), lat=48.528612, lon=7.711634)
+        insert(s, "fact", vin=OURS[0], id=uuid.uuid4(), kind="alert", stream=uuid.uuid4(), seq=1, occurred_at=days(age),
+               body=json.dumps({"seq": 1, "data": {"lat": 48.528612, "lon": 7.711634, "peak_g": 0.5}}))
+        insert(s, "fact", vin=OURS[0], id=uuid.uuid4(), kind="diagnostics", stream=uuid.uuid4(), seq=1, occurred_at=days(age), body="{}")
+        insert(s, "audit", at=days(age), action="test", hash="decode('00', 'hex')")
+    segment(s, 400, state="open")
+    insert(s, "alert", id=uuid.uuid4(), vin=OURS[0], type="mil_on", ending="condition", state="open", severity="minor",
+           occurred_at=days(500), detected_at=days(500), last_at=days(500))
+    for age in (1, 13, 15, 300):
+        insert(s, "dead_letter", id=uuid.uuid4(), site="illkirch", vin=OURS[0], kind="up/event", reason="json", detail="",
+               payload="x", received_at=days(age))
+    before = {t: s.sql(f"SELECT count(*) FROM {t}") for t in ("segment", "event", "dead_letter", "purge_proof")}
+    dry = purge(s, "--dry-run")
+    assert {t: s.sql(f"SELECT count(*) FROM {t}") for t in before} == before  # counted only
+    proof = purge(s)
+    for kind, removed in {"trips and stops": 1, "events": 2, "alerts": 1, "messages of vehicles": 1, "dead letters": 2}.items():
+        assert proof[kind]["removed"] == removed == dry[kind]["removed"], (kind, proof[kind])
+    assert dry["audit"]["removed"] == proof["audit"]["removed"] == 1
+    assert proof["places of trips and stops"]["removed"] == 4  # 61, 364, 367 and the open one
+    assert proof["places of events"]["removed"] == 6 == proof["places in events"]["removed"]
+    assert proof["places of alerts"]["removed"] == 3 and proof["places in messages"]["removed"] == 3
+    assert s.sql("SELECT count(*), min(state) FROM segment") == "5|final"
+    assert s.sql("SELECT count(*) FROM alert WHERE state = 'open'") == "1"  # nobody has dealt with it
+    assert s.sql("SELECT count(*) FROM fact WHERE kind = 'diagnostics'") == "5"  # life of the vehicle
+    fine = s.sql("SELECT (now() - end_at < interval '60 days'), start_lat, start_lon FROM segment WHERE state <> 'open' ORDER BY end_at").splitlines()
+    assert fine == ["f|48.53|7.71"] * 2 + ["t|48.528612|7.711634"] * 2
+    assert s.sql("SELECT DISTINCT data->>'lat', data->>'s' FROM event WHERE occurred_at < now() - interval '60 days'") == "48.53|300"
+    assert s.sql("SELECT DISTINCT body->'data'->>'lat', body->'data'->>'peak_g', body->>'seq' FROM fact WHERE kind = 'alert' "
+                 "AND occurred_at < now() - interval '60 days'") == "48.53|0.5|1"
+    left = time.strftime("%Y-%m-%d", time.gmtime(NOW / 1000 - 13 * 86400))
+    assert proof["dead letters"]["oldest_left"].startswith(left)
+    assert "oldest_left" not in proof["notifications"]
+    again = purge(s)
+    assert {kind: row["removed"] for kind, row in again.items()} == dict.fromkeys(again, 0)
+    filed = s.sql("SELECT count(DISTINCT at::date), sum(removed) FROM purge_proof WHERE kind = 'dead letters'")
+    assert filed.endswith("|2")
+
+
+def test_a_customer_who_keeps_less_has_its_samples_deleted_and_nobody_elses(s):
+    for vin in (OURS[0], THEIRS[0]):
+        s.write("\n".join(f"telemetry,vin={vin} {SPEED}={age},{LAT}=48.5 {NOW - age * DAY}" for age in (1, 2, 6, 8, 9, 30, 59)))
+    s.query('CREATE RETENTION POLICY "minutes" ON "fleet" DURATION 730d REPLICATION 1 SHARD DURATION 7d')
+    s.write_minutes(f"telemetry_1m,vin={OURS[0]} min_{SPEED}=1 {NOW - 40 * DAY}")
+    assert "1 to 60" in s.run("customer", "keep", "61", "--customer", s.customers[0], code=2)
+    s.run("customer", "keep", "7", "--customer", s.customers[0])
+    kind = f"samples of customer {s.customers[0]}"
+    assert purge(s, "--dry-run")[kind]["removed"] == 8 and count(s, OURS[0]) == 7
+    proof = purge(s)
+    assert proof[kind]["removed"] == 8 and proof[kind]["kept"] == "7 days"
+    assert proof[kind]["oldest_left"] == iso(NOW - 6 * DAY)
+    assert count(s, OURS[0]) == 3 and count(s, THEIRS[0]) == 7
+    assert proof["samples"]["oldest_left"] == iso(NOW - 59 * DAY) and proof["minutes"]["oldest_left"] == iso(NOW - 40 * DAY)
+    assert purge(s)[kind]["removed"] == 0
+    s.run("customer", "keep", "60", "--customer", s.customers[0])
+    assert kind not in purge(s)
+
+
+def test_without_a_database_there_is_nothing_and_without_influxdb_it_says_so(s):
+    s.query("DROP DATABASE fleet")
+    assert "oldest_left" not in purge(s)["samples"]
+    done = subprocess.run([PROGRAM, "purge"], env=s.env({"VIGIE_INFLUX": "http://127.0.0.1:1"}), capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and done.stderr
+
+
+def count(s, vin):
+    rows = s.query(f"SELECT count(\"{SPEED}\") FROM telemetry WHERE vin = '{vin}'")["results"][0]["series"][0]["values"]
+    return rows[0][1]
+
+
+def iso(t_ms):
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(t_ms // 1000))
