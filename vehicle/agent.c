@@ -90,6 +90,7 @@ enum status agent_run(struct agent *a, struct supervisor *supervisor, struct fau
             return st;
         agent_pass_commands(a);
         agent_pass_errands(a);
+        agent_pass_trial(a);
         if (stop_take_reload()) {
             log_reload(a->set->common.log_level);
             agent_plan_renewal(a);
@@ -239,5 +240,7 @@ void agent_close(struct agent *a)
     journal_close(a->journal);
     inbox_close(a->inbox);
     text_done(&a->config_text);
+    text_done(&a->good_text);
+    text_done(&a->tried_text);
     free(a);
 }

@@ -216,7 +216,8 @@ void agent_pass_commands(struct agent *a)
 
         if (r->used && !r->begun)
             agent_begin(a, r);
-        else if (r->used && boot_ms >= r->until_ms)
+        else if (r->used && boot_ms >= r->until_ms &&
+                 (r->command.type != COMMAND_CONFIG_APPLY || a->trial.state == TRIAL_NONE))
             agent_finish(a, r, COMMAND_FAILED, r->why[0] != '\0' ? r->why : "it took too long",
                          NULL);
     }

@@ -11,7 +11,7 @@
 #include "lib/log.h"
 
 /* One that names no brokers leaves us those we have: without any, no other could ever come. */
-static void agent_apply(struct agent *a, const struct config *config)
+void agent_apply(struct agent *a, const struct config *config)
 {
     struct config next = *config;
     bool moved;
@@ -29,7 +29,7 @@ static void agent_apply(struct agent *a, const struct config *config)
 }
 
 /* Told once: what is retained comes again with every connection. */
-static void agent_refuse_config(struct agent *a, int64_t revision, const char *reason)
+void agent_refuse_config(struct agent *a, int64_t revision, const char *reason)
 {
     json_t *data = json_pack("{s:s}", "reason", reason);
     char *text;
@@ -47,35 +47,62 @@ static void agent_refuse_config(struct agent *a, int64_t revision, const char *r
     json_decref(data);
 }
 
+void agent_good_config(const struct agent *a, const struct config **config,
+                       const struct text **text)
+{
+    bool tried = a->trial.state == TRIAL_NEW;
+
+    *config = tried ? &a->good : &a->config;
+    *text = tried ? &a->good_text : &a->config_text;
+}
+
 void agent_keep_config(struct agent *a)
 {
-    if (a->config_text.len > 0 && !a->config_text.failed)
-        journal_note(a->journal, "config", a->config_text.bytes, a->config_text.len);
-    if (a->config.brokers[0] != '\0')
-        journal_note(a->journal, "brokers", a->config.brokers, strlen(a->config.brokers));
+    const struct config *config;
+    const struct text *text;
+
+    agent_good_config(a, &config, &text);
+    if (text->len > 0 && !text->failed)
+        journal_note(a->journal, "config", text->bytes, text->len);
+    if (config->brokers[0] != '\0')
+        journal_note(a->journal, "brokers", config->brokers, strlen(config->brokers));
+    if (a->trial.state != TRIAL_NONE && !a->tried_text.failed)
+        journal_note(a->journal, "config_trial", a->tried_text.bytes, a->tried_text.len);
     a->known_due = true;
+}
+
+void agent_told_config(struct agent *a)
+{
+    char data[64];
+
+    snprintf(data, sizeof data, "{\"revision\":%lld}", (long long)a->config.revision);
+    agent_event(a, "config_applied", data);
+    log_info("config.applied", "revision=%lld", (long long)a->config.revision);
+    agent_configured(a, a->config.revision, NULL);
 }
 
 void agent_config(struct agent *a, const char *bytes, size_t len)
 {
     struct config config;
     struct fault fault = {""};
-    char data[64];
 
     if (config_read(&config, bytes, len, &fault) != ST_OK) {
         agent_refuse_config(a, config.revision, fault.text);
         return;
     }
-    if (config.revision <= a->config.revision)
+    if (config.revision <= a->config.revision || agent_left(a, config.revision))
         return; /* retained: it comes with every connection */
+    if (agent_needs_trial(a, &config)) {
+        agent_begin_trial(a, &config, bytes, len);
+        return;
+    }
+    if (a->trial.state != TRIAL_NONE)
+        agent_end_trial(a); /* the old brokers are right after all */
     agent_apply(a, &config);
     text_clear(&a->config_text);
     text_add(&a->config_text, bytes, len);
     agent_keep_config(a);
-    snprintf(data, sizeof data, "{\"revision\":%lld}", (long long)config.revision);
-    agent_event(a, "config_applied", data);
-    log_info("config.applied", "revision=%lld", (long long)config.revision);
-    agent_configured(a, config.revision, NULL);
+    agent_told_config(a);
 }
 
 /* The newer of two tells what is required. */
@@ -122,7 +149,7 @@ enum status agent_load_config(struct agent *a, struct fault *fault)
         st = ST_OK;
     }
     text_done(&text);
-    return st;
+    return st == ST_OK ? agent_load_trial(a, fault) : st;
 }
 
 enum status agent_open_uplink(struct agent *a, struct fault *fault)

@@ -60,14 +60,16 @@ static void agent_tell_disk(struct agent *a, enum outbox_trouble trouble, const 
 /* Their second home; a disk that takes it not now may take it after another commit. */
 static void agent_keep_known(struct agent *a)
 {
+    const struct config *config;
+    const struct text *text;
     struct fault fault = {""};
     enum status st;
 
     if (!a->known_due)
         return;
-    st = known_write(a->set->outbox, a->config.brokers,
-                     a->config_text.bytes != NULL ? a->config_text.bytes : "", a->config_text.len,
-                     &fault);
+    agent_good_config(a, &config, &text);
+    st = known_write(a->set->outbox, config->brokers, text->bytes != NULL ? text->bytes : "",
+                     text->len, &fault);
     a->known_due = st == ST_RETRY;
     if (st == ST_FATAL)
         log_warn("known.unwritable", "reason=\"%s\"", fault.text);

@@ -21,6 +21,7 @@
 #include "sender.h"
 #include "supply.h"
 #include "timekeeper.h"
+#include "trial.h"
 #include "uplink.h"
 #include "watcher.h"
 
@@ -72,6 +73,10 @@ struct agent {
     double gps_kmh; /* of the last fix; NAN */
     int64_t fix_ms; /* boot time of the last fix */
     struct metric *hidden, *is_private;
+    struct trial trial; /* of a configuration with other brokers */
+    struct config good, tried;
+    struct text good_text, tried_text;
+    int64_t left_revision; /* tried in vain; 0 none */
     struct courier *courier;
     struct office office;
     struct renewal renewal;
@@ -104,6 +109,23 @@ void agent_config(struct agent *a, const char *bytes, size_t len);
 
 /* What the outbox, or its second home, kept of the last configuration. */
 enum status agent_load_config(struct agent *a, struct fault *fault) MUST_CHECK;
+
+/* Put in force; nothing is kept or told. */
+void agent_apply(struct agent *a, const struct config *config);
+void agent_told_config(struct agent *a); /* the one in force is the one that was asked for */
+void agent_refuse_config(struct agent *a, int64_t revision, const char *reason);
+/* What is known to work: while another is on trial the one before. */
+void agent_good_config(const struct agent *a, const struct config **config,
+                       const struct text **text);
+
+/* ---- a configuration on trial (agent_trial.c) */
+
+bool agent_needs_trial(const struct agent *a, const struct config *next); /* other brokers? */
+bool agent_left(const struct agent *a, int64_t revision); /* was it tried in vain? */
+void agent_begin_trial(struct agent *a, const struct config *next, const char *bytes, size_t len);
+void agent_end_trial(struct agent *a);
+void agent_pass_trial(struct agent *a); /* on every tick */
+enum status agent_load_trial(struct agent *a, struct fault *fault) MUST_CHECK;
 
 /* ---- commands (agent_command.c) */
 

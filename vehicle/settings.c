@@ -54,6 +54,8 @@ const struct setting vehicle_table[] = {
      "age of a record, 250ms .. 30s: what a power cut may cost"},
     {"encoding", SET_TEXT, "columnar", AT(encoding),
      "of telemetry: columnar, or json (some thirty times the bytes)"},
+    {"config-trial", SET_MILLIS, "10m", AT(config_trial_ms),
+     "so long brokers of a new config/1 are sought before the old ones are again, 1s .. 1d"},
     {"heartbeat", SET_MILLIS, "10m", AT(heartbeat_ms),
      "up/state is told again at least this often"},
     {"power-off", SET_TEXT, "", AT(power_off),
@@ -129,6 +131,8 @@ enum status vehicle_settings_check(struct vehicle_settings *set, struct fault *f
         return fault_set(fault, ST_REJECT, "--heartbeat: 1s .. 10m");
     if (strlen(set->power_lost) != 1)
         return fault_set(fault, ST_REJECT, "--power-lost: one character");
+    if (set->config_trial_ms < 1000 || set->config_trial_ms > 86400000)
+        return fault_set(fault, ST_REJECT, "--config-trial: 1s .. 1d");
     if (set->obd_period_ms > 60000)
         return fault_set(fault, ST_REJECT, "--obd-period: at most 60s");
     if (set->obd_codes_ms < 1000 || set->obd_codes_ms > 86400000)

@@ -16,7 +16,7 @@ struct vehicle_settings {
     char private_file[SETTING_TEXT_MAX];
     char encoding[SETTING_TEXT_MAX]; /* "json" or "columnar" */
     int64_t outbox_limit, outbox_keep_ms;
-    int64_t obd_period_ms, obd_codes_ms, record_ms, heartbeat_ms;
+    int64_t obd_period_ms, obd_codes_ms, record_ms, heartbeat_ms, config_trial_ms;
     char power_off[SETTING_TEXT_MAX], power_file[SETTING_TEXT_MAX], power_lost[SETTING_TEXT_MAX];
     bool probe, status, decode;
 };
