@@ -60,7 +60,8 @@ struct loop {
     struct map *addresses; /* address -> int connections */
     struct exchange slots[IN_FLIGHT_MAX];
     uint64_t serial;
-    int busy; /* slots in use */
+    int busy;      /* slots in use */
+    bool draining; /* what is under way is finished, nothing else is begun */
     struct lws_vhost *vehicles;
     SSL_CTX *tls; /* of the vehicles' listener */
 };

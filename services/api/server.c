@@ -48,6 +48,8 @@ static int filter_connection(struct loop *loop, int fd)
     char address[64] = "unknown";
     const int *count;
 
+    if (loop->draining)
+        return -1; /* a proxy tries the next one */
     if (getpeername(fd, (struct sockaddr *)&peer, &len) != 0)
         return -1;
     if (peer.ss_family == AF_INET)
@@ -135,7 +137,7 @@ static int finish(struct loop *loop, struct lws *wsi, struct conn *conn)
         x->method == METHOD_POST || x->method == METHOD_PUT || x->method == METHOD_PATCH;
 
     note(x);
-    conn->leaving = x->answer->close;
+    conn->leaving = x->answer->close || loop->draining;
     conn->discarding = x->announced ? x->received < x->length : takes_body;
     exchange_drop(loop, x);
     conn->exchange = NULL;
@@ -337,6 +339,7 @@ static void *loop_run(void *self)
     do {
         if (atomic_load(&s->stop) && !end_ms)
             end_ms = clock_boot_ms() + DRAIN_MS;
+        s->loop.draining = end_ms != 0;
         if (end_ms && (!s->loop.busy || clock_boot_ms() > end_ms))
             break;
         if (atomic_exchange(&s->reload, false))
