@@ -28,3 +28,53 @@ $$
                jsonb_build_object('rates', jsonb_build_object('record_ms', v.record_ms)) END ||
            CASE WHEN v.privacy IS NULL THEN '{}' ELSE jsonb_build_object('privacy', v.privacy) END
 $$;
+
+-- ---- a car that comes, goes or falls asleep is news as well
+CREATE FUNCTION presence_log() RETURNS trigger LANGUAGE plpgsql AS
+$$
+BEGIN
+    INSERT INTO change (vin, kind, ref, data)
+    VALUES (NEW.vin, 'state', md5('state ' || NEW.vin)::uuid, jsonb_build_object('presence', NEW.presence));
+    PERFORM pg_notify('change', '');
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER change_presence AFTER UPDATE OF presence ON vehicle_state FOR EACH ROW
+    WHEN (NEW.presence IS NOT NULL AND OLD.presence IS DISTINCT FROM NEW.presence) EXECUTE FUNCTION presence_log();
+
+-- ---- the audit's chain: no member can pass for another, nothing for something
+CREATE FUNCTION audit_hash(previous bytea, at timestamptz, customer uuid, who uuid, action text, vin text, detail jsonb,
+                           address text) RETURNS bytea LANGUAGE sql STABLE PARALLEL SAFE AS
+$$
+    SELECT sha256(coalesce(previous, '') || convert_to(jsonb_build_array(extract(epoch FROM at)::text, customer, who, action,
+        vin, detail, address)::text, 'UTF8'))
+$$;
+-- Rows written so far ran their members together, absent ones left out: they get the new form, in their order.
+DO $$
+DECLARE
+    a    audit;
+    last bytea;
+    whose uuid;
+BEGIN
+    FOR a IN SELECT * FROM audit ORDER BY customer_id, id LOOP
+        IF whose IS DISTINCT FROM a.customer_id THEN
+            whose := a.customer_id;
+            last := NULL;
+        END IF;
+        UPDATE audit SET previous = last,
+            hash = audit_hash(last, a.at, a.customer_id, a.user_id, a.action, a.vin, a.detail, a.address)
+        WHERE id = a.id RETURNING hash INTO last;
+    END LOOP;
+END
+$$;
+-- The first row of each customer that is not what it was, or does not follow the one before it.
+CREATE FUNCTION audit_broken() RETURNS TABLE (customer_id uuid, id bigint, why text) LANGUAGE sql STABLE AS
+$$
+    SELECT DISTINCT ON (c.customer_id) c.customer_id, c.id,
+           CASE WHEN c.wanted <> c.hash THEN 'altered' ELSE 'one before it is missing' END
+    FROM (SELECT a.customer_id, a.id, a.hash, a.previous, 
+                 audit_hash(a.previous, a.at, a.customer_id, a.user_id, a.action, a.vin, a.detail, a.address) AS wanted,
+                 lag(a.hash) OVER (PARTITION BY a.customer_id ORDER BY a.id) AS before FROM audit a) c
+    WHERE c.wanted <> c.hash OR (c.before IS NOT NULL AND c.previous IS DISTINCT FROM c.before)
+    ORDER BY c.customer_id, c.id
+$$;

@@ -19,7 +19,7 @@
 #define OWNS                                                                                       \
     (RUNS | MAY(ACTION_VEHICLE_RETIRE) | MAY(ACTION_CODES_CLEAR) | MAY(ACTION_AGENT_CONTROL) |     \
      MAY(ACTION_RULE_CHANGE) | MAY(ACTION_DRIVER_CHANGE) | MAY(ACTION_CONTRACT_READ) |             \
-     MAY(ACTION_CONTRACT_CHANGE) | MAY(ACTION_UPKEEP_CHANGE))
+     MAY(ACTION_CONTRACT_CHANGE) | MAY(ACTION_UPKEEP_CHANGE) | MAY(ACTION_AUDIT_READ))
 
 static const struct {
     const char *role;
@@ -32,7 +32,7 @@ static const struct {
     {"mechanic", READS | MAY(ACTION_COMMAND_SEND) | MAY(ACTION_CODES_CLEAR) |
                      MAY(ACTION_ALERT_HANDLE) | MAY(ACTION_UPKEEP_CHANGE)},
     {"driver", MAY(ACTION_OWN)}, /* sees what is his; nothing is assigned to drivers yet */
-    {"auditor", SEES | MAY(ACTION_CONTRACT_READ)},
+    {"auditor", SEES | MAY(ACTION_CONTRACT_READ) | MAY(ACTION_AUDIT_READ)},
 };
 
 bool access_role_is_known(const char *role)

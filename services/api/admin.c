@@ -27,6 +27,7 @@ static const struct {
     {"enroll-token", NULL, admin_enroll_token, true},
     {"issue", NULL, admin_issue, true},
     {"revoke", NULL, admin_revoke, true},
+    {"audit", "verify", admin_audit_verify, true},
     {"dead-letter", "list", admin_dead_letter_list, true},
     {"dead-letter", "show", admin_dead_letter_show, true},
     {"dead-letter", "replay", admin_dead_letter_replay, true},

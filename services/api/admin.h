@@ -30,6 +30,7 @@ admin_command admin_user_add, admin_user_passwd, admin_user_list; /* admin_peopl
 admin_command admin_vehicle_add, admin_vehicle_list;              /* admin_vehicles.c */
 admin_command admin_enroll_token;                                 /* admin_vehicles.c */
 admin_command admin_vehicle_restore;                              /* admin_pki.c */
+admin_command admin_audit_verify;                                 /* admin_audit.c */
 admin_command admin_dead_letter_list, admin_dead_letter_show;     /* admin_dead_letters.c */
 admin_command admin_dead_letter_replay;                           /* admin_dead_letters.c */
 admin_command admin_purge, admin_customer_keep;                   /* admin_purge.c */

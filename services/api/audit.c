@@ -16,13 +16,12 @@ enum status audit_add(struct pg *pg, const struct audit_entry *e, struct fault *
         return st;
     return pg_run(
         pg,
-        "WITH last AS (SELECT hash FROM audit WHERE customer_id IS NOT DISTINCT FROM $1::uuid"
-        " ORDER BY id DESC LIMIT 1)"
+        "WITH last AS (SELECT (SELECT hash FROM audit WHERE customer_id IS NOT DISTINCT FROM"
+        " $1::uuid ORDER BY id DESC LIMIT 1) AS hash)"
         " INSERT INTO audit (customer_id, user_id, action, vin, detail, address, previous, hash)"
-        " SELECT $1::uuid, $2::uuid, $3::text, $4::text, $5::jsonb, $6::text,"
-        " (SELECT hash FROM last), sha256(coalesce((SELECT hash FROM last), ''::bytea) ||"
-        " convert_to(concat_ws('|', extract(epoch FROM now())::text, $1::text, $2::text,"
-        " $3::text, $4::text, $5::jsonb::text, $6::text), 'UTF8'))",
+        " SELECT $1::uuid, $2::uuid, $3::text, $4::text, $5::jsonb, $6::text, hash,"
+        " audit_hash(hash, now(), $1::uuid, $2::uuid, $3::text, $4::text, $5::jsonb, $6::text)"
+        " FROM last",
         6, row, NULL, fault);
 }
 

@@ -17,6 +17,7 @@ handler resource_list, resource_read, resource_create;                  /* resou
 handler resource_change, resource_delete;                               /* resource.c */
 handler service_list, service_create, meter_read, meter_enter;          /* upkeep.c */
 handler loss_read;                                                      /* loss.c */
+handler audit_list;                                                     /* audits.c */
 handler feed_read;                                                      /* feed.c */
 handler statistics_read;                                                /* statistics.c */
 handler ticket_create;                                                  /* tickets.c */

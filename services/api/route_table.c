@@ -71,6 +71,7 @@ const struct route route_table[] = {
              maintenance_resource),
     GET("maintenance/{id}/services", "services", UPKEEP_READ, service_list),
     SEND(POST, "maintenance/{id}/services", "services", UPKEEP_CHANGE, service_create),
+    GET("audit", "audit", AUDIT_READ, audit_list),
     GET("feed", "feed", FEED_READ, feed_read),
     GET("statistics", "statistics", STATISTICS_READ, statistics_read),
     BARE(POST, "ws-tickets", "ws-tickets", VEHICLE_READ, ticket_create),

@@ -20,6 +20,7 @@ const struct program api_program = {
     "list\n"
     "       vigie-api vehicle add VIN... [--customer ID] | list | restore VIN\n"
     "       vigie-api enroll-token VIN [--hours N] | issue VIN... --out DIR | revoke VIN\n"
+    "       vigie-api audit verify\n"
     "       vigie-api dead-letter list [--vin VIN] [--reason WORD] [--limit N] | show ID\n"
     "       vigie-api dead-letter replay ID... | --vin VIN | --reason WORD [--limit N] [--wait "
     "MS]\n"

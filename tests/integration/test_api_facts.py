@@ -297,6 +297,33 @@ def test_many_writers_and_a_reader_that_misses_nothing(s, token):
     assert sorted(seen) == sorted(written) and len(set(seen)) == 150
 
 
+def test_a_car_that_goes_is_news(s, token):
+    s.sql(f"INSERT INTO vehicle_state (vin, presence) VALUES ('{OWN}', 'offline') ON CONFLICT (vin) DO UPDATE SET presence = 'offline'")
+    after = feed(s, token, "now")["next"]
+    for presence in ("online", "online", "sleeping"):
+        s.sql(f"UPDATE vehicle_state SET presence = '{presence}' WHERE vin = '{OWN}'")
+    items = feed(s, token, after)["items"]
+    assert [(i["kind"], i["vin"], i["data"]) for i in items] == [("state", OWN, {"presence": p}) for p in ("online", "sleeping")]
+
+
+def test_who_looked_at_what_can_be_read(s):
+    user = s.fresh_user()
+    mine = s.token(user)
+    me = s.ask("GET", "me", token=mine).json["id"]
+    for what in ("trips", "stops", "track"):
+        s.ask("GET", f"vehicles/{OWN}/{what}", token=mine)
+    auditor = s.token(s.fresh_user("auditor"))
+    get = lambda query: [(i["action"], i.get("vin")) for i in pages(s, auditor, f"audit?{query}", 1)]
+    assert get(f"user={me}") == [(f"{what}.read", OWN) for what in ("track", "stops", "trips")] + [("session.create", None)]
+    assert get(f"user={me}&action=stops.read") == [("stops.read", OWN)] == get(f"user={me}&vin={OWN}&action=stops.read")
+    row = s.ask("GET", f"audit?user={me}&limit=1", token=auditor).json["items"][0]
+    assert row["username"] == user and row["address"] == "127.0.0.1" and row["detail"]["from"] and row["at"].endswith("Z")
+    assert s.ask("GET", f"audit?user={me}", token=s.token("stranger")).json["items"] == []
+    assert s.ask("GET", "audit", token=s.token(s.fresh_user("dispatcher"))).code == 403
+    for query in ("user=x", "vin=x", "action='", "cursor=x", "from=x"):
+        assert s.ask("GET", f"audit?{query}", token=auditor).code == 422
+
+
 # ---- statistics
 def test_figures_come_with_their_method_and_only_where_something_was_measured(s, token):
     get = lambda query="": s.ask("GET", f"statistics?{SPAN}{query}", token=token).json

@@ -258,11 +258,24 @@ def test_a_ticket_is_kept_as_a_hash_bound_to_user_and_page(s):
 def test_the_audit_chain_holds_and_an_altered_row_shows(s):
     s.token(s.fresh_user())
     check = ("WITH rows AS (SELECT *, lag(hash) OVER (PARTITION BY customer_id ORDER BY id) AS before, sha256("
-             "coalesce(previous, ''::bytea) || convert_to(concat_ws('|', extract(epoch FROM at)::text,"
-             " customer_id::text, user_id::text, action, vin, detail::text, address), 'UTF8')) AS wanted FROM audit)"
+             "coalesce(previous, ''::bytea) || convert_to(jsonb_build_array(extract(epoch FROM at)::text,"
+             " customer_id, user_id, action, vin, detail, address)::text, 'UTF8')) AS wanted FROM audit)"
              " SELECT count(*) FILTER (WHERE hash = wanted AND previous IS NOT DISTINCT FROM before), count(*) FROM rows")
     good, all_ = s.sql(check).split("|")
     assert good == all_ and int(all_) > 10
-    altered = s.sql("BEGIN; UPDATE audit SET address = 'elsewhere' WHERE id = (SELECT min(id) FROM audit); "
-                    + check + "; ROLLBACK").split("|")
-    assert int(altered[0]) == int(altered[1]) - 1
+    assert json.loads(s.run("audit", "verify", "--json")) == {"rows": int(all_), "broken": []}
+    for change, why in (("UPDATE audit SET address = 'elsewhere'", "altered"), ("UPDATE audit SET user_id = customer_id, customer_id = NULL", "altered"),
+                        ("DELETE FROM audit", "one before it is missing")):
+        rows = s.sql(f"BEGIN; {change} WHERE id = (SELECT id FROM audit WHERE customer_id = '{s.customers[0]}' ORDER BY id OFFSET 2 LIMIT 1);"
+                     " SELECT why FROM audit_broken() WHERE id > 0; ROLLBACK").splitlines()
+        assert why in rows, (change, rows)
+
+
+def test_a_broken_chain_ends_the_command_with_its_place(s):
+    s.token(s.fresh_user())
+    spoiled = s.sql("UPDATE audit SET address = address || '.' WHERE id = (SELECT max(id) FROM audit) RETURNING id").split()[0]
+    try:
+        assert f"broken at row {spoiled}: altered" in s.run("audit", "verify", code=1)
+    finally:
+        s.sql(f"UPDATE audit SET address = left(address, -1) WHERE id = {spoiled}")
+    assert "hold" in s.run("audit", "verify")

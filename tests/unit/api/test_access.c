@@ -29,6 +29,7 @@ static const char *const may[ACTION_COUNT] = {
     [ACTION_CONTRACT_READ] = "oau",    [ACTION_CONTRACT_CHANGE] = "oa",
     [ACTION_UPKEEP_READ] = "oadmu",    [ACTION_UPKEEP_CHANGE] = "oam",
     [ACTION_STATISTICS_READ] = "oadu", [ACTION_FEED_READ] = "oadu",
+    [ACTION_AUDIT_READ] = "oau",
 };
 
 static void each_role_may_exactly_this(void **state)
