@@ -156,42 +156,54 @@ static enum status give_up(struct shards *s, struct fault *fault)
     return ST_OK;
 }
 
-/* One after the other: PostgreSQL may evaluate a volatile function for more rows than LIMIT lets
- * through. */
+/* Try to lock the next `most` shards from *from on that are not to be skipped, in one
+ * question;
+ * *from is where to go on.  Without a LIMIT, for which PostgreSQL may evaluate a volatile function
+ * more often than it returns rows. */
+static enum status try_locks(struct shards *s, const char *what, const bool skip[TOPIC_SHARDS],
+                             size_t most, unsigned *from, bool flags[TOPIC_SHARDS],
+                             struct fault *fault)
+{
+    char numbers[TOPIC_SHARDS * 3 + 3] = "{";
+    size_t len = 1;
+
+    for (; *from < TOPIC_SHARDS && most > 0; ++*from) {
+        if (skip[*from])
+            continue;
+        len += (size_t)snprintf(numbers + len, sizeof numbers - len, "%s%u", len > 1 ? "," : "",
+                                *from);
+        most--;
+    }
+    if (len == 1)
+        return ST_OK;
+    snprintf(numbers + len, sizeof numbers - len, "}");
+    return mark(s,
+                "SELECT k FROM unnest($2::int[]) AS u (k) "
+                "WHERE pg_try_advisory_lock(hashtext($1), k)",
+                what, numbers, flags, true, fault);
+}
+
+/* As many as are missing to our share are tried at a time; some may be another's. */
 static enum status take_free(struct shards *s, struct fault *fault)
 {
-    size_t owned = shards_owned(s), share = shards_share(s->instances);
-    char number[16];
+    size_t share = shards_share(s->instances), owned;
+    unsigned from = 0;
     enum status st = ST_OK;
 
-    for (unsigned i = 0; i < TOPIC_SHARDS && owned < share && st == ST_OK; i++) {
-        if (s->held[i])
-            continue;
-        snprintf(number, sizeof number, "%u", i);
-        st = mark(s, "SELECT $2::int WHERE pg_try_advisory_lock(hashtext($1), $2::int)", s->history,
-                  number, s->held, true, fault);
-        owned += s->held[i];
-    }
+    while ((owned = shards_owned(s)) < share && from < TOPIC_SHARDS && st == ST_OK)
+        st = try_locks(s, s->history, s->held, share - owned, &from, s->held, fault);
     return st;
 }
 
 /* Whoever comes first, of whatever site, keeps them; another gets them when it is gone. */
 static enum status take_facts(struct shards *s, struct fault *fault)
 {
-    char numbers[TOPIC_SHARDS * 3 + 3] = "{";
-    size_t len = 1;
+    bool skip[TOPIC_SHARDS];
+    unsigned from = 0;
 
-    for (unsigned i = 0; i < TOPIC_SHARDS; i++)
-        if (s->held[i] && !s->facts[i])
-            len += (size_t)snprintf(numbers + len, sizeof numbers - len, "%s%u", len > 1 ? "," : "",
-                                    i);
-    if (len == 1)
-        return ST_OK;
-    snprintf(numbers + len, sizeof numbers - len, "}");
-    return mark(s,
-                "SELECT k FROM unnest($2::int[]) AS u (k) WHERE pg_try_advisory_lock(hashtext($1), "
-                "k)",
-                FACTS, numbers, s->facts, true, fault);
+    for (size_t i = 0; i < TOPIC_SHARDS; i++)
+        skip[i] = !s->held[i] || s->facts[i];
+    return try_locks(s, FACTS, skip, TOPIC_SHARDS, &from, s->facts, fault);
 }
 
 static void tell_duty(const struct shards *s)

@@ -210,7 +210,8 @@ static void send_next(struct car *c, int64_t now_ms)
     if (f->duplicate > 0 && drand48() < f->duplicate)
         publish(c, seq, now_ms);
     if (!again)
-        c->due_ms = (c->due_ms > now_ms - f->every_ms ? c->due_ms : now_ms) + f->every_ms;
+        c->due_ms =
+            (c->due_ms > now_ms - f->every_ms ? c->due_ms : now_ms) + f->every_ms * (swap ? 2 : 1);
 }
 
 static void send_again(struct car *c, int64_t now_ms)

@@ -1,0 +1,92 @@
+"""A site for crowds: PostgreSQL, InfluxDB and vigie-ingest as always, and a broker that lets any number of cars in over plain
+TCP (the project's lets 2,000 in, and TLS for all of them would measure handshakes); ingest itself comes over TLS.
+
+    with crowd(build) as site:
+        site.add_cars("live", 1000)
+        run = site.send("live", "--every", 1000)     # a Popen of tests/sim/fleet; said(run) is its last line"""
+import contextlib
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests/integration")]
+
+BROKER = """per_listener_settings true
+user root
+set_tcp_nodelay true
+max_queued_messages 20000
+listener {services} 127.0.0.1
+cafile {pki}/service-chain.pem
+certfile {pki}/server.pem
+keyfile {pki}/server.key
+require_certificate true
+use_identity_as_username true
+listener {vehicles} 127.0.0.1
+allow_anonymous true
+"""
+
+
+def load():
+    return " ".join(f"{value:.1f}" for value in os.getloadavg())
+
+
+def cpu_s(pid):
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+class Crowd:
+    def __init__(self, site, build):
+        self.site, self.build, self.count = site, build, 0
+
+    def add_cars(self, name, cars):
+        """Vehicles of their own; their VINs in a file."""
+        first = self.count
+        self.count += cars
+        self.site.sql("INSERT INTO vehicle (vin, customer_id, status) SELECT 'WVWZZZ1KZAX' || lpad(i::text, 6, '0'), "
+                      f"'{self.site.customer}', 'active' FROM generate_series({first + 1}, {self.count}) i")
+        self.file(name).write_text("\n".join(f"WVWZZZ1KZAX{i:06d}" for i in range(first + 1, self.count + 1)))
+
+    def file(self, name):
+        return self.site.folder / f"{name}.vins"
+
+    def send(self, name, *options):
+        argv = [ROOT / self.build / "sim/fleet", "--vins", self.file(name), "--broker",
+                f"127.0.0.1:{self.site.broker.port_vehicles}", *options]
+        return subprocess.Popen([str(a) for a in argv], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def rows(self):
+        """Samples in InfluxDB."""
+        answer = self.site.influx.query('SELECT count("Vehicle.Speed") FROM telemetry', "fleet")
+        return answer[0]["count"] if answer else 0
+
+
+def said(run, timeout_s):
+    out, _ = run.communicate(timeout=timeout_s)
+    return json.loads(out)
+
+
+@contextlib.contextmanager
+def crowd(build, **settings):
+    os.environ["VIGIE_BUILD"] = build
+    import ingest_site
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    with tempfile.TemporaryDirectory(prefix="vigie-bench-") as folder:
+        os.chmod(folder, 0o755)  # the broker and PostgreSQL are somebody else
+        site = ingest_site.Site(folder)
+        site.broker.refusals = False
+        site.broker.prepare()
+        site.broker.conf.write_text(BROKER.format(services=site.broker.port_services, vehicles=site.broker.port_vehicles,
+                                                  pki=site.pki.folder))
+        site.broker.prepare = lambda: None
+        try:
+            site.start(rate=0, **settings)
+            yield Crowd(site, build)
+        finally:
+            site.stop()

@@ -1,0 +1,45 @@
+#!/usr/bin/env python3
+"""Samples a second that are durable in both stores for a while, with everything on one machine.
+
+    run.py [BUILD]     prints rows for tests/bench/run.sh; DURABLE_SECONDS=300, DURABLE_CARS=1000
+
+Cars send 30 samples a record at the pace of the goal, and keep what is not acknowledged; the record's age at its
+acknowledgement tells whether the stores keep up.  Sender, broker, stores and ingest share the processors."""
+import os
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from crowd import cpu_s, crowd, load, said  # noqa: E402
+
+SECONDS = int(os.environ.get("DURABLE_SECONDS") or 300)
+CARS = int(os.environ.get("DURABLE_CARS") or 1000)
+SAMPLES = 30
+CASES = [(8, 100000), (17, 40000)]
+
+
+def measure(bench, signals, rate):
+    every_ms = 1000 * CARS * SAMPLES // rate
+    before, busy, began = bench.rows(), cpu_s(bench.site.ingest.process.pid), time.monotonic()
+    told = said(bench.send("cars", "--records", 10 ** 7, "--samples", SAMPLES, "--signals", signals, "--step", every_ms // SAMPLES,
+                           "--every", every_ms, "--ago", 0, "--columnar", "--connects", 500, "--seconds", SECONDS), SECONDS + 60)
+    seconds = time.monotonic() - began
+    stored = bench.rows() - before
+    busy = cpu_s(bench.site.ingest.process.pid) - busy
+    dropped = bench.site.ingest.metric("vigie_ingest_ring_dropped_total")
+    print(f"durable|{signals} signals, {rate:,} samples/s for {SECONDS} s|samples/s acknowledged|"
+          f"{told['samples_acked'] / (SECONDS - CARS / 500 / 2):,.0f}|{rate:,} (goal)|{told['samples_acked'] / SECONDS / rate:.2f}|"
+          f"ack p50 {told['ack_ms']['p50']} ms, p99 {told['ack_ms']['p99']} ms (goal 1000), {told['resent']} resent, {dropped:.0f} dropped, "
+          f"{stored / seconds:,.0f} rows/s in InfluxDB, ingest {busy * 1e6 / max(stored, 1):.2f} µs a sample, load {load()}", flush=True)
+
+
+def main():
+    for signals, rate in CASES:
+        with crowd(sys.argv[1] if len(sys.argv) > 1 else "build") as bench:
+            bench.add_cars("cars", CARS)
+            measure(bench, signals, rate)
+
+
+if __name__ == "__main__":
+    main()
