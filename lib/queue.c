@@ -96,11 +96,19 @@ static bool gate_wait(struct gate *g, pthread_cond_t *what, const size_t *count,
 
 /* ---- values */
 
+#define URGENT_SLOTS 1024
+
+enum { URGENT, COMMON, LANES };
+
+struct lane {
+    size_t slots, first, count; /* the oldest and how many */
+    unsigned char *values;
+};
+
 struct queue {
     struct gate gate;
-    size_t slots, size;
-    size_t first, count; /* the oldest and how many */
-    unsigned char *values;
+    size_t size, count; /* of a value; in all lanes */
+    struct lane lanes[LANES];
 };
 
 enum status queue_open(struct queue **out, size_t slots, size_t size, struct fault *fault)
@@ -112,36 +120,47 @@ enum status queue_open(struct queue **out, size_t slots, size_t size, struct fau
         return fault_set(fault, ST_REJECT, "queue of %zu x %zu bytes is not possible", slots, size);
     q = calloc(1, sizeof *q);
     if (q)
-        q->values = malloc(slots * size);
-    if (!q || !q->values) {
+        q->lanes[COMMON].values = malloc(slots * size);
+    if (!q || !q->lanes[COMMON].values) {
         free(q);
         return fault_set(fault, ST_FATAL, "queue of %zu x %zu bytes: out of memory", slots, size);
     }
     st = gate_init(&q->gate, fault);
     if (st != ST_OK) {
-        free(q->values);
+        free(q->lanes[COMMON].values);
         free(q);
         return st;
     }
-    q->slots = slots;
+    q->lanes[COMMON].slots = slots;
+    q->lanes[URGENT].slots = slots < URGENT_SLOTS ? slots : URGENT_SLOTS;
     q->size = size;
     *out = q;
     return ST_OK;
 }
 
-enum status queue_push(struct queue *q, const void *value, int wait_ms)
+/* Nobody may need the lane: its memory comes with the first value.  With the mutex held. */
+static bool lane_is_there(const struct queue *q, struct lane *lane)
+{
+    if (!lane->values)
+        lane->values = malloc(lane->slots * q->size);
+    return lane->values;
+}
+
+static enum status push(struct queue *q, struct lane *lane, const void *value, int wait_ms)
 {
     enum status st = ST_OK;
 
     pthread_mutex_lock(&q->gate.mutex);
-    if (!gate_wait(&q->gate, &q->gate.left, &q->count, q->slots, wait_ms)) {
+    if (!lane_is_there(q, lane) ||
+        !gate_wait(&q->gate, &q->gate.left, &lane->count, lane->slots, wait_ms)) {
         st = ST_RETRY;
     } else if (q->gate.shut) {
         st = ST_NONE;
     } else {
-        size_t at = (q->first + q->count) % q->slots;
+        size_t at = (lane->first + lane->count) % lane->slots;
 
-        memcpy(q->values + at * q->size, value, q->size);
+        memcpy(lane->values + at * q->size, value, q->size);
+        lane->count++;
         q->count++;
         pthread_cond_signal(&q->gate.came);
     }
@@ -149,10 +168,36 @@ enum status queue_push(struct queue *q, const void *value, int wait_ms)
     return st;
 }
 
+enum status queue_push(struct queue *q, const void *value, int wait_ms)
+{
+    return push(q, &q->lanes[COMMON], value, wait_ms);
+}
+
+enum status queue_push_urgent(struct queue *q, const void *value, int wait_ms)
+{
+    return push(q, &q->lanes[URGENT], value, wait_ms);
+}
+
+/* Up to `max` of one lane; returns how many. */
+static size_t take(struct queue *q, struct lane *lane, unsigned char *values, size_t max)
+{
+    size_t taken = lane->count < max ? lane->count : max;
+    size_t before_end = lane->slots - lane->first < taken ? lane->slots - lane->first : taken;
+
+    if (taken == 0)
+        return 0;
+    memcpy(values, lane->values + lane->first * q->size, before_end * q->size);
+    memcpy(values + before_end * q->size, lane->values, (taken - before_end) * q->size);
+    lane->first = (lane->first + taken) % lane->slots;
+    lane->count -= taken;
+    q->count -= taken;
+    return taken;
+}
+
 enum status queue_pop(struct queue *q, void *values, size_t max, int wait_ms, size_t *n)
 {
     enum status st = ST_OK;
-    size_t taken, before_end;
+    size_t taken;
 
     assert(max > 0);
     pthread_mutex_lock(&q->gate.mutex);
@@ -161,16 +206,11 @@ enum status queue_pop(struct queue *q, void *values, size_t max, int wait_ms, si
     } else if (q->count == 0) {
         st = ST_NONE;
     }
-    taken = q->count < max ? q->count : max;
-    if (taken) {
-        before_end = q->slots - q->first < taken ? q->slots - q->first : taken;
-        memcpy(values, q->values + q->first * q->size, before_end * q->size);
-        memcpy((unsigned char *)values + before_end * q->size, q->values,
-               (taken - before_end) * q->size);
-        q->first = (q->first + taken) % q->slots;
-        q->count -= taken;
+    taken = take(q, &q->lanes[URGENT], values, max);
+    if (taken < max)
+        taken += take(q, &q->lanes[COMMON], (unsigned char *)values + taken * q->size, max - taken);
+    if (taken)
         pthread_cond_broadcast(&q->gate.left);
-    }
     pthread_mutex_unlock(&q->gate.mutex);
     *n = taken;
     return st;
@@ -196,7 +236,8 @@ void queue_close(struct queue *q)
     if (!q)
         return;
     gate_done(&q->gate);
-    free(q->values);
+    for (size_t i = 0; i < LANES; i++)
+        free(q->lanes[i].values);
     free(q);
 }
 

@@ -184,6 +184,15 @@ static struct record *take_apart(struct accept *a, struct vehicle *v, const stru
     return r;
 }
 
+/* False: the stores are behind; it comes again.  Waiting here would hold up `live`.  An alert does
+ * not queue up behind telemetry. */
+static bool hand_on(struct accept *a, struct record *r)
+{
+    if (record_is_urgent(r))
+        return queue_push_urgent(a->set.to, &r, 0) == ST_OK;
+    return records_held_bytes() <= a->set.held_bytes_max && queue_push(a->set.to, &r, 0) == ST_OK;
+}
+
 static void accept_one(struct accept *a, const struct arrival *from, const char *payload,
                        size_t len)
 {
@@ -206,8 +215,7 @@ static void accept_one(struct accept *a, const struct arrival *from, const char 
         metric_add(meters.rejected, "memory", 1);
         return;
     }
-    /* The stores are behind: it comes again.  Waiting here would hold up `live`. */
-    if (records_held_bytes() > a->set.held_bytes_max || queue_push(a->set.to, &r, 0) != ST_OK) {
+    if (!hand_on(a, r)) {
         metric_add(meters.ring_dropped, NULL, 1);
         record_free(r);
     }

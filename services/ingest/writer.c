@@ -87,14 +87,15 @@ static bool is_suspect(const struct writer *w, const struct record *r)
     return inflight_judge(w->set.inflight, r->flight) != VERDICT_NONE;
 }
 
-/* What has arrived, up to 5,000 samples or batch_wait_ms after the first; a record that may have
- * ended us has a group of its own.  False: shut and empty. */
+/* What has arrived, up to 5,000 samples or batch_wait_ms after the first; what is urgent waits for
+ * nothing else, and a record that may have ended us has a group of its own.  False: shut and empty.
+ */
 static bool gather(struct writer *w)
 {
     size_t samples = 0, bytes = 0;
     int64_t until_ms = 0;
     int wait_ms = acks_waiting(w->acks) || awaits_others(w) ? ACK_LOOK_MS : IDLE_MS;
-    bool alone = false;
+    bool alone = false, urgent = false;
 
     w->count = 0;
     while (w->count < GROUP_RECORDS && samples < GROUP_SAMPLES && bytes < GROUP_BYTES && !alone) {
@@ -103,15 +104,16 @@ static bool gather(struct writer *w)
 
         if (st == ST_NONE)
             return w->count > 0;
-        if (st != ST_OK && (w->count == 0 || !nap(until_ms)))
+        if (st != ST_OK && (w->count == 0 || urgent || !nap(until_ms)))
             return true;
         if (st != ST_OK)
             continue;
         alone = is_suspect(w, r);
-        if (alone && w->count > 0) {
+        if (w->count > 0 && (alone || (urgent && !record_is_urgent(r)))) {
             w->held = r;
             return true;
         }
+        urgent |= record_is_urgent(r);
         if (w->count == 0)
             until_ms = clock_boot_ms() + w->set.batch_wait_ms;
         w->group[w->count++] = r;
