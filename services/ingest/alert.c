@@ -39,6 +39,7 @@ static const struct {
     {"contract_mileage", ALERT_CONDITION, ALERT_WARNING},
     {"gps_lost", ALERT_CONDITION, ALERT_WARNING},
     {"camera_lost", ALERT_CONDITION, ALERT_WARNING},
+    {"rule", ALERT_CONDITION, ALERT_WARNING},
 };
 
 bool alert_type(const char *type, enum alert_ending *ending, enum alert_severity *severity)

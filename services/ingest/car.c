@@ -11,7 +11,7 @@ int64_t car_layout(void)
 {
     const size_t sizes[] = {sizeof(struct car),      sizeof(struct sight),   sizeof(struct trip),
                             sizeof(struct odometer), sizeof(struct segment), sizeof(struct detect),
-                            sizeof(void *)};
+                            sizeof(struct fences),   sizeof(struct rules),   sizeof(void *)};
     const uint16_t order = 1;
     uint64_t hash = LAYOUT;
 
@@ -77,22 +77,42 @@ static void step_odometer(struct car *c, const struct moment *m, const struct se
                    c->odometer.before_m / 1000, c->odometer.read_m / 1000);
 }
 
-void car_step(struct car *c, const struct car_settings *set, const struct moment *m,
-              struct car_out *out)
+/* Zones, then the limits in them, then the rules about them. */
+static void step_places(struct car *c, const struct car_settings *set, const struct seen *seen,
+                        const struct reading *readings, size_t n, struct car_out *out)
+{
+    struct fix at;
+
+    if ((set->fences.n > 0 || c->fences.stamp != set->fences.stamp) &&
+        trip_place(&c->trip, seen, &at))
+        fences_step(&c->fences, &set->fences, set->offset_min, seen->t_ms, &at, out);
+    limits_step(&c->overspeed, &set->limits, &set->fences, &c->fences, seen, out);
+    if (set->rules.n > 0 || c->rules.n > 0)
+        rules_step(&c->rules, &set->rules, &c->fences, set->offset_min, seen->t_ms, readings, n,
+                   out);
+}
+
+void car_step(struct car *c, const struct car_settings *set, const struct moment_map *map,
+              int64_t t_ms, const struct reading *readings, size_t n, struct car_out *out)
 {
     struct segment rows[TRIP_OUT_MAX];
     enum level_fact level;
+    struct moment m;
     struct seen seen;
-    size_t n;
+    size_t settled;
 
-    if (!sight_step(&c->sight, &sight_defaults, m, &seen))
-        return;
-    n = trip_step(&c->trip, &set->trip, &seen, m, rows, &level);
+    moment_init(&m, t_ms);
     for (size_t i = 0; i < n; i++)
+        moment_take(&m, map, readings[i].signal, readings[i].value);
+    if (!sight_step(&c->sight, &sight_defaults, &m, &seen))
+        return;
+    settled = trip_step(&c->trip, &set->trip, &seen, &m, rows, &level);
+    for (size_t i = 0; i < settled; i++)
         car_out_row(out, &rows[i]);
     tell_level(c, level, &seen, out);
-    step_odometer(c, m, &seen, out);
-    detect_step(&c->detect, &set->detect, m, &seen, out);
+    step_odometer(c, &m, &seen, out);
+    detect_step(&c->detect, &set->detect, &m, &seen, out);
+    step_places(c, set, &seen, readings, n, out);
 }
 
 bool car_shows(struct car *c, int64_t now_ms)

@@ -9,13 +9,20 @@
 #include <stdint.h>
 
 #include "detect.h"
+#include "fences.h"
 #include "found.h"
+#include "limits.h"
 #include "odometer.h"
+#include "rules.h"
 #include "trip.h"
 
 struct car_settings {
     struct trip_settings trip;
     struct detect_settings detect;
+    struct limits_settings limits;
+    struct fence_list fences;
+    struct rule_list rules;
+    int offset_min; /* what the clock of its zone is ahead of UTC */
 };
 
 struct car {
@@ -24,6 +31,9 @@ struct car {
     struct odometer odometer;
     double metered_m; /* of the trip's meter, at the last step */
     struct detect detect;
+    struct overspeed overspeed;
+    struct fences fences;
+    struct rules rules;
     /* ---- of the stream it steps through */
     unsigned char stream[16];
     int64_t passed_seq;   /* gaps up to here are not waited for any more */
@@ -37,9 +47,9 @@ struct car {
 /* Which layout a stored struct car has: another program's may differ. */
 int64_t car_layout(void);
 
-/* One sample; one that is not after the last has no effect. */
-void car_step(struct car *c, const struct car_settings *set, const struct moment *m,
-              struct car_out *out);
+/* One sample's readings; one that is not after the last has no effect. */
+void car_step(struct car *c, const struct car_settings *set, const struct moment_map *map,
+              int64_t t_ms, const struct reading *readings, size_t n, struct car_out *out);
 int64_t car_t_ms(const struct car *c); /* newest sample stepped; 0: none */
 
 /* Should the open rows be written again?  When they became others, and else every half a minute. */

@@ -125,7 +125,8 @@ static enum status write_found(struct events *e, struct fault *fault)
         "detected_at, lat, lon, data, told_ms) SELECT DISTINCT ON (v, i) v, i, y, s, 'ingest', se, "
         "to_timestamp(o / 1000.0), to_timestamp(d / 1000.0), la, lo, da, t "
         "FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) "
-        "AS f (v, i, y, s, se, o, d, la, lo, da, t) ON CONFLICT (vin, id) DO UPDATE "
+        "AS f (v, i, y, s, se, o, d, la, lo, da, t) ORDER BY v, i, t DESC ON CONFLICT (vin, id) DO "
+        "UPDATE "
         "SET withdrawn = false, severity = excluded.severity, lat = excluded.lat, "
         "lon = excluded.lon, data = excluded.data, told_ms = excluded.told_ms "
         "WHERE old.withdrawn OR old.data <> excluded.data OR old.told_ms <> excluded.told_ms",

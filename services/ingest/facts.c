@@ -148,18 +148,6 @@ static void too_late(struct fact_row *row, int64_t t_ms)
     row->late_now = true;
 }
 
-static void step_sample(struct facts *f, struct fact_row *row, const struct car_settings *set,
-                        const struct telemetry *t, const struct sample *s)
-{
-    const struct reading *r = t->readings + s->first;
-    struct moment m;
-
-    moment_init(&m, s->t_ms);
-    for (uint32_t k = 0; k < s->count; k++)
-        moment_take(&m, &f->map, r[k].signal, r[k].value);
-    car_step(&row->car, set, &m, &f->out);
-}
-
 static void take_telemetry(struct facts *f, struct fact_row *row, const struct car_settings *set,
                            const struct record *r, const struct marks *marks)
 {
@@ -175,7 +163,7 @@ static void take_telemetry(struct facts *f, struct fact_row *row, const struct c
         } else if (beyond || (from_ms > 0 && s->t_ms >= from_ms)) {
             wait_with(row, s->t_ms);
         } else {
-            step_sample(f, row, set, t, s);
+            car_step(&row->car, set, &f->map, s->t_ms, t->readings + s->first, s->count, &f->out);
             row->waits_anew = true; /* progress */
         }
     }

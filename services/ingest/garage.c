@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "columns.h"
+#include "customers.h"
 #include "lib/map.h"
+#include "lib/text.h"
 #include "proto/vin.h"
 
 #define VEHICLES_MAX 200000
@@ -21,6 +23,9 @@ struct vehicle {
     const struct harsh_settings *harsh; /* of its class */
     int nominal_v;
     bool detects; /* we do, the car does not */
+    double limit_kmh;
+    struct customer *customer;
+    char group[RULE_SCOPE_MAX + 1];
 };
 
 struct garage {
@@ -28,6 +33,10 @@ struct garage {
     struct map *vehicles; /* VIN -> struct vehicle */
     struct columns c;
     int64_t swept_ms;
+    struct customers *customers;
+    const struct fence **fences; /* of the vehicle asked for last */
+    const struct rule_entry **rules;
+    size_t fences_room, rules_room;
 };
 
 enum status garage_open(struct garage **out, struct pg *db, struct fault *fault)
@@ -42,6 +51,10 @@ enum status garage_open(struct garage **out, struct pg *db, struct fault *fault)
         free(g);
         return st;
     }
+    if ((st = customers_open(&g->customers, db, fault)) != ST_OK) {
+        garage_close(g);
+        return st;
+    }
     *out = g;
     return ST_OK;
 }
@@ -52,6 +65,9 @@ void garage_close(struct garage *g)
         return;
     columns_done(&g->c);
     map_close(g->vehicles);
+    customers_close(g->customers);
+    free(g->fences);
+    free(g->rules);
     free(g);
 }
 
@@ -77,13 +93,20 @@ static const struct harsh_settings *harsh_of(const char *class)
     return !strcmp(class, "van") ? &harsh_van : &harsh_car;
 }
 
-static void take_row(struct garage *g, const PGresult *rows, int row, int64_t now_ms)
+static enum status take_row(struct garage *g, const PGresult *rows, int row, int64_t now_ms,
+                            struct fault *fault)
 {
     struct vehicle *v = map_get(g->vehicles, PQgetvalue(rows, row, 0));
+    enum status st;
 
     if (!v)
-        return;
+        return ST_OK;
+    st = customers_fetch(g->customers, PQgetvalue(rows, row, 10), now_ms, &v->customer, fault);
+    if (st != ST_OK)
+        return st;
     v->read_ms = now_ms;
+    v->limit_kmh = number(rows, row, 8);
+    text_copy(v->group, sizeof v->group, PQgetvalue(rows, row, 9));
     v->fuel = fuel_kind_of(PQgetvalue(rows, row, 1));
     v->displacement_l = number(rows, row, 2);
     v->tank_l = number(rows, row, 3);
@@ -91,6 +114,7 @@ static void take_row(struct garage *g, const PGresult *rows, int row, int64_t no
     v->detects = !strcmp(PQgetvalue(rows, row, 5), "ingest");
     v->harsh = harsh_of(PQgetvalue(rows, row, 6));
     v->nominal_v = (int)strtol(PQgetvalue(rows, row, 7), NULL, 10);
+    return ST_OK;
 }
 
 enum status garage_fetch(struct garage *g, const char *const *vins, size_t n, int64_t now_ms,
@@ -118,13 +142,52 @@ enum status garage_fetch(struct garage *g, const char *const *vins, size_t n, in
     }
     st = columns_run(&g->c, g->db, 1,
                      "SELECT v.vin, v.fuel, v.displacement_l, v.tank_l, v.co2_kg_l, v.detects, "
-                     "v.class, v.nominal_v "
+                     "v.class, v.nominal_v, v.speed_limit_kmh, v.group_name, v.customer_id "
                      "FROM vehicle v WHERE v.vin = ANY ($1)",
                      &rows, fault);
     for (int i = 0; st == ST_OK && i < PQntuples(rows); i++)
-        take_row(g, rows, i, now_ms);
+        st = take_row(g, rows, i, now_ms, fault);
     PQclear(rows);
     return st;
+}
+
+static bool grow(void **list, size_t wanted, size_t *room)
+{
+    void *more = wanted > *room ? realloc(*list, wanted * sizeof(void *)) : *list;
+
+    if (wanted > *room && more) {
+        *list = more;
+        *room = wanted;
+    }
+    return wanted <= *room;
+}
+
+static uint64_t mix(uint64_t stamp, const char *group)
+{
+    for (; *group; group++)
+        stamp = (stamp ^ (unsigned char)*group) * UINT64_C(0x100000001b3);
+    return stamp;
+}
+
+/* Those of the customer's that are about this vehicle. */
+static void choose(struct garage *g, const char *vin, const struct vehicle *v,
+                   struct car_settings *out)
+{
+    const struct customer *c = v->customer;
+    size_t fences = 0, rules = 0;
+
+    if (grow((void **)&g->fences, c->fences_n, &g->fences_room))
+        for (size_t i = 0; i < c->fences_n; i++)
+            if (!c->fence_groups[i][0] || !strcmp(c->fence_groups[i], v->group))
+                g->fences[fences++] = &c->fences[i];
+    if (grow((void **)&g->rules, c->rules_n, &g->rules_room))
+        for (size_t i = 0; i < c->rules_n; i++)
+            if (rule_covers(&c->rules[i].rule, c->id, v->group, vin))
+                g->rules[rules++] = &c->rules[i];
+    out->fences = (struct fence_list){g->fences, fences, fences ? mix(c->stamp, v->group) : 0};
+    out->rules = (struct rule_list){g->rules, rules};
+    out->limits = (struct limits_settings){v->limit_kmh, c->limit_kmh};
+    out->offset_min = c->offset_min;
 }
 
 bool garage_settings(struct garage *g, const char *vin, struct car_settings *out)
@@ -139,5 +202,6 @@ bool garage_settings(struct garage *g, const char *vin, struct car_settings *out
     out->trip.fuel.tank_l = out->trip.level.tank_l = v->tank_l;
     out->trip.fuel.other_kg_l = v->co2_kg_l;
     out->detect = (struct detect_settings){v->detects, v->harsh, v->nominal_v};
+    choose(g, vin, v, out);
     return true;
 }

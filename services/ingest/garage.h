@@ -14,7 +14,7 @@ enum status garage_open(struct garage **out, struct pg *db, struct fault *fault)
 enum status garage_fetch(struct garage *g, const char *const *vins, size_t n, int64_t now_ms,
                          struct fault *fault) MUST_CHECK;
 
-/* Fill in what holds for a vehicle.  What it points to stays until the next garage_fetch.  False:
+/* Fill in what holds for a vehicle.  What it points to stays until the next call.  False:
  * not fetched, or no such vehicle. */
 bool garage_settings(struct garage *g, const char *vin, struct car_settings *out);
 

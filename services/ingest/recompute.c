@@ -146,13 +146,13 @@ static void keep(struct recompute *r)
     r->kept_ms = car_t_ms(&r->car);
 }
 
-static void step(void *self, const struct moment *m)
+static void step(void *self, int64_t t_ms, const struct reading *readings, size_t n)
 {
     struct recompute *r = self;
 
     if (car_t_ms(&r->car) == 0 && r->again_ms != INT64_MAX)
-        r->again_ms = m->t_ms;
-    car_step(&r->car, &r->set, m, &r->out);
+        r->again_ms = t_ms;
+    car_step(&r->car, &r->set, &r->map, t_ms, readings, n, &r->out);
     if (fact_states_is_due(car_t_ms(&r->car), r->kept_ms))
         keep(r);
 }
@@ -160,7 +160,7 @@ static void step(void *self, const struct moment *m)
 static enum status step_until(struct recompute *r, const char *vin, int64_t after_ms,
                               int64_t until_ms, struct fault *fault)
 {
-    enum status st = reread_each(r->influx, &r->map, vin, after_ms, until_ms, step, r, fault);
+    enum status st = reread_each(r->influx, vin, after_ms, until_ms, step, r, fault);
 
     if (st == ST_OK && (r->failed || r->out.failed))
         st = fault_set(fault, ST_RETRY, "out of memory for what was found");

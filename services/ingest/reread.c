@@ -1,4 +1,4 @@
-/* services/ingest/reread.c - InfluxQL pages into moments. */
+/* services/ingest/reread.c - InfluxQL, page by page. */
 #include "reread.h"
 
 #include <stdlib.h>
@@ -49,30 +49,31 @@ static size_t read_columns(const json_t *series, uint16_t signals[COLUMNS_MAX])
     return n;
 }
 
-static void read_row(const json_t *row, const uint16_t *signals, size_t n,
-                     const struct moment_map *map, struct moment *m)
+static size_t read_row(const json_t *row, const uint16_t *signals, size_t columns,
+                       struct reading readings[COLUMNS_MAX])
 {
-    moment_init(m, json_integer_value(json_array_get(row, 0)));
-    for (size_t i = 1; i < n; i++) {
+    size_t n = 0;
+
+    for (size_t i = 1; i < columns; i++) {
         const json_t *value = json_array_get(row, i);
 
         if (signals[i] != SIGNAL_NONE && json_is_number(value))
-            moment_take(m, map, signals[i], json_number_value(value));
+            readings[n++] = (struct reading){signals[i], json_number_value(value)};
     }
+    return n;
 }
 
-enum status reread_each(struct influx *db, const struct moment_map *map, const char *vin,
-                        int64_t after_ms, int64_t until_ms, reread_step *step, void *self,
-                        struct fault *fault)
+enum status reread_each(struct influx *db, const char *vin, int64_t after_ms, int64_t until_ms,
+                        reread_step *step, void *self, struct fault *fault)
 {
     uint16_t signals[COLUMNS_MAX];
+    struct reading readings[COLUMNS_MAX];
     size_t rows = PAGE_N;
 
     while (rows == PAGE_N && after_ms < until_ms) {
         json_t *answer = NULL, *row;
         const json_t *series;
-        struct moment m;
-        size_t i, n;
+        size_t i, columns;
         enum status st;
 
         if (stop_asked())
@@ -81,13 +82,12 @@ enum status reread_each(struct influx *db, const struct moment_map *map, const c
             return st;
         series = json_array_get(
             json_object_get(json_array_get(json_object_get(answer, "results"), 0), "series"), 0);
-        n = read_columns(series, signals);
+        columns = read_columns(series, signals);
         rows = json_array_size(json_object_get(series, "values"));
         json_array_foreach(json_object_get(series, "values"), i, row)
         {
-            read_row(row, signals, n, map, &m);
-            step(self, &m);
-            after_ms = m.t_ms;
+            after_ms = json_integer_value(json_array_get(row, 0));
+            step(self, after_ms, readings, read_row(row, signals, columns, readings));
         }
         json_decref(answer);
     }

@@ -57,3 +57,18 @@ def records(drive, size):
     """Cut into records of `size` samples, in order."""
     times = list(drive)
     return [{t: drive[t] for t in times[i:i + size]} for i in range(0, len(times), size)]
+
+METRE = 1 / 111195.0802  # degrees of latitude
+
+
+def north(start_ms, speeds, step_ms=1000, lat=48.5, lon=7.7, **more):
+    """A car on a meridian: a list of (seconds, km/h), engine running; `more`: other signals of every sample."""
+    drive, t, at, before = {}, start_ms, 0.0, 0.0
+    for seconds, kmh in speeds:
+        for _ in range(round(seconds * 1000 / step_ms)):
+            at += (before + kmh) / 2 / 3.6 * step_ms / 1000
+            before = kmh
+            drive[t] = {LAT: lat + at * METRE, LON: lon, "Vehicle.CurrentLocation.HorizontalAccuracy": 4.0, SPEED: float(kmh),
+                        RPM: 2000.0 if kmh else 800.0, **more}
+            t += step_ms
+    return drive

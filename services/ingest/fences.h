@@ -1,0 +1,58 @@
+/* services/ingest/fences.h - a vehicle among all the zones of its customer.  Pure; {0} starts.
+ * Of zones the car is far from nothing is kept: outside at the last fix, as all the others.  So a
+ * thousand zones cost a thousand comparisons, and bytes only where the car is. */
+#ifndef INGEST_FENCES_H
+#define INGEST_FENCES_H
+
+#include "found.h"
+#include "geofence.h"
+#include "lib/drive/fix.h"
+#include "proto/envelope.h"
+#include "schedule.h"
+
+struct fence {
+    char id[UUID_TEXT + 1];
+    unsigned char key[16]; /* the same, in bytes */
+    int32_t version;
+    struct zone zone;
+    struct geofence_settings set;
+    double limit_kmh; /* NaN: none */
+    bool muted;       /* enter and exit are events, not alerts */
+    struct schedule schedule;
+    double south, west, north, east; /* beyond it is outside, whatever the accuracy */
+};
+
+/* Box and key of a fence whose zone is complete. */
+void fence_complete(struct fence *f);
+
+struct fence_list {
+    const struct fence *const *all; /* those that are for this vehicle */
+    size_t n;
+    uint64_t stamp; /* another one: zones were drawn, changed or taken away */
+};
+
+#define FENCES_NEAR 24 /* zones a car may be in, or at the edge of, at a time */
+struct fence_near {
+    unsigned char key[16];
+    int64_t version;
+    struct geofence state;
+};
+
+struct fences {
+    uint64_t stamp;
+    int64_t t_ms; /* of the last place; 0: none */
+    double lat, lon, accuracy_m;
+    int64_t n, crowded; /* near ones; those that found no room */
+    struct fence_near near[FENCES_NEAR];
+};
+
+/* A good fix, or the anchor. */
+void fences_step(struct fences *f, const struct fence_list *list, int offset_min, int64_t t_ms,
+                 const struct fix *place, struct car_out *out);
+
+bool fences_inside(const struct fences *f, const unsigned char key[16]);
+/* The limits of the zones it is in; returns how many, at most `max`. */
+size_t fences_limits(const struct fences *f, const struct fence_list *list, double *limits,
+                     size_t max);
+
+#endif

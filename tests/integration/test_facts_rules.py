@@ -1,0 +1,173 @@
+"""Zones, limits and rules of a customer, held against cars that drive through the real stack."""
+import json
+import time
+import uuid
+
+import pytest
+
+import drives
+from ingest_site import MISSING, Site, now_ms
+from test_facts import HOUR_MS, alerts, events, send
+
+pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
+LEVEL = "Vehicle.Powertrain.FuelSystem.RelativeLevel"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    made = Site(tmp_path_factory.mktemp("facts-rules"))
+    try:
+        made.start(rate=100000, burst=100000, late_wait="1s")
+        yield made
+        made.ingest.stop()
+        assert made.ingest.process.returncode == 0
+        assert "Sanitizer" not in made.ingest.log_text() and "runtime error" not in made.ingest.log_text()
+    finally:
+        made.stop()
+
+
+@pytest.fixture
+def car(site):
+    """One of a customer of its own, so that what others set up is none of its business."""
+    customer = str(uuid.uuid4())
+    site.sql(f"INSERT INTO customer (id, name) VALUES ('{customer}', 'Of one test')")
+    with site.car() as made:
+        site.sql(f"UPDATE vehicle SET customer_id = '{customer}' WHERE vin = '{made.vin}'")
+        made.customer = customer
+        yield made
+
+
+def zone(site, car, metres, radius=100, **more):
+    """A circle around a point on the way of drives.north."""
+    identity = str(uuid.uuid4())
+    columns = {"id": identity, "customer_id": car.customer, "name": "Zone", "kind": "circle", "radius_m": radius,
+               "points": json.dumps([[7.7, 48.5 + metres * drives.METRE]]), **more}
+    site.sql(f"INSERT INTO geofence ({', '.join(columns)}) VALUES ({', '.join(repr(v) for v in columns.values())})")
+    return identity
+
+
+def second(at, start):
+    return round((at - start) / 1000)
+
+
+def test_a_car_that_drives_through_a_zone_enters_and_leaves_it(site, car):
+    start = now_ms() - HOUR_MS
+    here, loud = zone(site, car, 1000), zone(site, car, 1000, radius=150, muted=True)
+    zone(site, car, 5000)
+    send(car, drives.north(start, [(30, 0), (120, 72), (30, 0)]))  # 20 m/s from second 30 on
+    found = [(kind, subject, second(at, start)) for kind, subject, at, _ in events(site, car.vin)]
+    assert [f[:2] for f in found] == [("geofence_enter", loud), ("geofence_enter", here), ("geofence_exit", here),
+                                      ("geofence_exit", loud)]
+    for _, subject, at in found:
+        edge = 1000 + (-1 if at < 80 else 1) * (100 if subject == here else 150)
+        assert abs((at - 30) * 20 - edge) <= 50
+    assert sorted((a.type, a.subject) for a in alerts(site, car.vin)) == [("geofence_enter", here), ("geofence_exit", here)]
+
+
+def test_crossing_between_sparse_fixes_is_interpolated(site, car):
+    start = now_ms() - HOUR_MS
+    here = zone(site, car, 1000)
+    drive = drives.north(start, [(300, 72)])
+    sparse = {t: s for n, (t, s) in enumerate(drive.items()) if n % 30 == 9}  # at 200 m, 800 m, 1400 m ...
+    send(car, sparse)
+    found = [(kind, subject, data.get("interpolated")) for kind, subject, _, data in events(site, car.vin)]
+    assert found == [("geofence_enter", here, True), ("geofence_exit", here, True)]
+
+
+def test_staying_long_in_a_zone_is_a_case_until_the_car_leaves(site, car):
+    start = now_ms() - HOUR_MS
+    here = zone(site, car, 1000, dwell_s=300)
+    send(car, drives.north(start, [(50, 72), (400, 0)]))
+    (dwell,) = [a for a in alerts(site, car.vin) if a.type == "geofence_dwell"]
+    assert dwell.subject == here and dwell.state == "open"
+    (entered,) = [at for kind, _, at, _ in events(site, car.vin) if kind == "geofence_enter"]
+    assert int(dwell.occurred) == entered + 300 * 1000
+    on = drives.north(start + 450 * 1000, [(60, 72)], lat=48.5 + 990 * drives.METRE)
+    send(car, on)
+    (dwell,) = [a for a in alerts(site, car.vin) if a.type == "geofence_dwell"]
+    assert (dwell.state, dwell.reason) == ("cleared", "ended")
+
+
+def test_a_zone_drawn_around_a_standing_car_is_no_enter_and_leaving_it_is_an_exit(site, car):
+    start = now_ms() - HOUR_MS
+    send(car, drives.north(start, [(60, 0)]))
+    here = zone(site, car, 0)
+    end = time.monotonic() + 6  # what ingest has of settings is five seconds old at most
+    for n in range(1000):
+        send(car, drives.north(start + (60 + n) * 1000, [(1, 0)]))  # it stands, and its heart beats
+        if time.monotonic() > end:
+            break
+    assert events(site, car.vin) == []
+    send(car, drives.north(start + 40 * 60 * 1000, [(60, 72)]))
+    assert [e[:2] for e in events(site, car.vin)] == [("geofence_exit", here)]
+
+
+def test_driving_above_the_limit_for_a_while_is_one_event(site, car):
+    start = now_ms() - HOUR_MS
+    site.sql(f"UPDATE vehicle SET speed_limit_kmh = 80 WHERE vin = '{car.vin}'")
+    # above for 5 s: nothing; 20 s with a short interruption, at most 100: one, major
+    send(car, drives.north(start, [(60, 70), (5, 90), (60, 70), (10, 90), (3, 78), (10, 100), (60, 70)]))
+    (event,) = events(site, car.vin)
+    assert event[0] == "overspeed" and second(event[2], start) == 125
+    assert event[3]["limit_kmh"] == 80 and event[3]["peak_kmh"] == 100 and 19000 <= event[3]["above_ms"] <= 22000
+    (alert,) = alerts(site, car.vin)
+    assert (alert.type, alert.severity, alert.state, alert.reason) == ("overspeed", "major", "cleared", "ended")
+
+
+def test_the_lowest_limit_of_the_zones_a_car_is_in_counts(site, car):
+    start = now_ms() - HOUR_MS
+    site.sql(f"UPDATE vehicle SET speed_limit_kmh = 130 WHERE vin = '{car.vin}'")
+    zone(site, car, 1000, radius=500, speed_limit_kmh=50)
+    send(car, drives.north(start, [(150, 72)]))
+    (event,) = [e for e in events(site, car.vin) if e[0] == "overspeed"]
+    assert event[3]["limit_kmh"] == 50 and abs(second(event[2], start) - 25) <= 4
+
+
+def rule(site, car, **columns):
+    identity = str(uuid.uuid4())
+    columns = {"id": identity, "customer_id": car.customer, "name": "Rule", "severity": "major", **columns}
+    site.sql(f"INSERT INTO rule ({', '.join(columns)}) VALUES ({', '.join(repr(v) for v in columns.values())})")
+    return identity
+
+
+def test_a_rule_raises_a_case_after_its_duration_and_ends_it(site, car):
+    start = now_ms() - HOUR_MS
+    mine = rule(site, car, signal="Vehicle.OBD.EngineLoad", test="above", threshold=90, release=10, duration_s=20)
+    rule(site, car, signal="Vehicle.OBD.EngineLoad", test="above", threshold=10, group_name="others")
+    rule(site, car, signal="Vehicle.OBD.EngineLoad", test="above", threshold=10, enabled=False)
+    load = {"Vehicle.OBD.EngineLoad": 0.0}
+    drive = drives.north(start, [(100, 50)], **load)
+    for n, sample in enumerate(drive.values()):
+        sample["Vehicle.OBD.EngineLoad"] = 95.0 if 20 <= n < 50 else 85.0 if 50 <= n < 70 else 40.0
+    send(car, drive)
+    (event,) = events(site, car.vin)
+    assert event[:2] == ("rule", mine) and second(event[2], start) == 20
+    (alert,) = alerts(site, car.vin)
+    assert (alert.type, alert.subject, alert.severity, alert.state) == ("rule", mine, "major", "cleared")
+    assert site.sql(f"SELECT ms(ended_at) - {start} FROM alert WHERE id = '{alert.id}'") == "70000"
+
+
+def test_a_rule_holds_in_its_zone_and_hours_only(site, car):
+    start = now_ms() - HOUR_MS
+    here = zone(site, car, 1000, muted=True)
+    inside = rule(site, car, signal="Vehicle.Speed", test="above", threshold=30, place="inside", geofence_id=here)
+    rule(site, car, signal="Vehicle.Speed", test="above", threshold=30,
+         schedule=json.dumps({"spans": [{"from": "00:00", "to": "24:00"}], "except": True}))
+    send(car, drives.north(start, [(20, 0), (120, 72)]))
+    found = [e for e in events(site, car.vin) if e[0] == "rule"]
+    assert [e[1] for e in found] == [inside] and 64 <= second(found[0][2], start) <= 70
+
+
+def test_fuel_that_is_gone_in_the_morning_is_a_case_for_a_person(site, car):
+    start = now_ms() - 3 * HOUR_MS
+    site.sql(f"UPDATE vehicle SET tank_l = 50 WHERE vin = '{car.vin}'")
+    state = "Vehicle.LowVoltageSystemState"
+    evening = drives.north(start, [(60, 50), (120, 0)], **{LEVEL: 80.0, state: 4.0})
+    night = {start + 180000 + s * 1000: {state: 2.0} for s in range(0, 3600, 60)}
+    morning = drives.north(start + 2 * HOUR_MS, [(240, 0)], lat=48.5 + 60 / 3.6 * 50 * drives.METRE, **{LEVEL: 60.0, state: 4.0})
+    for part in (evening, night, morning):
+        send(car, part)
+    assert [e[0] for e in events(site, car.vin)] == ["fuel_drop"]
+    (alert,) = alerts(site, car.vin)
+    assert (alert.type, alert.severity, alert.state) == ("fuel_drop", "major", "open")
+    assert json.loads(alert.data)["before_percent"] == 80 and json.loads(alert.data)["after_percent"] == 60
