@@ -101,7 +101,7 @@ def test_a_car_publishes_below_its_own_up_and_ingest_receives_it(site):
         assert ingest.subscribe("fleet/v1/+/+/up/#") == 1
         for leaf in ("telemetry", "event", "alert", "diagnostics", "media", "result", "state"):
             assert car.publish(tree(CAR, f"up/{leaf}"), leaf.encode()) == SUCCESS
-            assert ingest.receive() == (tree(CAR, f"up/{leaf}"), leaf.encode(), 1, False)
+            assert ingest.receive()[:4] == (tree(CAR, f"up/{leaf}"), leaf.encode(), 1, False)
         car.publish(tree(CAR, "up/telemetry"), b"at most once", qos=0)
         assert ingest.receive().payload == b"at most once"
 
@@ -112,7 +112,7 @@ def test_a_car_receives_its_own_down_and_its_retained_configuration(site):
         assert api.publish(tree(OTHER, "down/config"), b"other", retained=True) in ACCEPTED
         with site.car(CAR) as car:
             assert car.subscribe(tree(CAR, "down/#")) == 1
-            assert car.receive() == (tree(CAR, "down/config"), b"config", 1, True)
+            assert car.receive()[:4] == (tree(CAR, "down/config"), b"config", 1, True)
             assert ingest.publish(tree(OTHER, "down/ack"), b"other") in ACCEPTED
             assert ingest.publish(tree(CAR, "down/ack"), b"ack") == SUCCESS
             assert api.publish(tree(CAR, "down/command"), b"command") == SUCCESS
@@ -212,7 +212,7 @@ def test_the_last_will_of_a_car_is_its_retained_state(site):
         assert ingest.receive().payload == b"offline"
     with site.service("ingest") as later:
         later.subscribe(f"fleet/v1/+/{vin}/up/#")
-        assert later.receive() == (tree(vin, "up/state"), b"offline", 1, True)
+        assert later.receive()[:4] == (tree(vin, "up/state"), b"offline", 1, True)
 
 
 def test_a_foreign_last_will_is_never_published(site):

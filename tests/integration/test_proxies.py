@@ -27,20 +27,30 @@ def guess(s, client, times=1):
     return codes
 
 
-def test_who_guesses_locks_out_nobody_else(s):
-    assert 429 in guess(s, "198.51.100.7", 12)
-    assert guess(s, "203.0.113.7") == [401]
-    assert guess(s, "203.0.113.8, 198.51.100.7") == [429], "what the client wrote in front is not looked at"
-    assert guess(s, "nonsense\"'<>") == [401], "then it is the proxy"
+def guess_with_two_headers(s, first, second):
     connection = http.client.HTTPConnection("127.0.0.1", s.http, timeout=30)
     connection.putrequest("POST", "/api/frontend/session")
     body = json.dumps({"username": "nobody", "password": "not this one"}).encode()
-    for name, value in (("X-Forwarded-For", "203.0.113.9"), ("X-Forwarded-For", "198.51.100.7"),
+    for name, value in (("X-Forwarded-For", first), ("X-Forwarded-For", second),
                         ("Content-Type", "application/json"), ("Content-Length", str(len(body)))):
         connection.putheader(name, value)
     connection.endheaders(body)
-    assert connection.getresponse().status == 429, "two headers are one list"
+    status = connection.getresponse().status
     connection.close()
+    return status
+
+
+def is_refused(ask):
+    """A refusal begins with one second, which a loaded machine may let pass; each wrong guess doubles it."""
+    return any(ask() == 429 for _ in range(6))
+
+
+def test_who_guesses_locks_out_nobody_else(s):
+    assert 429 in guess(s, "198.51.100.7", 12)
+    assert guess(s, "203.0.113.7") == [401]
+    assert is_refused(lambda: guess(s, "203.0.113.8, 198.51.100.7")[0]), "what the client wrote in front is not looked at"
+    assert guess(s, "nonsense\"'<>") == [401], "then it is the proxy"
+    assert is_refused(lambda: guess_with_two_headers(s, "203.0.113.9", "198.51.100.7")), "two headers are one list"
 
 
 def test_the_audit_log_names_the_client(s):
