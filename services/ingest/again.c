@@ -15,7 +15,7 @@
 #include "recompute.h"
 
 #define LOOK_MS 500
-#define SILENT_MS 10000
+#define SILENT_MS 5000
 #define DUE_MAX 64
 #define ANSWER_MS 20000
 #define NICE 10

@@ -386,7 +386,7 @@ static enum status list_silent(struct recompute *r, PGresult **rows, struct faul
     return pg_run(
         r->db,
         "SELECT f.vin, ms(now()) - ms(s.last_seen) FROM fact_state f "
-        "JOIN vehicle_state s ON s.vin = f.vin WHERE s.last_seen < now() - interval '15 s' AND "
+        "JOIN vehicle_state s ON s.vin = f.vin WHERE s.last_seen < now() - interval '5 s' AND "
         "(f.t_ms > f.shown_ms OR (s.last_seen < now() - interval '1 h' AND EXISTS (SELECT FROM "
         "segment g WHERE g.vin = f.vin AND NOT g.settled AND g.kind = 'trip' AND g.state = "
         "'open'))) LIMIT 500",

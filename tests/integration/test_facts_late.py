@@ -7,7 +7,7 @@ import pytest
 
 import drives
 from ingest_site import MISSING, Ingest, Site, now_ms, wait_until
-from test_facts import HOUR_MS, events, is_partition, segments, send
+from test_facts import HOUR_MS, events, is_partition, segments, send, settled
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
 SETTINGS = {"rate": 100000, "burst": 100000, "late_wait": "1s"}
@@ -57,12 +57,6 @@ def named_in_order(rows, vin, start):
 
 
 EVERY = ("trip", "stop", "gap", "idle", "lapse")
-
-
-def settled(site, vin):
-    """Nothing waits any more, and the open rows are as the newest sample left them."""
-    return site.sql(f"SELECT count(*) FROM fact_state WHERE vin = '{vin}' AND wait_ms = 0 AND late_from_ms = 0 "
-                    "AND shown_ms = t_ms") == "1"
 
 
 def check(site, car, start, expected):
