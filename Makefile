@@ -202,14 +202,16 @@ $(B)/bench/%: $(B)/obj/tests/bench/%/main.o $(B)/libstore.a $(GP)
 	@$(CC) $(ALL_CFLAGS) $(LDFLAGS) $(HARD_LD) -o $@ $^ $(LIBS_store) $(LIBS_ground)
 
 # ---- load: thousands of cars in one process, and what ingest is measured beside
-TOOLS := $(B)/sim/fleet $(B)/sim/ledger $(B)/sim/plain
+TOOLS := $(B)/sim/fleet $(B)/sim/ledger $(B)/sim/plain $(B)/sim/drain
 tools: $(TOOLS)
 $(B)/sim/fleet: $(call objs,$(call srcs,tests/sim/fleet)) $(GP)
 $(B)/sim/ledger: $(call objs,tests/sim/ledger/main.c tests/sim/fleet/drive.c) $(GP)
 $(B)/sim/plain: $(call objs,tests/bench/ingest/plain.c) $(GP)
+$(B)/sim/drain: $(call objs,tests/bench/drain/tool.c) $(B)/libvehicle.a $(GP)
+$(B)/sim/drain: LIBS_tool := $(LIBS_vehicle)
 $(TOOLS):
 	@mkdir -p $(@D); echo "  LD    $@"
-	@$(CC) $(ALL_CFLAGS) $(LDFLAGS) $(HARD_LD) -o $@ $^ $(LIBS_ground)
+	@$(CC) $(ALL_CFLAGS) $(LDFLAGS) $(HARD_LD) -o $@ $^ $(or $(LIBS_tool),$(LIBS_ground))
 
 # ---- soak: a fault a round under load, then every acknowledged value is looked for; SOAK_SEED= repeats one
 SOAK_ROUNDS ?= 500

@@ -180,8 +180,8 @@ enum status agent_open(struct agent **out, const struct vehicle_settings *set, c
             ST_OK ||
         (st = watcher_open(&a->watcher, a->journal, strcmp(set->gps, "none") != 0, fault)) !=
             ST_OK ||
-        (st = sender_open(&a->sender, a->vin, outbox, a->ledgers, clock_boot_ms(), fault)) !=
-            ST_OK ||
+        (st = sender_open(&a->sender, a->vin, outbox, a->ledgers, set->send_rate, clock_boot_ms(),
+                          fault)) != ST_OK ||
         (st = agent_load_privacy(a, fault)) != ST_OK ||
         (st = agent_load_config(a, fault)) != ST_OK ||
         (st = agent_load_commands(a, fault)) != ST_OK ||

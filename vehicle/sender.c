@@ -9,10 +9,17 @@
 #include "proto/columnar.h"
 #include "window.h"
 
+#define SENDER_BORN_MAX 64 /* commits; what comes on top is not measured */
+
 struct sender_stream {
     struct window window;
     struct patience patience;
     int64_t backlog_ms; /* boot time from which the backlog may go */
+    int64_t seen;       /* the highest number of which we know when it was committed */
+    size_t born_count;
+    struct {
+        int64_t seq, boot_ms;
+    } born[SENDER_BORN_MAX]; /* committed since we run and not heard of, the oldest first */
 };
 
 struct sender {
@@ -21,13 +28,14 @@ struct sender {
     struct ledger *ledgers;
     struct bucket bucket;
     struct sender_stream streams[STREAMS];
-    struct metric *sent, *again;
+    struct metric *sent, *again, *acked;
     struct outbox_record record;
 };
 
 enum status sender_open(struct sender **out, const char *vin, struct outbox *outbox,
-                        struct ledger *ledgers, int64_t boot_ms, struct fault *fault)
+                        struct ledger *ledgers, int64_t per_s, int64_t boot_ms, struct fault *fault)
 {
+    static const double seconds[] = {0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 600};
     struct sender *s = calloc(1, sizeof *s);
 
     if (s == NULL)
@@ -35,13 +43,18 @@ enum status sender_open(struct sender **out, const char *vin, struct outbox *out
     s->vin = vin;
     s->outbox = outbox;
     s->ledgers = ledgers;
-    bucket_init(&s->bucket, SENDER_PER_SECOND, SENDER_BURST, boot_ms);
+    bucket_init(&s->bucket, (double)per_s, (double)per_s * 2, boot_ms);
     window_init(&s->streams[STREAM_BULK].window, SENDER_BULK_BYTES, SENDER_BULK_RESERVE);
     window_init(&s->streams[STREAM_URGENT].window, SENDER_URGENT_BYTES, 0);
     s->sent = metric_counter("vigie_vehicle_sent_total",
                              "Records handed to the broker, repeats included.", "stream");
     s->again = metric_counter("vigie_vehicle_resent_total",
                               "Records that had to go again, by reason.", "reason");
+    s->acked = metric_histogram("vigie_vehicle_ack_seconds",
+                                "From a commit to the first ack of its records.", "stream", seconds,
+                                sizeof seconds / sizeof seconds[0]);
+    for (int i = 0; i < STREAMS; i++)
+        s->streams[i].seen = outbox_given(outbox, (enum outbox_stream)i);
     *out = s;
     return ST_OK;
 }
@@ -66,11 +79,45 @@ void sender_connected(struct sender *s, int64_t boot_ms)
     }
 }
 
+/* ---- how long an ack takes */
+
+static void sender_note_born(struct sender *s, enum outbox_stream stream, int64_t boot_ms)
+{
+    struct sender_stream *t = &s->streams[stream];
+    int64_t given = outbox_given(s->outbox, stream);
+
+    if (given == t->seen)
+        return;
+    t->seen = given; /* lower after a reset of the outbox */
+    if (t->born_count == SENDER_BORN_MAX)
+        return;
+    t->born[t->born_count].seq = given;
+    t->born[t->born_count++].boot_ms = boot_ms;
+}
+
+static void sender_measure(struct sender *s, enum outbox_stream stream, int64_t boot_ms)
+{
+    struct sender_stream *t = &s->streams[stream];
+    size_t kept = 0;
+
+    for (size_t i = 0; i < t->born_count; i++) {
+        if (t->born[i].seq > t->seen)
+            continue; /* of the streams before a reset */
+        if (ledger_is_heard(&s->ledgers[stream], t->born[i].seq))
+            metric_observe(s->acked, outbox_stream_name(stream),
+                           (double)(boot_ms - t->born[i].boot_ms) / 1000);
+        else
+            t->born[kept++] = t->born[i];
+    }
+    t->born_count = kept;
+}
+
 void sender_acked(struct sender *s, enum outbox_stream stream, bool went_back, int64_t boot_ms)
 {
     struct sender_stream *t = &s->streams[stream];
 
     t->backlog_ms = boot_ms;
+    sender_measure(s, stream, boot_ms);
     metric_add(s->again, "passed_over", (double)window_heard(&t->window, &s->ledgers[stream]));
     if (went_back)
         window_restart(&t->window, outbox_given(s->outbox, stream), false);
@@ -119,7 +166,7 @@ static enum status sender_pump_stream(struct sender *s, struct mqtt *mqtt,
     enum status st;
 
     while (window_next(&t->window, ledger, given, boot_ms >= t->backlog_ms, &pick)) {
-        if (!bucket_has(&s->bucket, boot_ms))
+        if (s->bucket.per_s > 0 && !bucket_has(&s->bucket, boot_ms))
             return ST_RETRY;
         st = outbox_read(s->outbox, stream, pick.seq, &s->record, fault);
         if (st != ST_OK && st != ST_NONE)
@@ -143,6 +190,8 @@ enum status sender_pump(struct sender *s, struct mqtt *mqtt, int64_t boot_ms, st
     static const enum outbox_stream order[STREAMS] = {STREAM_URGENT, STREAM_BULK};
     enum status st;
 
+    for (int i = 0; i < STREAMS; i++)
+        sender_note_born(s, (enum outbox_stream)i, boot_ms);
     for (int i = 0; i < STREAMS; i++) {
         sender_check_silence(s, order[i], boot_ms);
         if ((st = sender_pump_stream(s, mqtt, order[i], boot_ms, fault)) != ST_OK)

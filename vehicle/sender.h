@@ -12,8 +12,6 @@
 #define SENDER_BULK_RESERVE                                                                        \
     (32 * 1024) /* of it, for the newest: a backlog never delays the live view */
 #define SENDER_URGENT_BYTES (8 * 1024)
-#define SENDER_PER_SECOND 50
-#define SENDER_BURST 100
 #define SENDER_SILENCE_MS 30000 /* without progress: send again, then ever more rarely ... */
 #define SENDER_SILENCE_MAX_MS 600000
 #define SENDER_ACK_WAIT_MS                                                                         \
@@ -21,9 +19,11 @@
 
 struct sender;
 
-/* Borrows everything; `ledgers` one per stream. */
+/* Borrows everything; `ledgers` one per stream.  At most `per_s` messages a second and twice as
+ * many at once; 0: as many as the window lets. */
 enum status sender_open(struct sender **out, const char *vin, struct outbox *outbox,
-                        struct ledger *ledgers, int64_t boot_ms, struct fault *fault) MUST_CHECK;
+                        struct ledger *ledgers, int64_t per_s, int64_t boot_ms,
+                        struct fault *fault) MUST_CHECK;
 void sender_close(struct sender *s); /* NULL is fine */
 
 /* The connection is up again (it was down, or is a new one). */

@@ -44,6 +44,8 @@ const struct setting vehicle_table[] = {
      "bytes; beyond, the oldest telemetry goes, announced"},
     {"outbox-keep", SET_MILLIS, "1d", AT(outbox_keep_ms),
      "acknowledged records are kept so long (ms, s, m, h, d)"},
+    {"send-rate", SET_COUNT, "50", AT(send_rate),
+     "records a second at most, twice as many at once; 0: as many as are acknowledged"},
     {"private-file", SET_TEXT, "", AT(private_file),
      "private mode while this file is there: the button in the car; absent: no button"},
     {"obd-period", SET_MILLIS, "1s", AT(obd_period_ms),

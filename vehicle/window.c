@@ -86,7 +86,7 @@ bool window_fits(const struct window *w, const struct window_pick *pick, int64_t
 {
     int64_t limit = pick->backlog ? w->limit_bytes - w->reserve_bytes : w->limit_bytes;
 
-    if (w->count == WINDOW_FLIGHTS_MAX)
+    if (w->count >= (pick->backlog ? WINDOW_BACKLOG_MAX : WINDOW_FLIGHTS_MAX))
         return false;
     return w->count == 0 || w->bytes + bytes <= limit; /* one goes, however large */
 }

@@ -8,6 +8,7 @@
 #include "ledger.h"
 
 #define WINDOW_FLIGHTS_MAX 2048
+#define WINDOW_BACKLOG_MAX 512 /* records: an alert waits at the server behind what came before */
 
 struct window {
     int64_t limit_bytes;   /* unacknowledged at most */
