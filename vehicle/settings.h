@@ -15,13 +15,8 @@ struct vehicle_settings {
     char outbox[SETTING_TEXT_MAX];
     char private_file[SETTING_TEXT_MAX];
     char encoding[SETTING_TEXT_MAX]; /* "json" or "columnar" */
-<<<<<<< HEAD
-    int64_t outbox_limit, outbox_keep_ms;
-    int64_t obd_period_ms, obd_codes_ms, record_ms, heartbeat_ms, config_trial_ms;
-=======
     int64_t outbox_limit, outbox_keep_ms, send_rate;
-    int64_t obd_period_ms, obd_codes_ms, record_ms, heartbeat_ms;
->>>>>>> 8cdf87e (vehicle: a backlog of 10,000 records drains in seconds, alerts do not wait behind it)
+    int64_t obd_period_ms, obd_codes_ms, record_ms, heartbeat_ms, config_trial_ms;
     char power_off[SETTING_TEXT_MAX], power_file[SETTING_TEXT_MAX], power_lost[SETTING_TEXT_MAX];
     bool probe, status, decode;
 };
