@@ -37,14 +37,28 @@ def cpu_us(pid):
     return (int(fields[11]) + int(fields[12])) * 1e6 / TICK
 
 
+def with_limits(broker, limits):
+    """`limits` {setting: value} instead of those of services/broker."""
+    prepare = broker.prepare
+
+    def prepare_with_limits():
+        prepare()
+        text = broker.conf.read_text()
+        for name, value in limits.items():
+            text = re.sub(rf"^{name} .*$", f"{name} {value}", text, flags=re.M)
+        broker.conf.write_text(text)
+    broker.prepare = prepare_with_limits
+
+
 class Bench:
-    def __init__(self, build, folder):
+    def __init__(self, build, folder, limits=None):
         os.environ["VIGIE_BUILD"] = build
         import ingest_site
         self.site_module, self.build, self.folder = ingest_site, ROOT / build, Path(folder)
         self.days = itertools.count(1)
         self.site = ingest_site.Site(self.folder)
         self.site.broker.refusals = False
+        with_limits(self.site.broker, limits or {})
         self.site.start(rate=0)
         self.vins = [self.site.new_vin() for _ in range(CARS)]
         (self.folder / "vins").write_text("\n".join(self.vins))
