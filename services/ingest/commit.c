@@ -289,6 +289,12 @@ static void tally(struct commit *c, struct record *const *records, size_t n, int
     }
 }
 
+/* A NOTIFY makes commits wait for each other, so none where nobody listens. */
+static enum status tell_others(struct commit *c, struct fault *fault)
+{
+    return atomic_load(&c->duty->others) ? news_tell(&c->marks, c->db, c->site, fault) : ST_OK;
+}
+
 static enum status run(struct commit *c, struct record *const *records, size_t n,
                        struct fault *fault)
 {
@@ -309,7 +315,7 @@ static enum status run(struct commit *c, struct record *const *records, size_t n
             ST_OK ||
         (st = touched_write(c->touched, records, c->arrived, n, clock_boot_ms(), fault)) != ST_OK ||
         (st = marks_write(&c->marks, c->db, c->site, fault)) != ST_OK ||
-        (st = news_tell(&c->marks, c->db, c->site, fault)) != ST_OK ||
+        (st = tell_others(c, fault)) != ST_OK ||
         (st = marks_add_connected(&c->marks, c->db, c->site, records, n, fault)) != ST_OK)
         return st;
     return pg_commit(c->db, fault);

@@ -18,6 +18,7 @@
 struct duty {
     _Atomic uint64_t history; /* ours of this site: we acknowledge them */
     _Atomic uint64_t facts;   /* ours of all sites */
+    atomic_bool others;       /* there are other sites: they want to hear of our facts */
 };
 
 bool duty_has(_Atomic uint64_t *shards, const char *vin);

@@ -50,7 +50,8 @@ size_t shards_share(size_t instances)
     return instances ? (TOPIC_SHARDS + instances - 1) / instances : TOPIC_SHARDS;
 }
 
-/* A lock of its own class, keyed by the backend, says: one more instance. */
+/* A lock of its own class, keyed by the backend, says: one more instance; one that a site's
+ * instances share says: one more site. */
 static enum status appear(struct shards *s, struct fault *fault)
 {
     const char *params[] = {s->site};
@@ -59,8 +60,9 @@ static enum status appear(struct shards *s, struct fault *fault)
     if (st != ST_OK || s->connections == pg_connections(s->db))
         return st;
     st = pg_run(s->db,
-                "SELECT pg_advisory_lock(hashtext('vigie instance ' || $1), pg_backend_pid())", 1,
-                params, NULL, fault);
+                "SELECT pg_advisory_lock(hashtext('vigie instance ' || $1), pg_backend_pid()), "
+                "pg_advisory_lock_shared(hashtext('vigie site'), hashtext($1))",
+                1, params, NULL, fault);
     if (st == ST_OK)
         s->connections = pg_connections(s->db);
     return st;
@@ -98,25 +100,39 @@ static enum status look_at(struct shards *s, const char *what, bool flags[TOPIC_
                 what, NULL, flags, true, fault);
 }
 
-static enum status look(struct shards *s, struct fault *fault)
+/* How many different locks of a class are held by anybody. */
+static enum status count_locks(struct shards *s, const char *what, size_t *n, struct fault *fault)
 {
-    const char *params[] = {s->site};
+    const char *params[] = {what};
     PGresult *rows = NULL;
-    enum status st;
+    enum status st =
+        pg_run(s->db,
+               "SELECT count(DISTINCT objid) FROM pg_locks WHERE locktype = 'advisory' AND granted "
+               "AND objsubid = 2 AND database = "
+               "(SELECT oid FROM pg_database WHERE datname = current_database()) "
+               "AND classid::bigint = hashtext($1)::bigint & 4294967295",
+               1, params, &rows, fault);
 
-    if ((st = look_at(s, s->history, s->held, fault)) != ST_OK ||
-        (st = look_at(s, FACTS, s->facts, fault)) != ST_OK)
-        return st;
-    st = pg_run(s->db,
-                "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND "
-                "objsubid = 2 AND database = "
-                "(SELECT oid FROM pg_database WHERE datname = current_database()) "
-                "AND classid::bigint = hashtext('vigie instance ' || $1)::bigint & 4294967295",
-                1, params, &rows, fault);
     if (st != ST_OK)
         return st;
-    s->instances = strtoul(PQgetvalue(rows, 0, 0), NULL, 10);
+    *n = strtoul(PQgetvalue(rows, 0, 0), NULL, 10);
     PQclear(rows);
+    return ST_OK;
+}
+
+static enum status look(struct shards *s, struct fault *fault)
+{
+    char instance[64];
+    size_t sites;
+    enum status st;
+
+    snprintf(instance, sizeof instance, "vigie instance %s", s->site);
+    if ((st = look_at(s, s->history, s->held, fault)) != ST_OK ||
+        (st = look_at(s, FACTS, s->facts, fault)) != ST_OK ||
+        (st = count_locks(s, instance, &s->instances, fault)) != ST_OK ||
+        (st = count_locks(s, "vigie site", &sites, fault)) != ST_OK)
+        return st;
+    atomic_store(&s->duty->others, sites > 1);
     return ST_OK;
 }
 

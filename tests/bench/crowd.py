@@ -1,9 +1,9 @@
 """A site for crowds: PostgreSQL, InfluxDB and vigie-ingest as always, and a broker that lets any number of cars in over plain
 TCP (the project's lets 2,000 in, and TLS for all of them would measure handshakes); ingest itself comes over TLS.
 
-    with crowd(build) as site:
-        site.add_cars("live", 1000)
-        run = site.send("live", "--every", 1000)     # a Popen of tests/sim/fleet; said(run) is its last line"""
+    with crowd(build, instances=2) as bench:
+        bench.add_cars("live", 1000)
+        run = bench.send("live", "--every", 1000)     # a Popen of tests/sim/fleet; said(run) is its last line"""
 import contextlib
 import json
 import os
@@ -41,8 +41,9 @@ def cpu_s(pid):
 
 
 class Crowd:
-    def __init__(self, site, build):
+    def __init__(self, site, build, others):
         self.site, self.build, self.count = site, build, 0
+        self.ingests = [site.ingest, *others]
 
     def add_cars(self, name, cars):
         """Vehicles of their own; their VINs in a file."""
@@ -60,6 +61,13 @@ class Crowd:
                 f"127.0.0.1:{self.site.broker.port_vehicles}", *options]
         return subprocess.Popen([str(a) for a in argv], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
+    def cpu_s(self):
+        """Of all instances of ingest."""
+        return sum(cpu_s(ingest.process.pid) for ingest in self.ingests)
+
+    def metric(self, name, label=None):
+        return sum(ingest.metric(name, label) for ingest in self.ingests)
+
     def rows(self):
         """Samples in InfluxDB."""
         answer = self.site.influx.query('SELECT count("Vehicle.Speed") FROM telemetry', "fleet")
@@ -72,7 +80,7 @@ def said(run, timeout_s):
 
 
 @contextlib.contextmanager
-def crowd(build, **settings):
+def crowd(build, instances=1):
     os.environ["VIGIE_BUILD"] = build
     import ingest_site
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -85,8 +93,13 @@ def crowd(build, **settings):
         site.broker.conf.write_text(BROKER.format(services=site.broker.port_services, vehicles=site.broker.port_vehicles,
                                                   pki=site.pki.folder))
         site.broker.prepare = lambda: None
+        others = []
         try:
-            site.start(rate=0, **settings)
-            yield Crowd(site, build)
+            site.start(rate=0)
+            for n in range(1, instances):
+                others.append(ingest_site.Ingest(site, str(n), rate=0).start())
+            yield Crowd(site, build, others)
         finally:
+            for other in others:
+                other.stop()
             site.stop()

@@ -12,25 +12,26 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from crowd import cpu_s, crowd, load, said  # noqa: E402
+from crowd import crowd, load, said  # noqa: E402
 
+INSTANCES = int(os.environ.get("BENCH_INSTANCES") or 2)  # as many as a site has at least
 SECONDS = int(os.environ.get("ACKS_SECONDS") or 60)
 CARS, SAMPLES, EVERY_MS, ALERTING = 4000, 10, 2000, 40
 CONNECTS_PER_S = 400
 
 
 def main():
-    with crowd(sys.argv[1] if len(sys.argv) > 1 else "build") as bench:
+    with crowd(sys.argv[1] if len(sys.argv) > 1 else "build", INSTANCES) as bench:
         bench.add_cars("bulk", CARS)
         bench.add_cars("urgent", ALERTING)
         seconds = CARS // CONNECTS_PER_S + SECONDS
-        busy = cpu_s(bench.site.ingest.process.pid)
+        busy = bench.cpu_s()
         bulk = bench.send("bulk", "--records", 10 ** 6, "--samples", SAMPLES, "--step", EVERY_MS // SAMPLES, "--every", EVERY_MS,
                           "--ago", 0, "--columnar", "--connects", CONNECTS_PER_S, "--seconds", seconds)
         time.sleep(seconds - SECONDS)  # all are there
         urgent = bench.send("urgent", "--alerts", "--qos", 1, "--records", 10 ** 6, "--every", 500, "--ago", 0, "--seconds", SECONDS - 2)
         alerts, told = said(urgent, 120), said(bulk, 120)
-        busy = (cpu_s(bench.site.ingest.process.pid) - busy) / seconds
+        busy = (bench.cpu_s() - busy) / seconds
         rate = told["samples_acked"] / (seconds - CARS / CONNECTS_PER_S / 2)
         for name, figures, goal in (("bulk", told, 250), ("urgent", alerts, 50)):
             print(f"acks|{name}, publish to ack|ms p50 / p99 / max|{figures['ack_ms']['p50']} / {figures['ack_ms']['p99']} / "

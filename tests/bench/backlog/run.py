@@ -14,6 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from crowd import crowd, load, said  # noqa: E402
 
+INSTANCES = int(os.environ.get("BENCH_INSTANCES") or 2)  # as many as a site has at least
 SHARE = int(os.environ.get("BACKLOG_SHARE") or 20)
 CARS, LIVE, SAMPLES = 1000, 500, 30
 TOTAL = 10000 * 3600
@@ -40,7 +41,7 @@ def measure(bench, signals, goal_s):
 
 def main():
     for signals, goal_s in CASES:
-        with crowd(sys.argv[1] if len(sys.argv) > 1 else "build") as bench:
+        with crowd(sys.argv[1] if len(sys.argv) > 1 else "build", INSTANCES) as bench:
             bench.add_cars("away", CARS)
             bench.add_cars("live", LIVE)
             measure(bench, signals, goal_s)

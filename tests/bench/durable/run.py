@@ -11,8 +11,9 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from crowd import cpu_s, crowd, load, said  # noqa: E402
+from crowd import crowd, load, said  # noqa: E402
 
+INSTANCES = int(os.environ.get("BENCH_INSTANCES") or 2)  # as many as a site has at least
 SECONDS = int(os.environ.get("DURABLE_SECONDS") or 300)
 CARS = int(os.environ.get("DURABLE_CARS") or 1000)
 SAMPLES = 30
@@ -21,13 +22,13 @@ CASES = [(8, 100000), (17, 40000)]
 
 def measure(bench, signals, rate):
     every_ms = 1000 * CARS * SAMPLES // rate
-    before, busy, began = bench.rows(), cpu_s(bench.site.ingest.process.pid), time.monotonic()
+    before, busy, began = bench.rows(), bench.cpu_s(), time.monotonic()
     told = said(bench.send("cars", "--records", 10 ** 7, "--samples", SAMPLES, "--signals", signals, "--step", every_ms // SAMPLES,
                            "--every", every_ms, "--ago", 0, "--columnar", "--connects", 500, "--seconds", SECONDS), SECONDS + 60)
     seconds = time.monotonic() - began
     stored = bench.rows() - before
-    busy = cpu_s(bench.site.ingest.process.pid) - busy
-    dropped = bench.site.ingest.metric("vigie_ingest_ring_dropped_total")
+    busy = bench.cpu_s() - busy
+    dropped = bench.metric("vigie_ingest_ring_dropped_total")
     print(f"durable|{signals} signals, {rate:,} samples/s for {SECONDS} s|samples/s acknowledged|"
           f"{told['samples_acked'] / (SECONDS - CARS / 500 / 2):,.0f}|{rate:,} (goal)|{told['samples_acked'] / SECONDS / rate:.2f}|"
           f"ack p50 {told['ack_ms']['p50']} ms, p99 {told['ack_ms']['p99']} ms (goal 1000), {told['resent']} resent, {dropped:.0f} dropped, "
@@ -36,7 +37,7 @@ def measure(bench, signals, rate):
 
 def main():
     for signals, rate in CASES:
-        with crowd(sys.argv[1] if len(sys.argv) > 1 else "build") as bench:
+        with crowd(sys.argv[1] if len(sys.argv) > 1 else "build", INSTANCES) as bench:
             bench.add_cars("cars", CARS)
             measure(bench, signals, rate)
 
