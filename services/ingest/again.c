@@ -13,6 +13,7 @@
 #include "lib/store/postgres.h"
 #include "meters.h"
 #include "recompute.h"
+#include "silence.h"
 
 #define LOOK_MS 500
 #define SILENT_MS 5000
@@ -25,6 +26,7 @@ struct again {
     struct pg *db;
     struct influx *influx;
     struct recompute *recompute;
+    struct silence *silence;
     struct due_again due[DUE_MAX];
     int64_t silent_ms; /* when to look next who has fallen silent */
     bool away;
@@ -71,11 +73,41 @@ static enum status look(struct again *a, struct fault *fault)
         if (st == ST_REJECT)
             log_warn("again.refused", "vehicle=%s reason=\"%s\"", a->due[i].vin, fault->text);
     }
-    if (st == ST_OK && clock_boot_ms() >= a->silent_ms) {
-        a->silent_ms = clock_boot_ms() + SILENT_MS;
-        st = recompute_silent(a->recompute, is_ours, a, clock_now_ms(), fault);
+    return st == ST_NONE ? ST_OK : st;
+}
+
+static enum status look_for_silence(struct again *a, struct fault *fault)
+{
+    struct silence_look how = {.is_ours = is_ours, .self = a, .now_ms = clock_now_ms()};
+    const struct alert_change_message *changes;
+    struct fault away;
+    size_t changed;
+    bool alarm = false;
+    enum status st = recompute_silent(a->recompute, is_ours, a, how.now_ms, fault);
+
+    if (st != ST_OK)
+        return st;
+    how.broken = !atomic_load(a->set.broker) || influx_ping(a->influx, &away) != ST_OK;
+    if ((st = silence_step(a->silence, &how, &alarm, fault)) != ST_OK)
+        return st;
+    changes = silence_changes(a->silence, &changed);
+    announce_alerts(a->set.alerts, changes, changed);
+    if (alarm) {
+        metric_add(meters.own_silences, NULL, 1);
+        log_error("silence.ours", "reason=\"%s\"",
+                  how.broken ? "broker or history away" : "many vehicles fell silent at once");
     }
-    return st;
+    return ST_OK;
+}
+
+static enum status look_round(struct again *a, struct fault *fault)
+{
+    enum status st = look(a, fault);
+
+    if (st != ST_OK || clock_boot_ms() < a->silent_ms)
+        return st;
+    a->silent_ms = clock_boot_ms() + SILENT_MS;
+    return look_for_silence(a, fault);
 }
 
 static void *again_run(void *self)
@@ -88,7 +120,7 @@ static void *again_run(void *self)
         enum status st = pg_ready(a->db, &fault);
 
         if (st == ST_OK)
-            st = look(a, &fault);
+            st = look_round(a, &fault);
         note(a, st, &fault);
     }
     return NULL;
@@ -105,7 +137,9 @@ enum status again_start(struct again **out, const struct again_options *options,
     a->set = *options;
     if ((st = pg_open(&a->db, options->pg, "vigie-ingest-again", fault)) == ST_OK &&
         (st = influx_open(&a->influx, options->influx, "fleet", fault)) == ST_OK &&
-        (st = recompute_open(&a->recompute, a->db, a->influx, fault)) == ST_OK) {
+        (st = recompute_open(&a->recompute, a->db, a->influx, fault)) == ST_OK &&
+        (st = silence_open(&a->silence, a->db, clock_now_ms(), options->start_quiet_ms, fault)) ==
+            ST_OK) {
         pg_set_patience(a->db, ANSWER_MS);
         a->running = pthread_create(&a->thread, NULL, again_run, a) == 0;
         if (!a->running)
@@ -126,6 +160,7 @@ void again_join(struct again *a)
     if (a->running)
         pthread_join(a->thread, NULL);
     recompute_close(a->recompute);
+    silence_close(a->silence);
     influx_close(a->influx);
     pg_close(a->db);
     free(a);

@@ -1,8 +1,9 @@
 /* services/ingest/again.h - the thread that looks at facts once more, at low priority: what waited
- * for a gap, what came late, who has fallen silent. */
+ * for a gap, what came late, who has fallen silent, what is due. */
 #ifndef INGEST_AGAIN_H
 #define INGEST_AGAIN_H
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 #include "duty.h"
@@ -16,6 +17,8 @@ struct again_options {
     struct mqtt *alerts;     /* where changes of alerts are published */
     struct duty *duty;       /* which shards are ours */
     int64_t late_wait_ms;    /* after the last late record */
+    int64_t start_quiet_ms;  /* after the start nobody is called silent */
+    atomic_bool *broker;     /* is it there? */
 };
 
 enum status again_start(struct again **out, const struct again_options *options,

@@ -1,4 +1,5 @@
 /* services/ingest/main.c - MQTT telemetry in, InfluxDB points and PostgreSQL state out. */
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -37,6 +38,7 @@ struct ingest {
     struct replay *replay;
     struct minutes *minutes;
     struct duty duty;
+    atomic_bool broker; /* connected to it */
 };
 
 static void reader_connection(void *self, bool connected, const char *broker, const char *reason)
@@ -44,6 +46,7 @@ static void reader_connection(void *self, bool connected, const char *broker, co
     struct ingest *in = self;
 
     health_set(in->health, "broker", connected);
+    atomic_store(&in->broker, connected);
     if (connected)
         log_info("broker.connected", "broker=%s", broker);
     else
@@ -146,7 +149,8 @@ static enum status start(struct ingest *in, struct fault *fault)
                                (double)set->burst,
                                (size_t)set->queue_bytes};
 
-    struct again_options again = {set->pg, set->influx, in->speaker, &in->duty, set->late_wait_ms};
+    struct again_options again = {set->pg,           set->influx,         in->speaker, &in->duty,
+                                  set->late_wait_ms, set->start_quiet_ms, &in->broker};
 
     if ((st = writer_start(&in->writer, &w, fault)) != ST_OK ||
         (st = again_start(&in->again, &again, fault)) != ST_OK ||

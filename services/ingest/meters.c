@@ -61,6 +61,8 @@ void meters_open(void)
                          "store", commit, sizeof commit / sizeof *commit);
     meters.shards_owned =
         metric_gauge("vigie_ingest_shards_owned", "Shards this instance holds.", NULL);
+    meters.own_silences = metric_counter("vigie_ingest_own_silences_total",
+                                         "Times that vehicles fell silent because of us.", NULL);
     meters.recomputed = metric_counter("vigie_ingest_recomputed_total",
                                        "Facts of a vehicle computed again.", "cause");
 }

@@ -25,7 +25,8 @@ struct meters {
     struct metric *lag_seconds;    /* now - sample time */
     struct metric *commit_seconds; /* {store} */
     struct metric *shards_owned;
-    struct metric *recomputed; /* {cause} late, gap: facts of a vehicle computed again */
+    struct metric *own_silences; /* outages of ours that would have looked like silent vehicles */
+    struct metric *recomputed;   /* {cause} late, gap: facts of a vehicle computed again */
 };
 
 extern struct meters meters; /* set once by meters_open, before threads start */

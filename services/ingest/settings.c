@@ -39,6 +39,8 @@ const struct setting ingest_table[] = {
      "how long ten minutes of a vehicle rest before their 1-minute values are computed; 0: never"},
     {"late-wait", SET_MILLIS, "30s", AT(late_wait_ms),
      "after the last late record facts are computed again"},
+    {"start-quiet", SET_MILLIS, "300s", AT(start_quiet_ms),
+     "after the start no vehicle is called silent"},
     {"rate", SET_COUNT, "50", AT(rate_per_s),
      "messages a second per vehicle, sustained; 0: no limit"},
     {"burst", SET_COUNT, "500", AT(burst), "messages per vehicle at once"},

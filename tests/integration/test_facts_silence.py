@@ -1,0 +1,83 @@
+"""Vehicles that fall silent, and silence that is ours."""
+import time
+
+import pytest
+
+from ingest_site import MISSING, SPEED, Site, now_ms, wait_until
+from test_facts import alerts, events
+
+pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    made = Site(tmp_path_factory.mktemp("facts-silence"))
+    try:
+        made.start(start_quiet="1s")
+        yield made
+        made.ingest.stop()
+        assert made.ingest.process.returncode == 0
+        assert "Sanitizer" not in made.ingest.log_text() and "runtime error" not in made.ingest.log_text()
+    finally:
+        made.stop()
+
+
+def last_heard(site, vin, ago, driving=False):
+    site.sql(f"UPDATE vehicle_state SET last_seen = now() - interval '{ago}', ignition_on = {driving} WHERE vin = '{vin}'")
+
+
+def speak(car):
+    car.telemetry({now_ms(): {SPEED: 0.0}})
+    car.wait_ack(car.seq)
+
+
+def silent(site, vin):
+    return [a for a in alerts(site, vin) if a.type == "vehicle_silent"]
+
+
+def test_a_car_that_is_lost_is_a_case_until_its_first_record(site):
+    with site.car() as parked, site.car() as driving, site.car() as asleep:
+        for car in (parked, driving, asleep):
+            speak(car)
+        last_heard(site, parked.vin, "19 min")  # late, not lost: its heart may beat every ten minutes
+        last_heard(site, driving.vin, "4 min", driving=True)
+        site.sql(f"UPDATE vehicle_state SET presence = 'sleeping', last_seen = now() - interval '3 h' WHERE vin = '{asleep.vin}'")
+        (case,) = wait_until(lambda: silent(site, driving.vin), why="the silent car")
+        assert (case.state, case.severity) == ("open", "minor")
+        assert silent(site, parked.vin) == [] and silent(site, asleep.vin) == []
+        last_heard(site, parked.vin, "21 min")
+        (case,) = wait_until(lambda: silent(site, parked.vin), why="the parked car")
+        assert case.severity == "warning"
+        parked.seq += 2  # it lost two on the way, so far
+        parked.telemetry({now_ms(): {SPEED: 0.0}})
+        (case,) = wait_until(lambda: [a for a in silent(site, parked.vin) if a.state == "cleared"], why="it to be heard")
+        assert case.reason == "ended"
+        (event,) = events(site, parked.vin)
+        assert event[0] == "vehicle_silent" and event[3]["missing"] == 2 and event[3]["until"] > event[2]
+        speak(driving)
+        wait_until(lambda: silent(site, driving.vin)[0].state == "cleared", why="the other one")
+
+
+def test_many_at_once_are_us_and_so_is_a_store_that_is_away(site):
+    cars = [site.car() for _ in range(8)]
+    for car in cars:
+        speak(car)
+    for car in cars[:6]:
+        last_heard(site, car.vin, "100 s", driving=True)  # late for 40 s
+    last_heard(site, cars[6].vin, "4 min", driving=True)
+    wait_until(lambda: site.ingest.metric("vigie_ingest_own_silences_total") >= 1, why="the alarm of our own")
+    assert "silence.ours" in site.ingest.log_text() and silent(site, cars[6].vin) == []
+    for car in cars[:6]:
+        speak(car)
+    wait_until(lambda: silent(site, cars[6].vin), why="the one that is silent after all")
+    site.freeze(site.influx)
+    try:
+        wait_until(lambda: site.ingest.metric("vigie_ingest_own_silences_total") >= 2, timeout_s=90, why="the store to be missed")
+        last_heard(site, cars[7].vin, "4 min", driving=True)
+        time.sleep(12)  # two looks: nothing must come of them
+        assert silent(site, cars[7].vin) == []
+    finally:
+        site.go_on(site.influx)
+    wait_until(lambda: silent(site, cars[7].vin), timeout_s=90, why="the silent car, now that we hear")
+    for car in cars:
+        car.client.close()
