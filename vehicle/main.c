@@ -1,5 +1,6 @@
 /* vehicle/main.c - the agent in the car: GPS and OBD-II in, an outbox that forgets nothing, MQTT
  * out. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -191,6 +192,7 @@ int main(int argc, char **argv)
         (st = log_parse_level(set.common.log_level, &level, &fault)) != ST_OK)
         goto out;
     log_set_level(level);
+    (void)signal(SIGXFSZ, SIG_IGN); /* a limit on file sizes is a full disk, no end */
     if (set.common.check) {
         st = main_check(&set, &fault);
         goto out;

@@ -47,9 +47,25 @@ bool outbox_is_open(const struct outbox *o)
 
 /* ---- statements */
 
+/* errno of the last system call that failed on the database or its write-ahead log. */
+static int trouble_errno(sqlite3 *db)
+{
+    sqlite3_file *wal = NULL;
+    int error = 0;
+
+    if (db == NULL)
+        return 0;
+    if (sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal) == SQLITE_OK &&
+        wal != NULL && wal->pMethods != NULL)
+        (void)wal->pMethods->xFileControl(wal, SQLITE_FCNTL_LAST_ERRNO, &error);
+    if (error == 0)
+        (void)sqlite3_file_control(db, "main", SQLITE_FCNTL_LAST_ERRNO, &error);
+    return error != 0 ? error : sqlite3_system_errno(db);
+}
+
 static enum outbox_trouble trouble_of(sqlite3 *db)
 {
-    int error = sqlite3_system_errno(db);
+    int error = trouble_errno(db);
 
     switch (sqlite3_errcode(db) & 0xFF) {
     case SQLITE_CORRUPT:

@@ -380,6 +380,69 @@ static void a_full_outbox_gives_up_acknowledged_records_first(void **state)
     assert_true(outbox_used_bytes(box) <= (1 << 20) + 65536);
 }
 
+/* Switched off, and on again with a clock that is an hour behind (no battery, no network). */
+static void a_clock_behind_over_a_boot_costs_no_number_and_deletes_nothing_early(void **state)
+{
+    (void)state;
+    open_journal(1 << 30, 60000);
+    require_illkirch();
+    for (int i = 0; i < 3; i++) {
+        add_rounds(T0 + i * 1000, 1);
+        assert_int_equal(commit(T0 + i * 1000), ST_OK);
+    }
+    journal_close(journal);
+    outbox_close(box);
+    open_journal(1 << 30, 60000);
+    require_illkirch();
+    acknowledge(3);
+    for (int i = 0; i < 3; i++) {
+        add_rounds(T0 - 3600000 + i * 1000, 1);
+        assert_int_equal(commit(T0 - 3600000 + i * 1000), ST_OK);
+    }
+    assert_int_equal(outbox_given(box, STREAM_BULK), 6);
+    for (int64_t seq = 1; seq <= 6; seq++) { /* in the order in which they were made */
+        assert_int_equal(outbox_read(box, STREAM_BULK, seq, &record, &fault), ST_OK);
+        assert_int_equal(record.seq, seq);
+    }
+    add_rounds(T0 + 61000, 1); /* the clock is right again: what was kept a minute may go */
+    assert_int_equal(commit(T0 + 63000), ST_OK);
+    assert_int_equal(outbox_read(box, STREAM_BULK, 1, &record, &fault), ST_OK);
+    assert_int_equal(record.seq, 4);
+}
+
+/* What one site has and the other lacks stays, whichever is behind. */
+static void two_sites_with_different_acks_forget_what_both_have(void **state)
+{
+    static const struct {
+        int64_t illkirch, esplanade, first_kept;
+    } cases[] = {{6, 2, 3}, {6, 4, 5}, {8, 4, 5}, {8, 9, 9}};
+    char sites[2][LEDGER_SITE_TEXT] = {"illkirch", "esplanade"};
+    struct ack ack;
+
+    (void)state;
+    open_journal(1 << 30, 0);
+    ledger_require(&ledgers[STREAM_BULK], sites, 2);
+    for (int i = 0; i < 10; i++) {
+        add_rounds(T0 + i * 1000, 1);
+        assert_int_equal(commit(T0 + i * 1000), ST_OK);
+    }
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const int64_t upto[2] = {cases[i].illkirch, cases[i].esplanade};
+
+        for (int k = 0; k < 2; k++) {
+            memset(&ack, 0, sizeof ack);
+            strcpy(ack.site, sites[k]);
+            strcpy(ack.stream, outbox_stream_id(box, STREAM_BULK));
+            ack.mark.upto = upto[k];
+            (void)!ledger_take(&ledgers[STREAM_BULK], &ack, outbox_given(box, STREAM_BULK));
+        }
+        add_rounds(T0 + 100000 + (int64_t)i * 1000, 1);
+        assert_int_equal(commit(T0 + 200000 + (int64_t)i * 1000), ST_OK);
+        assert_int_equal(outbox_read(box, STREAM_BULK, 1, &record, &fault), ST_OK);
+        assert_int_equal(record.seq, cases[i].first_kept);
+    }
+}
+
 static void change_record(int64_t seq)
 {
     sqlite3 *db;
@@ -483,6 +546,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_restart_remembers_the_acks, begin, end),
         cmocka_unit_test_setup_teardown(a_full_outbox_loses_the_oldest_and_says_which, begin, end),
         cmocka_unit_test_setup_teardown(a_full_outbox_gives_up_acknowledged_records_first, begin,
+                                        end),
+        cmocka_unit_test_setup_teardown(
+            a_clock_behind_over_a_boot_costs_no_number_and_deletes_nothing_early, begin, end),
+        cmocka_unit_test_setup_teardown(two_sites_with_different_acks_forget_what_both_have, begin,
                                         end),
         cmocka_unit_test_setup_teardown(
             a_record_that_is_not_what_was_written_is_told_lost_and_nothing_else, begin, end),
