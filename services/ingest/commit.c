@@ -271,6 +271,12 @@ static void count(const struct commit *c, struct record *const *records, size_t 
     }
 }
 
+/* One car that makes up its numbers must not drown what all the others tell. */
+static int64_t bounded(int64_t n)
+{
+    return n < 0 ? 0 : n < LOST_AHEAD ? n : LOST_AHEAD;
+}
+
 static void tally(struct commit *c, struct record *const *records, size_t n, int64_t now_ms)
 {
     for (size_t i = 0; i < n; i++)
@@ -280,12 +286,12 @@ static void tally(struct commit *c, struct record *const *records, size_t n, int
     for (size_t i = 0; i < c->marks.count; i++) {
         const struct stream_mark *s = &c->marks.all[i];
         int64_t more = s->history_changed ? open_numbers(&s->history) - s->open_before : 0;
-        int64_t skipped = more > 0 ? more : 0, recovered = more < 0 ? -more : 0;
+        int64_t skipped = bounded(more), recovered = bounded(-more), lost = bounded(s->lost);
 
-        tallies_numbers(c->tallies, s->vin, skipped, recovered, s->lost, now_ms);
+        tallies_numbers(c->tallies, s->vin, skipped, recovered, lost, now_ms);
         metric_add(meters.skipped, NULL, (double)skipped);
         metric_add(meters.recovered, NULL, (double)recovered);
-        metric_add(meters.lost, NULL, (double)s->lost);
+        metric_add(meters.lost, NULL, (double)lost);
     }
 }
 

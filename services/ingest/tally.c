@@ -14,14 +14,16 @@
 #define ROWS_MAX 500
 #define VEHICLES_MAX 200000
 #define HOUR_MS (3600 * 1000)
+#define LAG_FULL 10000
 
 enum count { RECORDS, SAMPLES, DUPLICATES, SKIPPED, RECOVERED, LOST, COUNTS };
 
 struct tally {
     TAILQ_ENTRY(tally) next;
     int64_t since_ms; /* the first of it */
-    int64_t counts[COUNTS];
-    uint32_t lag[LAG_BUCKETS];
+    uint32_t counts[COUNTS];
+    uint16_t lag[LAG_BUCKETS]; /* a car each: they are written before they are full */
+    bool full;
     char vin[VIN_LEN + 1];
 };
 
@@ -90,9 +92,23 @@ void tallies_record(struct tallies *t, const struct record *r, bool is_new, int6
     v->counts[is_new ? RECORDS : DUPLICATES]++;
     if (!is_new || r->dead || r->from.topic.leaf != LEAF_TELEMETRY)
         return;
-    v->counts[SAMPLES] += (int64_t)r->telemetry.sample_count;
-    for (size_t i = 0; i < r->telemetry.sample_count; i++)
-        v->lag[tally_bucket(r->from.received_ms - r->telemetry.samples[i].t_ms)]++;
+    v->counts[SAMPLES] += (uint32_t)r->telemetry.sample_count;
+    for (size_t i = 0; i < r->telemetry.sample_count; i++) {
+        uint16_t *n = &v->lag[tally_bucket(r->from.received_ms - r->telemetry.samples[i].t_ms)];
+
+        *n = (uint16_t)(*n + (*n < UINT16_MAX));
+        v->full |= *n >= LAG_FULL;
+    }
+    if (v->full && v != TAILQ_FIRST(&t->waiting)) { /* its turn comes at once */
+        TAILQ_REMOVE(&t->waiting, v, next);
+        TAILQ_INSERT_HEAD(&t->waiting, v, next);
+    }
+}
+
+/* A number a car made up may be any. */
+static void add(uint32_t *count, int64_t n)
+{
+    *count = n > (int64_t)(UINT32_MAX - *count) ? UINT32_MAX : *count + (uint32_t)n;
 }
 
 void tallies_numbers(struct tallies *t, const char *vin, int64_t skipped, int64_t recovered,
@@ -102,15 +118,16 @@ void tallies_numbers(struct tallies *t, const char *vin, int64_t skipped, int64_
 
     if (!v)
         return;
-    v->counts[SKIPPED] += skipped;
-    v->counts[RECOVERED] += recovered;
-    v->counts[LOST] += lost;
+    add(&v->counts[SKIPPED], skipped);
+    add(&v->counts[RECOVERED], recovered);
+    add(&v->counts[LOST], lost);
 }
 
 /* ---- rows */
 static bool is_due(const struct tallies *t, const struct tally *v, int64_t now_ms)
 {
-    return now_ms - v->since_ms >= t->wait_ms || now_ms < v->since_ms; /* the clock was set back */
+    return v->full || now_ms - v->since_ms >= t->wait_ms ||
+           now_ms < v->since_ms; /* the clock was set back */
 }
 
 static void add_row(struct tallies *t, const struct tally *v)
