@@ -26,70 +26,94 @@ struct rule {
     const char *at;    /* since when they count */
     const char *after; /* an interval: then they go */
     const char *set;   /* NULL: they are deleted; else what is changed in them */
+    const char *chain; /* NULL, or the column whose order is never torn: the oldest go first */
 };
 
+#define GOES(what, limit, from, which, since, age)                                                 \
+    {                                                                                              \
+        .kind = (what), .kept = (limit), .table = (from), .of = (which), .at = (since),            \
+        .after = (age)                                                                             \
+    }
+#define COARSENS(what, from, which, since, change)                                                 \
+    {                                                                                              \
+        .kind = (what), .kept = PLACE_KEPT, .table = (from), .of = (which), .at = (since),         \
+        .after = "60 days", .set = (change)                                                        \
+    }
+#define FINE_SEGMENT                                                                               \
+    "(" IS_FINE("start_lat") " OR " IS_FINE("start_lon") " OR " IS_FINE("end_lat") " OR " IS_FINE( \
+        "end_lon") ")"
+#define COARSE_SEGMENT                                                                             \
+    COARSE("start_lat") ", " COARSE("start_lon") ", " COARSE("end_lat") ", " COARSE("end_lon")
+#define FINE_ROW "(" IS_FINE("lat") " OR " IS_FINE("lon") ")"
+#define COARSE_ROW COARSE("lat") ", " COARSE("lon")
+#define BODY "(body->'data')"
+#define OCCURRED "coalesce(occurred_at, received_at)"
+
+/* Places first: of what is about to go they are told too. */
 static const struct rule rules[] = {
-    /* Places first: a row about to be deleted is not worth changing, but who reads the proof wants
-     * both. */
-    {"places of trips and stops", PLACE_KEPT, "segment",
-     "(" IS_FINE("start_lat") " OR " IS_FINE("start_lon") " OR " IS_FINE("end_lat") " OR " IS_FINE(
-         "end_lon") ")",
-     "end_at", "60 days",
-     COARSE("start_lat") ", " COARSE("start_lon") ", " COARSE("end_lat") ", " COARSE("end_lon")},
-    {"places of events", PLACE_KEPT, "event", "(" IS_FINE("lat") " OR " IS_FINE("lon") ")",
-     "occurred_at", "60 days", COARSE("lat") ", " COARSE("lon")},
-    {"places in events", PLACE_KEPT, "event", FINE_PLACE("data"), "occurred_at", "60 days",
-     "data = data || " COARSE_PLACE("data")},
-    {"places of alerts", PLACE_KEPT, "alert", "(" IS_FINE("lat") " OR " IS_FINE("lon") ")",
-     "last_at", "60 days", COARSE("lat") ", " COARSE("lon")},
-    {"places in alerts", PLACE_KEPT, "alert", FINE_PLACE("data"), "last_at", "60 days",
-     "data = data || " COARSE_PLACE("data")},
-    {"places in messages", PLACE_KEPT, "fact", FINE_PLACE("(body->'data')"),
-     "coalesce(occurred_at, received_at)", "60 days",
-     "body = body || jsonb_build_object('data', (body->'data') || " COARSE_PLACE(
-         "(body->'data')") ")"},
-    {"states to compute again from", "61 days", "fact_checkpoint", "true",
-     "to_timestamp(t_ms / 1000.0)", "61 days", NULL},
-    {"trips and stops", "1 year", "segment", "state <> 'open'", "end_at", "1 year", NULL},
-    {"events", "1 year", "event", "true", "occurred_at", "1 year", NULL},
-    {"alerts", "1 year", "alert", "state = 'cleared'", "last_at", "1 year", NULL},
-    {"messages of vehicles", "1 year", "fact", "kind <> 'diagnostics'",
-     "coalesce(occurred_at, received_at)", "1 year", NULL}, /* codes: life of the vehicle */
-    {"who drove what", "1 year", "driver_assignment", "to_at IS NOT NULL", "to_at", "1 year", NULL},
-    {"commands", "1 year", "command", "state IN ('done', 'failed', 'refused', 'expired')",
-     "created_at", "1 year", NULL},
-    {"audit", "1 year", "audit", "true", "at", "1 year", NULL},
-    {"notifications", "90 days", "notification", "state <> 'queued'", "created_at", "90 days",
-     NULL},
-    {"order of changes", "90 days", "change", "true", "at", "90 days", NULL},
-    {"dead letters", "14 days", "dead_letter", "true", "received_at", "14 days", NULL},
-    {"losses and lags", "1 year", "loss_hour", "true", "hour", "1 year", NULL},
-    {"answers to repeats", "1 day", "idempotency", "true", "created_at", "1 day", NULL},
-    {"tickets", "1 hour", "ws_ticket", "true", "expires_at", "1 hour", NULL},
-    {"sessions", "90 days", "refresh_token", "true", "family_started_at", "90 days", NULL},
-    {"enrolment tokens", "90 days", "enroll_token", "true", "expires_at", "90 days", NULL},
-    {"proofs of purges", "2 years", "purge_proof", "true", "at", "2 years", NULL},
+    COARSENS("places of trips and stops", "segment", FINE_SEGMENT, "end_at", COARSE_SEGMENT),
+    COARSENS("places of events", "event", FINE_ROW, "occurred_at", COARSE_ROW),
+    COARSENS("places in events", "event", FINE_PLACE("data"), "occurred_at",
+             "data = data || " COARSE_PLACE("data")),
+    COARSENS("places of alerts", "alert", FINE_ROW, "last_at", COARSE_ROW),
+    COARSENS("places in alerts", "alert", FINE_PLACE("data"), "last_at",
+             "data = data || " COARSE_PLACE("data")),
+    COARSENS("places in messages", "fact", FINE_PLACE(BODY), OCCURRED,
+             "body = body || jsonb_build_object('data', " BODY " || " COARSE_PLACE(BODY) ")"),
+    GOES("states to compute again from", "61 days", "fact_checkpoint", "true",
+         "to_timestamp(t_ms / 1000.0)", "61 days"),
+    GOES("trips and stops", "1 year", "segment", "state <> 'open'", "end_at", "1 year"),
+    GOES("events", "1 year", "event", "true", "occurred_at", "1 year"),
+    GOES("alerts", "1 year", "alert", "state = 'cleared'", "last_at", "1 year"),
+    /* Codes stay for the life of the vehicle. */
+    GOES("messages of vehicles", "1 year", "fact", "kind <> 'diagnostics'", OCCURRED, "1 year"),
+    GOES("who drove what", "1 year", "driver_assignment", "to_at IS NOT NULL", "to_at", "1 year"),
+    GOES("commands", "1 year", "command", "state IN ('done', 'failed', 'refused', 'expired')",
+         "created_at", "1 year"),
+    {.kind = "audit",
+     .kept = "1 year",
+     .table = "audit",
+     .of = "true",
+     .at = "at",
+     .after = "1 year",
+     .chain = "id"},
+    GOES("notifications", "90 days", "notification", "state <> 'queued'", "created_at", "90 days"),
+    GOES("order of changes", "90 days", "change", "true", "at", "90 days"),
+    GOES("dead letters", "14 days", "dead_letter", "true", "received_at", "14 days"),
+    GOES("losses and lags", "1 year", "loss_hour", "true", "hour", "1 year"),
+    GOES("answers to repeats", "1 day", "idempotency", "true", "created_at", "1 day"),
+    GOES("tickets", "1 hour", "ws_ticket", "true", "expires_at", "1 hour"),
+    GOES("sessions", "90 days", "refresh_token", "true", "family_started_at", "90 days"),
+    GOES("enrolment tokens", "90 days", "enroll_token", "true", "expires_at", "90 days"),
+    GOES("proofs of purges", "2 years", "purge_proof", "true", "at", "2 years"),
 };
 
-#define DUE "%s AND %s < now() - interval '%s'"
+/* Which rows are due.  Of a chain all up to the last that is: times may be a moment out of order.
+ */
+static void print_due(char *out, size_t size, const struct rule *r)
+{
+    if (r->chain)
+        snprintf(out, size,
+                 "%s <= (SELECT max(%s) FROM %s WHERE %s AND %s < now() - interval '%s')", r->chain,
+                 r->chain, r->table, r->of, r->at, r->after);
+    else
+        snprintf(out, size, "%s AND %s < now() - interval '%s'", r->of, r->at, r->after);
+}
 
 static enum status run_batch(struct purge *p, const struct rule *r, int64_t *n, struct fault *fault)
 {
-    char sql[2048];
+    char sql[2048], due[1024];
     PGresult *rows = NULL;
     enum status st;
     int len;
 
-    if (r->set)
-        len = snprintf(sql, sizeof sql,
-                       "UPDATE %s SET %s WHERE ctid = ANY (ARRAY(SELECT ctid FROM %s WHERE " DUE
-                       " LIMIT " BATCH "))",
-                       r->table, r->set, r->table, r->of, r->at, r->after);
-    else
-        len = snprintf(sql, sizeof sql,
-                       "DELETE FROM %s WHERE ctid = ANY (ARRAY(SELECT ctid FROM %s WHERE " DUE
-                       " LIMIT " BATCH "))",
-                       r->table, r->table, r->of, r->at, r->after);
+    print_due(due, sizeof due, r);
+    len = snprintf(sql, sizeof sql,
+                   "%s %s %s%s WHERE ctid = ANY (ARRAY(SELECT ctid FROM %s WHERE %s%s%s "
+                   "LIMIT " BATCH "))",
+                   r->set ? "UPDATE" : "DELETE FROM", r->table, r->set ? "SET " : "",
+                   r->set ? r->set : "", r->table, due, r->chain ? " ORDER BY " : "",
+                   r->chain ? r->chain : "");
     if (len < 0 || (size_t)len >= sizeof sql)
         return fault_set(fault, ST_FATAL, "the statement for %s is too long", r->kind);
     if ((st = pg_run(p->pg, sql, 0, NULL, &rows, fault)) == ST_OK)
@@ -111,10 +135,10 @@ static enum status ask_number(struct purge *p, const char *sql, int64_t *out, st
 
 static enum status count_due(struct purge *p, const struct rule *r, int64_t *n, struct fault *fault)
 {
-    char sql[2048];
+    char sql[2048], due[1024];
 
-    snprintf(sql, sizeof sql, "SELECT count(*) FROM %s WHERE " DUE, r->table, r->of, r->at,
-             r->after);
+    print_due(due, sizeof due, r);
+    snprintf(sql, sizeof sql, "SELECT count(*) FROM %s WHERE %s", r->table, due);
     return ask_number(p, sql, n, fault);
 }
 
