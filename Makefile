@@ -49,8 +49,9 @@ $(B)/flags.mk: Makefile $(B)/compiler
 
 # ---- libraries (Paho has no .pc file)
 pc = $(shell pkg-config --cflags --libs $(1) 2>/dev/null)
-LIBS_ground  := -lpaho-mqtt3as -lssl -lcrypto -ljansson -lcurl -lz -lm -lpthread
-LIBS_store   := -lpq -lcurl
+# libcurl is loaded by lib/curl_late.c, by those who use it
+LIBS_ground  := -lpaho-mqtt3as -lssl -lcrypto -ljansson -lz -lm -lpthread
+LIBS_store   := -lpq
 LIBS_ingest  := $(LIBS_store) $(LIBS_ground)
 LIBS_api     := -lwebsockets -ljwt -lcrypt $(LIBS_store) $(LIBS_ground)
 LIBS_notify  := -lwebsockets $(LIBS_store) $(LIBS_ground)

@@ -1,11 +1,11 @@
 /* lib/http.c - one curl easy handle; its connections outlive the calls. */
 #include "lib/http.h"
 
-#include <curl/curl.h>
-#include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "lib/curl_late.h"
 
 #define STANDARD_TIMEOUT_MS 5000
 #define STANDARD_MAX_ANSWER (1024 * 1024)
@@ -20,14 +20,6 @@ struct http {
     char reason[CURL_ERROR_SIZE];
 };
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static CURLcode ready = CURLE_FAILED_INIT;
-
-static void prepare_curl(void)
-{
-    ready = curl_global_init(CURL_GLOBAL_DEFAULT);
-}
-
 static bool copy(char **to, const char *from)
 {
     *to = from ? strdup(from) : NULL;
@@ -37,17 +29,17 @@ static bool copy(char **to, const char *from)
 enum status http_open(struct http **out, const struct http_options *options, struct fault *fault)
 {
     struct http *h;
+    enum status st;
 
-    pthread_once(&once, prepare_curl);
-    if (ready != CURLE_OK)
-        return fault_set(fault, ST_FATAL, "curl: %s", curl_easy_strerror(ready));
+    if ((st = curl_late_load(fault)) != ST_OK)
+        return st;
     h = calloc(1, sizeof *h);
     if (!h)
         return fault_set(fault, ST_FATAL, "http client: out of memory");
     h->timeout_ms = options->timeout_ms > 0 ? options->timeout_ms : STANDARD_TIMEOUT_MS;
     h->max_answer_bytes =
         options->max_answer_bytes ? options->max_answer_bytes : STANDARD_MAX_ANSWER;
-    h->curl = curl_easy_init();
+    h->curl = curl_late.easy_init();
     if (!h->curl || !copy(&h->ca, options->ca) || !copy(&h->cert, options->cert) ||
         !copy(&h->key, options->key)) {
         http_close(h);
@@ -62,7 +54,7 @@ void http_close(struct http *h)
     if (!h)
         return;
     if (h->curl)
-        curl_easy_cleanup(h->curl);
+        curl_late.easy_cleanup(h->curl);
     free(h->ca);
     free(h->cert);
     free(h->key);
@@ -87,49 +79,49 @@ static bool set_common(struct http *h)
     CURL *c = h->curl;
 
     /* No proxy from the environment: what we call stands on the same site. */
-    if (curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L) != CURLE_OK ||
-        curl_easy_setopt(c, CURLOPT_PROXY, "") != CURLE_OK ||
-        curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L) != CURLE_OK ||
-        curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, h->timeout_ms) != CURLE_OK ||
-        curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, h->timeout_ms) != CURLE_OK ||
-        curl_easy_setopt(c, CURLOPT_TCP_KEEPALIVE, 1L) != CURLE_OK ||
-        curl_easy_setopt(c, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) != CURLE_OK ||
-        curl_easy_setopt(c, CURLOPT_ERRORBUFFER, h->reason) != CURLE_OK ||
-        curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, take_answer) != CURLE_OK ||
-        curl_easy_setopt(c, CURLOPT_WRITEDATA, h) != CURLE_OK)
+    if (curl_late.easy_setopt(c, CURLOPT_NOSIGNAL, 1L) != CURLE_OK ||
+        curl_late.easy_setopt(c, CURLOPT_PROXY, "") != CURLE_OK ||
+        curl_late.easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L) != CURLE_OK ||
+        curl_late.easy_setopt(c, CURLOPT_TIMEOUT_MS, h->timeout_ms) != CURLE_OK ||
+        curl_late.easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, h->timeout_ms) != CURLE_OK ||
+        curl_late.easy_setopt(c, CURLOPT_TCP_KEEPALIVE, 1L) != CURLE_OK ||
+        curl_late.easy_setopt(c, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) != CURLE_OK ||
+        curl_late.easy_setopt(c, CURLOPT_ERRORBUFFER, h->reason) != CURLE_OK ||
+        curl_late.easy_setopt(c, CURLOPT_WRITEFUNCTION, take_answer) != CURLE_OK ||
+        curl_late.easy_setopt(c, CURLOPT_WRITEDATA, h) != CURLE_OK)
         return false;
 #if LIBCURL_VERSION_NUM >= 0x075500
-    if (curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https") != CURLE_OK)
+    if (curl_late.easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https") != CURLE_OK)
         return false;
 #else
-    if (curl_easy_setopt(c, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS)))
+    if (curl_late.easy_setopt(c, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS)))
         return false;
 #endif
-    return (!h->ca || curl_easy_setopt(c, CURLOPT_CAINFO, h->ca) == CURLE_OK) &&
-           (!h->cert || curl_easy_setopt(c, CURLOPT_SSLCERT, h->cert) == CURLE_OK) &&
-           (!h->key || curl_easy_setopt(c, CURLOPT_SSLKEY, h->key) == CURLE_OK);
+    return (!h->ca || curl_late.easy_setopt(c, CURLOPT_CAINFO, h->ca) == CURLE_OK) &&
+           (!h->cert || curl_late.easy_setopt(c, CURLOPT_SSLCERT, h->cert) == CURLE_OK) &&
+           (!h->key || curl_late.easy_setopt(c, CURLOPT_SSLKEY, h->key) == CURLE_OK);
 }
 
 static bool set_request(struct http *h, const struct http_request *r)
 {
     CURL *c = h->curl;
 
-    if (curl_easy_setopt(c, CURLOPT_URL, r->url) != CURLE_OK)
+    if (curl_late.easy_setopt(c, CURLOPT_URL, r->url) != CURLE_OK)
         return false;
     if (!r->body && strcmp(r->method, "GET") == 0)
-        return curl_easy_setopt(c, CURLOPT_HTTPGET, 1L) == CURLE_OK;
+        return curl_late.easy_setopt(c, CURLOPT_HTTPGET, 1L) == CURLE_OK;
     if (strcmp(r->method, "HEAD") == 0)
-        return curl_easy_setopt(c, CURLOPT_NOBODY, 1L) == CURLE_OK;
-    return curl_easy_setopt(c, CURLOPT_POST, 1L) == CURLE_OK &&
-           curl_easy_setopt(c, CURLOPT_POSTFIELDS, r->body ? r->body : "") == CURLE_OK &&
-           curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)(r->body ? r->len : 0)) ==
-               CURLE_OK &&
-           curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, r->method) == CURLE_OK;
+        return curl_late.easy_setopt(c, CURLOPT_NOBODY, 1L) == CURLE_OK;
+    return curl_late.easy_setopt(c, CURLOPT_POST, 1L) == CURLE_OK &&
+           curl_late.easy_setopt(c, CURLOPT_POSTFIELDS, r->body ? r->body : "") == CURLE_OK &&
+           curl_late.easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE,
+                                 (curl_off_t)(r->body ? r->len : 0)) == CURLE_OK &&
+           curl_late.easy_setopt(c, CURLOPT_CUSTOMREQUEST, r->method) == CURLE_OK;
 }
 
 static bool add_header(struct curl_slist **list, const char *line)
 {
-    struct curl_slist *longer = curl_slist_append(*list, line);
+    struct curl_slist *longer = curl_late.slist_append(*list, line);
 
     if (longer)
         *list = longer;
@@ -156,7 +148,7 @@ static bool make_headers(struct curl_slist **list, const struct http_request *r)
 
 static enum status explain(const struct http *h, CURLcode rc, struct fault *fault)
 {
-    const char *reason = h->reason[0] ? h->reason : curl_easy_strerror(rc);
+    const char *reason = h->reason[0] ? h->reason : curl_late.easy_strerror(rc);
 
     switch (rc) {
     case CURLE_URL_MALFORMAT:
@@ -190,15 +182,15 @@ enum status http_call(struct http *h, const struct http_request *request, int *c
     h->answer = answer;
     h->too_long = false;
     h->reason[0] = '\0';
-    curl_easy_reset(h->curl); /* options only: connections stay */
+    curl_late.easy_reset(h->curl); /* options only: connections stay */
     if (set_common(h) && set_request(h, request) && make_headers(&headers, request) &&
-        curl_easy_setopt(h->curl, CURLOPT_HTTPHEADER, headers) == CURLE_OK)
-        rc = curl_easy_perform(h->curl);
-    curl_slist_free_all(headers);
+        curl_late.easy_setopt(h->curl, CURLOPT_HTTPHEADER, headers) == CURLE_OK)
+        rc = curl_late.easy_perform(h->curl);
+    curl_late.slist_free_all(headers);
     h->answer = NULL;
     if (rc != CURLE_OK)
         return explain(h, rc, fault);
-    rc = curl_easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, &answered);
+    rc = curl_late.easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, &answered);
     if (rc != CURLE_OK || answered == 0)
         return fault_set(fault, ST_RETRY, "an answer without a status");
     *code = (int)answered;
