@@ -2,6 +2,7 @@
 #include "lib/clock.h"
 
 #include <ctype.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,6 +10,8 @@
 
 #define EARLIEST_MS INT64_C(-62135596800000) /* 0001-01-01T00:00:00.000Z */
 #define LATEST_MS INT64_C(253402300799999)   /* 9999-12-31T23:59:59.999Z */
+
+static _Atomic int64_t correction_ms;
 
 static int64_t read_us(clockid_t id)
 {
@@ -20,7 +23,13 @@ static int64_t read_us(clockid_t id)
 
 int64_t clock_now_ms(void)
 {
-    return read_us(CLOCK_REALTIME) / 1000;
+    return read_us(CLOCK_REALTIME) / 1000 +
+           atomic_load_explicit(&correction_ms, memory_order_relaxed);
+}
+
+void clock_correct(int64_t ms)
+{
+    atomic_store_explicit(&correction_ms, ms, memory_order_relaxed);
 }
 
 int64_t clock_boot_ms(void)

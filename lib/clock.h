@@ -8,7 +8,10 @@
 
 #include "proto/status.h"
 
-int64_t clock_now_ms(void); /* ms since 1970-01-01 UTC (CLOCK_REALTIME) */
+int64_t clock_now_ms(void); /* ms since 1970-01-01 UTC: CLOCK_REALTIME and the correction */
+/* What clock_now_ms adds from now on, 0 at first: for a machine whose clock nobody has set.  Any
+ * thread. */
+void clock_correct(int64_t ms);
 int64_t clock_boot_ms(
     void); /* ms since boot, sleep included (CLOCK_BOOTTIME): for deadlines and intervals */
 int64_t clock_boot_us(void); /* the same in microseconds */

@@ -22,23 +22,6 @@ void agent_event(struct agent *a, const char *type, const char *data)
     a->urgent = true;
 }
 
-static void agent_watch_clock(struct agent *a)
-{
-    int64_t now_ms = clock_now_ms(),
-            step_ms = timekeeper_step(&a->timekeeper, now_ms, clock_boot_ms());
-    char data[96];
-
-    if (step_ms == 0)
-        return;
-    sampler_clock_set(&a->sampler);
-    watcher_clock_set(a->watcher);
-    privacy_clock_set(&a->privacy);
-    snprintf(data, sizeof data, "{\"from\":%lld,\"to\":%lld}", (long long)(now_ms - step_ms),
-             (long long)now_ms);
-    agent_event(a, "clock_set", data);
-    log_warn("clock.set", "step_ms=%lld", (long long)step_ms);
-}
-
 enum status agent_send(struct agent *a, struct fault *fault)
 {
     int64_t boot_ms = clock_boot_ms();
@@ -146,7 +129,6 @@ static void agent_begin(struct agent *a)
     text_random(random, sizeof random);
     uuid_v7(boot, clock_now_ms(), random);
     herald_init(&a->herald, boot, VIGIE_VERSION);
-    timekeeper_init(&a->timekeeper);
     a->gps_kmh = NAN;
     for (int i = 0; i < STREAMS; i++)
         ledger_init(&a->ledgers[i]);
@@ -187,6 +169,7 @@ enum status agent_open(struct agent **out, const struct vehicle_settings *set, c
         (st = agent_load_commands(a, fault)) != ST_OK ||
         (st = agent_load_protocol(a, fault)) != ST_OK)
         goto out;
+    agent_clock_begin(a);
     agent_look_private(a);
     agent_tell_found(a, found);
     if ((st = agent_tell_cut(a, fault)) != ST_OK || (st = agent_commit(a, false, fault)) != ST_OK ||
@@ -214,6 +197,7 @@ static void agent_last_words(struct agent *a)
     while (inbox_take(a->inbox, &a->note, 0))
         agent_take(a, &a->note);
     watcher_flush(a->watcher);
+    journal_hold(a->journal, false); /* without its time, rather than not at all */
     agent_mark(a, false);
     if (agent_commit(a, true, &fault) != ST_OK)
         log_error("outbox.unwritable", "reason=\"%s\"", fault.text);

@@ -4,20 +4,13 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/timex.h>
 
 #include "known.h"
+#include "kept_clock.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 
 #define AGENT_RECOVER_MS 60000 /* damaged again so soon: not the file alone is ill, start anew */
-
-static bool agent_ntp_synced(void)
-{
-    struct timex t = {.modes = 0};
-
-    return adjtimex(&t) >= 0 && (t.status & STA_UNSYNC) == 0;
-}
 
 void agent_count(struct agent *a)
 {
@@ -113,7 +106,7 @@ enum status agent_commit(struct agent *a, bool all, struct fault *fault)
 {
     int64_t now_ms = clock_now_ms(), boot_ms = clock_boot_ms();
     enum clock_source clock =
-        timekeeper_source(&a->timekeeper, now_ms, boot_ms, agent_ntp_synced());
+        timekeeper_source(&a->timekeeper, now_ms, boot_ms, kept_clock_by_ntp());
     enum status st = outbox_is_open(a->outbox) ? ST_OK : agent_recover(a, fault);
 
     a->commit_ms = boot_ms + a->rates.record_ms;

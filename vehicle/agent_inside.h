@@ -1,7 +1,8 @@
 /* vehicle/agent_inside.h - what the files of the agent share: agent.c (the loop, opening and
  * closing), agent_disk.c (commits and what a disk can do to them), agent_power.c (how awake it is),
- * agent_take.c (notes out of the inbox), agent_config.c (configuration and the connection it asks
- * for), agent_command.c, agent_private.c, agent_errand.c (the API).  The main thread alone. */
+ * agent_clock.c (what its clock is worth), agent_take.c (notes out of the inbox), agent_config.c
+ * (configuration and the connection it asks for), agent_command.c, agent_private.c, agent_errand.c
+ * (the API).  The main thread alone. */
 #ifndef VEHICLE_AGENT_INSIDE_H
 #define VEHICLE_AGENT_INSIDE_H
 
@@ -49,8 +50,11 @@ struct agent {
     struct text config_text;  /* config/1 as it came */
     bool known_due;           /* its second home is behind */
     bool connected;
-    bool reconnect;           /* other brokers */
-    int64_t refused_revision; /* of a configuration, told already; 0 none */
+    bool reconnect;              /* other brokers */
+    int64_t refused_revision;    /* of a configuration, told already; 0 none */
+    int64_t clock_offset_ms;     /* our time - boot, last tick */
+    int64_t clock_moved_ms;      /* by how much our time moved last; 0: never */
+    int64_t clock_moved_boot_ms; /* ... and when */
     struct power power;
     struct rates rates;
     struct supply_line line;
@@ -88,6 +92,12 @@ void agent_event(struct agent *a, const char *type, const char *data);
 
 /* What may be sent now. */
 enum status agent_send(struct agent *a, struct fault *fault) MUST_CHECK;
+
+/* What the clock is worth at the start; on every tick; of a note that comes just after it was set.
+ */
+void agent_clock_begin(struct agent *a);
+void agent_watch_clock(struct agent *a);
+int64_t agent_mend_time(const struct agent *a, int64_t t_ms);
 
 /* How awake we are, and what follows from it; on every tick. */
 enum status agent_power(struct agent *a, struct fault *fault) MUST_CHECK;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "kept_clock.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 
@@ -29,13 +30,17 @@ static void agent_fix(struct agent *a, const struct fix *fix)
 {
     struct fix told = *fix;
 
+    told.received_ms = agent_mend_time(a, fix->received_ms);
     metric_add(a->fixes, NULL, 1);
     a->gps_kmh = fix->speed_kmh;
     a->fix_ms = clock_boot_ms();
-    timekeeper_fix(&a->timekeeper, fix, a->fix_ms);
+    if (journal_is_held(a->journal))
+        told.t_ms = told.received_ms; /* it waits for its time with all the rest */
+    watcher_fix(a->watcher, &told);   /* distance counts, the place stays here */
     agent_hide_place(a, &told);
     sampler_fix(&a->sampler, &told);
-    watcher_fix(a->watcher, fix); /* distance counts, the place stays here */
+    told.t_ms = fix->t_ms;
+    timekeeper_fix(&a->timekeeper, &told, a->fix_ms, kept_clock_by_ntp());
     if (a->herald.state.obd == SOURCE_SILENT && isfinite(fix->speed_kmh) &&
         fix->speed_kmh >= SAMPLER_MOVING_GPS_KMH)
         reader_hint_moving(a->reader);
@@ -73,6 +78,15 @@ static void agent_keep_protocol(struct agent *a, const struct diagnosis *d)
     a->protocol = d->protocol;
     agent_protocol_note(a, name);
     journal_note(a->journal, name, &d->protocol, 1);
+}
+
+static void agent_round(struct agent *a, const struct round *round)
+{
+    struct round told = *round;
+
+    told.t_ms = agent_mend_time(a, round->t_ms);
+    sampler_round(&a->sampler, &told);
+    watcher_round(a->watcher, &told);
 }
 
 static void agent_diagnosis(struct agent *a, const struct diagnosis *d)
@@ -133,8 +147,7 @@ void agent_take(struct agent *a, const struct note *note)
         agent_fix(a, &note->body.fix);
         break;
     case NOTE_ROUND:
-        sampler_round(&a->sampler, &note->body.round);
-        watcher_round(a->watcher, &note->body.round);
+        agent_round(a, &note->body.round);
         break;
     case NOTE_SOURCE:
         agent_source(a, &note->body.source);

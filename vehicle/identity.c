@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 static enum status identity_common_name(char out[VIN_LEN + 1], const X509 *certificate,
                                         const char *path, struct fault *fault)
@@ -40,6 +42,22 @@ enum status identity_of_certificate(char out[VIN_LEN + 1], const char *path, str
     st = identity_common_name(out, certificate, path, fault);
     X509_free(certificate);
     return st;
+}
+
+enum status identity_valid_from(int64_t *t_ms, const char *path)
+{
+    FILE *file = fopen(path, "re");
+    X509 *certificate = file != NULL ? PEM_read_X509(file, NULL, NULL, NULL) : NULL;
+    struct tm tm = {0};
+    bool read = certificate != NULL && ASN1_TIME_to_tm(X509_get0_notBefore(certificate), &tm) == 1;
+
+    if (file != NULL)
+        fclose(file);
+    X509_free(certificate);
+    if (!read)
+        return file == NULL ? ST_NONE : ST_REJECT;
+    *t_ms = (int64_t)timegm(&tm) * 1000;
+    return ST_OK;
 }
 
 enum status identity_settle(char out[VIN_LEN + 1], const char *configured, const char *certificate,

@@ -3,6 +3,8 @@
 #ifndef VEHICLE_IDENTITY_H
 #define VEHICLE_IDENTITY_H
 
+#include <stdint.h>
+
 #include "proto/status.h"
 #include "proto/vin.h"
 
@@ -10,6 +12,11 @@
  * name is no VIN. */
 enum status identity_of_certificate(char out[VIN_LEN + 1], const char *path,
                                     struct fault *fault) MUST_CHECK;
+
+/* Since when the certificate holds, ms since 1970 UTC.  ST_NONE: no such file; ST_REJECT:
+ * unreadable.
+ */
+enum status identity_valid_from(int64_t *t_ms, const char *path) MUST_CHECK;
 
 /* Our VIN: the certificate's.  With `configured` ("" not): they must be equal, else ST_REJECT.
  * Without a certificate the configured one.  ST_NONE: neither is there. */

@@ -40,6 +40,7 @@ struct journal {
     uint64_t counted_dropped;                      /* samples: in the metric */
     uint64_t told_samples, told_facts, lost_facts; /* dropped: told in an event; and all */
     bool looked; /* since it was opened: what the outbox has to tell by itself is told */
+    bool held;
     size_t event_count, alert_count;                                     /* both; of them alerts */
     struct journal_fact events[JOURNAL_EVENTS_MAX + JOURNAL_ALERTS_MAX]; /* in order */
     bool has_diagnosis;
@@ -379,16 +380,33 @@ static enum status journal_tell_dropped(struct journal *j, int64_t now_ms, enum 
     return journal_put_event(j, &event, data, now_ms, clock, fault);
 }
 
+void journal_hold(struct journal *j, bool held)
+{
+    j->held = held;
+}
+
+bool journal_is_held(const struct journal *j)
+{
+    return j->held;
+}
+
+void journal_shift(struct journal *j, int64_t step_ms)
+{
+    for (size_t i = 0; i < j->event_count; i++)
+        j->events[i].fact.t_ms += step_ms;
+    j->diagnosis.t_ms += step_ms;
+}
+
 static enum status journal_write(struct journal *j, size_t samples, int64_t now_ms,
                                  enum clock_source clock, struct fault *fault)
 {
-    enum status st = journal_tell_dropped(j, now_ms, clock, fault);
+    enum status st = j->held ? ST_OK : journal_tell_dropped(j, now_ms, clock, fault);
     char number[24];
     int n;
 
-    for (size_t i = 0; i < j->event_count && st == ST_OK; i++)
+    for (size_t i = 0; i < j->event_count && st == ST_OK && !j->held; i++)
         st = journal_put_fact(j, &j->events[i], now_ms, clock, fault);
-    if (st == ST_OK && j->has_diagnosis)
+    if (st == ST_OK && j->has_diagnosis && !j->held)
         st = journal_put_diagnosis(j, now_ms, clock, fault);
     if (st == ST_OK && samples > 0) {
         st = journal_put_samples(j, samples, now_ms, clock, fault);
@@ -426,15 +444,17 @@ static enum status journal_try(struct journal *j, size_t samples, int64_t room, 
 static void journal_done(struct journal *j, size_t samples)
 {
     sampler_forget(j->sampler, samples);
+    j->note_count = 0;
+    j->looked = true;
+    outbox_reserve(j->outbox);
+    if (j->held)
+        return;
     for (size_t i = 0; i < j->event_count; i++)
         journal_free_fact(&j->events[i]);
     j->event_count = j->alert_count = 0;
     j->has_diagnosis = false;
-    j->note_count = 0;
     j->told_samples = j->sampler->dropped;
     j->told_facts = j->lost_facts;
-    j->looked = true;
-    outbox_reserve(j->outbox);
 }
 
 /* Has the outbox something to tell by itself? */
@@ -448,15 +468,15 @@ enum status journal_commit(struct journal *j, int64_t now_ms, enum clock_source 
                            struct fault *fault)
 {
     static const int64_t room[JOURNAL_TRIES] = {0, 0, 32, EVICTION_BATCH};
-    size_t samples = sampler_settle(j->sampler, now_ms, all);
+    size_t samples = j->held ? 0 : sampler_settle(j->sampler, now_ms, all);
     enum status st = ST_RETRY;
 
     if (j->sampler->dropped != j->counted_dropped) {
         metric_add(j->dropped, NULL, (double)(j->sampler->dropped - j->counted_dropped));
         j->counted_dropped = j->sampler->dropped;
     }
-    if (samples == 0 && j->event_count == 0 && !j->has_diagnosis && j->note_count == 0 &&
-        !journal_is_due(j))
+    if (samples == 0 && j->note_count == 0 && !journal_is_due(j) &&
+        (j->held || (j->event_count == 0 && !j->has_diagnosis)))
         return ST_OK;
     for (int i = 0; i < JOURNAL_TRIES && st == ST_RETRY; i++) {
         if (i > 0 && outbox_trouble(j->outbox) != OUTBOX_FULL)

@@ -49,6 +49,13 @@ void journal_note(struct journal *j, const char *name, const char *bytes, size_t
 /* Do events, alerts or results wait for a commit? */
 bool journal_has_facts(const struct journal *j);
 
+/* Held: samples, events, alerts and diagnoses wait for their time; only acks and notes are written.
+ */
+void journal_hold(struct journal *j, bool held);
+bool journal_is_held(const struct journal *j);
+/* What waits, samples apart, happened so much later. */
+void journal_shift(struct journal *j, int64_t step_ms);
+
 /* Write all that waits.  `all`: the samples that have not settled too.  On a full disk stored
  * records go first, then the oldest bulk ones, announced.
  *   ST_RETRY  the disk takes nothing: everything stays in memory, try again

@@ -211,6 +211,12 @@ void sampler_forget(struct sampler *s, size_t n)
     s->ready -= n;
 }
 
+void sampler_shift(struct sampler *s, int64_t step_ms)
+{
+    for (size_t i = 0; i < s->count; i++)
+        s->pending[i].t_ms += step_ms;
+}
+
 void sampler_clock_set(struct sampler *s)
 {
     s->last_ms = 0;

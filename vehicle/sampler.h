@@ -11,7 +11,8 @@
 #include "inbox.h"
 
 #define SAMPLER_PENDING_MAX                                                                        \
-    600 /* samples kept while the disk takes none: ten minutes of driving, oldest go first */
+    1300 /* samples kept while the disk takes none or the time is not known: ten minutes of        \
+            rounds and fixes, the oldest go first */
 #define SAMPLER_SETTLE_MS 300 /* a sample may come in that much out of order */
 #define SAMPLER_STEP_MS                                                                            \
     10000 /* earlier than the last by more: the clock was set back, not a late sample */
@@ -57,6 +58,9 @@ void sampler_forget(struct sampler *s, size_t n); /* the first n are stored */
  * never).  One that GPS sees moving at speed tells each, unless never. */
 void sampler_pace(struct sampler *s, int64_t fix_ms);
 void sampler_beat(struct sampler *s); /* the next fix is a sample */
+
+/* All that waits was measured so much later: its time has become known. */
+void sampler_shift(struct sampler *s, int64_t step_ms);
 
 /* The clock was set: order begins anew. */
 void sampler_clock_set(struct sampler *s);

@@ -4,15 +4,75 @@
 #include <stdlib.h>
 #include <string.h>
 
-void timekeeper_init(struct timekeeper *t)
+static bool is_possible(int64_t t_ms)
 {
-    memset(t, 0, sizeof *t);
+    return t_ms >= TIMEKEEPER_FLOOR_MS && t_ms < TIMEKEEPER_CEILING_MS;
 }
 
-void timekeeper_fix(struct timekeeper *t, const struct fix *fix, int64_t boot_ms)
+void timekeeper_init(struct timekeeper *t, const struct timekeeper_start *start)
 {
-    if (fix->t_ms > 0 && llabs(fix->t_ms - fix->received_ms) <= TIMEKEEPER_AGREE_MS)
+    int64_t floor_ms = TIMEKEEPER_FLOOR_MS;
+
+    memset(t, 0, sizeof *t);
+    t->has_rtc = start->has_rtc;
+    t->began_ms = start->boot_ms;
+    t->was_none = start->now_ms < TIMEKEEPER_FLOOR_MS;
+    if (is_possible(start->floor_ms) && start->floor_ms > floor_ms)
+        floor_ms = start->floor_ms;
+    /* a clock that somebody keeps may be behind what was stored: that was wrong then */
+    if (t->was_none ||
+        (!start->has_rtc && !start->ntp_synced && start->now_ms < floor_ms - TIMEKEEPER_AGREE_MS))
+        t->correction_ms = floor_ms - start->now_ms;
+}
+
+void timekeeper_fix(struct timekeeper *t, const struct fix *fix, int64_t boot_ms, bool ntp_synced)
+{
+    int64_t apart_ms = fix->t_ms - fix->received_ms, offset_ms = fix->t_ms - boot_ms;
+
+    if (!is_possible(fix->t_ms)) {
+        t->fixes = 0;
+        return;
+    }
+    if (llabs(apart_ms) <= TIMEKEEPER_AGREE_MS) {
         t->vouched_boot_ms = boot_ms > 0 ? boot_ms : 1;
+        t->known = true;
+        t->fixes = 0;
+        return;
+    }
+    if (ntp_synced || (t->has_rtc && !t->was_none))
+        return; /* somebody keeps it: the receiver is wrong */
+    t->fixes = t->fixes > 0 && llabs(offset_ms - t->fixes_offset_ms) <= TIMEKEEPER_AGREE_MS
+                   ? t->fixes + 1
+                   : 1;
+    t->fixes_offset_ms = offset_ms;
+    if (t->fixes < TIMEKEEPER_FIXES)
+        return;
+    t->correction_ms += apart_ms;
+    t->vouched_boot_ms = boot_ms > 0 ? boot_ms : 1;
+    t->known = true;
+    t->fixes = 0;
+}
+
+void timekeeper_pass(struct timekeeper *t, int64_t now_ms, int64_t boot_ms, bool ntp_synced)
+{
+    int64_t kernel_ms = now_ms - t->correction_ms;
+
+    (void)boot_ms;
+    if (ntp_synced && is_possible(kernel_ms)) {
+        t->correction_ms = 0;
+        t->known = true;
+    }
+    if (t->has_rtc && !t->was_none)
+        t->known = true;
+}
+
+bool timekeeper_holds(const struct timekeeper *t, int64_t boot_ms)
+{
+    /* an impossible date waits from our start; a doubtful one from the machine's, which is when
+     * others would have set it */
+    int64_t since_ms = t->was_none ? t->began_ms : 0;
+
+    return !t->known && boot_ms - since_ms < TIMEKEEPER_HOLD_MS;
 }
 
 enum clock_source timekeeper_source(const struct timekeeper *t, int64_t now_ms, int64_t boot_ms,
@@ -22,7 +82,7 @@ enum clock_source timekeeper_source(const struct timekeeper *t, int64_t now_ms, 
         return CLOCK_GPS;
     if (ntp_synced)
         return CLOCK_NTP;
-    return now_ms >= TIMEKEEPER_FLOOR_MS ? CLOCK_RTC : CLOCK_NONE;
+    return t->known && now_ms >= TIMEKEEPER_FLOOR_MS ? CLOCK_RTC : CLOCK_NONE;
 }
 
 int64_t timekeeper_step(struct timekeeper *t, int64_t now_ms, int64_t boot_ms)

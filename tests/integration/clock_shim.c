@@ -1,14 +1,16 @@
 /* tests/integration/clock_shim.c - preloaded into a program under test: its clocks lie.
  * A file named by VIGIE_TEST_CLOCK holds three 64-bit numbers: what is added to CLOCK_REALTIME
- * (ms), to CLOCK_BOOTTIME (ms), and whether the kernel says that nobody keeps the clock (1).
- * Writing the first two together is time that passes; the first alone, a clock that was set.
- * Waiting goes by CLOCK_MONOTONIC, which stays true. */
+ * (ms), to CLOCK_BOOTTIME (ms), and who keeps the clock: 0 whoever does here, 1 nobody and none
+ * runs on while the machine is off, 2 NTP.  Writing the first two together is time that passes; the
+ * first alone, a clock that was set.  Waiting goes by CLOCK_MONOTONIC, which stays true. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -72,12 +74,31 @@ time_t time(time_t *out)
     return now.tv_sec;
 }
 
+int open(const char *path, int flags, ...)
+{
+    va_list more;
+    int mode;
+
+    va_start(more, flags);
+    mode = va_arg(more, int);
+    va_end(more);
+    if (lies != NULL && lies[2] == 1 &&
+        (strncmp(path, "/sys/class/rtc/", 15) == 0 ||
+         strncmp(path, "/sys/devices/system/clocksource/", 32) == 0)) {
+        errno = ENOENT;
+        return -1;
+    }
+    return (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
+}
+
 int adjtimex(struct timex *t)
 {
     int (*real)(struct timex *) = (int (*)(struct timex *))dlsym(RTLD_NEXT, "adjtimex");
     int done = real(t);
 
-    if (lies != NULL && lies[2] != 0)
+    if (lies != NULL && lies[2] == 1)
         t->status |= STA_UNSYNC;
+    if (lies != NULL && lies[2] == 2)
+        t->status &= ~STA_UNSYNC;
     return done;
 }

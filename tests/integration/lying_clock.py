@@ -7,11 +7,14 @@ from pathlib import Path
 SOURCE = Path(__file__).with_name("clock_shim.c")
 
 
+ALONE, NTP = 1, 2
+
+
 class LyingClock:
-    def __init__(self, folder, real_ms=0, boot_ms=0, unkept=False):
-        """`unkept`: the kernel says that nobody keeps the clock, whoever keeps this machine's."""
+    def __init__(self, folder, real_ms=0, boot_ms=0, keeper=0):
+        """`keeper`: ALONE, no clock runs on while the machine is off and nobody keeps the kernel's; NTP; 0: as it is."""
         self.file, self.library = Path(folder) / "clock", Path(folder) / "clock_shim.so"
-        self.lies = [real_ms, boot_ms, int(unkept)]
+        self.lies = [real_ms, boot_ms, keeper]
         self.file.write_bytes(bytes(4096))
         self.write()
         done = subprocess.run([os.environ.get("CC", "cc"), "-shared", "-fPIC", "-O1", "-o", str(self.library), str(SOURCE), "-ldl"],
@@ -31,6 +34,11 @@ class LyingClock:
         """So much time passes at once."""
         self.lies[0] += int(seconds * 1000)
         self.lies[1] += int(seconds * 1000)
+        self.write()
+
+    def set_right(self, keeper=NTP):
+        """Somebody sets it, and keeps it from now on."""
+        self.lies[0], self.lies[2] = 0, keeper
         self.write()
 
     def set_by(self, seconds):

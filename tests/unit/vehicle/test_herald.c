@@ -1,4 +1,4 @@
-/* What the clock is worth, what the car says of itself, and where its adapter is. */
+/* What the car says of itself, and where its adapter is. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,54 +12,10 @@
 #include "vehicle/gps.h"
 #include "vehicle/herald.h"
 #include "vehicle/obd/address.h"
-#include "vehicle/timekeeper.h"
 
 #define T0 1795248000000
 
 static struct fault fault;
-
-static void a_receiver_that_agrees_vouches_for_the_clock(void **state)
-{
-    struct timekeeper t;
-    struct fix fix = {.t_ms = T0, .received_ms = T0 + 300};
-
-    (void)state;
-    timekeeper_init(&t);
-    assert_int_equal(timekeeper_source(&t, T0, 5000, false), CLOCK_RTC);
-    assert_int_equal(timekeeper_source(&t, T0, 5000, true), CLOCK_NTP);
-    timekeeper_fix(&t, &fix, 5000);
-    assert_int_equal(timekeeper_source(&t, T0, 6000, true), CLOCK_GPS);
-    assert_int_equal(timekeeper_source(&t, T0, 5000 + TIMEKEEPER_VOUCH_MS + 1, false), CLOCK_RTC);
-}
-
-static void a_receiver_that_disagrees_vouches_for_nothing(void **state)
-{
-    struct timekeeper t;
-    struct fix fix = {.t_ms = T0 - 7168LL * 86400000, .received_ms = T0};
-
-    (void)state;
-    timekeeper_init(&t);
-    timekeeper_fix(&t, &fix, 5000);
-    assert_int_equal(timekeeper_source(&t, T0, 5000, false), CLOCK_RTC);
-    fix.t_ms = 0;
-    timekeeper_fix(&t, &fix, 5000);
-    assert_int_equal(timekeeper_source(&t, T0, 5000, false), CLOCK_RTC);
-    assert_int_equal(timekeeper_source(&t, 86400000, 5000, false), CLOCK_NONE); /* 1970 */
-}
-
-static void a_jump_of_the_clock_is_noticed_and_slewing_is_not(void **state)
-{
-    struct timekeeper t;
-
-    (void)state;
-    timekeeper_init(&t);
-    assert_int_equal(timekeeper_step(&t, T0, 1000), 0);
-    for (int i = 1; i < 1000; i++)
-        assert_int_equal(timekeeper_step(&t, T0 + i * 101, 1000 + i * 100), 0);
-    assert_int_equal(timekeeper_step(&t, T0 + 100899 + 3600000, 100900), 3600000);
-    assert_int_equal(timekeeper_step(&t, T0 + 100999 + 3600000, 101000), 0);
-    assert_int_equal(timekeeper_step(&t, T0 + 101099, 101100), -3600000);
-}
 
 static void sleep_is_told_with_when_it_will_be_heard_of_again(void **state)
 {
@@ -201,9 +157,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(private_mode_is_news_and_the_last_will_does_not_tell_it),
-        cmocka_unit_test(a_receiver_that_agrees_vouches_for_the_clock),
-        cmocka_unit_test(a_receiver_that_disagrees_vouches_for_nothing),
-        cmocka_unit_test(a_jump_of_the_clock_is_noticed_and_slewing_is_not),
         cmocka_unit_test(sleep_is_told_with_when_it_will_be_heard_of_again),
         cmocka_unit_test(state_is_told_on_change_on_connection_and_as_heartbeat),
         cmocka_unit_test(online_and_the_last_will_differ_in_one_word),

@@ -267,6 +267,20 @@ static void a_standing_car_tells_where_it_is_so_often_and_a_moving_one_always(vo
     assert_int_equal(s.count, 6);
 }
 
+static void what_waits_for_its_time_is_moved_to_it(void **state)
+{
+    (void)state;
+    add_round(T0 - 3600000, 50, 1800);
+    add_round(T0 - 3599000, 51, 1800);
+    sampler_shift(&s, 3600000);
+    sampler_clock_set(&s);
+    add_round(T0 + 2000, 52, 1800);
+    assert_int_equal(sampler_settle(&s, T0 + 5000, false), 3);
+    assert_int_equal(s.pending[0].t_ms, T0);
+    assert_int_equal(s.pending[1].t_ms, T0 + 1000);
+    assert_int_equal(s.pending[2].t_ms, T0 + 2000);
+}
+
 static void memory_is_bounded_and_the_oldest_go(void **state)
 {
     (void)state;
@@ -296,6 +310,7 @@ int main(void)
         cmocka_unit_test_setup(what_says_nothing_new_is_no_sample, begin),
         cmocka_unit_test_setup(a_standing_car_tells_where_it_is_so_often_and_a_moving_one_always,
                                begin),
+        cmocka_unit_test_setup(what_waits_for_its_time_is_moved_to_it, begin),
         cmocka_unit_test_setup(memory_is_bounded_and_the_oldest_go, begin),
     };
 
