@@ -2,7 +2,8 @@
  * A file named by VIGIE_TEST_CLOCK holds three 64-bit numbers: what is added to CLOCK_REALTIME
  * (ms), to CLOCK_BOOTTIME (ms), and who keeps the clock: 0 whoever does here, 1 nobody and none
  * runs on while the machine is off, 2 NTP.  Writing the first two together is time that passes; the
- * first alone, a clock that was set.  Waiting goes by CLOCK_MONOTONIC, which stays true. */
+ * first alone, a clock that was set.  Waiting goes by CLOCK_MONOTONIC, which stays true.
+ * VIGIE_TEST_BOOT names a file to read instead of the kernel's boot_id. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -88,6 +89,8 @@ int open(const char *path, int flags, ...)
         errno = ENOENT;
         return -1;
     }
+    if (strcmp(path, "/proc/sys/kernel/random/boot_id") == 0 && getenv("VIGIE_TEST_BOOT") != NULL)
+        path = getenv("VIGIE_TEST_BOOT");
     return (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
 }
 

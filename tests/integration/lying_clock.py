@@ -2,6 +2,7 @@
 import os
 import struct
 import subprocess
+import uuid
 from pathlib import Path
 
 SOURCE = Path(__file__).with_name("clock_shim.c")
@@ -16,10 +17,16 @@ class LyingClock:
         self.file, self.library = Path(folder) / "clock", Path(folder) / "clock_shim.so"
         self.lies = [real_ms, boot_ms, keeper]
         self.file.write_bytes(bytes(4096))
+        self.boot = Path(folder) / "boot_id"
+        self.start_anew()
         self.write()
         done = subprocess.run([os.environ.get("CC", "cc"), "-shared", "-fPIC", "-O1", "-o", str(self.library), str(SOURCE), "-ldl"],
                               capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stderr
+
+    def start_anew(self):
+        """The machine is started another time."""
+        self.boot.write_text(str(uuid.uuid4()) + "\n")
 
     def write(self):
         with self.file.open("r+b") as f:
@@ -27,7 +34,7 @@ class LyingClock:
 
     @property
     def env(self):
-        return {"LD_PRELOAD": str(self.library), "VIGIE_TEST_CLOCK": str(self.file),
+        return {"LD_PRELOAD": str(self.library), "VIGIE_TEST_CLOCK": str(self.file), "VIGIE_TEST_BOOT": str(self.boot),
                 "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
 
     def pass_by(self, seconds):

@@ -2,7 +2,6 @@
 agent's clocks can be moved, so that a quarter of an hour need not be waited for; nothing else of it is changed."""
 import json
 import signal
-import sqlite3
 import sys
 import time
 from pathlib import Path
@@ -159,13 +158,6 @@ def test_a_battery_that_runs_down_is_told_twice_and_then_left_alone(parked, tmp_
     assert not p.alerts("power_cut")
 
 
-def edit(bench, statement):
-    db = sqlite3.connect(bench.folder / "outbox/outbox.db", timeout=10)
-    with db:
-        db.execute(statement)
-    db.close()
-
-
 def test_a_supply_that_was_cut_is_told_at_the_next_start_and_dated_at_the_last_commit(parked):
     p = parked()
     p.wait("a drive", lambda p: len(p.service.of("up/telemetry")) >= 4)
@@ -179,7 +171,7 @@ def test_a_supply_that_was_cut_is_told_at_the_next_start_and_dated_at_the_last_c
     p.wait("more of the drive", lambda p: len(p.service.of("up/telemetry")) >= seen + 4)
     assert p.alerts("power_cut") == []
     p.bench.end("agent", signal.SIGKILL)
-    edit(p.bench, "UPDATE note SET value = 'running 00000000-0000-4000-8000-000000000000' WHERE name = 'run'")  # another boot
+    p.clock.start_anew()
     last = int(p.bench.rows("SELECT value FROM note WHERE name = 'commit_ms'")[0][0])
     p.start()
     cut = p.wait("the alert", lambda p: p.alerts("power_cut"))[0]
