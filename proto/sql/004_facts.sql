@@ -453,6 +453,19 @@ CREATE TRIGGER change_again AFTER UPDATE ON alert FOR EACH ROW
     WHEN (OLD.version IS DISTINCT FROM NEW.version)
     EXECUTE FUNCTION change_log('type', 'state', 'severity', 'count', 'version');
 
+-- Edited, a plan or contract is looked at anew at once.
+CREATE FUNCTION forecast_again() RETURNS trigger LANGUAGE plpgsql AS
+$$
+BEGIN
+    NEW.computed_at := NULL;
+    RETURN NEW;
+END
+$$;
+CREATE TRIGGER forecast_again BEFORE UPDATE ON maintenance FOR EACH ROW
+    WHEN (OLD.version IS DISTINCT FROM NEW.version) EXECUTE FUNCTION forecast_again();
+CREATE TRIGGER forecast_again BEFORE UPDATE ON contract FOR EACH ROW
+    WHEN (OLD.version IS DISTINCT FROM NEW.version) EXECUTE FUNCTION forecast_again();
+
 -- ---- what people do with a case; both do nothing the second time, and return the case as it is then
 CREATE FUNCTION alert_acknowledge(case_id uuid, who uuid) RETURNS SETOF alert LANGUAGE sql VOLATILE AS
 $$

@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 
 #include "announce.h"
+#include "dues.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/stop.h"
@@ -27,6 +28,7 @@ struct again {
     struct influx *influx;
     struct recompute *recompute;
     struct silence *silence;
+    struct dues *dues;
     struct due_again due[DUE_MAX];
     int64_t silent_ms; /* when to look next who has fallen silent */
     bool away;
@@ -100,6 +102,19 @@ static enum status look_for_silence(struct again *a, struct fault *fault)
     return ST_OK;
 }
 
+static enum status look_for_dues(struct again *a, struct fault *fault)
+{
+    const struct alert_change_message *changes;
+    size_t changed;
+    enum status st = dues_step(a->dues, is_ours, a, clock_now_ms(), fault);
+
+    if (st == ST_OK) {
+        changes = dues_changes(a->dues, &changed);
+        announce_alerts(a->set.alerts, changes, changed);
+    }
+    return st;
+}
+
 static enum status look_round(struct again *a, struct fault *fault)
 {
     enum status st = look(a, fault);
@@ -107,7 +122,8 @@ static enum status look_round(struct again *a, struct fault *fault)
     if (st != ST_OK || clock_boot_ms() < a->silent_ms)
         return st;
     a->silent_ms = clock_boot_ms() + SILENT_MS;
-    return look_for_silence(a, fault);
+    st = look_for_silence(a, fault);
+    return st == ST_OK ? look_for_dues(a, fault) : st;
 }
 
 static void *again_run(void *self)
@@ -139,7 +155,8 @@ enum status again_start(struct again **out, const struct again_options *options,
         (st = influx_open(&a->influx, options->influx, "fleet", fault)) == ST_OK &&
         (st = recompute_open(&a->recompute, a->db, a->influx, fault)) == ST_OK &&
         (st = silence_open(&a->silence, a->db, clock_now_ms(), options->start_quiet_ms, fault)) ==
-            ST_OK) {
+            ST_OK &&
+        (st = dues_open(&a->dues, a->db, fault)) == ST_OK) {
         pg_set_patience(a->db, ANSWER_MS);
         a->running = pthread_create(&a->thread, NULL, again_run, a) == 0;
         if (!a->running)
@@ -161,6 +178,7 @@ void again_join(struct again *a)
         pthread_join(a->thread, NULL);
     recompute_close(a->recompute);
     silence_close(a->silence);
+    dues_close(a->dues);
     influx_close(a->influx);
     pg_close(a->db);
     free(a);

@@ -7,6 +7,7 @@
 #include "dtcs.h"
 #include "fact_states.h"
 #include "garage.h"
+#include "meter_rows.h"
 #include "meters.h"
 #include "segments.h"
 #include "tell.h"
@@ -18,6 +19,7 @@ struct facts {
     struct segments *segments;
     struct dtcs *dtcs;
     struct tell *tell;
+    struct meter_rows meters;
     struct moment_map map;
     struct car_out out;
     const struct record **taken; /* sorted by vehicle, stream, seq */
@@ -55,6 +57,7 @@ void facts_close(struct facts *f)
     segments_close(f->segments);
     dtcs_close(f->dtcs);
     tell_close(f->tell);
+    meter_rows_done(&f->meters);
     car_out_done(&f->out);
     free(f->taken);
     free(f->vins);
@@ -197,6 +200,7 @@ static void add_rows(struct facts *f, struct fact_row *row, const struct car_set
     if (!car_shows(&row->car, now_ms) && f->out.rows_n == 0)
         return;
     n = trip_view(&row->car.trip, &set->trip, 0, open);
+    meter_rows_add(&f->meters, row->vin, &row->car);
     segments_add(f->segments, row->vin, &set->trip.fuel, f->out.rows, f->out.rows_n, open, n,
                  INT64_MAX);
 }
@@ -237,6 +241,7 @@ enum status facts_write(struct facts *f, struct record *const *records, const bo
 
     tell_forget(f->tell); /* of a transaction that failed */
     segments_forget(f->segments);
+    meter_rows_forget(&f->meters);
     if (st != ST_OK)
         return st;
     collect(f, records, fresh, n);
@@ -247,7 +252,8 @@ enum status facts_write(struct facts *f, struct record *const *records, const bo
         (st = step_all(f, marks, now_ms, fault)) != ST_OK ||
         (st = fact_states_write(f->states, fault)) != ST_OK)
         return st;
-    st = segments_write(f->segments, fault);
+    if ((st = segments_write(f->segments, fault)) == ST_OK)
+        st = meter_rows_write(&f->meters, f->db, fault);
     return st == ST_OK ? tell_write(f->tell, now_ms, fault) : st;
 }
 

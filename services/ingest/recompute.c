@@ -10,6 +10,7 @@
 #include "garage.h"
 #include "late.h"
 #include "lib/text.h"
+#include "meter_rows.h"
 #include "reread.h"
 #include "segments.h"
 #include "tell.h"
@@ -23,6 +24,7 @@ struct recompute {
     struct fact_states *states;
     struct segments *segments;
     struct tell *tell;
+    struct meter_rows meters;
     struct moment_map map;
     /* ---- of the vehicle in hand */
     struct car_settings set;
@@ -67,6 +69,7 @@ void recompute_close(struct recompute *r)
     fact_states_close(r->states);
     segments_close(r->segments);
     tell_close(r->tell);
+    meter_rows_done(&r->meters);
     car_out_done(&r->out);
     free(r->kept);
     free(r);
@@ -238,6 +241,8 @@ static void keep_order(struct recompute *r, const struct due_again *due, struct 
     car->wait_from_ms = now->wait_from_ms;
     if (!r->set.detect.here)
         car->detect = now->detect;
+    if (now->odometer.based) /* by somebody, since the checkpoint perhaps */
+        car->odometer = now->odometer;
     if (due->waited) {
         if (due->passed_seq > car->passed_seq)
             car->passed_seq = due->passed_seq;
@@ -297,8 +302,11 @@ static enum status write_all(struct recompute *r, const struct due_again *due, s
     if ((st = write_checkpoints(r, row, fault)) != ST_OK)
         return st;
     fact_states_put(r->states, row);
+    meter_rows_forget(&r->meters);
+    meter_rows_add(&r->meters, row->vin, &row->car);
     if ((st = fact_states_write(r->states, fault)) != ST_OK ||
-        (st = segments_write(r->segments, fault)) != ST_OK)
+        (st = segments_write(r->segments, fault)) != ST_OK ||
+        (st = meter_rows_write(&r->meters, r->db, fault)) != ST_OK)
         return st;
     return write_found(r, row->vin, now_ms, fault);
 }
@@ -414,7 +422,10 @@ static enum status write_silent(struct recompute *r, const char *vin, int64_t un
     segments_forget(r->segments);
     segments_add(r->segments, vin, &r->set.trip.fuel, NULL, 0, open, n, INT64_MAX);
     fact_states_put(r->states, &row);
-    if ((st = fact_states_write(r->states, fault)) != ST_OK)
+    meter_rows_forget(&r->meters);
+    meter_rows_add(&r->meters, vin, &row.car);
+    if ((st = fact_states_write(r->states, fault)) != ST_OK ||
+        (st = meter_rows_write(&r->meters, r->db, fault)) != ST_OK)
         return st;
     return segments_write(r->segments, fault);
 }

@@ -1,0 +1,102 @@
+"""What is due and when: kilometres and hours as shown, maintenance, a contract's mileage."""
+import datetime
+import json
+import uuid
+
+import pytest
+
+import drives
+from ingest_site import DAY_MS, MISSING, Site, now_ms, wait_until
+from test_facts import HOUR_MS, alerts, send
+
+pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
+ODOMETER = "Vehicle.TraveledDistance"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    made = Site(tmp_path_factory.mktemp("facts-dues"))
+    try:
+        made.start(rate=100000, burst=100000, start_quiet="1d")
+        yield made
+        made.ingest.stop()
+        assert made.ingest.process.returncode == 0
+        assert "Sanitizer" not in made.ingest.log_text() and "runtime error" not in made.ingest.log_text()
+    finally:
+        made.stop()
+
+
+def insert(site, table, **columns):
+    columns = {"id": str(uuid.uuid4()), "customer_id": site.customer, **columns}
+    site.sql(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join(repr(v) for v in columns.values())})")
+    return columns["id"]
+
+
+def drive_to(site, car, km, ago_ms=HOUR_MS):
+    """Its own odometer says so at the end of a short drive."""
+    drive = drives.north(now_ms() - ago_ms, [(60, 50), (30, 0)])
+    for n, sample in enumerate(drive.values()):
+        sample[ODOMETER] = km * 1000.0 - 800 + min(n, 60) * 800 / 60
+    send(car, drive)
+    wait_until(lambda: meter(site, car.vin) == (km, "car"), why="the meter")
+
+
+def meter(site, vin):
+    row = site.sql(f"SELECT round(odometer_m / 1000), source FROM vehicle_meter WHERE vin = '{vin}'")
+    return (int(row.split("|")[0] or 0), row.split("|")[1]) if row else None
+
+
+def case(site, vin, kind):
+    return [(a.state, a.severity, a.subject) for a in alerts(site, vin) if a.type == kind]
+
+
+def test_maintenance_is_soon_due_and_done(site):
+    with site.car() as car:
+        plan = insert(site, "maintenance", vin=car.vin, name="Oil", every_km=15000, last_km=100000)
+        drive_to(site, car, 114500)
+        assert wait_until(lambda: case(site, car.vin, "maintenance_due"), why="the case") == [("open", "info", plan)]
+        stage, by, left = site.sql(f"SELECT stage, due_by, round(due_left) FROM maintenance WHERE id = '{plan}'").split("|")
+        assert (stage, by, left) == ("soon", "km", "500")
+        drive_to(site, car, 115100, ago_ms=HOUR_MS // 2)
+        site.sql(f"UPDATE maintenance SET name = 'Oil and filter', version = version + 1 WHERE id = '{plan}'")  # looked at anew
+        wait_until(lambda: case(site, car.vin, "maintenance_due") == [("open", "minor", plan)], why="it to be due")
+        site.sql(f"UPDATE maintenance SET last_km = 115100, version = version + 1 WHERE id = '{plan}'")
+        wait_until(lambda: case(site, car.vin, "maintenance_due") == [("cleared", "minor", plan)], why="the service to count")
+        assert site.sql(f"SELECT stage FROM maintenance WHERE id = '{plan}'") == "fine"
+
+
+def test_a_contract_that_will_not_last_is_a_warning(site):
+    today = datetime.date.today()
+    with site.car() as car:
+        contract = insert(site, "contract", vin=car.vin, starts_on=str(today - datetime.timedelta(days=100)),
+                          ends_on=str(today + datetime.timedelta(days=265)), start_km=50000, cap_km=20000)
+        fine = insert(site, "contract", vin=car.vin, starts_on=str(today), ends_on=str(today + datetime.timedelta(days=100)),
+                      start_km=0, cap_km=900000)
+        insert_trips(site, car.vin, days=60, km=80)
+        drive_to(site, car, 58000)
+        assert wait_until(lambda: case(site, car.vin, "contract_mileage"), why="the warning") == [("open", "warning", contract)]
+        used, end = site.sql(f"SELECT round(used_km), end_km > 20400 FROM contract WHERE id = '{contract}'").split("|")
+        assert (used, end) == ("8000", "t") and site.sql(f"SELECT stage FROM contract WHERE id = '{fine}'") == "fine"
+        site.sql(f"UPDATE contract SET cap_km = 60000, version = version + 1 WHERE id = '{contract}'")
+        wait_until(lambda: case(site, car.vin, "contract_mileage") == [("cleared", "warning", contract)], why="the new cap")
+
+
+def insert_trips(site, vin, days, km):
+    """Trips of past days, as they would be there."""
+    now = now_ms()
+    for day in range(1, days):
+        at = (now - day * DAY_MS) / 1000
+        site.sql("INSERT INTO segment (id, vin, kind, state, settled, start_at, end_at, distance_m) VALUES (gen_random_uuid(), "
+                 f"'{vin}', 'trip', 'closed', true, to_timestamp({at}), to_timestamp({at + 3600}), {km * 1000})")
+
+
+def test_where_the_car_tells_no_odometer_somebody_reads_it(site):
+    start = now_ms() - HOUR_MS
+    with site.car() as car:
+        send(car, drives.north(start, [(60, 72), (30, 0)]))
+        insert(site, "meter_entry", vin=car.vin, odometer_m=80000000, engine_h=1200)
+        wait_until(lambda: meter(site, car.vin) == (80000, "estimated"), why="the entry")
+        send(car, drives.north(start + 600000, [(600, 72), (30, 0)], lat=48.52))
+        wait_until(lambda: meter(site, car.vin) == (80012, "estimated"), why="the way since")
+        assert site.sql(f"SELECT engine_h BETWEEN 1200.16 AND 1200.20 FROM vehicle_meter WHERE vin = '{car.vin}'") == "t"
+        assert json.loads(site.sql("SELECT to_json(count(*)) FROM meter_entry WHERE taken_at IS NULL")) == 0
