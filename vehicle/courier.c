@@ -82,7 +82,7 @@ enum status courier_start(struct courier **out, const struct office *office, con
 
 enum status courier_send(struct courier *c, enum errand errand)
 {
-    int order = errand;
+    int order = (int)errand;
 
     if (c == NULL)
         return ST_NONE;

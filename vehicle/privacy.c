@@ -171,6 +171,7 @@ void privacy_write(const struct privacy *p, struct text *out)
 
 enum status privacy_load(struct privacy *p, const char *bytes, size_t len, struct fault *fault)
 {
+    enum privacy_cause found = PRIVACY_NONE;
     int64_t since_ms, until_ms;
     char cause[16] = "";
     bool commanded;
@@ -187,10 +188,13 @@ enum status privacy_load(struct privacy *p, const char *bytes, size_t len, struc
     json_decref(root);
     if (st != ST_OK)
         return st;
-    for (int i = PRIVACY_NONE; i <= PRIVACY_HOURS; i++)
+    for (int i = PRIVACY_BUTTON; i <= PRIVACY_HOURS; i++)
         if (strcmp(cause, causes[i]) == 0)
-            p->cause = (enum privacy_cause)i;
-    p->since_ms = p->cause == PRIVACY_NONE ? 0 : since_ms;
+            found = (enum privacy_cause)i;
+    if ((found == PRIVACY_NONE) != (since_ms == 0))
+        return fault_set(fault, ST_REJECT, "cause and since do not fit");
+    p->cause = found;
+    p->since_ms = since_ms;
     privacy_command(p, commanded, until_ms);
     return ST_OK;
 }
