@@ -175,8 +175,12 @@ static void agent_begin_privacy(struct agent *a, struct agent_running *r)
 
 static void agent_begin(struct agent *a, struct agent_running *r)
 {
-    int64_t left_ms = r->command.expires_ms - clock_now_ms();
+    int64_t now_ms = clock_now_ms(), left_ms = r->command.expires_ms - now_ms;
 
+    if (left_ms <= 0 && agent_time_known(a, now_ms)) { /* the disk took it too late */
+        agent_finish(a, r, COMMAND_EXPIRED, "it was kept too late", NULL);
+        return;
+    }
     r->begun = true;
     r->until_ms = clock_boot_ms() + (left_ms > 0 ? left_ms : 0);
     switch (r->command.type) {

@@ -20,7 +20,7 @@ void agent_plan_renewal(struct agent *a)
     if (keyring_span(a->set->cert, &from_ms, &to_ms, &fault) != ST_OK)
         log_warn("certificate.unreadable", "reason=\"%s\"", fault.text);
     renewal_plan(&a->renewal, from_ms, to_ms, random / 255.0);
-    metric_set(a->expiry, NULL, (double)(to_ms / 1000));
+    metric_set(a->expiry, NULL, (double)to_ms / 1000);
 }
 
 enum status agent_open_courier(struct agent *a, struct fault *fault)

@@ -31,6 +31,12 @@ struct agent {
     struct outbox *outbox;
     struct health *health;
     char vin[VIN_LEN + 1];
+    char protocol;  /* what the car's bus spoke last, kept in the outbox; '0' not known */
+    bool urgent;    /* commit at once */
+    bool known_due; /* the configuration's second home is behind */
+    bool connected;
+    bool reconnect; /* other brokers */
+    bool restart;   /* a command asks for it */
     struct inbox *inbox;
     struct gps *gps;
     struct reader *reader;
@@ -43,14 +49,11 @@ struct agent {
     struct timekeeper timekeeper;
     struct ledger ledgers[STREAMS];
     struct sampler sampler;
-    int64_t commit_ms;        /* boot time of the next commit */
-    bool urgent;              /* commit at once */
-    enum outbox_trouble disk; /* what the last commit met */
-    int64_t recovered_ms;     /* boot time when the outbox was last found damaged; 0 never */
-    struct text config_text;  /* config/1 as it came */
-    bool known_due;           /* its second home is behind */
-    bool connected;
-    bool reconnect;              /* other brokers */
+    int64_t commit_ms;           /* boot time of the next commit */
+    enum outbox_trouble disk;    /* what the last commit met */
+    pid_t switching_off;         /* --power-off's process; 0: none */
+    int64_t recovered_ms;        /* boot time when the outbox was last found damaged; 0 never */
+    struct text config_text;     /* config/1 as it came */
     int64_t refused_revision;    /* of a configuration, told already; 0 none */
     int64_t clock_offset_ms;     /* our time - boot, last tick */
     int64_t clock_moved_ms;      /* by how much our time moved last; 0: never */
@@ -60,9 +63,7 @@ struct agent {
     struct supply_line line;
     int64_t off_ms;       /* boot time the ignition went off; 0: it is not */
     int64_t heartbeat_ms; /* in force */
-    pid_t switching_off;  /* --power-off's process; 0: none */
     struct metric *records, *bytes, *fixes, *sources, *link, *ignored, *mode, *writable, *failures;
-    char protocol; /* what the car's bus spoke last, kept in the outbox; '0' not known */
     struct note note;
     struct commands commands; /* answered */
     struct agent_running {
@@ -71,7 +72,6 @@ struct agent {
         int64_t until_ms; /* boot time: given up then */
         char why[128];    /* what went wrong meanwhile */
     } running[COMMANDS_RUNNING_MAX];
-    bool restart; /* a command asks for it */
     struct metric *orders;
     struct privacy privacy;
     double gps_kmh; /* of the last fix; NAN */
