@@ -6,12 +6,14 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "kept_clock.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 
 bool agent_time_known(struct agent *a, int64_t now_ms)
 {
-    return timekeeper_source(&a->timekeeper, now_ms, clock_boot_ms(), false) != CLOCK_NONE;
+    return timekeeper_source(&a->timekeeper, now_ms, clock_boot_ms(), kept_clock_by_ntp()) !=
+           CLOCK_NONE;
 }
 
 enum status agent_load_privacy(struct agent *a, struct fault *fault)
