@@ -78,3 +78,27 @@ $$
     WHERE c.wanted <> c.hash OR (c.before IS NOT NULL AND c.previous IS DISTINCT FROM c.before)
     ORDER BY c.customer_id, c.id
 $$;
+
+-- ---- how far the order of changes was purged: a cursor before that has missed something
+CREATE TABLE change_floor (
+    one boolean PRIMARY KEY DEFAULT true CHECK (one),
+    xid xid8 NOT NULL,
+    id  bigint NOT NULL
+);
+INSERT INTO change_floor (xid, id) VALUES ('0', 0);
+CREATE FUNCTION change_gone() RETURNS trigger LANGUAGE plpgsql AS
+$$
+BEGIN
+    -- Those of a vehicle that was deleted go with it, whatever their age: nobody is to see them any more.
+    UPDATE change_floor f SET xid = g.xid, id = g.id
+    FROM (SELECT xid, id FROM gone WHERE at < now() - interval '1 day' ORDER BY xid DESC, id DESC LIMIT 1) g
+    WHERE (g.xid, g.id) > (f.xid, f.id);
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER change_gone AFTER DELETE ON change REFERENCING OLD TABLE AS gone FOR EACH STATEMENT
+    EXECUTE FUNCTION change_gone();
+ALTER TABLE change_floor ENABLE ROW LEVEL SECURITY;
+ALTER TABLE change_floor FORCE ROW LEVEL SECURITY;
+CREATE POLICY everybody ON change_floor FOR SELECT TO vigie_api, vigie_notify USING (true);
+GRANT SELECT ON change_floor TO vigie_api, vigie_notify;

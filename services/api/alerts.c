@@ -28,6 +28,19 @@
 #define ALERT_TABLES                                                                               \
     " FROM alert l JOIN vehicle v ON v.vin = l.vin LEFT JOIN app_user u ON u.id = l.assigned_to "
 
+#define ALERT_CURSOR PAGE_TIME_CURSOR("l.occurred_at", "l.id")
+#define ALERT_AFTER PAGE_TIME_AFTER("l.occurred_at", "l.id", "2", "3")
+
+static const char list_sql[] =
+    "SELECT json_strip_nulls(" ALERT_JSON ")), " ALERT_CURSOR ALERT_TABLES "WHERE " ALERT_AFTER
+    " AND ($5 = '' OR l.state = ANY (string_to_array($5, ',')))"
+    " AND ($6 = '' OR l.severity = ANY (string_to_array($6, ',')))"
+    " AND ($7 = '' OR l.type = ANY (string_to_array($7, ',')))"
+    " AND ($8 = '' OR l.vin = $8)"
+    " AND l.occurred_at >= to_timestamp($9::bigint / 1000.0)"
+    " AND l.occurred_at < to_timestamp($10::bigint / 1000.0)"
+    " ORDER BY l.occurred_at DESC, l.id DESC LIMIT $4::bigint";
+
 static const char *sees(const struct request *r)
 {
     return access_allows(r->claims.role, ACTION_TRACK_READ) ? "t" : "f";
@@ -79,19 +92,7 @@ enum status alert_list(struct worker *w, const struct request *r, struct answer 
                             f.severity, f.type, f.vin, f.span.from, f.span.to};
 
     if ((st = tenant_begin(w, r, a, fault)) != ST_OK ||
-        (st = pg_run(w->pg,
-                     "SELECT json_strip_nulls(" ALERT_JSON
-                     ")), " PAGE_TIME_CURSOR("l.occurred_at", "l.id") ALERT_TABLES
-                     "WHERE " PAGE_TIME_AFTER(
-                         "l.occurred_at", "l.id", "2",
-                         "3") " AND ($5 = '' OR l.state = ANY (string_to_array($5, ',')))"
-                              " AND ($6 = '' OR l.severity = ANY (string_to_array($6, ',')))"
-                              " AND ($7 = '' OR l.type = ANY (string_to_array($7, ',')))"
-                              " AND ($8 = '' OR l.vin = $8)"
-                              " AND l.occurred_at >= to_timestamp($9::bigint / 1000.0)"
-                              " AND l.occurred_at < to_timestamp($10::bigint / 1000.0)"
-                              " ORDER BY l.occurred_at DESC, l.id DESC LIMIT $4::bigint",
-                     10, params, &rows, fault)) != ST_OK)
+        (st = pg_run(w->pg, list_sql, 10, params, &rows, fault)) != ST_OK)
         return st;
     page_answer(a, rows, &p);
     PQclear(rows);
@@ -182,8 +183,8 @@ static enum status begin(struct worker *w, const struct request *r, struct answe
 
     if ((st = tenant_begin(w, r, a, fault)) != ST_OK ||
         (st = idempotency_begin(w, r, a, fault)) != ST_OK ||
-        (st = pg_run(w->pg, "SELECT 1 FROM alert WHERE id = $1::uuid FOR UPDATE", 1, params, &rows,
-                     fault)) != ST_OK)
+        (st = pg_run(w->pg, "SELECT 1 FROM alert WHERE id = $1::uuid FOR NO KEY UPDATE", 1, params,
+                     &rows, fault)) != ST_OK)
         return st;
     found = PQntuples(rows);
     PQclear(rows);

@@ -49,7 +49,7 @@ enum status car_begin(struct worker *w, const struct request *r, struct car *car
         (st = pg_run(w->pg,
                      "SELECT v.customer_id, v.status, c.serial IS NOT NULL, c.revoked_at IS NULL"
                      " FROM vehicle v LEFT JOIN certificate c ON c.vin = v.vin"
-                     " AND c.sha256 = $2::bytea WHERE v.vin = $1 FOR UPDATE OF v",
+                     " AND c.sha256 = $2::bytea WHERE v.vin = $1 FOR NO KEY UPDATE OF v",
                      2, params, &rows, fault)) != ST_OK)
         return st;
     if (PQntuples(rows) == 1)

@@ -245,8 +245,8 @@ static enum status check_vehicle(struct worker *w, const struct request *r, stru
     PGresult *rows = NULL;
     enum status st;
 
-    st = pg_run(w->pg, "SELECT status = 'active' FROM vehicle WHERE vin = $1 FOR UPDATE", 1, params,
-                &rows, fault);
+    st = pg_run(w->pg, "SELECT status = 'active' FROM vehicle WHERE vin = $1 FOR NO KEY UPDATE", 1,
+                params, &rows, fault);
     if (st != ST_OK)
         return st;
     if (PQntuples(rows) != 1)

@@ -34,8 +34,9 @@ void config_render(struct text *out, const char *revision, const char *body)
     text_print(out, "{\"schema\":\"config/1\",\"revision\":%s,%s", revision, body + 1);
 }
 
-enum status config_renew(struct pg *pg, const struct api_settings *set, const char *vin,
-                         struct fault *fault)
+/* $1 a vehicle or NULL, $2 and $3 what our settings say. */
+static enum status run(struct pg *pg, const struct api_settings *set, const char *vin,
+                       const char *sql, struct fault *fault)
 {
     struct text sites, brokers;
     enum status st;
@@ -49,17 +50,34 @@ enum status config_renew(struct pg *pg, const struct api_settings *set, const ch
     if (sites.failed || brokers.failed)
         st = fault_set(fault, ST_RETRY, "out of memory");
     else
-        st = pg_run(
-            pg,
-            "INSERT INTO vehicle_config AS c (vin, body)"
-            " SELECT v.vin, config_body(v, $2::jsonb, $3::jsonb) FROM vehicle v"
-            " WHERE v.vin = $1 OR $1 IS NULL AND v.status = 'active' ORDER BY v.vin"
-            " ON CONFLICT (vin) DO UPDATE SET revision = c.revision + 1, body = excluded.body,"
-            " changed_at = now(), published_at = NULL WHERE c.body <> excluded.body",
-            3, params, NULL, fault);
+        st = pg_run(pg, sql, 3, params, NULL, fault);
     text_done(&sites);
     text_done(&brokers);
     return st;
+}
+
+#define INSERT_CONFIG                                                                              \
+    "INSERT INTO vehicle_config AS c (vin, body)"                                                  \
+    " SELECT v.vin, config_body(v, $2::jsonb, $3::jsonb) FROM vehicle v"
+
+enum status config_renew(struct pg *pg, const struct api_settings *set, const char *vin,
+                         struct fault *fault)
+{
+    return run(pg, set, vin,
+               INSERT_CONFIG
+               " WHERE v.vin = $1 OR $1 IS NULL AND v.status = 'active' ORDER BY v.vin"
+               " ON CONFLICT (vin) DO UPDATE SET revision = c.revision + 1, body = excluded.body,"
+               " changed_at = now(), published_at = NULL WHERE c.body <> excluded.body",
+               fault);
+}
+
+enum status config_fill(struct pg *pg, const struct api_settings *set, struct fault *fault)
+{
+    return run(pg, set, NULL,
+               INSERT_CONFIG " WHERE $1::text IS NULL AND v.status = 'active' AND NOT EXISTS"
+                             " (SELECT FROM vehicle_config k WHERE k.vin = v.vin) ORDER BY v.vin"
+                             " ON CONFLICT DO NOTHING",
+               fault);
 }
 
 enum status config_take(struct pg *pg, const struct api_settings *set, const char *vin,

@@ -13,6 +13,10 @@
 enum status config_renew(struct pg *pg, const struct api_settings *set, const char *vin,
                          struct fault *fault) MUST_CHECK;
 
+/* The same for active vehicles that have none yet; the others keep theirs. */
+enum status config_fill(struct pg *pg, const struct api_settings *set,
+                        struct fault *fault) MUST_CHECK;
+
 /* The same for one, and write it to `out` as config/1.  ST_REJECT: there is no such vehicle. */
 enum status config_take(struct pg *pg, const struct api_settings *set, const char *vin,
                         struct text *out, struct fault *fault) MUST_CHECK;

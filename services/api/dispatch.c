@@ -34,6 +34,7 @@ struct dispatch {
     atomic_uint losses; /* of the connection to the broker */
     unsigned listening; /* pg_connections when LISTEN was said */
     bool renewed;       /* configurations were compared with our settings */
+    bool fleet_changed; /* a vehicle may have become active */
     bool away;          /* PostgreSQL, as last said in the log */
     char online[ONLINE_MOST][VIN_LEN + 1];
     size_t online_count;
@@ -305,18 +306,22 @@ static enum status send_configs(struct dispatch *d, struct fault *fault)
     return st == ST_NONE ? ST_OK : st;
 }
 
-/* Once: what our settings say of sites and brokers may be new. */
+/* Once all of them: what our settings say of sites and brokers may be new.  Later those that have
+ * none: cars that were issued a certificate by hand. */
 static enum status renew_configs(struct dispatch *d, struct fault *fault)
 {
+    const struct api_settings *set = d->worker.shared->set;
     enum status st;
 
-    if (d->renewed)
+    if (d->renewed && !d->fleet_changed)
         return ST_OK;
     if ((st = dispatch_begin(&d->worker, fault)) != ST_OK ||
-        (st = config_renew(d->worker.pg, d->worker.shared->set, NULL, fault)) != ST_OK ||
+        (st = d->renewed ? config_fill(d->worker.pg, set, fault)
+                         : config_renew(d->worker.pg, set, NULL, fault)) != ST_OK ||
         (st = pg_commit(d->worker.pg, fault)) != ST_OK)
         return st;
     d->renewed = true;
+    d->fleet_changed = false;
     return ST_OK;
 }
 
@@ -329,8 +334,11 @@ static enum status listen_again(struct dispatch *d, struct fault *fault)
     if (st != ST_OK || d->listening == pg_connections(pg))
         return st;
     if ((st = pg_run(pg, "LISTEN command", 0, NULL, NULL, fault)) == ST_OK &&
-        (st = pg_run(pg, "LISTEN vehicle", 0, NULL, NULL, fault)) == ST_OK)
+        (st = pg_run(pg, "LISTEN vehicle", 0, NULL, NULL, fault)) == ST_OK &&
+        (st = pg_run(pg, "LISTEN fleet", 0, NULL, NULL, fault)) == ST_OK) {
         d->listening = pg_connections(pg);
+        d->fleet_changed = true; /* who knows what was said meanwhile */
+    }
     return st;
 }
 
@@ -341,10 +349,12 @@ static void hear(struct dispatch *d)
     struct fault why;
 
     while (pg_take_notify(d->worker.pg, channel, sizeof channel, payload, sizeof payload, &why) ==
-           ST_OK)
+           ST_OK) {
+        d->fleet_changed |= !strcmp(channel, "fleet");
         if (!strcmp(channel, "vehicle") && d->online_count < ONLINE_MOST &&
             vin_is_valid(payload, strlen(payload)))
             text_copy(d->online[d->online_count++], VIN_LEN + 1, payload);
+    }
 }
 
 static void wait_a_little(struct dispatch *d)

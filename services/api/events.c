@@ -10,6 +10,21 @@
 
 #define MONTH_MS (INT64_C(31) * 24 * 3600 * 1000)
 
+#define EVENT_CURSOR PAGE_TIME_CURSOR("e.occurred_at", "e.id")
+#define EVENT_AFTER PAGE_TIME_AFTER("e.occurred_at", "e.id", "4", "5")
+
+/* $8: may places be seen? */
+static const char events_sql[] =
+    "SELECT json_strip_nulls(json_build_object('id', e.id, 'vin', e.vin, 'type', e.type,"
+    " 'severity', e.severity, 'subject', nullif(e.subject, ''), 'source', e.source,"
+    " 'occurred_at', rfc3339(e.occurred_at), 'detected_at', rfc3339(e.detected_at),"
+    " 'lat', CASE WHEN $8::boolean THEN e.lat END, 'lon', CASE WHEN $8::boolean THEN e.lon END,"
+    " 'data', e.data)), " EVENT_CURSOR " FROM event e WHERE e.vin = $1 AND NOT e.withdrawn"
+    " AND e.occurred_at >= to_timestamp($2::bigint / 1000.0)"
+    " AND e.occurred_at < to_timestamp($3::bigint / 1000.0) AND " EVENT_AFTER
+    " AND ($7 = '' OR e.type = ANY (string_to_array($7, ',')))"
+    " ORDER BY e.occurred_at DESC, e.id DESC LIMIT $6::bigint";
+
 /* A type is one lower_snake word; several may be asked for. */
 static bool are_types(const char *list)
 {
@@ -54,24 +69,7 @@ enum status event_list(struct worker *w, const struct request *r, struct answer 
     if ((st = tenant_begin(w, r, a, fault)) != ST_OK ||
         (st = tenant_owns(w, r, a, fault)) != ST_OK ||
         (st = note(w, r, places, &s, fault)) != ST_OK ||
-        (st = pg_run(
-             w->pg,
-             "SELECT json_strip_nulls(json_build_object('id', e.id, 'vin', e.vin, 'type', e.type,"
-             " 'severity', e.severity, 'subject', nullif(e.subject, ''), 'source', e.source,"
-             " 'occurred_at', rfc3339(e.occurred_at), 'detected_at', rfc3339(e.detected_at),"
-             " 'lat', CASE WHEN $8::boolean THEN e.lat END,"
-             " 'lon', CASE WHEN $8::boolean THEN e.lon END, 'data', e.data)),"
-             " " PAGE_TIME_CURSOR(
-                 "e.occurred_at",
-                 "e.id") " FROM event e WHERE e.vin = $1"
-                         " AND NOT e.withdrawn AND e.occurred_at >= to_timestamp($2::bigint / "
-                         "1000.0)"
-                         " AND e.occurred_at < to_timestamp($3::bigint / 1000.0)"
-                         " AND " PAGE_TIME_AFTER(
-                             "e.occurred_at", "e.id", "4",
-                             "5") " AND ($7 = '' OR e.type = ANY (string_to_array($7, ',')))"
-                                  " ORDER BY e.occurred_at DESC, e.id DESC LIMIT $6::bigint",
-             8, params, &rows, fault)) != ST_OK)
+        (st = pg_run(w->pg, events_sql, 8, params, &rows, fault)) != ST_OK)
         return st;
     page_answer(a, rows, &p);
     PQclear(rows);

@@ -62,6 +62,31 @@ static void render(struct answer *a, const PGresult *rows, const char *after)
     answer_json(a, 200);
 }
 
+/* Was something after this cursor purged before it was read?  ST_NONE: 410 is set. */
+static enum status check_floor(struct worker *w, const struct request *r, const char *after,
+                               struct answer *a, struct fault *fault)
+{
+    const char *params[] = {after};
+    PGresult *rows = NULL;
+    enum status st;
+    bool gone;
+
+    st = pg_run(w->pg,
+                "SELECT EXISTS (SELECT FROM change_floor f WHERE (f.xid, f.id) >"
+                " (split_part($1, '.', 1)::xid8, split_part($1, '.', 2)::bigint))",
+                1, params, &rows, fault);
+    if (st != ST_OK)
+        return st;
+    gone = PQgetvalue(rows, 0, 0)[0] == 't';
+    PQclear(rows);
+    if (!gone)
+        return ST_OK;
+    pg_rollback(w->pg);
+    answer_problem(a, r, 410, "resync",
+                   "What came after this cursor is not kept any more: read lists, then after=now.");
+    return ST_NONE;
+}
+
 enum status feed_read(struct worker *w, const struct request *r, struct answer *a,
                       struct fault *fault)
 {
@@ -82,7 +107,8 @@ enum status feed_read(struct worker *w, const struct request *r, struct answer *
         snprintf(after, sizeof after, "%s", asked);
     snprintf(p.ask, sizeof p.ask, "%lld", (long long)p.limit);
     if ((st = tenant_begin(w, r, a, fault)) != ST_OK ||
-        (now && (st = now_cursor(w, after, fault)) != ST_OK))
+        (now && (st = now_cursor(w, after, fault)) != ST_OK) ||
+        (strcmp(after, "0.0") != 0 && (st = check_floor(w, r, after, a, fault)) != ST_OK))
         return st;
     const char *params[] = {after, p.ask};
 

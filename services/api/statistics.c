@@ -6,39 +6,88 @@
 
 #include "handlers.h"
 #include "page.h"
+#include "render.h"
 #include "tenant.h"
 
 #define MONTH_MS (INT64_C(31) * 24 * 3600 * 1000)
 
-/* A figure and its method; NULL: it is left out. */
-#define FIGURE(name, value, unit, method)                                                          \
-    "'" name "', CASE WHEN " value " IS NOT NULL THEN json_build_object('value', " value           \
-    ", 'unit', '" unit "', 'method', '" method "') END"
+/* The columns of the statement, each with its unit and how it was found. */
+static const struct {
+    const char *name, *unit, *method;
+} figures[] = {
+    {"vehicles", "1", "vehicles with a trip that began in the span"},
+    {"trips", "1", "trips that began in the span"},
+    {"distance_km", "km", "between good fixes, else by speed, else straight lines: estimated_km"},
+    {"estimated_km", "km", "straight lines over holes, part of distance_km"},
+    {"driving_h", "h", "from departure to arrival of each trip"},
+    {"engine_h", "h", "engine running at both ends of a pair of samples"},
+    {"idle_h", "h", "engine running and standing for 120 s or longer"},
+    {"fuel_l", "l", "each trip by its own best method, for fuel_share of the distance"},
+    {"fuel_share", "1", "distance of trips with litres, of all"},
+    {"fuel_l_100km", "l/100 km", "litres by kilometres of the trips that have both"},
+    {"co2_kg", "kg", "litres times the factor of the fuel, at the tailpipe"},
+    {"score", "1", "eco scores of trips, weighted by distance; no figure about a person"},
+    {"harsh", "1", "events harsh_braking, harsh_acceleration and harsh_cornering"},
+    {"alerts", "1", "cases that began in the span, corrected ones left out"},
+    {"alerts_by_severity", "1", "the same, by severity"},
+};
+#define FIGURES (int)(sizeof figures / sizeof *figures)
 
-#define FIGURES                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                        \
-    FIGURE("vehicles", "t.vehicles", "1", "vehicles with a trip that began in the span")                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                               \
-    "," FIGURE("trips", "t.trips", "1", "trips that began in the span") "," FIGURE(                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                    \
-        "distance_km", "t.km", "km",                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                   \
-        "between good fixes, else by speed, else straight lines; estimated_km says how "                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                               \
-        "much of it") "," FIGURE("estimated_km", "t.estimated_km", "km",                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                               \
-                                 "straight lines over holes") "," FIGURE("driving_h",                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                  \
-                                                                         "t.hours", "h", "from departure to arrival of each trip") "," FIGURE("engine_h",                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                              \
-                                                                                                                                              "t.engine_h",                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                            \
-                                                                                                                                              "h", "engine running at both ends of a sample pair") "," FIGURE("idle_h", "t.idle_h", "h", "engine running and standing for 120 s or longer") "," FIGURE("fuel_l", "t.fuel_l", "l", "each trip by its own best method; fuel_share says for how much of the distance") "," FIGURE("fuel_share",                                                                                                                                                                                                                                                                                                                                                                                                                                                                           \
-                                                                                                                                                                                                                                                                                                                                                                                                                               "t.fuel_share",                                                                                                                                                                                                                                                                                                                                                                                                                                                                         \
-                                                                                                                                                                                                                                                                                                                                                                                                                               "1", "distance of trips with litres, of all") "," FIGURE("fuel_l_100km",                                                                                                                                                                                                                                                                                                                                                                                                                \
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                        "t.fuel_l_100km",                                                                                                                                                                                                                                                                                                                                                                                                              \
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                        "l/100 km", "litres by kilometres of the trips that have both") "," FIGURE("co2_kg", "t.co2_kg", "kg", "litres times the factor of the fuel, at the tailpipe") "," FIGURE("score",                                                                                                                                                                                                                                             \
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                  "t.score", "1", "eco scores of trips, weighted by distance; no figure about a person") "," FIGURE("harsh",                                                                                                                                           \
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                    "e.harsh",                                                                                                                                         \
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                    "1",                                                                                                                                               \
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                    "events harsh_braking, harsh_acceleration, "                                                                                                       \
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                    "harsh_cornering") "," FIGURE("alerts", "l.alerts", "1", "cases that began in the span, corrected ones left out") "," FIGURE("alerts_by_severity", \
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                 "l.by_severity", "1", "the same, by severity")
+/* By vehicle first: their rows are ordered by time. */
+#define WITHIN(table, column)                                                                      \
+    " FROM vehicle v JOIN " table " g ON g.vin = v.vin"                                            \
+    " AND g." column " >= to_timestamp($1::bigint / 1000.0)"                                       \
+    " AND g." column " < to_timestamp($2::bigint / 1000.0) WHERE ($3 = '' OR v.vin = $3)"
+#define TRIPS_WITHIN WITHIN("segment", "start_at")
+#define EVENTS_WITHIN WITHIN("event", "occurred_at")
+#define ALERTS_WITHIN WITHIN("alert", "occurred_at")
 
-#define WITHIN(column)                                                                             \
-    column " >= to_timestamp($1::bigint / 1000.0) AND " column                                     \
-           " < to_timestamp($2::bigint / 1000.0) AND ($3 = '' OR vin = $3)"
+static const char sql[] =
+    "WITH t AS (SELECT count(*) AS trips, count(DISTINCT g.vin) AS vehicles,"
+    " sum(distance_m) / 1000 AS distance_km, sum(estimated_m) / 1000 AS estimated_km,"
+    " round(sum(extract(epoch FROM end_at - start_at)) / 3600, 3) AS driving_h,"
+    " round(sum(engine_ms) / 3600000.0, 3) AS engine_h,"
+    " round(sum(idle_ms) / 3600000.0, 3) AS idle_h, sum(fuel_l) AS fuel_l,"
+    " sum(distance_m) FILTER (WHERE fuel_l IS NOT NULL) / nullif(sum(distance_m), 0) AS fuel_share,"
+    " 100 * sum(fuel_l) FILTER (WHERE fuel_l_100km IS NOT NULL)"
+    " / nullif(sum(distance_m / 1000) FILTER (WHERE fuel_l_100km IS NOT NULL), 0) AS fuel_l_100km,"
+    " sum(co2_kg) AS co2_kg, sum(score * distance_m)"
+    " / nullif(sum(distance_m) FILTER (WHERE score IS NOT NULL), 0) AS score" TRIPS_WITHIN
+    " AND g.kind = 'trip' AND g.state <> 'superseded'),"
+    " e AS (SELECT count(*) AS harsh" EVENTS_WITHIN " AND NOT withdrawn"
+    " AND type IN ('harsh_braking', 'harsh_acceleration', 'harsh_cornering')),"
+    " l AS (SELECT sum(n) AS alerts, json_object_agg(severity, n) AS alerts_by_severity FROM"
+    " (SELECT severity, count(*) AS n" ALERTS_WITHIN
+    " AND reason <> 'corrected' GROUP BY severity) k)"
+    " SELECT vehicles, trips, distance_km, estimated_km, driving_h, engine_h, idle_h, fuel_l,"
+    " fuel_share, fuel_l_100km, co2_kg, score, harsh, alerts, alerts_by_severity FROM t, e, l";
+
+static void render(struct text *out, const PGresult *row, const struct page_span *s,
+                   const char *vin)
+{
+    text_print(out, "{");
+    render_key(out, "from");
+    render_time(out, s->from_ms);
+    render_key(out, "to");
+    render_time(out, s->to_ms);
+    if (*vin) {
+        render_key(out, "vin");
+        render_text(out, vin);
+    }
+    text_print(out, ",\"figures\":{");
+    for (int i = 0; i < FIGURES; i++) {
+        if (PQgetisnull(row, 0, i))
+            continue;
+        render_key(out, figures[i].name);
+        text_print(out, "{\"value\":%s", PQgetvalue(row, 0, i)); /* a number, or JSON */
+        render_key(out, "unit");
+        render_text(out, figures[i].unit);
+        render_key(out, "method");
+        render_text(out, figures[i].method);
+        text_print(out, "}");
+    }
+    text_print(out, "}}");
+}
 
 enum status statistics_read(struct worker *w, const struct request *r, struct answer *a,
                             struct fault *fault)
@@ -57,49 +106,9 @@ enum status statistics_read(struct worker *w, const struct request *r, struct an
     const char *params[] = {s.from, s.to, vin ? vin : ""};
 
     if ((st = tenant_begin(w, r, a, fault)) != ST_OK ||
-        (st = pg_run(
-             w->pg,
-             "WITH t AS (SELECT count(*) AS trips, count(DISTINCT vin) AS vehicles,"
-             " sum(distance_m) / 1000 AS km, sum(estimated_m) / 1000 AS estimated_km,"
-             " round(sum(extract(epoch FROM end_at - start_at)) / 3600, 3) AS hours,"
-             " round(sum(engine_ms) / 3600000.0, 3) AS engine_h,"
-             " round(sum(idle_ms) / 3600000.0, 3) AS idle_h, sum(fuel_l) AS fuel_l,"
-             " sum(distance_m) FILTER (WHERE fuel_l IS NOT NULL) / nullif(sum(distance_m), 0)"
-             " AS fuel_share, 100 * sum(fuel_l) FILTER (WHERE fuel_l_100km IS NOT NULL)"
-             " / nullif(sum(distance_m / 1000) FILTER (WHERE fuel_l_100km IS NOT NULL), 0)"
-             " AS fuel_l_100km, sum(co2_kg) AS co2_kg,"
-             " sum(score * distance_m) / nullif(sum(distance_m) FILTER (WHERE score IS NOT NULL), "
-             "0)"
-             " AS score FROM segment WHERE kind = 'trip' AND state <> 'superseded'"
-             " AND " WITHIN(
-                 "start_at") "),"
-                             " e AS (SELECT count(*) AS harsh FROM event WHERE NOT withdrawn AND "
-                             "type IN"
-                             " ('harsh_braking', 'harsh_acceleration', 'harsh_cornering')"
-                             " AND " WITHIN(
-                                 "occurred_at") "),"
-                                                " l AS (SELECT sum(n) AS alerts, "
-                                                "json_object_agg(severity, n) AS by_severity FROM"
-                                                " (SELECT severity, count(*) AS n FROM alert WHERE "
-                                                "reason <> 'corrected'"
-                                                " AND " WITHIN(
-                                                    "occurred_at") " GROUP BY severity) k)"
-                                                                   " SELECT "
-                                                                   "json_strip_nulls(json_build_"
-                                                                   "object("
-                                                                   "'from', "
-                                                                   "rfc3339(to_timestamp($1::"
-                                                                   "bigint / 1000.0)),"
-                                                                   " 'to', "
-                                                                   "rfc3339(to_timestamp($2::"
-                                                                   "bigint / 1000.0)), 'vin', "
-                                                                   "nullif($3, ''),"
-                                                                   " 'figures', "
-                                                                   "json_build_object(" FIGURES
-                                                                   "))) FROM t, e, l",
-             3, params, &rows, fault)) != ST_OK)
+        (st = pg_run(w->pg, sql, 3, params, &rows, fault)) != ST_OK)
         return st;
-    text_print(&a->body, "%s", PQgetvalue(rows, 0, 0));
+    render(&a->body, rows, &s, params[2]);
     answer_json(a, 200);
     PQclear(rows);
     return pg_commit(w->pg, fault);

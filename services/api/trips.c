@@ -16,7 +16,38 @@
     " AND " PAGE_TIME_AFTER("g.start_at", "g.id", "4", "5")
 #define SEGMENT_ORDER " ORDER BY g.start_at DESC, g.id DESC LIMIT $6::bigint"
 #define SEGMENT_CURSOR PAGE_TIME_CURSOR("g.start_at", "g.id")
-#define SECONDS(ms) "round(" ms " / 1000.0, 1)"
+
+static const char trips_sql[] =
+    "SELECT json_strip_nulls(json_build_object('id', g.id, 'vin', g.vin, 'state', g.state,"
+    " 'settled', g.settled, 'provisional', g.provisional, 'version', g.version,"
+    " 'start', rfc3339(g.start_at), 'end', rfc3339(g.end_at), 'start_lat', g.start_lat,"
+    " 'start_lon', g.start_lon, 'end_lat', g.end_lat, 'end_lon', g.end_lon,"
+    " 'distance_km', g.distance_m / 1000, 'estimated_km', g.estimated_m / 1000,"
+    " 'odometer_km', g.odometer_m / 1000, 'distance_check', g.distance_check,"
+    " 'duration_s', round(extract(epoch FROM g.end_at - g.start_at), 1),"
+    " 'moving_s', round(g.moving_ms / 1000.0, 1), 'engine_s', round(g.engine_ms / 1000.0, 1),"
+    " 'idle_s', round(g.idle_ms / 1000.0, 1), 'pause_s', round(g.pause_ms / 1000.0, 1),"
+    " 'max_speed_kmh', g.max_speed_kmh,"
+    " 'coverage', round(g.covered_ms::numeric / nullif(g.expected_ms, 0), 4),"
+    " 'fuel_l', g.fuel_l, 'fuel_l_100km', g.fuel_l_100km,"
+    " 'fuel_method', nullif(g.fuel_method, 'none'), 'fuel_share', g.fuel_share,"
+    " 'fuel_coverage', g.fuel_coverage, 'co2_kg', g.co2_kg, 'score', g.score,"
+    " 'score_terms', g.score_terms, 'driver', d.name, 'driver_id', g.driver_id,"
+    " 'end_reason', nullif(g.end_reason, '')))," SEGMENT_CURSOR SEGMENT_FROM
+    " AND g.kind = 'trip'" SEGMENT_ORDER;
+
+static const char stops_sql[] =
+    "SELECT json_strip_nulls(json_build_object('id', g.id, 'vin', g.vin, 'kind', g.kind,"
+    " 'state', g.state, 'settled', g.settled, 'provisional', g.provisional,"
+    " 'version', g.version, 'start', rfc3339(g.start_at), 'end', rfc3339(g.end_at),"
+    " 'lat', g.start_lat, 'lon', g.start_lon,"
+    " 'end_lat', CASE WHEN g.kind IN ('gap', 'lapse') THEN g.end_lat END,"
+    " 'end_lon', CASE WHEN g.kind IN ('gap', 'lapse') THEN g.end_lon END,"
+    " 'duration_s', round(extract(epoch FROM g.end_at - g.start_at), 1),"
+    " 'idle_s', round(g.idle_ms / 1000.0, 1),"
+    " 'estimated_km', CASE WHEN g.kind IN ('gap', 'lapse') THEN g.estimated_m / 1000 END,"
+    " 'fuel_l', g.fuel_l, 'end_reason', nullif(g.end_reason, '')))," SEGMENT_CURSOR SEGMENT_FROM
+    " AND g.kind = ANY (string_to_array($7, ','))" SEGMENT_ORDER;
 
 static enum status list(struct worker *w, const struct request *r, const char *sql,
                         const char *more, const char *action, struct answer *a, struct fault *fault)
@@ -47,33 +78,7 @@ static enum status list(struct worker *w, const struct request *r, const char *s
 enum status trip_list(struct worker *w, const struct request *r, struct answer *a,
                       struct fault *fault)
 {
-    return list(
-        w, r,
-        "SELECT json_strip_nulls(json_build_object('id', g.id, 'vin', g.vin, 'state', g.state,"
-        " 'settled', g.settled, 'provisional', g.provisional, 'version', g.version,"
-        " 'start', rfc3339(g.start_at), 'end', rfc3339(g.end_at), 'start_lat', g.start_lat,"
-        " 'start_lon', g.start_lon, 'end_lat', g.end_lat, 'end_lon', g.end_lon,"
-        " 'distance_km', g.distance_m / 1000, 'estimated_km', g.estimated_m / 1000,"
-        " 'odometer_km', g.odometer_m / 1000, 'distance_check', g.distance_check,"
-        " 'duration_s', round(extract(epoch FROM g.end_at - g.start_at), 1),"
-        " 'moving_s', " SECONDS("g.moving_ms") ", 'engine_s', " SECONDS(
-            "g.engine_ms") ","
-                           " 'idle_s', " SECONDS("g.idle_ms") ", 'pause_s', " SECONDS(
-                               "g.pause_ms") ","
-                                             " 'max_speed_kmh', g.max_speed_kmh, 'coverage', "
-                                             "round(g.covered_ms::numeric /"
-                                             " nullif(g.expected_ms, 0), 4), 'fuel_l', g.fuel_l, "
-                                             "'fuel_l_100km', g.fuel_l_100km,"
-                                             " 'fuel_method', nullif(g.fuel_method, 'none'), "
-                                             "'fuel_share', g.fuel_share,"
-                                             " 'fuel_coverage', g.fuel_coverage, 'co2_kg', "
-                                             "g.co2_kg, 'score', g.score,"
-                                             " 'score_terms', g.score_terms, 'driver', d.name, "
-                                             "'driver_id', g.driver_id,"
-                                             " 'end_reason', nullif(g.end_reason, "
-                                             "'')))," SEGMENT_CURSOR SEGMENT_FROM
-                                             " AND g.kind = 'trip'" SEGMENT_ORDER,
-        NULL, "trips.read", a, fault);
+    return list(w, r, trips_sql, NULL, "trips.read", a, fault);
 }
 
 enum status stop_list(struct worker *w, const struct request *r, struct answer *a,
@@ -84,18 +89,5 @@ enum status stop_list(struct worker *w, const struct request *r, struct answer *
 
     if (page_words(r, "kind", kinds, &kind, a) != ST_OK)
         return ST_NONE;
-    return list(
-        w, r,
-        "SELECT json_strip_nulls(json_build_object('id', g.id, 'vin', g.vin, 'kind', g.kind,"
-        " 'state', g.state, 'settled', g.settled, 'provisional', g.provisional,"
-        " 'version', g.version, 'start', rfc3339(g.start_at), 'end', rfc3339(g.end_at),"
-        " 'lat', g.start_lat, 'lon', g.start_lon, 'end_lat', CASE WHEN g.kind IN ('gap', 'lapse')"
-        " THEN g.end_lat END, 'end_lon', CASE WHEN g.kind IN ('gap', 'lapse') THEN g.end_lon END,"
-        " 'duration_s', round(extract(epoch FROM g.end_at - g.start_at), 1),"
-        " 'idle_s', " SECONDS(
-            "g.idle_ms") ", 'estimated_km', CASE WHEN g.kind IN ('gap', 'lapse')"
-                         " THEN g.estimated_m / 1000 END, 'fuel_l', g.fuel_l,"
-                         " 'end_reason', nullif(g.end_reason, '')))," SEGMENT_CURSOR SEGMENT_FROM
-                         " AND g.kind = ANY (string_to_array($7, ','))" SEGMENT_ORDER,
-        *kind ? kind : "stop", "stops.read", a, fault);
+    return list(w, r, stops_sql, *kind ? kind : "stop", "stops.read", a, fault);
 }

@@ -15,6 +15,14 @@
     " 'currency', s.currency, 'note', s.note, 'entered_by', s.entered_by,"                         \
     " 'entered_at', rfc3339(s.entered_at)))"
 
+#define SERVICE_CURSOR PAGE_TIME_CURSOR("s.done_at", "s.id")
+#define SERVICE_AFTER PAGE_TIME_AFTER("s.done_at", "s.id", "2", "3")
+
+static const char services_sql[] =
+    "SELECT " SERVICE_JSON ", " SERVICE_CURSOR " FROM service_entry s"
+    " WHERE s.maintenance_id = $1::uuid AND " SERVICE_AFTER
+    " ORDER BY s.done_at DESC, s.id DESC LIMIT $4::bigint";
+
 static const struct field service_fields[] = {
     {"done_at", FIELD_TIME, FIELD_NEEDED, 0, 0, NULL, NULL},
     {"km", FIELD_NUMBER, 0, 0, 1e7, NULL, NULL},
@@ -40,8 +48,8 @@ static enum status plan_is_ours(struct worker *w, const struct request *r, struc
     enum status st;
     int found;
 
-    st = pg_run(w->pg, "SELECT 1 FROM maintenance WHERE id = $1::uuid FOR UPDATE", 1, params, &rows,
-                fault);
+    st = pg_run(w->pg, "SELECT 1 FROM maintenance WHERE id = $1::uuid FOR NO KEY UPDATE", 1, params,
+                &rows, fault);
     if (st != ST_OK)
         return st;
     found = PQntuples(rows);
@@ -67,14 +75,7 @@ enum status service_list(struct worker *w, const struct request *r, struct answe
 
     if ((st = tenant_begin(w, r, a, fault)) != ST_OK ||
         (st = plan_is_ours(w, r, a, fault)) != ST_OK ||
-        (st = pg_run(w->pg,
-                     "SELECT " SERVICE_JSON ", " PAGE_TIME_CURSOR(
-                         "s.done_at",
-                         "s.id") " FROM service_entry s WHERE s.maintenance_id ="
-                                 " $1::uuid AND " PAGE_TIME_AFTER(
-                                     "s.done_at", "s.id", "2",
-                                     "3") " ORDER BY s.done_at DESC, s.id DESC LIMIT $4::bigint",
-                     4, params, &rows, fault)) != ST_OK)
+        (st = pg_run(w->pg, services_sql, 4, params, &rows, fault)) != ST_OK)
         return st;
     page_answer(a, rows, &p);
     PQclear(rows);

@@ -329,16 +329,23 @@ def test_another_customer_s_commands_are_not_there(s, car, token):
 def test_a_new_configuration_is_retained_for_the_car(s, car, token):
     published = lambda: s.sql(f"SELECT revision FROM vehicle_config WHERE vin = '{car.vin}' AND published_at IS NOT NULL")
     change = lambda body: s.ask("PATCH", f"vehicles/{car.vin}", body, {"If-Match": s.ask("GET", f"vehicles/{car.vin}", token=token).headers["etag"]}, token)
-    assert change({"record_ms": 4000}).code == 200
     wait_until(lambda: published() == "1", why="the first to be published")
+    assert change({"record_ms": 4000}).code == 200
+    wait_until(lambda: published() == "2", why="the next to be published")
     car.connect()
     first = car.next("config")
     body = json.loads(first.payload)
-    assert first.retained and (body["revision"], body["rates"], body["schema"]) == (1, {"record_ms": 4000}, "config/1")
+    assert first.retained and (body["revision"], body["rates"], body["schema"]) == (2, {"record_ms": 4000}, "config/1")
     assert body["required_sites"] == ["illkirch"] and body["detects"] == "agent"
     change({"record_ms": None})
     body = json.loads(car.next("config").payload)
-    assert body["revision"] == 2 and "rates" not in body
+    assert body["revision"] == 3 and "rates" not in body
+
+
+def test_a_car_that_was_issued_a_certificate_by_hand_is_told_as_well(s, car):
+    revision = lambda: s.sql(f"SELECT revision FROM vehicle_config WHERE vin = '{car.vin}' AND published_at IS NOT NULL")
+    wait_until(lambda: revision() == "1", why="its configuration")
+    assert json.loads(car.connect().next("config").payload)["revision"] == 1
 
 
 def test_other_settings_of_the_site_reach_every_car(s, car):

@@ -258,6 +258,19 @@ def test_the_feed_has_every_change_once_and_in_order(s, token):
     assert s.ask("GET", "feed", token=s.token(s.fresh_user("mechanic"))).code == 403
 
 
+def test_a_cursor_that_has_missed_something_is_told_so(s, token):
+    old = feed(s, token, "now")["next"]
+    event(s)
+    kept = wait_until(lambda: feed(s, token, old)["items"])[-1]["cursor"]
+    s.sql(f"UPDATE change SET at = now() - interval '91 d' WHERE change_cursor(change) = '{kept}'")
+    event(s)
+    s.sql("DELETE FROM change WHERE at < now() - interval '90 d'")
+    gone = s.ask("GET", f"feed?after={old}", token=token)
+    assert gone.code == 410 and gone.type == "resync"
+    assert len(feed(s, token, kept)["items"]) == 1, "whoever had read up to there has missed nothing"
+    assert len(feed(s, token)["items"]) == 1
+
+
 def test_a_slow_transaction_is_waited_for_and_not_passed(s, token):
     after = feed(s, token, "now")["next"]
     slow = psycopg2.connect(s.postgres.conninfo())
