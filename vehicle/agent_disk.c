@@ -109,6 +109,7 @@ enum status agent_commit(struct agent *a, bool all, struct fault *fault)
         timekeeper_source(&a->timekeeper, now_ms, boot_ms, kept_clock_by_ntp());
     enum status st = outbox_is_open(a->outbox) ? ST_OK : agent_recover(a, fault);
 
+    metric_set(a->clock, NULL, clock);
     a->commit_ms = boot_ms + a->rates.record_ms;
     a->urgent = false;
     if (st != ST_OK || !outbox_is_open(a->outbox))

@@ -26,12 +26,18 @@ static void agent_source(struct agent *a, const struct source_change *change)
     watcher_adapter(a->watcher, change->state);
 }
 
+static void agent_happened(struct agent *a, const char *what)
+{
+    metric_set(a->last, what, (double)clock_now_ms() / 1000);
+}
+
 static void agent_fix(struct agent *a, const struct fix *fix)
 {
     struct fix told = *fix;
 
     told.received_ms = agent_mend_time(a, fix->received_ms);
     metric_add(a->fixes, NULL, 1);
+    agent_happened(a, "gps");
     a->gps_kmh = fix->speed_kmh;
     a->fix_ms = clock_boot_ms();
     if (journal_is_held(a->journal))
@@ -107,6 +113,8 @@ static void agent_connection(struct agent *a, const struct connection *c)
              c->reason);
     a->connected = c->up && a->uplink.mqtt != NULL; /* closed meanwhile: deep quiet */
     metric_set(a->link, NULL, c->up);
+    if (c->broker[0] != '\0')
+        metric_set(a->broker, c->broker, c->up);
     if (c->up) {
         herald_connected(&a->herald);
         sender_connected(a->sender, clock_boot_ms());
@@ -134,6 +142,7 @@ static void agent_ack(struct agent *a, const char *bytes, size_t len)
         }
         if (st != ST_NONE)
             journal_ack(a->journal, stream, ack.site, bytes, len);
+        agent_happened(a, "ack");
         sender_acked(a->sender, stream, st == ST_RETRY, clock_boot_ms());
         return;
     }
@@ -148,6 +157,8 @@ void agent_take(struct agent *a, const struct note *note)
         break;
     case NOTE_ROUND:
         agent_round(a, &note->body.round);
+        if (note->body.round.answering)
+            agent_happened(a, "obd");
         break;
     case NOTE_SOURCE:
         agent_source(a, &note->body.source);

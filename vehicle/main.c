@@ -18,6 +18,7 @@
 #include "obd/reader.h"
 #include "renew.h"
 #include "report.h"
+#include "status.h"
 
 /* Our VIN: the setting's, the certificate's, or the car's. */
 static enum status main_vin(char vin[VIN_LEN + 1], const struct vehicle_settings *set,
@@ -200,7 +201,7 @@ int main(int argc, char **argv)
     if (set.decode)
         st = main_decode(&set, &fault);
     else if (set.status)
-        st = report_status(&set, &fault);
+        st = status_print(&set, &fault);
     else if (set.probe)
         st = report_probe(&set, &fault);
     else

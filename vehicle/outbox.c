@@ -471,3 +471,22 @@ void outbox_relieve(struct outbox *o, bool all)
     if (all && pages > 2 * ROOM_SPARE_PAGES)
         o->room_bytes = (pages - ROOM_SPARE_PAGES) * o->page_bytes;
 }
+
+enum status outbox_newest(struct outbox *o, enum outbox_stream stream, enum leaf leaf,
+                          struct outbox_record *out, struct fault *fault)
+{
+    sqlite3_stmt *statement = o->statements[SQL_NEWEST];
+    int64_t seq = 0;
+    enum status st;
+
+    sqlite3_bind_text(statement, 1, outbox_stream_name(stream), -1, SQLITE_STATIC);
+    sqlite3_bind_text(statement, 2, topic_leaf_name(leaf), -1, SQLITE_STATIC);
+    sqlite3_bind_int64(statement, 3, o->streams[stream].given - 20000);
+    if (sqlite3_step(statement) == SQLITE_ROW)
+        seq = sqlite3_column_int64(statement, 0);
+    sqlite3_reset(statement);
+    if (seq == 0)
+        return ST_NONE;
+    st = outbox_read(o, stream, seq, out, fault);
+    return st == ST_OK && out->seq != seq ? ST_NONE : st;
+}

@@ -125,6 +125,9 @@ enum status outbox_set_aside(struct outbox *o, enum outbox_stream stream, int64_
                              int64_t now_ms, struct fault *fault) MUST_CHECK;
 /* When the oldest record of a stream was made; 0: there is none. */
 int64_t outbox_oldest_ms(struct outbox *o, enum outbox_stream stream);
+/* The newest whole record of this leaf among the last 20,000.  ST_NONE: there is none. */
+enum status outbox_newest(struct outbox *o, enum outbox_stream stream, enum leaf leaf,
+                          struct outbox_record *out, struct fault *fault) MUST_CHECK;
 int64_t outbox_count(const struct outbox *o, enum outbox_stream stream);
 int64_t outbox_used_bytes(const struct outbox *o); /* of the file, free pages not counted */
 /* What the file may use on a disk that was found full: not to be passed, for what lies beyond its

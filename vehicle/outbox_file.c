@@ -30,6 +30,8 @@ static const char *const outbox_sql[SQL_STATEMENTS] = {
                   "record WHERE stream = ? AND seq = ?",
     [SQL_SPOIL_TRIM] = "DELETE FROM spoiled WHERE rowid <= (SELECT max(rowid) - 200 FROM spoiled)",
     [SQL_OLDEST] = "SELECT made_ms FROM record WHERE stream = ? ORDER BY seq LIMIT 1",
+    [SQL_NEWEST] = "SELECT seq FROM record WHERE stream = ? AND leaf = ? AND seq > ? ORDER BY seq"
+                   " DESC LIMIT 1",
     [SQL_PAGE_COUNT] = "PRAGMA page_count",
     [SQL_FREE_COUNT] = "PRAGMA freelist_count",
 };

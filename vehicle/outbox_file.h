@@ -25,6 +25,7 @@ enum outbox_sql {
     SQL_SPOIL,
     SQL_SPOIL_TRIM,
     SQL_OLDEST,
+    SQL_NEWEST,
     SQL_PAGE_COUNT,
     SQL_FREE_COUNT,
     SQL_STATEMENTS

@@ -5,98 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/http.h"
 #include "obd/adapter.h"
 #include "obd/pids.h"
 #include "obd/survey.h"
-
-/* ---- --status */
-
-static enum status report_get(struct http *http, const char *admin, const char *path, int *code,
-                              struct text *answer, struct fault *fault)
-{
-    char url[600];
-    struct http_request request = {.method = "GET", .url = url};
-
-    snprintf(url, sizeof url, "http://%s%s", admin, path);
-    return http_call(http, &request, code, answer, fault);
-}
-
-/* The value of `name` (with its label, as printed) in Prometheus text; "" when absent. */
-static const char *report_metric(const struct text *metrics, const char *name, char out[32])
-{
-    size_t len = strlen(name);
-
-    out[0] = '\0';
-    for (const char *line = metrics->bytes; line != NULL && *line != '\0';) {
-        if (strncmp(line, name, len) == 0 && line[len] == ' ') {
-            snprintf(out, 32, "%.*s", (int)strcspn(line + len + 1, "\n"), line + len + 1);
-            return out;
-        }
-        line = strchr(line, '\n');
-        line = line == NULL ? NULL : line + 1;
-    }
-    return out;
-}
-
-static const char *report_source(const struct text *metrics, const char *name)
-{
-    static const char *const words[] = {"absent", "ok", "searching", "silent", "gone"};
-    char value[32];
-    int state = atoi(report_metric(metrics, name, value));
-
-    return state >= 0 && state < 5 ? words[state] : "unknown";
-}
-
-static void report_metrics(const struct text *m)
-{
-    static const char *const outcomes[] = {"answered", "no_data", "no_ecu", "timeout"};
-    char value[32], name[96];
-
-    printf("broker     %s\n", atoi(report_metric(m, "vigie_vehicle_connected", value)) != 0
-                                  ? "connected"
-                                  : "not connected");
-    printf("gps        %s, %s fixes\n",
-           report_source(m, "vigie_vehicle_source_state{source=\"gps\"}"),
-           report_metric(m, "vigie_vehicle_gps_fixes_total", value));
-    printf("obd        %s", report_source(m, "vigie_vehicle_source_state{source=\"obd\"}"));
-    for (size_t i = 0; i < sizeof outcomes / sizeof outcomes[0]; i++) {
-        snprintf(name, sizeof name, "vigie_vehicle_obd_requests_total{outcome=\"%s\"}",
-                 outcomes[i]);
-        if (report_metric(m, name, value)[0] != '\0')
-            printf(", %s %s", value, outcomes[i]);
-    }
-    printf("\noutbox     %s telemetry and event records",
-           report_metric(m, "vigie_vehicle_outbox_records{stream=\"bulk\"}", value));
-    printf(", %s urgent",
-           report_metric(m, "vigie_vehicle_outbox_records{stream=\"urgent\"}", value));
-    printf(", %s bytes\n", report_metric(m, "vigie_vehicle_outbox_bytes", value));
-}
-
-enum status report_status(const struct vehicle_settings *set, struct fault *fault)
-{
-    struct http_options options = {.timeout_ms = 2000};
-    struct http *http = NULL;
-    struct text answer;
-    int code = 0;
-    enum status st;
-
-    text_init(&answer);
-    if ((st = http_open(&http, &options, fault)) != ST_OK)
-        return st;
-    if ((st = report_get(http, set->common.admin, "/readyz", &code, &answer, fault)) == ST_OK) {
-        printf("agent      running, %s (%s)\n",
-               code == 200 ? "ready" : "not ready: its outbox takes nothing", set->common.admin);
-        st = report_get(http, set->common.admin, "/metrics", &code, &answer, fault);
-        if (st == ST_OK)
-            report_metrics(&answer);
-    } else {
-        printf("agent      does not answer at %s\n", set->common.admin);
-    }
-    text_done(&answer);
-    http_close(http);
-    return st;
-}
 
 /* ---- --probe */
 

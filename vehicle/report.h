@@ -1,11 +1,8 @@
-/* vehicle/report.h - words for people: --status and --probe.  Prints on stdout. */
+/* vehicle/report.h - words for people: --probe.  Prints on stdout. */
 #ifndef VEHICLE_REPORT_H
 #define VEHICLE_REPORT_H
 
 #include "settings.h"
-
-/* What the running agent is doing, from its admin listener.  ST_RETRY: none answers there. */
-enum status report_status(const struct vehicle_settings *set, struct fault *fault) MUST_CHECK;
 
 /* What the adapter and the car answer.  ST_RETRY: no adapter. */
 enum status report_probe(const struct vehicle_settings *set, struct fault *fault) MUST_CHECK;
