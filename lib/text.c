@@ -38,7 +38,7 @@ void text_done(struct text *t)
 }
 
 /* Make room for `more` bytes and the terminator. */
-static bool text_reserve(struct text *t, size_t more)
+bool text_reserve(struct text *t, size_t more)
 {
     size_t room = t->room ? t->room : 64;
     char *bytes;

@@ -19,6 +19,7 @@ struct text {
 void text_init(struct text *t);
 void text_clear(struct text *t); /* empty, keeps its memory */
 void text_add(struct text *t, const char *bytes, size_t len);
+bool text_reserve(struct text *t, size_t more); /* room for that many; false: no memory */
 void text_print(struct text *t, const char *format, ...) PRINTF_LIKE(2, 3);
 void text_done(struct text *t);
 

@@ -27,6 +27,15 @@ const struct signal_row *signal_row(uint16_t id);
 /* The length of its path; 0 where there is no row. */
 size_t signal_path_len(uint16_t id);
 
+/* A row as line protocol wants it: "Vehicle.Speed=", zeros up to the end, so that fixed blocks of
+ * it can be copied.  signal_fields[id - 1]. */
+#define SIGNAL_FIELD_MAX 96
+struct signal_field {
+    char text[SIGNAL_FIELD_MAX];
+    unsigned char len, decimals;
+};
+extern const struct signal_field signal_fields[];
+
 /* The id of a path of `len` bytes, not necessarily terminated; SIGNAL_NONE when it is not ours. */
 uint16_t signal_find(const char *path, size_t len);
 

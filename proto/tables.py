@@ -222,6 +222,11 @@ def signals_inc(rows):
                    f" /* {r['id']} */")
     out += ["};", "", "static const unsigned char signal_lengths[SIGNAL_ROWS] = {"]
     out += lines([str(len(p)) for p in paths])
+    out += ["};", "", "const struct signal_field signal_fields[SIGNAL_ROWS] = {"]
+    for r in rows:
+        out.append(f'    {{"{r["path"]}=", {len(r["path"]) + 1}, {r["decimals"]}}}, /* {r["id"]} */')
+        if len(r["path"]) + 1 >= 96:
+            raise SystemExit(f"signals.csv: {r['path']} is longer than a signal_field")
     out += ["};", "", "/* id by hash; 0: no path has it */",
             "static const uint16_t signal_slots[1 << SIGNAL_HASH_BITS] = {"]
     out += lines([f"[{slot}] = {slots[slot]}" for slot in sorted(slots)])

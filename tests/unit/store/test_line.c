@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "lib/store/line.h"
+#include "proto/json.h"
 
 #define VIN "WVWZZZ1KZAW000001"
 
@@ -149,6 +150,39 @@ static void every_value_reads_back_to_the_same_double(void **state)
     }
 }
 
+/* The quick way of printing a number against the plain one, over every length and every end. */
+static void a_number_is_printed_as_json_prints_it(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t random = 88172645463325252;
+    char expected[40], *value;
+
+    for (int i = 0; i < 200000; i++) {
+        uint16_t id = (uint16_t)(1 + i % (int)signal_count());
+        const struct signal_row *row = signal_row(id);
+        int64_t number;
+        size_t len;
+
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        number = (int64_t)(random >> (12 + random % 52)); /* of any size, short ones too */
+        if (i % 3 == 0)
+            number = number / 1000 * 1000; /* with zeros at its end */
+        double v = (i % 2 ? -1.0 : 1.0) * (double)number / pow(10, i / 7 % (row->decimals + 2));
+
+        telemetry_clear(&f->t);
+        text_clear(&f->out);
+        sample(f, 1);
+        reading(f, id, v);
+        assert_int_equal(line_add(&f->out, VIN, &f->t, 0, 1), 1);
+        len = json_print_double(expected, v);
+        value = strchr(f->out.bytes + sizeof "telemetry,vin=", '=') + 1;
+        assert_memory_equal(value, expected, len);
+        assert_string_equal(value + len, " 1\n");
+    }
+}
+
 static void no_name_in_the_table_needs_escaping(void **state)
 {
     (void)state;
@@ -173,6 +207,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_vin_that_is_none_writes_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(every_value_reads_back_to_the_same_double, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(a_number_is_printed_as_json_prints_it, set_up, tear_down),
         cmocka_unit_test(no_name_in_the_table_needs_escaping),
     };
 
