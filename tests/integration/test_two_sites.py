@@ -71,7 +71,9 @@ def acks_of(load, site):
 
 def wait_for_more(load, site, n=20):
     before = acks_of(load, site)
-    wait_for(f"acknowledgements of {site}", lambda: acks_of(load, site) >= before + n, 90)
+    there = lambda: load.runs[0].process.poll() is not None or acks_of(load, site) >= before + n
+    wait_for(f"acknowledgements of {site}", there, 90)
+    assert load.runs[0].process.poll() is None, load.runs[0].log.read_text()[-1000:]
 
 
 def assert_one_site_is_not_enough(sites, cars, alive, dead, agents_too):

@@ -71,6 +71,8 @@ class Legs:
     def wait_for_acks(self, what):
         before, began = self.sizes(), time.monotonic()
         while any(now < then + GROWN for now, then in zip(self.sizes(), before)):
+            if ended := [run.log.read_text()[-1000:] for run in self.runs if run.process.poll() is not None]:
+                raise AssertionError(f"the load has ended during {what}: {ended}")
             if time.monotonic() > began + RECOVERED_S:
                 raise AssertionError(f"nothing is acknowledged {RECOVERED_S} s after {what}: {before} {self.sizes()}")
             time.sleep(0.05)

@@ -24,7 +24,8 @@ static void reserve(struct buffer *b, size_t more)
         b->at = b->len = 0;
     if (b->len + more <= b->room)
         return;
-    memmove(b->bytes, b->bytes + b->at, b->len - b->at);
+    if (b->len > b->at)
+        memmove(b->bytes, b->bytes + b->at, b->len - b->at);
     b->len -= b->at;
     b->at = 0;
     while (room < b->len + more)
