@@ -55,7 +55,7 @@ LIBS_store   := -lpq
 LIBS_ingest  := $(LIBS_store) $(LIBS_ground)
 LIBS_api     := -lwebsockets -ljwt -lcrypt $(LIBS_store) $(LIBS_ground)
 LIBS_notify  := -lwebsockets $(LIBS_store) $(LIBS_ground)
-LIBS_vehicle := -lgps -lserialport -lsqlite3 $(LIBS_ground)
+LIBS_vehicle := -lserialport -lsqlite3 $(LIBS_ground)
 CPPFLAGS_store := -I$(shell pg_config --includedir 2>/dev/null || echo /usr/include/postgresql)
 
 # ---- rooms
