@@ -1,11 +1,11 @@
 /* vehicle/gpsd_line.c - see gpsd_line.h. */
 #include "gpsd_line.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <string.h>
 
 #include "lib/clock.h"
+#include "proto/json.h"
 
 #define MPS_TO_KMH 3.6
 #define HEADING_MPS 1.0 /* below, a heading means nothing */
@@ -47,10 +47,14 @@ static void take_report(struct gpsd_report *out, const json_t *tpv, int64_t rece
 
 bool gpsd_read(struct gpsd_report *out, const char *line, size_t len, int64_t received_ms)
 {
-    json_t *said = json_loadb(line, len, 0, NULL);
-    const char *class = json_string_value(json_object_get(said, "class"));
-    bool is_tpv = class != NULL && strcmp(class, "TPV") == 0;
+    const char *class;
+    json_t *said;
+    bool is_tpv;
 
+    if (json_read(&said, line, len, GPSD_LINE_MAX, NULL) != ST_OK)
+        return false;
+    class = json_string_value(json_object_get(said, "class"));
+    is_tpv = class != NULL && strcmp(class, "TPV") == 0;
     if (is_tpv)
         take_report(out, said, received_ms);
     json_decref(said);
