@@ -210,7 +210,7 @@ $(B)/sim/ledger: $(call objs,tests/sim/ledger/main.c tests/sim/fleet/drive.c) $(
 $(B)/sim/plain: $(call objs,tests/bench/ingest/plain.c) $(GP)
 $(B)/sim/drain: $(call objs,tests/bench/drain/tool.c) $(B)/libvehicle.a $(GP)
 $(B)/sim/drain: LIBS_tool := $(LIBS_vehicle)
-$(B)/sim/ledger: LIBS_tool := -lcurl $(LIBS_ground)
+$(B)/sim/ledger $(B)/sim/plain: LIBS_tool := -lcurl $(LIBS_ground)
 $(TOOLS):
 	@mkdir -p $(@D); echo "  LD    $@"
 	@$(CC) $(ALL_CFLAGS) $(LDFLAGS) $(HARD_LD) -o $@ $^ $(or $(LIBS_tool),$(LIBS_ground))
