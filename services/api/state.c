@@ -8,8 +8,10 @@
 #include "render.h"
 #include "tenant.h"
 
+#define PLACE "Vehicle.CurrentLocation."
+
 /* vehicle_state.signals: {"<path>": [value, t_ms, "gps"|"obd"]} */
-static void render_signals(struct text *out, const char *stored, int64_t now_ms)
+static void render_signals(struct text *out, const char *stored, bool without_place, int64_t now_ms)
 {
     json_t *signals = json_loads(stored, JSON_REJECT_DUPLICATES, NULL), *row;
     const char *path;
@@ -20,7 +22,8 @@ static void render_signals(struct text *out, const char *stored, int64_t now_ms)
         const char *source = json_string_value(json_array_get(row, 2));
         int64_t t_ms = json_integer_value(json_array_get(row, 1));
 
-        if (!json_is_number(json_array_get(row, 0)) || !source)
+        if (!json_is_number(json_array_get(row, 0)) || !source ||
+            (without_place && strncmp(path, PLACE, strlen(PLACE)) == 0))
             continue;
         render_key(out, path);
         text_print(out, "{\"value\":");
@@ -59,7 +62,13 @@ static void render_state(struct text *out, const PGresult *row, int64_t now_ms)
         render_key(out, "sources");
         text_print(out, "%s", PQgetvalue(row, 0, 5));
     }
-    render_signals(out, PQgetisnull(row, 0, 6) ? "{}" : PQgetvalue(row, 0, 6), now_ms);
+    if (!PQgetisnull(row, 0, 7)) {
+        render_key(out, "private_since");
+        render_time(out, strtoll(PQgetvalue(row, 0, 7), NULL, 10));
+    }
+    /* what it told before is not shown while it is private */
+    render_signals(out, PQgetisnull(row, 0, 6) ? "{}" : PQgetvalue(row, 0, 6),
+                   !PQgetisnull(row, 0, 7), now_ms);
     text_print(out, "}");
 }
 
@@ -71,13 +80,13 @@ enum status state_read(struct worker *w, const struct request *r, struct answer 
     enum status st;
 
     if ((st = tenant_begin(w, r, a, fault)) != ST_OK ||
-        (st = pg_run(
-             w->pg,
-             "SELECT v.vin, connectivity(s, now()),"
-             " (extract(epoch FROM s.last_seen) * 1000)::bigint, s.presence, s.agent,"
-             " s.sources, s.signals FROM vehicle v LEFT JOIN vehicle_state s ON s.vin = v.vin"
-             " WHERE v.vin = $1",
-             1, params, &row, fault)) != ST_OK)
+        (st = pg_run(w->pg,
+                     "SELECT v.vin, connectivity(s, now()),"
+                     " (extract(epoch FROM s.last_seen) * 1000)::bigint, s.presence, s.agent,"
+                     " s.sources, s.signals, s.private_since FROM vehicle v LEFT JOIN "
+                     "vehicle_state s ON s.vin = v.vin"
+                     " WHERE v.vin = $1",
+                     1, params, &row, fault)) != ST_OK)
         return st;
     if (PQntuples(row) == 1) {
         render_state(&a->body, row, clock_now_ms());

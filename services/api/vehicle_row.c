@@ -23,6 +23,7 @@ enum column {
     SPEED,
     HEADING,
     IGNITION,
+    PRIVATE,
     VERSION,
     CREATED,
     SHEET
@@ -79,6 +80,7 @@ void vehicle_row_render(struct text *out, const PGresult *rows, int row, bool wh
     if (!PQgetisnull(rows, row, IGNITION))
         text_print(out, ",\"ignition\":%s",
                    PQgetvalue(rows, row, IGNITION)[0] == 't' ? "true" : "false");
+    add_time(out, "private_since", rows, row, PRIVATE);
     text_print(out, ",\"version\":%ld", vehicle_row_version(rows, row));
     if (whole) {
         add_time(out, "created_at", rows, row, CREATED);

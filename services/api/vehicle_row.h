@@ -11,7 +11,10 @@
 #define VEHICLE_COLUMNS                                                                            \
     " v.vin, v.name, v.plate, v.make, v.class, v.fuel, v.status, c.id, c.name,"                    \
     " connectivity(s, now()), (extract(epoch FROM s.last_seen) * 1000)::bigint, s.t_ms,"           \
-    " s.lat, s.lon, s.speed_kmh, s.heading_deg, s.ignition_on, v.version,"                         \
+    " CASE WHEN s.private_since IS NULL THEN s.lat END,"                                           \
+    " CASE WHEN s.private_since IS NULL THEN s.lon END, s.speed_kmh,"                              \
+    " CASE WHEN s.private_since IS NULL THEN s.heading_deg END, s.ignition_on, s.private_since,"   \
+    " v.version,"                                                                                  \
     " (extract(epoch FROM v.created_at) * 1000)::bigint,"                                          \
     " json_strip_nulls(json_build_object('detects', v.detects, 'record_ms', v.record_ms,"          \
     " 'model', v.model, 'group_name', v.group_name, 'displacement_l', v.displacement_l,"           \

@@ -20,6 +20,7 @@ struct vehicle {
     bool touched;               /* by this group */
     int64_t last_seen_ms;       /* in this group, 0 not */
     const struct record *state; /* the last up/state of this group */
+    const struct record *own;   /* the last that is not offline: it says whether it is private */
 };
 
 struct states {
@@ -74,7 +75,7 @@ static struct vehicle *touch(struct states *s, const char *vin)
         return v;
     memcpy(v->vin, vin, sizeof v->vin);
     v->touched = true;
-    v->state = NULL;
+    v->state = v->own = NULL;
     v->last_seen_ms = 0;
     s->touched[s->touched_count++] = v;
     return v;
@@ -108,6 +109,8 @@ static void touch_all(struct states *s, struct record *const *records, const boo
             continue;
         if (state)
             v->state = r;
+        if (state && !r->dead && r->state.presence != PRESENCE_OFFLINE)
+            v->own = r;
         /* A last will and what the broker kept are not the vehicle speaking. */
         if (!r->from.retained && !(state && r->state.presence == PRESENCE_OFFLINE) &&
             r->from.received_ms > v->last_seen_ms)
@@ -254,23 +257,26 @@ static void add_presence(struct states *s, const struct vehicle *v)
     pg_array_text(&column[4], told->agent, strlen(told->agent));
     pg_array_int8(&column[5], told->config);
     pg_array_jsonb(&column[6], s->text.bytes, s->text.len);
+    pg_array_int8(&column[7], v->own ? v->own->state.private_since_ms : -1);
 }
 
 /* The order of arrival counts: a last will carries the time of the connection it ends. */
 static enum status write_presence(struct states *s, struct fault *fault)
 {
-    static const Oid types[] = {PG_TEXT, PG_TEXT, PG_INT8, PG_TEXT, PG_TEXT, PG_INT8, PG_JSONB};
+    static const Oid types[] = {PG_TEXT, PG_TEXT, PG_INT8,  PG_TEXT,
+                                PG_TEXT, PG_INT8, PG_JSONB, PG_INT8};
     enum status st;
 
-    columns_begin(&s->c, 7, types);
+    columns_begin(&s->c, 8, types);
     for (size_t i = 0; i < s->touched_count; i++)
         if (s->touched[i]->state && !s->touched[i]->state->dead)
             add_presence(s, s->touched[i]);
     st = columns_run(
-        &s->c, s->db, 7,
+        &s->c, s->db, 8,
         "UPDATE vehicle_state s SET presence = f.p, presence_t = f.t, boot = f.b, agent = f.a, "
-        "config = f.c, sources = f.s FROM unnest($1, $2, $3, $4, $5, $6, $7) AS f (v, p, t, b, a, "
-        "c, s) "
+        "config = f.c, sources = f.s, private_since = CASE WHEN f.r < 0 THEN s.private_since ELSE "
+        "nullif(f.r, 0) END FROM unnest($1, $2, $3, $4, $5, $6, $7, $8) AS f (v, p, t, b, a, c, s, "
+        "r) "
         "WHERE s.vin = f.v",
         NULL, fault);
     if (st != ST_OK)

@@ -64,6 +64,21 @@ def test_the_state_has_each_signal_with_age_and_source(s, token):
     listed = next(v for v in s.ask("GET", "vehicles?limit=500", token=token).json["items"] if v["vin"] == VIN)
     assert (listed["lat"], listed["lon"], listed["speed"], listed["heading"]) == (48.5286, 7.7116, 50.1, 271)
     assert listed["ignition"] is True and listed["t"] == iso(now - 2000) and listed["connectivity"] == "online"
+    assert "private_since" not in listed and "private_since" not in state
+
+
+def test_in_private_mode_no_place_is_shown_not_even_the_last(s, token):
+    now = int(time.time() * 1000)
+    s.sql(f"DELETE FROM vehicle_state WHERE vin = '{VIN}'")
+    s.sql(f"""INSERT INTO vehicle_state (vin, presence, last_seen, t_ms, lat, lon, speed_kmh, heading_deg, private_since,
+        signals) VALUES ('{VIN}', 'online', now(), {now}, 48.5286, 7.7116, 50.1, 271, {now - 1000},
+        '{{"{SPEED}": [50.1, {now}, "obd"], "{LAT}": [48.5286, {now - 2000}, "gps"]}}')""")
+    state = s.ask("GET", f"vehicles/{VIN}/state", token=token).json
+    assert state["private_since"] == iso(now - 1000) and set(state["signals"]) == {SPEED}
+    listed = next(v for v in s.ask("GET", "vehicles?limit=500", token=token).json["items"] if v["vin"] == VIN)
+    assert listed["private_since"] == iso(now - 1000) and listed["speed"] == 50.1
+    assert not {"lat", "lon", "heading"} & set(listed)
+    s.sql(f"DELETE FROM vehicle_state WHERE vin = '{VIN}'")
 
 
 def test_a_vehicle_never_heard_of_has_no_signals(s, token):

@@ -298,6 +298,25 @@ def test_presence_follows_what_the_vehicle_says_and_its_last_will(site):
     assert site.state(vin, "last_seen") == seen  # a last will is not the vehicle speaking
 
 
+def test_private_mode_is_what_the_vehicle_last_said_of_it_itself(site):
+    since = now_ms() - 5000
+    with site.car() as car:
+        car.online()
+        wait_until(lambda: site.state(car.vin, "presence, private_since") == "online|")
+        car.online(private={"since": since})
+        wait_until(lambda: site.state(car.vin, "private_since") == str(since))
+        car.online("offline")  # as a last will, which cannot know
+        wait_until(lambda: site.state(car.vin, "presence") == "offline")
+        assert site.state(car.vin, "private_since") == str(since)
+        car.online("sleeping", private={"since": since})
+        wait_until(lambda: site.state(car.vin, "presence") == "sleeping")
+        car.online()
+        wait_until(lambda: site.state(car.vin, "presence, private_since") == "online|")
+        said = site.sql(f"SELECT data->>'presence', data ? 'private_since' FROM change WHERE vin = '{car.vin}' AND kind = 'state' ORDER BY id")
+        assert [tuple(line.split("|")) for line in said.split()] == [
+            ("online", "f"), ("online", "t"), ("offline", "t"), ("sleeping", "t"), ("online", "f")]
+
+
 def test_a_state_row_changed_by_others_or_made_anew_is_read_again(site):
     t = now_ms()
     with site.car() as car:
