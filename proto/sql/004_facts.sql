@@ -224,6 +224,10 @@ CREATE TABLE segment (
     covered_ms          bigint NOT NULL DEFAULT 0, -- of expected_ms: with samples close enough to add up
     expected_ms         bigint NOT NULL DEFAULT 0,
     pause_ms            bigint NOT NULL DEFAULT 0, -- fuel stops of a trip
+    high_rpm_ms         bigint NOT NULL DEFAULT 0, -- of engine_ms: above 75 % of the redline
+    cold_load_ms        bigint NOT NULL DEFAULT 0, -- of engine_ms: coolant below 60 degrees and load above 70 %
+    rpm_ms              bigint NOT NULL DEFAULT 0, -- of engine_ms: in which rpm, or coolant and load, were measured
+    load_ms             bigint NOT NULL DEFAULT 0,
     fuel_l              double precision,          -- NULL: not measured
     fuel_method         text NOT NULL DEFAULT 'none' CHECK (fuel_method IN ('none', 'direct', 'mass', 'maf', 'speed_density', 'level')),
     fuel_share          double precision,          -- of the litres' time, by that method
@@ -245,6 +249,7 @@ CREATE TABLE segment (
     CHECK (end_at >= start_at)
 );
 CREATE INDEX segment_time ON segment (vin, start_at DESC) WHERE state <> 'superseded';
+CREATE INDEX segment_unscored ON segment (end_at) WHERE kind = 'trip' AND state = 'closed' AND NOT provisional AND score_terms IS NULL;
 CREATE INDEX segment_unsettled ON segment (vin) WHERE NOT settled AND state <> 'superseded';
 
 -- A fact, found by the car (its own id) or by us (an id derived from what and when).  It never changes; what late data
@@ -452,6 +457,18 @@ CREATE TRIGGER change_new AFTER INSERT ON alert FOR EACH ROW
 CREATE TRIGGER change_again AFTER UPDATE ON alert FOR EACH ROW
     WHEN (OLD.version IS DISTINCT FROM NEW.version)
     EXECUTE FUNCTION change_log('type', 'state', 'severity', 'count', 'version');
+
+-- A harsh event or an episode above the limit, come late or withdrawn, changes the score of its trip.
+CREATE FUNCTION score_again() RETURNS trigger LANGUAGE plpgsql AS
+$$
+BEGIN
+    UPDATE segment SET score = NULL, score_terms = NULL WHERE vin = NEW.vin AND kind = 'trip' AND state <> 'superseded'
+        AND start_at <= NEW.occurred_at AND end_at >= NEW.occurred_at AND score_terms IS NOT NULL;
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER score_again AFTER INSERT OR UPDATE ON event FOR EACH ROW
+    WHEN (NEW.type LIKE 'harsh%' OR NEW.type = 'overspeed') EXECUTE FUNCTION score_again();
 
 -- Edited, a plan or contract is looked at anew at once.
 CREATE FUNCTION forecast_again() RETURNS trigger LANGUAGE plpgsql AS

@@ -14,6 +14,7 @@
 #include "lib/store/postgres.h"
 #include "meters.h"
 #include "recompute.h"
+#include "scores.h"
 #include "silence.h"
 
 #define LOOK_MS 500
@@ -122,8 +123,9 @@ static enum status look_round(struct again *a, struct fault *fault)
     if (st != ST_OK || clock_boot_ms() < a->silent_ms)
         return st;
     a->silent_ms = clock_boot_ms() + SILENT_MS;
-    st = look_for_silence(a, fault);
-    return st == ST_OK ? look_for_dues(a, fault) : st;
+    if ((st = look_for_silence(a, fault)) != ST_OK || (st = look_for_dues(a, fault)) != ST_OK)
+        return st;
+    return scores_step(a->db, fault);
 }
 
 static void *again_run(void *self)

@@ -122,6 +122,8 @@ bool car_shows(struct car *c, int64_t now_ms)
                  t->held_n != c->shown_held;
     bool old = t->t_ms - c->shown_ms >= SHOW_MS && now_ms - c->shown_wall_ms >= SHOW_WALL_MS;
 
+    if (t->phase == TRIP_STANDS && t->t_ms - t->now.start_ms < SHOW_MS && t->held_n == 0)
+        return false; /* a first record alone says little, and thousands may come at once */
     if (t->phase == TRIP_NOTHING || (!other && !old))
         return false;
     c->shown_ms = t->t_ms;

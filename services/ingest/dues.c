@@ -19,7 +19,9 @@
     "floor(extract(epoch FROM now() - s.start_at) / 86400)::int AS ago, sum(" what                 \
     ") AS x FROM segment s WHERE s.vin = x.vin AND s.kind = 'trip' AND s.state <> 'superseded' "   \
     "AND s.start_at > now() - interval '91 d' GROUP BY 1) d ON d.ago = g)"
-#define DUE "(x.computed_at IS NULL OR x.computed_at < now() - interval '10 min')"
+/* What could not be told (no meter yet) is asked each time. */
+#define DUE(unknown)                                                                               \
+    "(x.computed_at IS NULL OR x.computed_at < now() - interval '10 min' OR " unknown ")"
 
 struct dues {
     struct pg *db;
@@ -260,18 +262,20 @@ static const struct work {
     {"SELECT x.id, x.vin, x.every_km, x.every_h, x.every_days, x.last_km, x.last_h, ms(x.last_at), "
      "x.stage, m.odometer_m / 1000, m.engine_h, " DAYS("27", "s.distance_m / 1000") ", " DAYS(
          "27", "s.engine_ms / 3600000.0") " FROM maintenance x LEFT JOIN vehicle_meter m ON m.vin "
-                                          "= x.vin WHERE " DUE
-                                          " ORDER BY x.computed_at NULLS FIRST LIMIT 100 FOR "
-                                          "UPDATE OF x SKIP "
-                                          "LOCKED",
+                                          "= x.vin WHERE " DUE(
+                                              "x.due_by = ''") " ORDER BY x.computed_at NULLS "
+                                                               "FIRST LIMIT 100 FOR "
+                                                               "UPDATE OF x SKIP "
+                                                               "LOCKED",
      PLAN_VIN, take_plan},
     {"SELECT x.id, x.vin, ms(x.starts_on::timestamptz), ms((x.ends_on + 1)::timestamptz), "
      "x.start_km, x.cap_km, x.stage, m.odometer_m / 1000, " DAYS(
          "89", "s.distance_m / 1000") " FROM contract x LEFT JOIN vehicle_meter m ON m.vin = x.vin "
                                       "WHERE x.cap_km IS NOT NULL AND "
-                                      "now() BETWEEN x.starts_on AND x.ends_on + 1 AND " DUE
-                                      " ORDER BY x.computed_at NULLS FIRST LIMIT 100 FOR UPDATE OF "
-                                      "x SKIP LOCKED",
+                                      "now() BETWEEN x.starts_on AND x.ends_on + 1 AND " DUE(
+                                          "x.used_km IS NULL") " ORDER BY x.computed_at NULLS "
+                                                               "FIRST LIMIT 100 FOR UPDATE OF "
+                                                               "x SKIP LOCKED",
      CONTRACT_VIN, take_contract},
 };
 

@@ -182,7 +182,8 @@ void fact_states_put(struct fact_states *s, const struct fact_row *row)
 {
     struct pg_array *at = s->states.column;
     int64_t t_ms = car_t_ms(&row->car);
-    bool due = fact_states_is_due(t_ms, row->checkpoint_ms) && t_ms > 0;
+    bool first = row->checkpoint_ms == 0; /* nothing comes before it: from nothing is as good */
+    bool due = !first && fact_states_is_due(t_ms, row->checkpoint_ms);
 
     text_clear(&s->text);
     pack_add(&s->text, &row->car, sizeof row->car);
@@ -192,7 +193,7 @@ void fact_states_put(struct fact_states *s, const struct fact_row *row)
     pg_array_int8(&at[1], t_ms);
     pg_array_text(&at[2], s->text.bytes, s->text.len);
     pg_array_int8(&at[3], row->car.shown_ms);
-    pg_array_int8(&at[4], due ? t_ms : row->checkpoint_ms);
+    pg_array_int8(&at[4], due || first ? t_ms : row->checkpoint_ms);
     pg_array_int8(&at[5], row->wait_ms);
     pg_array_int8(&at[6], row->late_from_ms);
     pg_array_int8(&at[7], row->late_until_ms);

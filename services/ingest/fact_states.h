@@ -14,7 +14,7 @@ struct fact_states;
 struct fact_row {
     char vin[VIN_LEN + 1];
     struct car car;
-    int64_t checkpoint_ms;               /* the newest one stored; 0: none */
+    int64_t checkpoint_ms;               /* the newest one stored, or the first state; 0: none */
     int64_t wait_ms;                     /* the history has samples up to here that wait; 0: none */
     int64_t waits;                       /* how often something was added to that */
     int64_t late_from_ms, late_until_ms; /* what came too late, and nobody looked at; 0: nothing */

@@ -12,6 +12,8 @@
 #include "segments.h"
 #include "tell.h"
 
+#define AT_ONCE 128 /* vehicles */
+
 struct facts {
     struct pg *db;
     struct garage *garage;
@@ -25,6 +27,7 @@ struct facts {
     const struct record **taken; /* sorted by vehicle, stream, seq */
     const char **vins;           /* of them, each once */
     size_t taken_n, vins_n, room;
+    size_t next; /* of those taken, while stepping */
 };
 
 enum status facts_open(struct facts **out, struct pg *db, struct fault *fault)
@@ -205,33 +208,43 @@ static void add_rows(struct facts *f, struct fact_row *row, const struct car_set
                  INT64_MAX);
 }
 
-static enum status step_all(struct facts *f, const struct marks *marks, int64_t now_ms,
-                            struct fault *fault)
+/* The i-th of those that are locked. */
+static enum status step_vehicle(struct facts *f, size_t i, const char *vin,
+                                const struct marks *marks, int64_t now_ms, struct fault *fault)
 {
-    static const struct car_settings nothing;
-    size_t at = 0;
+    struct car_settings set;
+    struct fact_row row;
 
-    for (size_t i = 0; i < f->vins_n; i++) {
-        struct car_settings set = nothing;
-        struct fact_row row;
+    if (!garage_settings(f->garage, vin, &set))
+        return fault_set(fault, ST_REJECT, "vehicle %s is gone", vin);
+    fact_states_get(f->states, i, &row);
+    car_out_clear(&f->out);
+    for (; f->next < f->taken_n && !strcmp(f->taken[f->next]->from.topic.vin, vin); f->next++) {
+        enum status st = take_record(f, &row, &set, f->taken[f->next], marks, now_ms, fault);
 
-        if (!garage_settings(f->garage, f->vins[i], &set))
-            return fault_set(fault, ST_REJECT, "vehicle %s is gone", f->vins[i]);
-        fact_states_get(f->states, i, &row);
-        car_out_clear(&f->out);
-        for (; at < f->taken_n && !strcmp(f->taken[at]->from.topic.vin, f->vins[i]); at++) {
-            enum status st = take_record(f, &row, &set, f->taken[at], marks, now_ms, fault);
-
-            if (st != ST_OK)
-                return st;
-        }
-        if (f->out.failed)
-            return fault_set(fault, ST_RETRY, "out of memory for what was found");
-        add_rows(f, &row, &set, now_ms);
-        tell_found(f->tell, row.vin, f->out.found, f->out.found_n, now_ms);
-        fact_states_put(f->states, &row);
+        if (st != ST_OK)
+            return st;
     }
+    if (f->out.failed)
+        return fault_set(fault, ST_RETRY, "out of memory for what was found");
+    add_rows(f, &row, &set, now_ms);
+    tell_found(f->tell, row.vin, f->out.found, f->out.found_n, now_ms);
+    fact_states_put(f->states, &row);
     return ST_OK;
+}
+
+/* Some at a time: where thousands stand takes megabytes. */
+static enum status step_some(struct facts *f, const char *const *vins, size_t n,
+                             const struct marks *marks, int64_t now_ms, struct fault *fault)
+{
+    enum status st = fact_states_lock(f->states, vins, n, fault);
+
+    for (size_t i = 0; i < n && st == ST_OK; i++)
+        st = step_vehicle(f, i, vins[i], marks, now_ms, fault);
+    if (st != ST_OK || (st = fact_states_write(f->states, fault)) != ST_OK ||
+        (st = segments_write(f->segments, fault)) != ST_OK)
+        return st;
+    return meter_rows_write(&f->meters, f->db, fault);
 }
 
 enum status facts_write(struct facts *f, struct record *const *records, const bool *fresh, size_t n,
@@ -247,13 +260,11 @@ enum status facts_write(struct facts *f, struct record *const *records, const bo
     collect(f, records, fresh, n);
     if (f->vins_n == 0)
         return ST_OK;
-    if ((st = garage_fetch(f->garage, f->vins, f->vins_n, now_ms, fault)) != ST_OK ||
-        (st = fact_states_lock(f->states, f->vins, f->vins_n, fault)) != ST_OK ||
-        (st = step_all(f, marks, now_ms, fault)) != ST_OK ||
-        (st = fact_states_write(f->states, fault)) != ST_OK)
-        return st;
-    if ((st = segments_write(f->segments, fault)) == ST_OK)
-        st = meter_rows_write(&f->meters, f->db, fault);
+    f->next = 0;
+    st = garage_fetch(f->garage, f->vins, f->vins_n, now_ms, fault);
+    for (size_t at = 0; at < f->vins_n && st == ST_OK; at += AT_ONCE)
+        st = step_some(f, f->vins + at, f->vins_n - at < AT_ONCE ? f->vins_n - at : AT_ONCE, marks,
+                       now_ms, fault);
     return st == ST_OK ? tell_write(f->tell, now_ms, fault) : st;
 }
 

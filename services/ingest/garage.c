@@ -13,6 +13,7 @@
 
 #define VEHICLES_MAX 200000
 #define FRESH_MS 5000
+#define HIGH_SHARE 0.75  /* of the redline */
 #define FORGET_MS 600000 /* nothing came of it for so long */
 
 struct vehicle {
@@ -23,7 +24,7 @@ struct vehicle {
     const struct harsh_settings *harsh; /* of its class */
     int nominal_v;
     bool detects; /* we do, the car does not */
-    double limit_kmh;
+    double limit_kmh, redline_rpm;
     struct customer *customer;
     char group[RULE_SCOPE_MAX + 1];
 };
@@ -106,6 +107,7 @@ static enum status take_row(struct garage *g, const PGresult *rows, int row, int
         return st;
     v->read_ms = now_ms;
     v->limit_kmh = number(rows, row, 8);
+    v->redline_rpm = number(rows, row, 11);
     text_copy(v->group, sizeof v->group, PQgetvalue(rows, row, 9));
     v->fuel = fuel_kind_of(PQgetvalue(rows, row, 1));
     v->displacement_l = number(rows, row, 2);
@@ -142,7 +144,8 @@ enum status garage_fetch(struct garage *g, const char *const *vins, size_t n, in
     }
     st = columns_run(&g->c, g->db, 1,
                      "SELECT v.vin, v.fuel, v.displacement_l, v.tank_l, v.co2_kg_l, v.detects, "
-                     "v.class, v.nominal_v, v.speed_limit_kmh, v.group_name, v.customer_id "
+                     "v.class, v.nominal_v, v.speed_limit_kmh, v.group_name, v.customer_id, "
+                     "v.redline_rpm "
                      "FROM vehicle v WHERE v.vin = ANY ($1)",
                      &rows, fault);
     for (int i = 0; st == ST_OK && i < PQntuples(rows); i++)
@@ -190,6 +193,13 @@ static void choose(struct garage *g, const char *vin, const struct vehicle *v,
     out->offset_min = c->offset_min;
 }
 
+static double redline(const struct vehicle *v)
+{
+    if (v->redline_rpm > 0)
+        return v->redline_rpm;
+    return v->fuel == FUEL_DIESEL ? 4500 : 6000;
+}
+
 bool garage_settings(struct garage *g, const char *vin, struct car_settings *out)
 {
     const struct vehicle *v = map_get(g->vehicles, vin);
@@ -201,6 +211,7 @@ bool garage_settings(struct garage *g, const char *vin, struct car_settings *out
     out->trip.fuel.displacement_l = v->displacement_l;
     out->trip.fuel.tank_l = out->trip.level.tank_l = v->tank_l;
     out->trip.fuel.other_kg_l = v->co2_kg_l;
+    out->trip.high_rpm = HIGH_SHARE * redline(v);
     out->detect = (struct detect_settings){v->detects, v->harsh, v->nominal_v};
     choose(g, vin, v, out);
     return true;

@@ -15,6 +15,7 @@
 #include "segments.h"
 #include "tell.h"
 
+#define SILENT_MAX 128
 #define TRIES 5 /* to catch up with a car that goes on sending */
 
 struct recompute {
@@ -397,34 +398,44 @@ static enum status list_silent(struct recompute *r, PGresult **rows, struct faul
         "JOIN vehicle_state s ON s.vin = f.vin WHERE s.last_seen < now() - interval '5 s' AND "
         "(f.t_ms > f.shown_ms OR (s.last_seen < now() - interval '1 h' AND EXISTS (SELECT FROM "
         "segment g WHERE g.vin = f.vin AND NOT g.settled AND g.kind = 'trip' AND g.state = "
-        "'open'))) LIMIT 500",
+        "'open'))) ORDER BY f.vin LIMIT 256",
         0, NULL, rows, fault);
 }
 
-static enum status write_silent(struct recompute *r, const char *vin, int64_t unfed_ms,
-                                int64_t now_ms, struct fault *fault)
+/* The i-th of those that are locked. */
+static enum status add_silent(struct recompute *r, size_t i, const char *vin, int64_t unfed_ms,
+                              int64_t now_ms, struct fault *fault)
 {
-    const char *vins[] = {vin};
     struct segment open[TRIP_OUT_MAX];
     struct fact_row row;
-    enum status st;
     size_t n;
 
-    if ((st = garage_fetch(r->garage, vins, 1, now_ms, fault)) != ST_OK ||
-        (st = fact_states_lock(r->states, vins, 1, fault)) != ST_OK)
-        return st;
     if (!garage_settings(r->garage, vin, &r->set))
         return fault_set(fault, ST_REJECT, "vehicle %s is gone", vin);
-    fact_states_get(r->states, 0, &row);
+    fact_states_get(r->states, i, &row);
     row.car.shown_ms = car_t_ms(&row.car);
     row.car.shown_wall_ms = now_ms;
     n = trip_view(&row.car.trip, &r->set.trip, car_t_ms(&row.car) + unfed_ms, open);
-    segments_forget(r->segments);
     segments_add(r->segments, vin, &r->set.trip.fuel, NULL, 0, open, n, INT64_MAX);
     fact_states_put(r->states, &row);
-    meter_rows_forget(&r->meters);
     meter_rows_add(&r->meters, vin, &row.car);
-    if ((st = fact_states_write(r->states, fault)) != ST_OK ||
+    return ST_OK;
+}
+
+static enum status write_silent(struct recompute *r, const char *const *vins,
+                                const int64_t *unfed_ms, size_t n, int64_t now_ms,
+                                struct fault *fault)
+{
+    enum status st;
+
+    segments_forget(r->segments);
+    meter_rows_forget(&r->meters);
+    if ((st = garage_fetch(r->garage, vins, n, now_ms, fault)) != ST_OK ||
+        (st = fact_states_lock(r->states, vins, n, fault)) != ST_OK)
+        return st;
+    for (size_t i = 0; i < n && st == ST_OK; i++)
+        st = add_silent(r, i, vins[i], unfed_ms[i], now_ms, fault);
+    if (st != ST_OK || (st = fact_states_write(r->states, fault)) != ST_OK ||
         (st = meter_rows_write(&r->meters, r->db, fault)) != ST_OK)
         return st;
     return segments_write(r->segments, fault);
@@ -433,17 +444,22 @@ static enum status write_silent(struct recompute *r, const char *vin, int64_t un
 enum status recompute_silent(struct recompute *r, bool (*is_ours)(void *self, const char *vin),
                              void *self, int64_t now_ms, struct fault *fault)
 {
+    const char *vins[SILENT_MAX];
+    int64_t unfed_ms[SILENT_MAX];
     PGresult *rows = NULL;
+    size_t n = 0;
     enum status st;
 
     if ((st = pg_ready(r->db, fault)) != ST_OK || (st = list_silent(r, &rows, fault)) != ST_OK)
         return st;
-    for (int i = 0; i < PQntuples(rows) && st == ST_OK; i++) {
-        const char *vin = PQgetvalue(rows, i, 0);
-
-        if (!is_ours(self, vin) || (st = pg_begin(r->db, fault)) != ST_OK)
+    for (int i = 0; i < PQntuples(rows) && n < SILENT_MAX; i++) {
+        if (!is_ours(self, PQgetvalue(rows, i, 0)))
             continue;
-        st = write_silent(r, vin, strtoll(PQgetvalue(rows, i, 1), NULL, 10), now_ms, fault);
+        vins[n] = PQgetvalue(rows, i, 0);
+        unfed_ms[n++] = strtoll(PQgetvalue(rows, i, 1), NULL, 10);
+    }
+    if (n > 0 && (st = pg_begin(r->db, fault)) == ST_OK) {
+        st = write_silent(r, vins, unfed_ms, n, now_ms, fault);
         if (st == ST_OK)
             st = pg_commit(r->db, fault);
         else

@@ -36,6 +36,10 @@ void tally_add(struct tally *to, const struct tally *more)
     to->idle_ms += more->idle_ms;
     to->covered_ms += more->covered_ms;
     to->expected_ms += more->expected_ms;
+    to->high_rpm_ms += more->high_rpm_ms;
+    to->rpm_ms += more->rpm_ms;
+    to->cold_load_ms += more->cold_load_ms;
+    to->load_ms += more->load_ms;
     fuel_add(&to->fuel, &more->fuel);
 }
 
@@ -97,6 +101,8 @@ static bool same_tally(const struct tally *a, const struct tally *b)
            equal(a->max_kmh, b->max_kmh) && a->moving_ms == b->moving_ms &&
            a->engine_ms == b->engine_ms && a->idle_ms == b->idle_ms &&
            a->covered_ms == b->covered_ms && a->expected_ms == b->expected_ms &&
+           a->high_rpm_ms == b->high_rpm_ms && a->rpm_ms == b->rpm_ms &&
+           a->cold_load_ms == b->cold_load_ms && a->load_ms == b->load_ms &&
            same_fuel(&a->fuel, &b->fuel);
 }
 

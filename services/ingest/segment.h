@@ -26,6 +26,8 @@ struct tally {
     double max_kmh;
     int64_t moving_ms, engine_ms, idle_ms;
     int64_t covered_ms, expected_ms;
+    int64_t high_rpm_ms, rpm_ms;   /* engine time near the redline; in which rpm was measured */
+    int64_t cold_load_ms, load_ms; /* driven hard before it was warm; in which that was measured */
     struct fuel_sum fuel;
 };
 

@@ -38,6 +38,8 @@ struct trip_settings {
     double lapse_ms1;     /* ... at 1.11 m/s or more it drove on */
     double same_place_m;  /* 200: nearer than this it stood */
     int64_t fuel_stop_ms; /* 900,000: the longest fuel stop */
+    double high_rpm;      /* 4,500 petrol, 3,375 diesel: 75 % of the redline */
+    double cold_celsius, hard_percent; /* coolant below 60 and load above 70: not good for it */
     struct meter_settings meter;
     struct idle_settings idle;
     struct fuel_settings fuel;

@@ -74,6 +74,22 @@ static void measure_idle(struct trip *t, const struct trip_settings *set, const 
     }
 }
 
+/* What is not good for an engine; a value that is not read now is not held. */
+static void measure_strain(const struct trip_settings *set, const struct moment *m, int64_t dt_ms,
+                           struct tally *delta)
+{
+    double coolant = m->v[MOMENT_COOLANT], load = m->v[MOMENT_LOAD];
+
+    if (isfinite(m->v[MOMENT_RPM])) {
+        delta->rpm_ms = dt_ms;
+        delta->high_rpm_ms = m->v[MOMENT_RPM] > set->high_rpm ? dt_ms : 0;
+    }
+    if (isfinite(coolant) && isfinite(load)) {
+        delta->load_ms = dt_ms;
+        delta->cold_load_ms = coolant < set->cold_celsius && load > set->hard_percent ? dt_ms : 0;
+    }
+}
+
 struct tally trip_measure(struct trip *t, const struct trip_settings *set, const struct seen *seen,
                           const struct moment *m, struct rows *rows)
 {
@@ -88,8 +104,10 @@ struct tally trip_measure(struct trip *t, const struct trip_settings *set, const
     delta.covered_ms = whole ? dt_ms : 0;
     if (whole && seen->motion == MOTION_MOVING)
         delta.moving_ms = dt_ms;
-    if (whole && seen->running == KNOWN_YES && t->running == KNOWN_YES)
+    if (whole && seen->running == KNOWN_YES && t->running == KNOWN_YES) {
         delta.engine_ms = dt_ms;
+        measure_strain(set, m, dt_ms, &delta);
+    }
     t->running = seen->running;
     return delta;
 }

@@ -100,3 +100,33 @@ def test_where_the_car_tells_no_odometer_somebody_reads_it(site):
         wait_until(lambda: meter(site, car.vin) == (80012, "estimated"), why="the way since")
         assert site.sql(f"SELECT engine_h BETWEEN 1200.16 AND 1200.20 FROM vehicle_meter WHERE vin = '{car.vin}'") == "t"
         assert json.loads(site.sql("SELECT to_json(count(*)) FROM meter_entry WHERE taken_at IS NULL")) == 0
+
+
+# ---- scores
+
+
+def score(site, vin):
+    row = site.sql(f"SELECT score, score_terms FROM segment WHERE vin = '{vin}' AND kind = 'trip' AND state = 'closed' "
+                   "AND score_terms IS NOT NULL")
+    return (float(row.split("|")[0] or "nan"), json.loads(row.split("|")[1])) if row else None
+
+
+def test_a_trip_is_scored_by_what_was_measured_and_again_when_an_event_comes_late(site):
+    start = now_ms() - HOUR_MS
+    more = {"Vehicle.OBD.EngineLoad": 80.0, drives.COOLANT: 40.0}
+    with site.car() as car:
+        site.sql(f"UPDATE vehicle SET fuel = 'petrol', redline_rpm = 4000 WHERE vin = '{car.vin}'")
+        drive = drives.north(start, [(10, 0), (600, 60), (240, 0)], **more)
+        for n, sample in enumerate(drive.values()):
+            if n < 70:
+                sample[drives.RPM] = 3500.0 if n > 10 else 800.0
+            if n > 310:
+                sample[drives.COOLANT] = 90.0
+        send(car, drive)
+        value, terms = wait_until(lambda: score(site, car.vin), why="the score")
+        # 60 s of 600 above 3,000 rpm, 300 cold and hard: 50 x 0.1 and 50 x 0.5, at most 10; no limit is known
+        assert terms["harsh"] == 0 and abs(terms["high_rpm"] - 5) < 0.5 and terms["cold_load"] == 10 and "overspeed" not in terms
+        assert abs(value - 100 * (1 - sum(terms.values()) / 80)) < 0.1
+        car.event("harsh_braking", {"band": 3}, leaf="alert", severity="major", t=start + 300 * 1000)
+        again, terms = wait_until(lambda: [s for s in [score(site, car.vin)] if s and s[1]["harsh"] > 0], why="the new score")[0]
+        assert terms["harsh"] == 40 and again < value - 40  # 4 x 100 / 10 km, the cap
