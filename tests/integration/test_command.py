@@ -46,6 +46,12 @@ def test_private_mode_is_set_and_taken_back(drive):
     api, vin, _ = drive
     for on in (True, False):
         assert end(api, vin, ask(api, vin, "privacy.set", {"on": on}))["state"] == "done"
+        shown = wait_for("what is shown of it", lambda on=on: (
+            lambda row: row if ("private_since" in row) == on else None)(api.get(f"vehicles/{vin}")))
+        if on:
+            assert "lat" not in shown and "lon" not in shown
+            assert not [path for path in api.get(f"vehicles/{vin}/state")["signals"] if "CurrentLocation" in path]
+    wait_for("its place", lambda: "lat" in api.get(f"vehicles/{vin}"))
 
 
 def test_a_new_configuration_reaches_the_car(drive):
