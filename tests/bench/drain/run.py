@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -114,7 +115,19 @@ def spread(values, form="{:.2f}"):
     return f"{form.format(statistics.median(values))} ({form.format(min(values))} .. {form.format(max(values))})"
 
 
+def size(bench):
+    """72 h of driving, a round and a fix a second, nothing acknowledged: what the outbox takes."""
+    mb = {}
+    for encoding in ("columnar", "json"):
+        argv = [bench.build / "sim/drain", "fill", bench.folder / f"size-{encoding}", str(72 * 3600), "2", encoding]
+        mb[encoding] = int(subprocess.run(argv, capture_output=True, text=True, check=True).stdout) / 1e6
+        shutil.rmtree(bench.folder / f"size-{encoding}")
+    print(f"drain|72 h, a record of 34 readings a second, columnar|MB|{mb['columnar']:.1f}|{mb['json']:.1f} (JSON)|"
+          f"{mb['json'] / mb['columnar']:.1f}|limit {512 * 2**20 / 1e6:.0f}", flush=True)
+
+
 def run(bench, rounds):
+    size(bench)
     for n, (name, samples, encoding) in enumerate(CASES):
         ours, beside, cpu = [], [], []
         for i in range(rounds):
