@@ -17,7 +17,7 @@
 #include "obd/makes.h"
 #include "obd/reader.h"
 #include "renew.h"
-#include "report.h"
+#include "probe.h"
 #include "status.h"
 
 /* Our VIN: the setting's, the certificate's, or the car's. */
@@ -29,7 +29,7 @@ static enum status main_vin(char vin[VIN_LEN + 1], const struct vehicle_settings
 
     if (st != ST_NONE)
         return st;
-    while ((st = report_vin(vin, set, fault)) != ST_OK) {
+    while ((st = probe_vin(vin, set, fault)) != ST_OK) {
         if (st == ST_REJECT || st == ST_FATAL)
             return st;
         log_warn("vin.unknown", "reason=\"%s\"", fault->text);
@@ -203,7 +203,7 @@ int main(int argc, char **argv)
     else if (set.status)
         st = status_print(&set, &fault);
     else if (set.probe)
-        st = report_probe(&set, &fault);
+        st = probe_print(&set, &fault);
     else
         st = main_serve(&set, &fault);
 out:

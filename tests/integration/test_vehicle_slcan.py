@@ -67,7 +67,7 @@ def test_every_can_bus_is_found_and_read(plugged, protocol):
     car = plugged("--protocol", protocol, "--ecus", "2", "--dtc", "P0301,P0420,P0133,U0100:pending:1")
     text = car.probe()
     first, second = ("7E8", "7E9") if protocol in "68" else ("18DAF110", "18DAF118")
-    assert re.search(rf"^protocol +{protocol}$", text, re.M), text
+    assert re.search(rf"^protocol +{protocol}: CAN, ", text, re.M), text
     assert f"vin        {VIN}" in text
     for code, unit in (("P0301", first), ("P0420", first), ("P0133", first)):
         assert f"  {code} stored {unit}" in text, text
