@@ -141,3 +141,29 @@ def test_the_bus_is_looked_for_once_and_remembered(bench):
     order = [c for c in heard(b) if re.match("ATSP", c)]
     assert order[0] == "ATSP7" and "ATSP0" in order
     wait_for("the note", lambda: b.rows("SELECT value FROM note WHERE name LIKE 'protocol/%'")[0][0] in ("6", b"6"), 30)
+
+
+@pytest.mark.parametrize("fault, state, clears", ((None, "done", 1), ("deaf-clear x1", "done", 1), ("negative 22 on", None, None)))
+def test_clearing_goes_out_once_whatever_becomes_of_it(bench, fault, state, clears):
+    b = bench(agent_args=["--obd-period=200ms", "--record=250ms"])
+    service = Service(b)
+    b.order("engine off")
+    b.order("dtc P0301")
+    b.start_agent()
+    service.wait("the code", lambda s: newest(s).get("dtcs"), 60)
+    if fault:
+        b.order("fault " + fault)
+    ident = b.command("diagnostics.clear", {"confirmed_by": "ada"})
+    service.wait("an answer", lambda s: [r for r in s.of("up/result") if r["command"] == ident and r["state"] != "delivered"], 90)
+    result = [r for r in service.of("up/result") if r["command"] == ident and r["state"] != "delivered"][-1]
+    if state:
+        assert result["state"] == state, result
+        assert json.loads(b.order("state"))["clears"] == clears
+        assert "P0301" not in json.dumps(json.loads(b.order("state"))["dtcs"])
+    else:  # it refuses everything: nothing is known of the engine, so nothing is cleared
+        assert result["state"] in ("refused", "failed") and json.loads(b.order("state"))["clears"] == 0, result
+    b.order("fault clear")
+    service.wait("rounds again", lambda s: len(rounds(s)) >= 3, 60)
+    heard_now = heard(b)
+    after = heard_now[max(i for i, c in enumerate(heard_now) if c == "04"):] if clears else []
+    assert after.count("04") <= 1, "no CR repeated it"

@@ -22,6 +22,7 @@ REPLY = {
     "shuffle": "the lines of the reply in random order",
     "short-line": "N: the reply's last line lacks its last N characters",
     "mid-reset": "BYTES: after that many of the reply the supply dips: LV RESET, all settings gone",
+    "deaf-clear": "service 04 is carried out, and nothing of its reply arrives, no > either",
     "bel": "SLCAN: a frame to send is refused",
     "lost-ack": "SLCAN: a command is not answered",
     "lost-cr": "SLCAN: a frame's CR is missing",

@@ -106,6 +106,8 @@ class Port:
     async def _answer(self, line, arrival):
         adapter = self.adapter
         reply = Reply(adapter.faults, adapter.random)
+        if "".join(line.split()) == "04" and adapter.faults.take("deaf-clear") is not None:
+            reply.cut, reply.left = True, 0
         await self._wait(arrival)
         echo = (line + adapter.eol).encode("latin-1") if adapter.echoes else b""
         banner_first = "banner-first" in adapter.quirks and self._is_reset

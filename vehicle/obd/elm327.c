@@ -251,14 +251,18 @@ static enum status elm_find_protocol(struct elm327 *e, struct fault *fault)
     char text[64];
     enum status st;
 
-    if ((st = elm_command(&e->talk, "ATDPN", ELM_COMMAND_MS, &outcome, text, sizeof text, fault)) !=
-        ST_OK)
-        return st;
-    e->link.protocol = outcome == LINK_ANSWERED ? elm_read_protocol(text) : '0';
-    if (e->link.protocol != '0') {
-        e->hint = e->link.protocol;
-        e->found = true;
-        return ST_OK;
+    for (int i = 0; i < ELM_TRIES; i++) { /* noise is no answer; '?' is one */
+        if ((st = elm_command(&e->talk, "ATDPN", ELM_COMMAND_MS, &outcome, text, sizeof text,
+                              fault)) != ST_OK)
+            return st;
+        e->link.protocol = outcome == LINK_ANSWERED ? elm_read_protocol(text) : '0';
+        if (e->link.protocol != '0') {
+            e->hint = e->link.protocol;
+            e->found = true;
+            return ST_OK;
+        }
+        if (outcome == LINK_UNKNOWN)
+            break;
     }
     e->headers_off = true; /* an adapter that cannot say what it speaks: read it without headers */
     return elm_command(&e->talk, "ATH0", ELM_COMMAND_MS, &outcome, text, sizeof text, fault);

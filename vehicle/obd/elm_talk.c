@@ -71,7 +71,7 @@ enum status elm_command(struct elm_talk *t, const char *line, int wait_ms,
         return st;
     text[0] = '\0';
     *outcome = prompt ? elm_reply_text(text, size, &t->in, line) : LINK_TIMEOUT;
-    if (*outcome == LINK_ANSWERED)
+    if (*outcome == LINK_ANSWERED || *outcome == LINK_RESET) /* its name reads like a restart */
         t->wary = false;
     return ST_OK;
 }

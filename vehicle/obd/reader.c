@@ -303,6 +303,16 @@ static enum status reader_doze(struct reader *r, struct fault *fault)
     }
 }
 
+static enum status reader_drive(struct reader *r, struct fault *fault)
+{
+    enum status st = reader_prepare(r, fault);
+
+    if (st == ST_OK)
+        st = reader_poll(r, fault);
+    r->awake = false;
+    return st;
+}
+
 /* ---- the adapter */
 
 /* Until the cable is gone (ST_RETRY) or stop (ST_NONE). */
@@ -314,11 +324,9 @@ static enum status reader_session(struct reader *r, struct backoff *pause, struc
         if ((st = survey_support(r->link, &r->support, fault)) != ST_OK)
             return st;
         backoff_reset(pause);
-        if (r->support.count > 0 &&
-            ((st = reader_prepare(r, fault)) != ST_OK || (st = reader_poll(r, fault)) != ST_OK))
-            return st;
-        r->awake = false;
-        if ((st = reader_doze(r, fault)) != ST_OK)
+        /* a car that falls silent is looked for once more: it may have been the line */
+        st = r->support.count > 0 ? reader_drive(r, fault) : reader_doze(r, fault);
+        if (st != ST_OK)
             return st;
     }
 }

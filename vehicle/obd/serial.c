@@ -20,6 +20,7 @@
 #include "lib/clock.h"
 #include "lib/stop.h"
 
+#define SERIAL_FLUSH_READS 4096 /* 16 MiB */
 #define SERIAL_CONNECT_MS 5000
 #define SERIAL_SLICE_MS 200 /* how often a wait looks for stop */
 
@@ -248,9 +249,11 @@ enum status serial_write(struct serial *s, const char *bytes, size_t len, int64_
 
 void serial_flush(struct serial *s)
 {
-    char waste[256];
+    char waste[4096];
 
-    for (int i = 0; i < 64 && read(s->fd, waste, sizeof waste) > 0; i++)
+    /* all of it: what is left would be taken for answers from now on.  Bounded, should it come
+     * without end. */
+    for (int i = 0; i < SERIAL_FLUSH_READS && read(s->fd, waste, sizeof waste) > 0; i++)
         continue;
 }
 

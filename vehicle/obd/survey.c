@@ -74,6 +74,13 @@ enum status survey_support(struct link *link, struct support *support, struct fa
     return ST_OK;
 }
 
+/* Where the adapter cannot say what it speaks, CAN shows by its count: an odd number of bytes. */
+static bool survey_is_can(const struct link *link, const struct link_answer *answer)
+{
+    return link->protocol != '0' ? link_is_can(link->protocol)
+                                 : answer->count > 0 && answer->messages[0].len % 2 == 0;
+}
+
 static enum status survey_read_vin(struct link *link, char vin[VIN_LEN + 1],
                                    struct link_answer *answer, struct fault *fault)
 {
@@ -120,7 +127,10 @@ static enum status survey_calibrations(struct link *link, struct diagnosis *out,
 
     if (st != ST_OK)
         return st;
-    calibrations_take(&out->calibrations, answer, link_is_can(link->protocol));
+    /* a message of an older bus has seven bytes */
+    calibrations_take(&out->calibrations, answer,
+                      link->protocol != '0' ? link_is_can(link->protocol)
+                                            : answer->count > 0 && answer->messages[0].len > 7);
     if (out->calibrations.count == 0)
         return ST_OK;
     if ((st = survey_ask(link, numbers, sizeof numbers, SURVEY_LONG_MS, answer, fault)) == ST_OK)
@@ -175,7 +185,7 @@ static enum status survey_list(struct link *link, enum dtc_state state,
         if (before->ecu_count[state] == 0 && answer.outcome != LINK_DAMAGED && !answer.cut)
             break; /* nobody ever gave this list */
     }
-    dtc_take(out, state, &answer, link_is_can(link->protocol));
+    dtc_take(out, state, &answer, survey_is_can(link, &answer));
     if (out->lists[state] == DTC_LIST_FULL && !survey_all_told(before, &answer, state))
         out->lists[state] = DTC_LIST_PARTIAL;
     dtc_remember(out, before, state, &answer);
