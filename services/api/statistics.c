@@ -43,17 +43,22 @@ static const struct {
 #define ALERTS_WITHIN WITHIN("alert", "occurred_at")
 
 static const char sql[] =
-    "WITH t AS (SELECT count(*) AS trips, count(DISTINCT g.vin) AS vehicles,"
-    " sum(distance_m) / 1000 AS distance_km, sum(estimated_m) / 1000 AS estimated_km,"
-    " round(sum(extract(epoch FROM end_at - start_at)) / 3600, 3) AS driving_h,"
-    " round(sum(engine_ms) / 3600000.0, 3) AS engine_h,"
+    "WITH k AS (SELECT g.vin, count(*) AS trips, sum(distance_m) / 1000 AS km,"
+    " sum(estimated_m) / 1000 AS estimated_km, sum(extract(epoch FROM end_at - start_at)) AS s,"
+    " sum(engine_ms) AS engine_ms, sum(idle_ms) AS idle_ms, sum(fuel_l) AS fuel_l,"
+    " sum(distance_m) FILTER (WHERE fuel_l IS NOT NULL) / 1000 AS fuel_km,"
+    " sum(fuel_l) FILTER (WHERE fuel_l_100km IS NOT NULL) AS rate_l,"
+    " sum(distance_m) FILTER (WHERE fuel_l_100km IS NOT NULL) / 1000 AS rate_km,"
+    " sum(co2_kg) AS co2_kg, sum(score * distance_m) / 1000 AS points,"
+    " sum(distance_m) FILTER (WHERE score IS NOT NULL) / 1000 AS points_km" TRIPS_WITHIN
+    " AND g.kind = 'trip' AND g.state <> 'superseded' GROUP BY g.vin),"
+    " t AS (SELECT count(*) AS vehicles, coalesce(sum(trips), 0) AS trips,"
+    " sum(km) AS distance_km, sum(estimated_km) AS estimated_km,"
+    " round(sum(s) / 3600, 3) AS driving_h, round(sum(engine_ms) / 3600000.0, 3) AS engine_h,"
     " round(sum(idle_ms) / 3600000.0, 3) AS idle_h, sum(fuel_l) AS fuel_l,"
-    " sum(distance_m) FILTER (WHERE fuel_l IS NOT NULL) / nullif(sum(distance_m), 0) AS fuel_share,"
-    " 100 * sum(fuel_l) FILTER (WHERE fuel_l_100km IS NOT NULL)"
-    " / nullif(sum(distance_m / 1000) FILTER (WHERE fuel_l_100km IS NOT NULL), 0) AS fuel_l_100km,"
-    " sum(co2_kg) AS co2_kg, sum(score * distance_m)"
-    " / nullif(sum(distance_m) FILTER (WHERE score IS NOT NULL), 0) AS score" TRIPS_WITHIN
-    " AND g.kind = 'trip' AND g.state <> 'superseded'),"
+    " sum(fuel_km) / nullif(sum(km), 0) AS fuel_share,"
+    " 100 * sum(rate_l) / nullif(sum(rate_km), 0) AS fuel_l_100km, sum(co2_kg) AS co2_kg,"
+    " sum(points) / nullif(sum(points_km), 0) AS score FROM k),"
     " e AS (SELECT count(*) AS harsh" EVENTS_WITHIN " AND NOT withdrawn"
     " AND type IN ('harsh_braking', 'harsh_acceleration', 'harsh_cornering')),"
     " l AS (SELECT sum(n) AS alerts, json_object_agg(severity, n) AS alerts_by_severity FROM"

@@ -239,6 +239,19 @@ def test_two_instances_send_each_once_a_time(s, car, token, tmp_path):
         second.stop()
 
 
+def test_after_the_database_was_away_it_goes_on(s, car, token):
+    car.connect()
+    s.postgres.stop()
+    wait_until(lambda: s.ready() != 200, why="the api to notice")
+    s.postgres.spawn()
+    s.postgres.wait_ready()
+    wait_until(lambda: s.ready() == 200, why="the api to come back")
+    command = car.ask(token).json["id"]
+    assert json.loads(car.next().payload)["id"] == command
+    car.result(command, "done")
+    car.wait_state(token, command, "done")
+
+
 # ---- who may ask what
 MAY = {"owner": "photo clip diagnostics.read diagnostics.clear config.apply privacy.set agent.restart",
        "admin": "photo clip diagnostics.read diagnostics.clear config.apply privacy.set agent.restart",
