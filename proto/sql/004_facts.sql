@@ -270,6 +270,8 @@ CREATE TABLE event (
     withdrawn   boolean NOT NULL DEFAULT false,
     PRIMARY KEY (vin, id)
 );
+CREATE INDEX event_entered ON event (occurred_at) WHERE type = 'geofence_enter';
+CREATE INDEX segment_closed ON segment (end_at) WHERE state = 'closed';
 CREATE INDEX event_told ON event (vin, told_ms) WHERE source = 'ingest';
 CREATE INDEX event_time ON event (vin, occurred_at DESC);
 

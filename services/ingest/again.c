@@ -16,9 +16,11 @@
 #include "recompute.h"
 #include "scores.h"
 #include "silence.h"
+#include "upkeep.h"
 
 #define LOOK_MS 500
 #define SILENT_MS 5000
+#define UPKEEP_MS 60000
 #define DUE_MAX 64
 #define ANSWER_MS 20000
 #define NICE 10
@@ -31,7 +33,7 @@ struct again {
     struct silence *silence;
     struct dues *dues;
     struct due_again due[DUE_MAX];
-    int64_t silent_ms; /* when to look next who has fallen silent */
+    int64_t silent_ms, upkeep_ms; /* when to look next who has fallen silent, what is old */
     bool away;
     pthread_t thread;
     bool running;
@@ -90,6 +92,8 @@ static enum status look_for_silence(struct again *a, struct fault *fault)
 
     if (st != ST_OK)
         return st;
+    changes = recompute_changes(a->recompute, &changed);
+    announce_alerts(a->set.alerts, changes, changed);
     how.broken = !atomic_load(a->set.broker) || influx_ping(a->influx, &away) != ST_OK;
     if ((st = silence_step(a->silence, &how, &alarm, fault)) != ST_OK)
         return st;
@@ -125,7 +129,11 @@ static enum status look_round(struct again *a, struct fault *fault)
     a->silent_ms = clock_boot_ms() + SILENT_MS;
     if ((st = look_for_silence(a, fault)) != ST_OK || (st = look_for_dues(a, fault)) != ST_OK)
         return st;
-    return scores_step(a->db, fault);
+    st = scores_step(a->db, fault);
+    if (st != ST_OK || clock_boot_ms() < a->upkeep_ms)
+        return st;
+    a->upkeep_ms = clock_boot_ms() + UPKEEP_MS;
+    return upkeep_step(a->db, fault);
 }
 
 static void *again_run(void *self)

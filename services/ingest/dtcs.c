@@ -307,6 +307,13 @@ static enum status write_status(struct dtcs *d, const char *vin, const struct dt
                   7, params, NULL, fault);
 }
 
+static bool is_own(const char *vin, const json_t *message)
+{
+    const char *read = json_string_value(json_object_get(message, "vin"));
+
+    return read && !strcmp(read, vin);
+}
+
 enum status dtcs_take(struct dtcs *d, const struct record *r, struct car_out *found,
                       struct fault *fault)
 {
@@ -321,6 +328,8 @@ enum status dtcs_take(struct dtcs *d, const struct record *r, struct car_out *fo
     memset(&d->life, 0, sizeof d->life);
     if ((st = read_status(d, vin, &report.cleared_km, fault)) == ST_OK)
         st = read_codes(d, vin, fault);
+    if (st == ST_OK && is_own(vin, message)) /* the car it answered for is the certificate's */
+        (void)car_out_add(found, FOUND_END, "vin_mismatch", report.t_ms, 0);
     if (st == ST_OK && report.t_ms > d->life.t_ms) {
         read_report(d, message, &report);
         n = dtc_life_step(&d->life, &report, d->facts);

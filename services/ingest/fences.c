@@ -166,6 +166,23 @@ void fences_step(struct fences *s, const struct fence_list *list, int offset_min
     s->accuracy_m = place->accuracy_m;
 }
 
+void fences_tick(struct fences *s, const struct fence_list *list, int offset_min, int64_t now_ms,
+                 struct car_out *out)
+{
+    struct geofence_fact facts[GEOFENCE_FACTS_MAX];
+
+    for (size_t i = 0; i < list->n && s->n > 0; i++) {
+        const struct fence *f = list->all[i];
+        struct fence_near *near = find(s, f);
+        size_t n = near && near->version == f->version
+                       ? geofence_tick(&near->state, &f->set, now_ms, facts)
+                       : 0;
+
+        for (size_t k = 0; k < n; k++)
+            tell(f, &facts[k], offset_min, 0, out);
+    }
+}
+
 bool fences_inside(const struct fences *s, const unsigned char key[16])
 {
     for (int64_t i = 0; i < s->n; i++)

@@ -50,6 +50,11 @@ struct fences {
 void fences_step(struct fences *f, const struct fence_list *list, int offset_min, int64_t t_ms,
                  const struct fix *place, struct car_out *out);
 
+/* Time passes without a fix: what geofence_tick says of those that are near.  No sample tells it.
+ */
+void fences_tick(struct fences *f, const struct fence_list *list, int offset_min, int64_t now_ms,
+                 struct car_out *out);
+
 bool fences_inside(const struct fences *f, const unsigned char key[16]);
 /* The limits of the zones it is in; returns how many, at most `max`. */
 size_t fences_limits(const struct fences *f, const struct fence_list *list, double *limits,

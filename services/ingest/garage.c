@@ -13,8 +13,8 @@
 
 #define VEHICLES_MAX 200000
 #define FRESH_MS 5000
-#define HIGH_SHARE 0.75  /* of the redline */
-#define FORGET_MS 5000 /* it would be asked again anyway */
+#define HIGH_SHARE 0.75 /* of the redline */
+#define FORGET_MS 5000  /* it would be asked again anyway */
 
 struct vehicle {
     int64_t read_ms; /* 0: never, or gone */

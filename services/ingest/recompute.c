@@ -398,7 +398,13 @@ static enum status list_silent(struct recompute *r, PGresult **rows, struct faul
         "JOIN vehicle_state s ON s.vin = f.vin WHERE s.last_seen < now() - interval '5 s' AND "
         "(f.t_ms > f.shown_ms OR (s.last_seen < now() - interval '1 h' AND EXISTS (SELECT FROM "
         "segment g WHERE g.vin = f.vin AND NOT g.settled AND g.kind = 'trip' AND g.state = "
-        "'open'))) ORDER BY f.vin LIMIT 256",
+        "'open')) OR f.vin IN (SELECT e.vin FROM event e JOIN geofence g ON g.id::text = "
+        "e.subject "
+        "WHERE e.type = 'geofence_enter' AND NOT e.withdrawn AND g.dwell_s > 0 AND e.occurred_at > "
+        "now() - interval '2 h' AND e.occurred_at + g.dwell_s * interval '1 s' < now() AND NOT "
+        "EXISTS (SELECT FROM event d WHERE d.vin = e.vin AND d.subject = e.subject AND d.type IN "
+        "('geofence_dwell', 'geofence_exit') AND d.occurred_at >= e.occurred_at))) "
+        "ORDER BY f.vin LIMIT 256",
         0, NULL, rows, fault);
 }
 
@@ -413,6 +419,11 @@ static enum status add_silent(struct recompute *r, size_t i, const char *vin, in
     if (!garage_settings(r->garage, vin, &r->set))
         return fault_set(fault, ST_REJECT, "vehicle %s is gone", vin);
     fact_states_get(r->states, i, &row);
+    car_out_clear(&r->out);
+    if (row.wait_ms == 0)
+        fences_tick(&row.car.fences, &r->set.fences, r->set.offset_min,
+                    car_t_ms(&row.car) + unfed_ms, &r->out);
+    tell_found(r->tell, vin, r->out.found, r->out.found_n, now_ms);
     row.car.shown_ms = car_t_ms(&row.car);
     row.car.shown_wall_ms = now_ms;
     n = trip_view(&row.car.trip, &r->set.trip, car_t_ms(&row.car) + unfed_ms, open);
@@ -430,15 +441,17 @@ static enum status write_silent(struct recompute *r, const char *const *vins,
 
     segments_forget(r->segments);
     meter_rows_forget(&r->meters);
+    tell_forget(r->tell);
     if ((st = garage_fetch(r->garage, vins, n, now_ms, fault)) != ST_OK ||
         (st = fact_states_lock(r->states, vins, n, fault)) != ST_OK)
         return st;
     for (size_t i = 0; i < n && st == ST_OK; i++)
         st = add_silent(r, i, vins[i], unfed_ms[i], now_ms, fault);
     if (st != ST_OK || (st = fact_states_write(r->states, fault)) != ST_OK ||
-        (st = meter_rows_write(&r->meters, r->db, fault)) != ST_OK)
+        (st = meter_rows_write(&r->meters, r->db, fault)) != ST_OK ||
+        (st = segments_write(r->segments, fault)) != ST_OK)
         return st;
-    return segments_write(r->segments, fault);
+    return tell_write(r->tell, now_ms, fault);
 }
 
 enum status recompute_silent(struct recompute *r, bool (*is_ours)(void *self, const char *vin),
@@ -458,6 +471,7 @@ enum status recompute_silent(struct recompute *r, bool (*is_ours)(void *self, co
         vins[n] = PQgetvalue(rows, i, 0);
         unfed_ms[n++] = strtoll(PQgetvalue(rows, i, 1), NULL, 10);
     }
+    tell_forget(r->tell);
     if (n > 0 && (st = pg_begin(r->db, fault)) == ST_OK) {
         st = write_silent(r, vins, unfed_ms, n, now_ms, fault);
         if (st == ST_OK)

@@ -36,11 +36,12 @@ enum status recompute_vehicle(struct recompute *r, struct due_again *due, int64_
                               struct fault *fault) MUST_CHECK;
 
 /* Write open rows of vehicles that have fallen silent as they stand: what was stepped since they
- * were written last, and what an hour without records closes. */
+ * were written last, and what an hour without records closes; and what time alone brings about in
+ * zones. */
 enum status recompute_silent(struct recompute *r, bool (*is_ours)(void *self, const char *vin),
                              void *self, int64_t now_ms, struct fault *fault) MUST_CHECK;
 
-/* Alerts that the newest recompute_vehicle changed. */
+/* Alerts that the newest recompute_vehicle or recompute_silent changed. */
 const struct alert_change_message *recompute_changes(const struct recompute *r, size_t *n);
 
 void recompute_close(struct recompute *r); /* NULL is fine */

@@ -6,7 +6,7 @@ import uuid
 import pytest
 
 import drives
-from ingest_site import MISSING, Site, now_ms
+from ingest_site import MISSING, Site, now_ms, wait_until
 from test_facts import HOUR_MS, alerts, events, send
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
@@ -86,6 +86,16 @@ def test_staying_long_in_a_zone_is_a_case_until_the_car_leaves(site, car):
     send(car, on)
     (dwell,) = [a for a in alerts(site, car.vin) if a.type == "geofence_dwell"]
     assert (dwell.state, dwell.reason) == ("cleared", "ended")
+
+
+def test_a_car_that_sleeps_in_a_zone_has_stayed_there_all_the_same(site, car):
+    start = now_ms() - 60 * 1000
+    here = zone(site, car, 1000, dwell_s=15)
+    send(car, drives.north(start, [(52, 72), (3, 0)]))  # ten seconds inside, and no more of it
+    assert [e[0] for e in events(site, car.vin)] == ["geofence_enter"]
+    (dwell,) = wait_until(lambda: [a for a in alerts(site, car.vin) if a.type == "geofence_dwell"], why="the dwell")
+    (entered,) = [at for kind, _, at, _ in events(site, car.vin) if kind == "geofence_enter"]
+    assert (dwell.subject, dwell.state, int(dwell.occurred)) == (here, "open", entered + 15 * 1000)
 
 
 def test_a_zone_drawn_around_a_standing_car_is_no_enter_and_leaving_it_is_an_exit(site, car):

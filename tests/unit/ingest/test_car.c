@@ -1,0 +1,132 @@
+/* One vehicle's facts: the same whether they were stepped in one go or packed away in between. */
+#define car driven_car /* the drives have these words for what they are made of, too */
+#define sample driven_sample
+#include "tests/unit/ingest/drives.h"
+#undef car
+#undef sample
+
+#include "proto/signals.h"
+#include "services/ingest/car.h"
+#include "services/ingest/pack.h"
+
+static struct moment_map map;
+
+static uint16_t signal_of(const char *path)
+{
+    uint16_t id = signal_find(path, strlen(path));
+
+    assert_int_not_equal(id, SIGNAL_NONE);
+    return id;
+}
+
+static void step(struct car *c, const struct car_settings *set, const struct moment *m,
+                 struct car_out *out)
+{
+    struct reading r[5];
+    size_t n = 0;
+
+    if (isfinite(m->v[MOMENT_SPEED]))
+        r[n++] = (struct reading){SIGNAL_SPEED, m->v[MOMENT_SPEED]};
+    if (isfinite(m->v[MOMENT_LAT])) {
+        r[n++] = (struct reading){SIGNAL_LATITUDE, m->v[MOMENT_LAT]};
+        r[n++] = (struct reading){SIGNAL_LONGITUDE, m->v[MOMENT_LON]};
+    }
+    if (isfinite(m->v[MOMENT_HEADING]))
+        r[n++] = (struct reading){SIGNAL_HEADING, m->v[MOMENT_HEADING]};
+    car_step(c, set, &map, m->t_ms, r, n, out);
+}
+
+static struct car_settings settings(void)
+{
+    return (struct car_settings){.trip = trip_defaults,
+                                 .detect = {.here = true, .harsh = &harsh_car},
+                                 .limits = {40, NOT_MEASURED}};
+}
+
+static void packing_a_state_away_after_every_sample_changes_nothing(void **state)
+{
+    struct drive d = drive_b08();
+    struct car_settings set = settings();
+    static struct car whole, parts;
+    struct car_out one = {0}, other = {0};
+    struct text packed;
+
+    (void)state;
+    text_init(&packed);
+    for (size_t i = 0; i < d.n; i++) {
+        step(&whole, &set, &d.at[i], &one);
+        step(&parts, &set, &d.at[i], &other);
+        text_clear(&packed);
+        pack_add(&packed, &parts, sizeof parts);
+        memset(&parts, 0xa5, sizeof parts);
+        assert_true(pack_read(&parts, sizeof parts, packed.bytes, packed.len));
+        assert_true(packed.len < 6000);
+    }
+    assert_true(one.rows_n >= 3 && one.found_n >= 1);
+    assert_int_equal(one.rows_n, other.rows_n);
+    for (size_t i = 0; i < one.rows_n; i++) {
+        assert_int_equal(one.rows[i].start_ms, other.rows[i].start_ms);
+        assert_int_equal(one.rows[i].end_ms, other.rows[i].end_ms);
+        assert_true(one.rows[i].sum.distance_m == other.rows[i].sum.distance_m);
+    }
+    assert_int_equal(one.found_n, other.found_n);
+    for (size_t i = 0; i < one.found_n; i++) {
+        assert_string_equal(one.found[i].type, other.found[i].type);
+        assert_string_equal(one.found[i].data, other.found[i].data);
+        assert_int_equal(one.found[i].occurred_ms, other.found[i].occurred_ms);
+    }
+    text_done(&packed);
+    car_out_done(&one);
+    car_out_done(&other);
+    drive_done(&d);
+}
+
+static void a_sample_that_is_not_after_the_last_has_no_effect(void **state)
+{
+    struct car_settings set = settings();
+    struct reading speed = {SIGNAL_SPEED, 50};
+    static struct car c, before;
+    struct car_out out = {0};
+
+    (void)state;
+    car_step(&c, &set, &map, 5000, &speed, 1, &out);
+    before = c;
+    speed.value = 70;
+    car_step(&c, &set, &map, 5000, &speed, 1, &out);
+    car_step(&c, &set, &map, 4000, &speed, 1, &out);
+    assert_memory_equal(&before, &c, sizeof c);
+    assert_int_equal(car_t_ms(&c), 5000);
+    car_out_done(&out);
+}
+
+static void a_battery_the_car_said_is_low_is_over_when_it_charges(void **state)
+{
+    struct car_settings set = settings();
+    struct reading r[] = {{signal_of("Vehicle.LowVoltageBattery.CurrentVoltage"), 14.2},
+                          {SIGNAL_ENGINE_SPEED, 2000}};
+    static struct car c;
+    struct car_out out = {0};
+
+    (void)state;
+    set.detect.here = false;
+    detect_told(&c.detect, "low_battery", "low", 1000);
+    for (int64_t t_ms = 2000; t_ms < 400000; t_ms += 1000)
+        car_step(&c, &set, &map, t_ms, r, 2, &out);
+    assert_int_equal(out.found_n, 1);
+    assert_int_equal(out.found[0].parts, FOUND_END);
+    assert_string_equal(out.found[0].type, "low_battery");
+    assert_string_equal(out.found[0].subject, "low");
+    car_out_done(&out);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(packing_a_state_away_after_every_sample_changes_nothing),
+        cmocka_unit_test(a_sample_that_is_not_after_the_last_has_no_effect),
+        cmocka_unit_test(a_battery_the_car_said_is_low_is_over_when_it_charges),
+    };
+
+    moment_map_init(&map);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
