@@ -55,7 +55,9 @@ LIBS_store   := -lpq
 LIBS_ingest  := $(LIBS_store) $(LIBS_ground)
 LIBS_api     := -lwebsockets -ljwt -lcrypt $(LIBS_store) $(LIBS_ground)
 LIBS_notify  := -lwebsockets $(LIBS_store) $(LIBS_ground)
-LIBS_vehicle := -lserialport -lsqlite3 $(LIBS_ground)
+# The archive of libgps, without its D-Bus: the end of vehicle/gps.c says how.  Where there is none, the library.
+LIBS_gps     = $(if $(wildcard $(shell $(CC) -print-file-name=libgps.a)),-l:libgps.a -lm,-lgps)
+LIBS_vehicle = $(LIBS_gps) -lserialport -lsqlite3 $(LIBS_ground)
 CPPFLAGS_store := -I$(shell pg_config --includedir 2>/dev/null || echo /usr/include/postgresql)
 
 # ---- rooms

@@ -1,27 +1,27 @@
-/* vehicle/gps.c - see gps.h.  A socket to gpsd and its JSON (gpsd_line.h): libgps is one more
- * parser of the same lines, and brings D-Bus, systemd and a C++ runtime along. */
+/* vehicle/gps.c - see gps.h.  One source for libgps 3.22 (API 11) to 3.27 (API 16): gps_fd is never
+ * kept, the fix's status never asked (3.22 leaves it out for a plain fix), the flags are cleared
+ * before every read (a SKY report would else keep those of the TPV before it). */
 #include "gps.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <netdb.h>
-#include <poll.h>
+#include <gps.h>
+#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include "gpsd_line.h"
 #include "lib/backoff.h"
 #include "lib/clock.h"
 #include "lib/stop.h"
 
-#define GPS_PORT "2947"
-#define GPS_WAIT_MS 500
-#define GPS_CONNECT_MS 2000
+#if !defined(GPSD_API_MAJOR_VERSION) || GPSD_API_MAJOR_VERSION < 10
+#error "libgps with API 10 or later (gpsd 3.21) is needed: struct timespec and fix.status"
+#endif
+
+#define GPS_WAIT_US 500000
 #define GPS_SILENT_MS 3000
+#define GPS_MPS_TO_KMH 3.6
+#define GPS_HEADING_MPS 1.0 /* below, a heading means nothing */
 
 struct gps {
     pthread_t thread;
@@ -29,9 +29,7 @@ struct gps {
     char host[256], port[16];
     enum source state;
     int64_t last_report_ms; /* boot time of the last TPV */
-    int fd;
-    bool heard; /* a report came on this connection */
-    struct gpsd_lines lines;
+    struct gps_data_t data; /* large: on the heap with us */
 };
 
 static enum status gps_address(const char *where, char *host, size_t host_size, char *port,
@@ -50,7 +48,7 @@ static enum status gps_address(const char *where, char *host, size_t host_size, 
         return fault_set(fault, ST_REJECT, "gps \"%s\": gpsd:host:port or none", where);
     memcpy(host, rest, n);
     host[n] = '\0';
-    snprintf(port, port_size, "%s", colon == NULL ? GPS_PORT : colon + 1);
+    snprintf(port, port_size, "%s", colon == NULL ? DEFAULT_GPSD_PORT : colon + 1);
     return ST_OK;
 }
 
@@ -65,71 +63,47 @@ static void gps_tell(struct gps *g, enum source state, const char *reason)
     inbox_push(g->to, NOTE_SOURCE, &change, sizeof change);
 }
 
-static void gps_line(void *self, const char *line, size_t len)
+static double gps_finite(double value, double factor)
 {
-    struct gpsd_report report;
-    struct gps *g = self;
+    return isfinite(value) ? value * factor : NAN;
+}
 
-    if (!gpsd_read(&report, line, len, clock_now_ms()))
-        return;
+/* A usable fix: a mode, a position, both said in this very report. */
+static bool gps_take_fix(const struct gps_data_t *d, struct fix *out)
+{
+    const struct gps_fix_t *f = &d->fix;
+
+    if ((d->set & MODE_SET) == 0 || f->mode < MODE_2D || (d->set & LATLON_SET) == 0 ||
+        !isfinite(f->latitude) || !isfinite(f->longitude) || fabs(f->latitude) > 90 ||
+        fabs(f->longitude) > 180)
+        return false;
+    out->received_ms = clock_now_ms();
+    out->t_ms =
+        (d->set & TIME_SET) != 0 ? (int64_t)f->time.tv_sec * 1000 + f->time.tv_nsec / 1000000 : 0;
+    out->lat = f->latitude;
+    out->lon = f->longitude;
+    out->altitude_m = f->mode >= MODE_3D ? gps_finite(f->altHAE, 1) : NAN;
+    out->speed_kmh = gps_finite(f->speed, GPS_MPS_TO_KMH);
+    out->heading_deg =
+        isfinite(f->speed) && f->speed >= GPS_HEADING_MPS ? gps_finite(f->track, 1) : NAN;
+    out->accuracy_m = gps_finite(f->eph, 1);
+    out->vertical_accuracy_m = f->mode >= MODE_3D ? gps_finite(f->epv, 1) : NAN;
+    return true;
+}
+
+static void gps_report(struct gps *g)
+{
+    struct fix fix;
+
+    if ((g->data.set & MODE_SET) == 0)
+        return; /* not a TPV */
     g->last_report_ms = clock_boot_ms();
-    g->heard = true;
-    if (!report.usable) {
+    if (!gps_take_fix(&g->data, &fix)) {
         gps_tell(g, SOURCE_SEARCHING, "the receiver has no fix");
         return;
     }
     gps_tell(g, SOURCE_OK, "");
-    inbox_push(g->to, NOTE_FIX, &report.fix, sizeof report.fix);
-}
-
-static bool gps_wait(int fd, short events, int wait_ms)
-{
-    struct pollfd p = {.fd = fd, .events = events};
-
-    return poll(&p, 1, wait_ms) > 0;
-}
-
-/* A socket that is connected within its time, or below 0. */
-static int gps_connect_one(const struct addrinfo *to)
-{
-    int fd = socket(to->ai_family, to->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, to->ai_protocol);
-    int error = 0;
-    socklen_t size = sizeof error;
-
-    if (fd < 0)
-        return -1;
-    if (connect(fd, to->ai_addr, to->ai_addrlen) == 0 ||
-        (errno == EINPROGRESS && gps_wait(fd, POLLOUT, GPS_CONNECT_MS) &&
-         getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error == 0))
-        return fd;
-    close(fd);
-    return -1;
-}
-
-static int gps_connect(const char *host, const char *port)
-{
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *all;
-    int fd = -1;
-
-    if (getaddrinfo(host, port, &hints, &all) != 0)
-        return -1;
-    for (const struct addrinfo *one = all; one != NULL && fd < 0; one = one->ai_next)
-        fd = gps_connect_one(one);
-    freeaddrinfo(all);
-    return fd;
-}
-
-/* False: gpsd has gone. */
-static bool gps_receive(struct gps *g)
-{
-    size_t room;
-    char *to = gpsd_lines_room(&g->lines, &room);
-    ssize_t n = recv(g->fd, to, room, 0);
-
-    if (n < 0)
-        return errno == EAGAIN || errno == EINTR;
-    gpsd_lines_came(&g->lines, (size_t)n, gps_line, g);
-    return n > 0;
+    inbox_push(g->to, NOTE_FIX, &fix, sizeof fix);
 }
 
 /* Until gpsd goes away or stop.  A quick reopen may succeed once and then reset: only a report
@@ -138,10 +112,14 @@ static void gps_follow(struct gps *g, struct backoff *pause)
 {
     g->last_report_ms = clock_boot_ms();
     while (!stop_asked()) {
-        if (gps_wait(g->fd, POLLIN, GPS_WAIT_MS) && !gps_receive(g))
-            return;
-        if (g->heard)
-            backoff_reset(pause);
+        if (gps_waiting(&g->data, GPS_WAIT_US)) {
+            g->data.set = 0;
+            if (gps_read(&g->data, NULL, 0) < 0) /* errno may be 0: it tells nothing */
+                return;
+            gps_report(g);
+            if (g->state == SOURCE_OK || g->state == SOURCE_SEARCHING)
+                backoff_reset(pause);
+        }
         if (clock_boot_ms() - g->last_report_ms > GPS_SILENT_MS)
             gps_tell(g, SOURCE_SILENT, "gpsd is there but reports nothing");
     }
@@ -153,16 +131,14 @@ static void *gps_run(void *self)
     struct backoff pause = BACKOFF_START;
 
     do {
-        if ((g->fd = gps_connect(g->host, g->port)) < 0) {
+        memset(&g->data, 0, sizeof g->data);
+        if (gps_open(g->host, g->port, &g->data) != 0) {
             gps_tell(g, SOURCE_GONE, "gpsd does not answer");
             continue;
         }
-        g->lines.len = 0;
-        g->lines.skipping = g->heard = false;
-        if (send(g->fd, GPSD_WATCH, strlen(GPSD_WATCH), MSG_NOSIGNAL) ==
-            (ssize_t)strlen(GPSD_WATCH))
+        if (gps_stream(&g->data, WATCH_ENABLE | WATCH_JSON, NULL) == 0)
             gps_follow(g, &pause);
-        close(g->fd);
+        gps_close(&g->data);
         if (!stop_asked())
             gps_tell(g, SOURCE_GONE, "gpsd went away");
     } while (backoff_wait(&pause));
@@ -210,4 +186,22 @@ void gps_join(struct gps *g)
         return;
     pthread_join(g->thread, NULL);
     free(g);
+}
+
+/* ---- libgps without its way in over D-Bus, which is never taken.  It is linked as an archive:
+ * these two names, found here first, leave the member behind that needs D-Bus, systemd and what
+ * those need, 2 MB of the memory of an agent. */
+int gps_dbus_open(struct gps_data_t *gps);
+int gps_dbus_mainloop(struct gps_data_t *gps, int timeout_us, void (*hook)(struct gps_data_t *));
+
+int gps_dbus_open(struct gps_data_t *gps)
+{
+    (void)gps;
+    return -1; /* as libgps answers where there is no bus */
+}
+
+int gps_dbus_mainloop(struct gps_data_t *gps, int timeout_us, void (*hook)(struct gps_data_t *))
+{
+    (void)gps, (void)timeout_us, (void)hook;
+    return -1;
 }

@@ -1,4 +1,4 @@
-/* vehicle/gps.h - the GPS thread: fixes from gpsd (3.21 and later) into the inbox.
+/* vehicle/gps.h - the GPS thread: fixes from gpsd (libgps, API 9 and later) into the inbox.
  * gpsd may be missing, die or say nothing: each is a state that is told once per change, never an
  * exit. */
 #ifndef VEHICLE_GPS_H

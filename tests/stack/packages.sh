@@ -2,7 +2,7 @@
 # Installs the Debian packages that are missing: packages.sh run | test | lint
 # Through sudo when not root.  Servers installed here are not started: their ports are ours to choose.
 set -eu
-BUILD="gcc libc6-dev make pkg-config libpaho-mqtt-dev libserialport-dev libsqlite3-dev libjansson-dev libssl-dev
+BUILD="gcc libc6-dev make pkg-config libpaho-mqtt-dev libgps-dev libserialport-dev libsqlite3-dev libjansson-dev libssl-dev
  libcurl4-openssl-dev zlib1g-dev mosquitto-dev libmosquitto-dev libpq-dev libwebsockets-dev libjwt-dev libcrypt-dev uthash-dev"
 RUN="$BUILD gpsd mosquitto postgresql influxdb openssl procps util-linux nodejs npm python3"
 TEST="$RUN mosquitto-clients libcmocka-dev chromium fonts-dejavu-core curl python3-pytest python3-pytest-xdist python3-psycopg2
