@@ -102,3 +102,6 @@ ALTER TABLE change_floor ENABLE ROW LEVEL SECURITY;
 ALTER TABLE change_floor FORCE ROW LEVEL SECURITY;
 CREATE POLICY everybody ON change_floor FOR SELECT TO vigie_api, vigie_notify USING (true);
 GRANT SELECT ON change_floor TO vigie_api, vigie_notify;
+
+-- ---- a customer's own settings
+GRANT UPDATE (name, speed_limit_kmh, timezone, version) ON customer TO vigie_api;

@@ -19,7 +19,8 @@
 #define OWNS                                                                                       \
     (RUNS | MAY(ACTION_VEHICLE_RETIRE) | MAY(ACTION_CODES_CLEAR) | MAY(ACTION_AGENT_CONTROL) |     \
      MAY(ACTION_RULE_CHANGE) | MAY(ACTION_DRIVER_CHANGE) | MAY(ACTION_CONTRACT_READ) |             \
-     MAY(ACTION_CONTRACT_CHANGE) | MAY(ACTION_UPKEEP_CHANGE) | MAY(ACTION_AUDIT_READ))
+     MAY(ACTION_CONTRACT_CHANGE) | MAY(ACTION_UPKEEP_CHANGE) | MAY(ACTION_AUDIT_READ) |            \
+     MAY(ACTION_CUSTOMER_CHANGE))
 
 static const struct {
     const char *role;

@@ -23,7 +23,8 @@ enum action {
     ACTION_AGENT_CONTROL, /* configuration, restart */
     ACTION_ALERT_READ,
     ACTION_ALERT_HANDLE, /* acknowledge, assign, clear, comment */
-    ACTION_SETUP_READ,   /* geofences, rules */
+    ACTION_SETUP_READ,   /* geofences, rules, the customer and its people */
+    ACTION_CUSTOMER_CHANGE,
     ACTION_ZONE_CHANGE,
     ACTION_RULE_CHANGE,
     ACTION_DRIVER_READ,

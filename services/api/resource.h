@@ -20,7 +20,7 @@ struct resource {
 };
 
 extern const struct resource geofence_resource, rule_resource, driver_resource, assignment_resource,
-    contract_resource, maintenance_resource; /* resources.c */
+    contract_resource, maintenance_resource, customer_resource, user_resource; /* resources.c */
 
 /* In the tenant's transaction: the row of `id` as the answer, with its ETag.  ST_NONE: 404 is set.
  */

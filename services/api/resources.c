@@ -247,3 +247,33 @@ const struct resource maintenance_resource = {
     maintenance_fits,
     true,
 };
+
+/* ---- the customer itself, and its people: made by the operator's commands, so that no hand that
+ * can call the API can make another */
+static const struct field customer_fields[] = {
+    {"name", FIELD_TEXT, NEEDED_NAME, 0, 200, NULL, NULL},
+    {"speed_limit_kmh", FIELD_NUMBER, FIELD_NULLABLE, 5, 300, NULL, NULL},
+    {"timezone", FIELD_ZONE, 0, 0, 0, NULL, NULL},
+    {0},
+};
+
+const struct resource customer_resource = {
+    "customer",
+    "json_build_object('id', t.id, 'name', t.name, 'speed_limit_kmh', t.speed_limit_kmh,"
+    " 'timezone', t.timezone, 'created_at', rfc3339(t.created_at), 'version', t.version)",
+    "",
+    customer_fields,
+    NULL,
+    false,
+};
+
+const struct resource user_resource = {
+    "app_user",
+    "json_build_object('id', t.id, 'username', t.username, 'name', t.name, 'role', t.role,"
+    " 'locale', t.locale, 'disabled', t.disabled, 'created_at', rfc3339(t.created_at),"
+    " 'version', t.version)",
+    "",
+    NULL, /* read only */
+    NULL,
+    false,
+};

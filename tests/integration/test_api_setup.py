@@ -191,3 +191,35 @@ def test_the_sheet_of_a_vehicle(s, token):
                           ({"displacement_l": 31}, "/displacement_l"), ({"model": None}, "/model")):
         answer = s.ask("PATCH", f"vehicles/{vin}", body, {"If-Match": '"v2"'}, token)
         assert answer.code == 422 and answer.json["errors"][0]["pointer"] == pointer, body
+
+
+def test_the_customer_sets_its_own_limit_and_hours(s, token):
+    items = s.ask("GET", "customers", token=token).json["items"]
+    assert [c["id"] for c in items] == [s.customers[0]] and items[0]["timezone"] == "Europe/Paris"
+    one = f"customers/{s.customers[0]}"
+    tag = s.ask("GET", one, token=token).headers["etag"]
+    changed = s.ask("PATCH", one, {"speed_limit_kmh": 130, "timezone": "Indian/Reunion"}, {"If-Match": tag}, token)
+    assert changed.code == 200 and (changed.json["speed_limit_kmh"], changed.json["timezone"], changed.json["name"]) == (130, "Indian/Reunion", "Ours")
+    back = s.ask("PATCH", one, {"speed_limit_kmh": None, "timezone": "Europe/Paris"}, {"If-Match": changed.headers["etag"]}, token)
+    assert "speed_limit_kmh" not in back.json
+    for body, pointer in (({"timezone": "Mars/Base"}, "/timezone"), ({"timezone": None}, "/timezone"), ({"speed_limit_kmh": 301}, "/speed_limit_kmh"),
+                          ({"name": ""}, "/name"), ({"id": "x"}, "/id")):
+        answer = s.ask("PATCH", one, body, {"If-Match": back.headers["etag"]}, token)
+        assert answer.code == 422 and answer.json["errors"][0]["pointer"] == pointer, body
+    foreign = f"customers/{s.customers[1]}"
+    assert s.ask("GET", foreign, token=token).code == 404
+    assert s.ask("PATCH", foreign, {"name": "x"}, {"If-Match": '"v1"'}, token).code == 404
+    assert s.ask("PATCH", one, {"name": "x"}, {"If-Match": back.headers["etag"]}, s.token(s.fresh_user("dispatcher"))).code == 403
+    assert s.ask("POST", "customers", {"name": "x"}, token=token).code == 405
+
+
+def test_the_people_of_a_customer_without_their_secrets(s, token):
+    me = s.ask("GET", "me", token=token).json
+    one = s.ask("GET", f"users/{me['id']}", token=token).json
+    assert (one["username"], one["role"], one["disabled"]) == (me["username"], "owner", False)
+    assert set(one) <= {"id", "username", "name", "role", "locale", "disabled", "created_at", "version"}
+    names = [u["username"] for u in s.ask("GET", "users?limit=500", token=token).json["items"]]
+    assert me["username"] in names and "dispatcher" in names and "stranger" not in names
+    stranger = s.sql("SELECT id FROM app_user WHERE username = 'stranger'")
+    assert s.ask("GET", f"users/{stranger}", token=token).code == 404
+    assert s.ask("PATCH", f"users/{me['id']}", {"role": "owner"}, {"If-Match": '"v1"'}, token).code == 405
