@@ -122,7 +122,7 @@ static void every_other_route_needs_a_token(void **state)
         assert_int_equal(a.code, 401);
         assert_string_equal(a.reason, "token-shape");
         ask(route_table[i].method, path);
-        now.boot_ms += 100; /* there are more routes than one may ask for at once */
+        now.boot_ms += 100;   /* there are more routes than one may ask for at once */
         sign_in_as("driver"); /* may see himself and nothing else */
         assert_int_equal(decide(-1),
                          route_table[i].action == ACTION_OWN ? VERDICT_RUN : VERDICT_ANSWERED);
