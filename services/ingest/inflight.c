@@ -25,10 +25,10 @@
 enum who { OTHER, DECODER, STORER };
 
 struct suspect {
-    _Atomic uint64_t id; /* 0: free */
-    uint32_t ends;       /* of us, with it in flight */
-    uint32_t alone;      /* 2 for each crash it had to itself, 1 for each kill */
-    uint32_t last;       /* of which end it was blamed last: a group may hold it twice */
+    _Atomic uint64_t id;    /* 0: free */
+    _Atomic uint32_t ends;  /* of us, with it in flight */
+    _Atomic uint32_t alone; /* 2 for each crash it had to itself, 1 for each kill */
+    uint32_t last;          /* of which end it was blamed last: a group may hold it twice */
 };
 
 struct page { /* the file */
@@ -134,7 +134,8 @@ static void blame(struct page *page, uint64_t id, uint32_t alone)
     if (id == 0 || !(s = find(page, id)))
         return;
     if (atomic_load(&s->id) == 0) {
-        s->ends = s->alone = s->last = 0;
+        s->ends = 0;
+        s->alone = s->last = 0;
         atomic_store(&s->id, id);
         atomic_fetch_add(&page->suspects, 1);
     }
@@ -247,8 +248,10 @@ static void acquit(struct page *page, uint64_t id)
 {
     struct suspect *s = find(page, id);
 
-    if (s && atomic_load(&s->id) != 0)
-        s->ends = s->alone = 0;
+    if (!s || atomic_load(&s->id) == 0)
+        return;
+    s->ends = 0;
+    s->alone = 0;
 }
 
 void inflight_stored(struct inflight *f, bool stored)
