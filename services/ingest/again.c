@@ -21,7 +21,7 @@
 #define LOOK_MS 500
 #define SILENT_MS 5000
 #define UPKEEP_MS 60000
-#define DUE_MAX 64
+#define DUE_MAX 512
 #define ANSWER_MS 20000
 #define NICE 10
 

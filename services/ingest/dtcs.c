@@ -144,7 +144,8 @@ static void read_report(struct dtcs *d, const json_t *message, struct dtc_report
     size_t i;
 
     for (int list = 0; list < DTC_LISTS; list++) {
-        const char *word = json_string_value(json_object_get(lists, dtc_list_word(list)));
+        const char *word =
+            json_string_value(json_object_get(lists, dtc_list_word((enum dtc_list)list)));
 
         report->extent[list] = word ? dtc_extent_of(word) : DTC_ABSENT;
     }

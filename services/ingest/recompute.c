@@ -365,6 +365,25 @@ static enum status finish(struct recompute *r, const struct due_again *due,
     return st;
 }
 
+/* The newest sample stepped was in the history once.  Where it is not any more the history was lost
+ * or is being restored, and what is known of the past shall not be taken from it. */
+static enum status refuse(struct recompute *r, const struct fact_row *row, struct fault *fault)
+{
+    char at[24];
+    const char *params[] = {row->vin, at};
+    enum status st;
+
+    (void)snprintf(at, sizeof at, "%lld", (long long)row->late_at_ms);
+    st = pg_run(r->db,
+                "UPDATE fact_state SET late_from_ms = 0, late_until_ms = 0 WHERE vin = $1 AND "
+                "ms(late_at) = $2::bigint",
+                2, params, NULL, fault);
+    return st != ST_OK ? st
+                       : fault_set(fault, ST_REJECT,
+                                   "the history lacks samples that were stepped over: late ones "
+                                   "change nothing");
+}
+
 enum status recompute_vehicle(struct recompute *r, struct due_again *due, int64_t now_ms,
                               struct fault *fault)
 {
@@ -386,6 +405,8 @@ enum status recompute_vehicle(struct recompute *r, struct due_again *due, int64_
         r->until_ms = row.wait_ms;
     if ((st = step_until(r, due->vin, after_ms, r->until_ms, fault)) != ST_OK)
         return st;
+    if (due->late && car_t_ms(&r->car) < car_t_ms(&row.car))
+        return refuse(r, &row, fault);
     return finish(r, due, &row, now_ms, fault);
 }
 

@@ -125,6 +125,19 @@ def test_kill_minus_9_in_between_changes_nothing(site, in_order):
     assert named_in_order(rows, car.vin, start)
 
 
+def test_a_history_that_was_lost_takes_nothing_away(site, in_order):
+    start, expected = in_order
+    with site.car() as car:
+        send(car, drives.b08(start))
+        wait_until(lambda: settled(site, car.vin), why="the rows")
+        site.influx.query(f"DELETE FROM telemetry WHERE vin = '{car.vin}'", "fleet")
+        car.telemetry({start - 60000: {drives.SPEED: 0.0}}, seq=1, stream=OTHER)
+        car.wait_ack(1, stream=OTHER)
+        wait_until(lambda: settled(site, car.vin), why="the late record to be looked at")
+        assert what(segments(site, car.vin, start, EVERY)) == what(expected)
+        assert "the history lacks samples" in site.ingest.log_text()
+
+
 def test_a_braking_that_comes_late_is_found_and_one_that_late_data_disproves_is_withdrawn(site):
     start = now_ms() - HOUR_MS
     drive = drives.braking(start)
