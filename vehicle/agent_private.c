@@ -59,7 +59,7 @@ void agent_look_private(struct agent *a)
             log_info("private.switched", "on=%d by=%s", is, privacy_cause_word(p->cause));
     }
     herald_set_private(&a->herald, p->since_ms);
-    watcher_private(a->watcher, p->cause != PRIVACY_NONE, p->rules.crash_place);
+    watcher_private(a->watcher, p);
     metric_set(a->is_private, NULL, p->cause != PRIVACY_NONE);
 }
 

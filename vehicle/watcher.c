@@ -24,16 +24,31 @@ struct watcher {
     uint16_t coolant, fuel_rate, pto; /* signals */
     char foreign[VIN_LEN + 1];        /* told already */
     bool news;
-    bool tell_place; /* of a crash: the samples have none */
+    const struct privacy *privacy;
     double lat, lon; /* of the last fix; NAN before */
 };
 
-/* `data` is an object of at least one member, which lacks its place. */
-static void watcher_place(const struct watcher *w, const char *data, char *out, size_t size)
+/* One member more in an object's text. */
+static void watcher_add(char *out, size_t size, const char *data, const char *member)
 {
-    if (w->tell_place && isfinite(w->lat) && strlen(data) > 2)
-        snprintf(out, size, "%.*s,\"lat\":%.6f,\"lon\":%.6f}", (int)strlen(data) - 1, data, w->lat,
-                 w->lon);
+    snprintf(out, size, "%.*s%s%s}", (int)strlen(data) - 1, data, strlen(data) > 2 ? "," : "",
+             member);
+}
+
+static void watcher_data(const struct watcher *w, const struct facts_found *found, char *out,
+                         size_t size)
+{
+    char place[64];
+
+    if (w->privacy == NULL || !privacy_covers(w->privacy, found->t_ms)) {
+        (void)text_copy(out, size, found->data);
+    } else if (w->privacy->rules.crash_place && strcmp(found->type, "crash") == 0 &&
+               isfinite(w->lat)) {
+        snprintf(place, sizeof place, "\"lat\":%.6f,\"lon\":%.6f", w->lat, w->lon);
+        watcher_add(out, size, found->data, place);
+    } else {
+        watcher_add(out, size, found->data, "\"private\":true");
+    }
 }
 
 static void watcher_tell(void *self, const struct facts_found *found)
@@ -41,9 +56,7 @@ static void watcher_tell(void *self, const struct facts_found *found)
     struct watcher *w = self;
     char data[512];
 
-    (void)text_copy(data, sizeof data, found->data);
-    if (strcmp(found->type, "crash") == 0)
-        watcher_place(w, found->data, data, sizeof data);
+    watcher_data(w, found, data, sizeof data);
     if (found->severity != NULL)
         journal_alert(w->journal, found->type, found->severity, found->t_ms, data);
     else
@@ -168,9 +181,9 @@ bool watcher_pass(struct watcher *w, int64_t now_ms)
     return news;
 }
 
-void watcher_private(struct watcher *w, bool is_private, bool crash_place)
+void watcher_private(struct watcher *w, const struct privacy *privacy)
 {
-    w->tell_place = is_private && crash_place;
+    w->privacy = privacy;
 }
 
 enum known watcher_ignition(const struct watcher *w)

@@ -4,6 +4,7 @@
 #define VEHICLE_WATCHER_H
 
 #include "journal.h"
+#include "privacy.h"
 #include "lib/drive/engine.h"
 
 struct watcher;
@@ -22,9 +23,10 @@ void watcher_vin(struct watcher *w, const char *car, const char *certificate); /
 /* On every tick.  True: something was put into the journal since the last call. */
 bool watcher_pass(struct watcher *w, int64_t now_ms);
 
-/* In private mode the place of a crash goes with it only where the driver agreed; else nothing that
- * is told has one. */
-void watcher_private(struct watcher *w, bool is_private, bool crash_place);
+/* Borrowed; looked at when something is told.  What happens in private mode says so in its data
+ * (`"private":true`), so that nobody gives it a place; only a crash tells its own where the driver
+ * agreed. */
+void watcher_private(struct watcher *w, const struct privacy *privacy);
 enum known watcher_ignition(const struct watcher *w);
 bool watcher_battery_empty(const struct watcher *w);
 /* The longest time between heartbeats that a low battery calls for; 0: it is well. */

@@ -103,17 +103,24 @@ void events_add_found(struct events *e, const char *vin, const struct found *fou
     pg_array_int8(&at[10], found->told_ms);
 }
 
-/* The car's word has no place: the one it was at then, where that is the newest known. */
+/* The car's word has no place: the one it was at then, where that is the newest known.  Not where
+ * it says that this happened in private mode; what place it gives itself then, the driver agreed
+ * to. */
 static enum status write_told(struct events *e, struct fault *fault)
 {
     return columns_run(
         &e->told, e->db, 7,
         "INSERT INTO event (vin, id, type, source, severity, occurred_at, detected_at, lat, lon, "
         "data) SELECT f.v, f.i, f.y, 'agent', CASE WHEN f.a <> 0 THEN f.b ->> 'severity' END, "
-        "to_timestamp(f.o / 1000.0), to_timestamp(f.r / 1000.0), s.lat, s.lon, "
+        "to_timestamp(f.o / 1000.0), to_timestamp(f.r / 1000.0), "
+        "CASE WHEN d.lo IS NULL OR d.la IS NULL THEN s.lat ELSE d.la END, "
+        "CASE WHEN d.lo IS NULL OR d.la IS NULL THEN s.lon ELSE d.lo END, "
         "coalesce(f.b -> 'data', '{}') FROM unnest($1, $2, $3, $4, $5, $6, $7) "
         "AS f (v, i, y, a, o, r, b) LEFT JOIN vehicle_state s ON s.vin = f.v AND "
-        "abs(s.t_ms - f.o) < 30000 ON CONFLICT DO NOTHING",
+        "abs(s.t_ms - f.o) < 30000 AND f.b #> '{data,private}' IS DISTINCT FROM 'true'::jsonb, "
+        "LATERAL (SELECT jsonb_path_query_first(f.b, '$.data.lat ? (@ >= -90 && @ <= 90)')::float8 "
+        "AS la, jsonb_path_query_first(f.b, '$.data.lon ? (@ >= -180 && @ <= 180)')::float8 AS lo) "
+        "AS d ON CONFLICT DO NOTHING",
         NULL, fault);
 }
 

@@ -141,6 +141,20 @@ def test_an_alert_of_the_car_is_stored_and_told_once(site):
                     "state": "open", "occurred_at": body["t"], "detected_at": told["detected_at"], "count": 1, "cursor": cursor}
 
 
+def test_what_happened_in_private_mode_gets_no_place_but_the_one_it_gives_itself(site):
+    with site.car() as car:
+        t = now_ms()
+        car.telemetry({t: {"Vehicle.CurrentLocation.Latitude": 48.5, "Vehicle.CurrentLocation.Longitude": 7.7, "Vehicle.Speed": 50.0}})
+        car.wait_ack(1)
+        told = [{"peak_g": 0.5}, {"peak_g": 0.5, "private": True}, {"private": True}, {"speed_before_kmh": 60, "lat": 48.25, "lon": 7.5},
+                {"lat": 91, "lon": 7.5}, {"lat": "48.25", "lon": 7.5}, {"lat": 48.25}, {"private": "true"}]
+        wanted = ["48.5|7.7", "|", "|", "48.25|7.5"] + 4 * ["48.5|7.7"]
+        bodies = [car.event("harsh_braking", data) for data in told]
+        car.wait_ack(1 + len(told))
+        for body, place in zip(bodies, wanted):
+            assert site.sql(f"SELECT lat, lon FROM event WHERE vin = '{car.vin}' AND id = '{body['id']}'").strip() == place, body["data"]
+
+
 def test_a_condition_the_car_told_ends_with_its_telemetry(site):
     start = now_ms() - HOUR_MS
     hot, cool = ({drives.COOLANT: c, drives.RPM: 2000.0} for c in (112.0, 90.0))

@@ -10,6 +10,7 @@ static struct sampler sampler;
 static struct ledger ledgers[STREAMS];
 static struct journal *journal;
 static struct watcher *watcher;
+static struct privacy privacy;
 
 static int begin(void **state)
 {
@@ -23,6 +24,8 @@ static int begin(void **state)
         ledger_init(&ledgers[i]);
     assert_int_equal(journal_open(&journal, &options, box, &sampler, ledgers, &fault), ST_OK);
     assert_int_equal(watcher_open(&watcher, journal, true, &fault), ST_OK);
+    memset(&privacy, 0, sizeof privacy);
+    watcher_private(watcher, &privacy);
     return 0;
 }
 
@@ -84,6 +87,15 @@ static json_t *told(void)
     return NULL;
 }
 
+static bool says_private(void)
+{
+    json_t *message = told();
+    bool says = json_is_true(json_object_get(json_object_get(message, "data"), "private"));
+
+    json_decref(message);
+    return says;
+}
+
 static bool has_place(void)
 {
     json_t *message = told();
@@ -102,25 +114,37 @@ static bool has_place(void)
 static void outside_private_mode_the_samples_have_the_place_and_the_crash_needs_none(void **state)
 {
     (void)state;
-    watcher_private(watcher, false, true);
+    privacy.rules.crash_place = true;
     crash();
     assert_false(has_place());
+    assert_false(says_private());
 }
 
 static void in_private_mode_a_crash_has_no_place(void **state)
 {
     (void)state;
-    watcher_private(watcher, true, false);
+    privacy.cause = PRIVACY_BUTTON;
     crash();
     assert_false(has_place());
+    assert_true(says_private());
 }
 
 static void in_private_mode_it_has_one_where_the_driver_agreed(void **state)
 {
     (void)state;
-    watcher_private(watcher, true, true);
+    privacy.cause = PRIVACY_BUTTON;
+    privacy.rules.crash_place = true;
     crash();
     assert_true(has_place());
+}
+
+static void what_is_told_after_private_mode_but_happened_in_it_says_so_too(void **state)
+{
+    (void)state;
+    privacy.ended_ms = T0 + 30000; /* the crash was some ten seconds before */
+    crash();
+    assert_false(has_place());
+    assert_true(says_private());
 }
 
 /* ---- results, which the journal keeps in the same stream */
@@ -159,6 +183,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(in_private_mode_a_crash_has_no_place, begin, end),
         cmocka_unit_test_setup_teardown(in_private_mode_it_has_one_where_the_driver_agreed, begin,
                                         end),
+        cmocka_unit_test_setup_teardown(
+            what_is_told_after_private_mode_but_happened_in_it_says_so_too, begin, end),
         cmocka_unit_test_setup_teardown(a_result_is_an_urgent_record_and_waits_for_its_commit,
                                         begin, end),
     };
