@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include "checksum.h"
 #include "lib/clock.h"
 
+#define DAMAGED_KEPT 2
 #define RESERVE_BYTES (4 * 1024 * 1024) /* a write-ahead log that the file has no room for */
 #define RESERVE_SPARE 3                 /* taken when the disk has so many times more to give, */
 #define RESERVE_AGAIN_MS 60000          /* and not asked for again before so long */
@@ -73,6 +75,25 @@ void outbox_unmark(const struct outbox *o)
     (void)unlink(path);
 }
 
+/* Of those that were moved aside, all but the newest DAMAGED_KEPT go: a card that rots does not
+ * fill itself up with them.  Their names end in the time they were made. */
+static void outbox_trim_damaged(const struct outbox *o)
+{
+    static const char *const parts[] = {"-wal", "-shm", ""};
+    char pattern[OUTBOX_BESIDE_MAX], path[OUTBOX_BESIDE_MAX + 8];
+    glob_t found;
+
+    outbox_beside(pattern, o, ".damaged-*[0-9]");
+    if (glob(pattern, 0, NULL, &found) != 0)
+        return;
+    for (size_t i = 0; i + DAMAGED_KEPT < found.gl_pathc; i++)
+        for (size_t k = 0; k < sizeof parts / sizeof parts[0]; k++) {
+            snprintf(path, sizeof path, "%s%s", found.gl_pathv[i], parts[k]);
+            (void)unlink(path);
+        }
+    globfree(&found);
+}
+
 enum status outbox_move_aside(struct outbox *o, char *moved_to, size_t size, struct fault *fault)
 {
     static const char *const parts[] = {"-wal", "-shm", ""};
@@ -88,6 +109,7 @@ enum status outbox_move_aside(struct outbox *o, char *moved_to, size_t size, str
                              strerror(errno));
     }
     (void)text_copy(moved_to, size, to);
+    outbox_trim_damaged(o);
     outbox_unmark(o);
     return ST_OK;
 }

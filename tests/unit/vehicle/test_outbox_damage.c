@@ -88,6 +88,28 @@ static void a_damaged_file_is_moved_aside_and_new_streams_begin(void **state)
     }
 }
 
+static void of_damaged_files_the_newest_two_are_kept(void **state)
+{
+    char paths[5][sizeof found.moved_to];
+    struct stat info;
+
+    (void)state;
+    for (int i = 0; i < 5; i++) {
+        open_box();
+        fill(20);
+        outbox_close(box);
+        spoil("outbox.db", 4096, 200);
+        usleep(2000); /* names are times, in ms */
+        open_box();
+        assert_true(found.damaged);
+        snprintf(paths[i], sizeof paths[i], "%s", found.moved_to);
+        outbox_close(box);
+        box = NULL;
+    }
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(stat(paths[i], &info) == 0, i >= 3);
+}
+
 static void a_file_that_is_no_database_is_moved_aside(void **state)
 {
     char path[200];
@@ -314,6 +336,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_damaged_file_is_moved_aside_and_new_streams_begin, begin,
                                         end),
+        cmocka_unit_test_setup_teardown(of_damaged_files_the_newest_two_are_kept, begin, end),
         cmocka_unit_test_setup_teardown(a_file_that_is_no_database_is_moved_aside, begin, end),
         cmocka_unit_test_setup_teardown(a_counter_behind_its_records_is_damage, begin, end),
         cmocka_unit_test_setup_teardown(a_newer_file_is_left_alone, begin, end),
