@@ -51,7 +51,7 @@ const struct alert_change_message *silence_changes(const struct silence *s, size
 }
 
 /* ---- rows */
-enum { VIN, SEEN, SLEEPING, DRIVING, CASE_MS, MISSING };
+enum { VIN, SEEN, SLEEPING, DRIVING, CASE_MS, MISSING, HEARTBEAT, WAKE };
 
 static enum status read_rows(struct silence *s, PGresult **rows, size_t *vehicles,
                              struct fault *fault)
@@ -69,7 +69,8 @@ static enum status read_rows(struct silence *s, PGresult **rows, size_t *vehicle
         "SELECT s.vin, ms(s.last_seen), s.presence = 'sleeping', "
         "coalesce(s.ignition_on, s.speed_kmh >= 3, false), ms(a.last_at), "
         "(SELECT coalesce(sum(upper(r) - lower(r)), 0) FROM watermark w, unnest(w.gaps) r "
-        "WHERE a.id IS NOT NULL AND w.vin = s.vin AND w.site = '') "
+        "WHERE a.id IS NOT NULL AND w.vin = s.vin AND w.site = ''), "
+        "greatest(coalesce(s.heartbeat_ms, 600000), 60000), coalesce(s.wake_ms, 0) "
         "FROM vehicle_state s JOIN vehicle v ON v.vin = s.vin LEFT JOIN alert a ON a.vin = s.vin "
         "AND a.type = 'vehicle_silent' AND a.state <> 'cleared' WHERE s.last_seen IS NOT NULL AND "
         "v.status NOT IN ('revoked', 'retired') AND "
@@ -88,6 +89,8 @@ static struct presence_state state_of(const PGresult *rows, int row)
         .heard_ms = whole(rows, row, SEEN),
         .sleeping = *PQgetvalue(rows, row, SLEEPING) == 't',
         .driving = *PQgetvalue(rows, row, DRIVING) == 't',
+        .heartbeat_ms = whole(rows, row, HEARTBEAT),
+        .wake_ms = whole(rows, row, WAKE),
         .silent_since_ms = PQgetisnull(rows, row, CASE_MS) ? 0 : whole(rows, row, CASE_MS),
     };
 }

@@ -258,26 +258,28 @@ static void add_presence(struct states *s, const struct vehicle *v)
     pg_array_int8(&column[5], told->config);
     pg_array_jsonb(&column[6], s->text.bytes, s->text.len);
     pg_array_int8(&column[7], v->own ? v->own->state.private_since_ms : -1);
+    pg_array_int8(&column[8], told->heartbeat_ms);
+    pg_array_int8(&column[9], told->wake_ms);
 }
 
 /* The order of arrival counts: a last will carries the time of the connection it ends. */
 static enum status write_presence(struct states *s, struct fault *fault)
 {
-    static const Oid types[] = {PG_TEXT, PG_TEXT, PG_INT8,  PG_TEXT,
-                                PG_TEXT, PG_INT8, PG_JSONB, PG_INT8};
+    static const Oid types[] = {PG_TEXT, PG_TEXT,  PG_INT8, PG_TEXT, PG_TEXT,
+                                PG_INT8, PG_JSONB, PG_INT8, PG_INT8, PG_INT8};
     enum status st;
 
-    columns_begin(&s->c, 8, types);
+    columns_begin(&s->c, 10, types);
     for (size_t i = 0; i < s->touched_count; i++)
         if (s->touched[i]->state && !s->touched[i]->state->dead)
             add_presence(s, s->touched[i]);
     st = columns_run(
-        &s->c, s->db, 8,
+        &s->c, s->db, 10,
         "UPDATE vehicle_state s SET presence = f.p, presence_t = f.t, boot = f.b, agent = f.a, "
         "config = f.c, sources = f.s, private_since = CASE WHEN f.r < 0 THEN s.private_since ELSE "
-        "nullif(f.r, 0) END FROM unnest($1, $2, $3, $4, $5, $6, $7, $8) AS f (v, p, t, b, a, c, s, "
-        "r) "
-        "WHERE s.vin = f.v",
+        "nullif(f.r, 0) END, heartbeat_ms = nullif(f.h, 0), wake_ms = nullif(f.w, 0) "
+        "FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) "
+        "AS f (v, p, t, b, a, c, s, r, h, w) WHERE s.vin = f.v",
         NULL, fault);
     if (st != ST_OK)
         return st;
