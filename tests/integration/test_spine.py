@@ -71,6 +71,27 @@ def test_the_position_is_where_the_recording_stands(fleet_of_three):
             assert haversine_m((lat, lon), (moment.lat, moment.lon)) < 60, (car.vin, t)
 
 
+def test_the_drive_becomes_a_trip_of_its_length(fleet_of_three):
+    """Real agents, about real time: the trip under way is as long as the recording says it is by then."""
+    from replay import haversine_m
+    stack = fleet_of_three
+    car = stack.cars[0]
+
+    def trip():
+        rows = stack.postgres.sql("SELECT ms(start_at), ms(end_at), distance_m FROM segment WHERE kind = 'trip' AND "
+                                  f"distance_m > 500 AND state <> 'superseded' AND vin = '{car.vin}' ORDER BY start_at")
+        return [[float(v) for v in row.split("|")] for row in rows.splitlines()]
+
+    start, end, distance = wait_for("half a kilometre", trip, 180)[0]
+    real, way, before = truth(stack, 1), 0.0, None
+    for t in range(int(start), int(end) + 1, 1000):
+        moment = real.at(t / 1000)
+        if before:
+            way += haversine_m(before, (moment.lat, moment.lon))
+        before = (moment.lat, moment.lon)
+    assert abs(distance - way) <= 0.05 * way + 40, (distance, way)
+
+
 def test_history_and_track_show_what_is_stored(fleet_of_three):
     stack, signed_in = fleet_of_three, session(fleet_of_three)
     vin = stack.cars[1].vin
