@@ -18,7 +18,7 @@
 #include "vehicle/obd/can_link.h"
 #include "vehicle/obd/socketcan.h"
 
-#define VIN "WVWZZZ1KZAW000001"
+static const char vin[] = "WVWZZZ1KZAW000001";
 
 struct car {
     int fd;
@@ -53,9 +53,9 @@ static void car_vin(struct car *c, uint32_t id)
     uint8_t first[8] = {0x10, 20, 0x49, 0x02, 0x01}, next[8] = {0x21}, last[8] = {0x22};
     struct can_frame flow;
 
-    memcpy(first + 5, VIN, 3);
-    memcpy(next + 1, VIN + 3, 7);
-    memcpy(last + 1, VIN + 10, 7);
+    memcpy(first + 5, vin, 3);
+    memcpy(next + 1, vin + 3, 7);
+    memcpy(last + 1, vin + 10, 7);
     car_say(c, id, first, 8);
     if (read(c->fd, &flow, sizeof flow) != (ssize_t)sizeof flow)
         return;
@@ -139,7 +139,7 @@ static void read_car(struct car *c, char protocol, uint32_t ecu)
     answer = ask(link, 0x09, 0x02);
     assert_int_equal(answer.count, 1);
     assert_int_equal(answer.messages[0].len, 20);
-    assert_memory_equal(answer.bytes + answer.messages[0].at + 3, VIN, 17);
+    assert_memory_equal(answer.bytes + answer.messages[0].at + 3, vin, 17);
     assert_true(atomic_load(&c->flows) >= 1);
     assert_int_equal(ask(link, 0x01, 0x05).outcome, LINK_NO_DATA);
     unplug(c, link);
