@@ -12,9 +12,8 @@ static unsigned fnv1a(const unsigned char *key, size_t len);
 #include <uthash.h>
 
 struct entry {
-    UT_hash_handle hh;
-    char key[MAP_KEY_MAX + 1];
-    max_align_t value[];
+    UT_hash_handle hh;   /* points to the key, too */
+    max_align_t value[]; /* and behind it the key: a VIN each, times thousands of vehicles */
 };
 
 struct map {
@@ -50,7 +49,7 @@ static struct entry *find(struct map *m, const char *key)
 {
     struct entry *e;
 
-    HASH_FIND_STR(m->all, key, e);
+    HASH_FIND(hh, m->all, key, strlen(key), e);
     return e;
 }
 
@@ -64,16 +63,19 @@ void *map_get(struct map *m, const char *key)
 void *map_put(struct map *m, const char *key)
 {
     struct entry *e = find(m, key);
+    size_t len = strlen(key);
+    char *own;
 
     if (e)
         return e->value;
-    if (strlen(key) > MAP_KEY_MAX || HASH_COUNT(m->all) >= m->max)
+    if (len > MAP_KEY_MAX || HASH_COUNT(m->all) >= m->max)
         return NULL;
-    e = calloc(1, sizeof *e + m->value_size);
+    e = calloc(1, sizeof *e + m->value_size + len + 1);
     if (!e)
         return NULL;
-    strcpy(e->key, key);
-    HASH_ADD_STR(m->all, key, e);
+    own = (char *)e->value + m->value_size;
+    memcpy(own, key, len + 1);
+    HASH_ADD_KEYPTR(hh, m->all, own, len, e);
     if (!e->hh.tbl) { /* out of memory for the table */
         free(e);
         return NULL;
@@ -108,7 +110,7 @@ void map_each(struct map *m, bool (*keep)(void *self, const char *key, void *val
 
     HASH_ITER(hh, m->all, e, next)
     {
-        if (!keep(self, e->key, e->value))
+        if (!keep(self, e->hh.key, e->value))
             discard(m, e);
     }
 }
