@@ -84,7 +84,8 @@ class Car:
         return self.s.ask("GET", f"vehicles/{self.vin}/commands/{command}", token=token).json
 
     def wait_state(self, token, command, state):
-        return wait_until(lambda: (row := self.get(token, command))["state"] == state and row, why=f"{command} to be {state}")
+        # asked so often that a slow machine is told to slow down now and then: such an answer has no state
+        return wait_until(lambda: (row := self.get(token, command)).get("state") == state and row, why=f"{command} to be {state}")
 
 
 @pytest.fixture(scope="module")
@@ -176,7 +177,7 @@ def test_a_car_that_was_away_is_told_again_when_it_is_online(s, car, token):
     first = car.wait_state(token, command, "sent")["sent_at"]
     car.connect()
     assert json.loads(car.next(timeout_s=25).payload)["id"] == command, "long before its time is over"
-    assert wait_until(lambda: car.get(token, command)["sent_at"] > first, why="the second sending to be written down")
+    assert wait_until(lambda: car.get(token, command).get("sent_at", "") > first, why="the second sending to be written down")
 
 
 def test_what_nobody_answers_expires(s, car, token):
@@ -214,7 +215,7 @@ def test_a_queued_one_can_be_called_back(s, car, token):
     later = car.ask(token)
     assert json.loads(car.next().payload)["id"] == later.json["id"]
     tag = s.ask("GET", f"vehicles/{car.vin}/commands/{later.json['id']}", token=token)
-    sent = wait_until(lambda: (t := s.ask("GET", f"vehicles/{car.vin}/commands/{later.json['id']}", token=token)).json["state"] == "sent" and t)
+    sent = wait_until(lambda: (t := s.ask("GET", f"vehicles/{car.vin}/commands/{later.json['id']}", token=token)).json.get("state") == "sent" and t)
     refused = s.ask("DELETE", f"vehicles/{car.vin}/commands/{later.json['id']}", headers={"If-Match": sent.headers["etag"]}, token=token)
     assert refused.code == 409 and refused.type == "sent" and tag.code == 200
 
