@@ -10,10 +10,12 @@ import pytest
 sys.path[:0] = [str(Path(__file__).resolve().parent)]
 
 from test_vehicle_agent import RECORDED, assert_as_recorded, obd_state, rounds  # noqa: E402
-from vehicle_bench import GPSD, MOSQUITTO, VIN, Service, VehicleBench, free_port, wait_for  # noqa: E402
+from vehicle_bench import BUILD, GPSD, MOSQUITTO, ROOT, VIN, Service, VehicleBench, free_port, wait_for  # noqa: E402
 
 pytestmark = pytest.mark.skipif(not GPSD or not MOSQUITTO, reason="gpsd or mosquitto is not installed")
 
+# freed memory stays in a sanitizer's quarantine
+SANITIZED = any(word in (ROOT / BUILD / "bin/vigie-vehicle").read_bytes() for word in (b"__asan_init", b"__tsan_init"))
 OFTEN = ["--obd-period=200ms", "--record=250ms", "--obd-codes=3s"]
 CODES = {("P0301", "stored"), ("P0420", "stored"), ("P0133", "stored"), ("U0100", "pending")}
 LINES = {"pty": ["--baud", "115200"], "tcp": ["--baud", "40000000"], "29-bit": ["--baud", "115200", "--protocol", "7"],
@@ -88,7 +90,7 @@ def assert_well_again(b, since_ms, want=4):
         for name, state in (("stored", {c for c in CODES if c[1] == "stored"}), ("pending", {("U0100", "pending")})):
             if diagnosis["lists"][name] == "full":
                 assert state <= codes(diagnosis), f"a full list that lacks a code would clear it: {diagnosis}"
-    assert memory_kb(b) < b.lowest_kb + 6000, "nothing grows"
+    assert SANITIZED or memory_kb(b) < b.lowest_kb + 6000, "nothing grows"
 
 
 PASSING = ("lost-prompt x4", "garbage 300 x6", "cut 3 x5", "cut 11 x5", "damaged x4", "stopped x3", "double-line 1 x6",
