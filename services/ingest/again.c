@@ -62,7 +62,7 @@ static enum status look(struct again *a, struct fault *fault)
 {
     const struct alert_change_message *changes;
     size_t n = 0, changed;
-    enum status st = recompute_list(a->recompute, a->set.late_wait_ms, a->due, DUE_MAX, &n, fault);
+    enum status st = due_again_list(a->db, NULL, a->set.late_wait_ms, a->due, DUE_MAX, &n, fault);
 
     for (size_t i = 0; i < n && (st == ST_OK || st == ST_NONE || st == ST_REJECT); i++) {
         if (stop_asked())

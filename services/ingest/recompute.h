@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 
+#include "due_again.h"
 #include "lib/store/influx.h"
 #include "lib/store/postgres.h"
 #include "proto/alert_change.h"
@@ -18,20 +19,7 @@ struct recompute;
 enum status recompute_open(struct recompute **out, struct pg *db, struct influx *influx,
                            struct fault *fault) MUST_CHECK;
 
-/* What is due, as `recompute_list` finds it. */
-struct due_again {
-    char vin[VIN_LEN + 1];
-    bool late;          /* samples came too late, and no more of them for a while */
-    bool waited;        /* the gap is closed, or was waited for long enough */
-    int64_t passed_seq; /* gaps up to here are given up with that */
-    int64_t settle_ms;
-};
-
-/* At most `max`; *n of them. */
-enum status recompute_list(struct recompute *r, int64_t settle_ms, struct due_again *due,
-                           size_t max, size_t *n, struct fault *fault) MUST_CHECK;
-
-/* One of them.  ST_NONE: more samples came meanwhile, it is due again soon. */
+/* One that is due.  ST_NONE: more samples came meanwhile, it is due again soon. */
 enum status recompute_vehicle(struct recompute *r, struct due_again *due, int64_t now_ms,
                               struct fault *fault) MUST_CHECK;
 
