@@ -98,7 +98,7 @@ static bool gate_wait(struct gate *g, pthread_cond_t *what, const size_t *count,
 
 #define URGENT_SLOTS 1024
 
-enum { URGENT, COMMON, LANES };
+enum { URGENT, COMMON, PATIENT, LANES };
 
 struct lane {
     size_t slots, first, count; /* the oldest and how many */
@@ -132,6 +132,7 @@ enum status queue_open(struct queue **out, size_t slots, size_t size, struct fau
         return st;
     }
     q->lanes[COMMON].slots = slots;
+    q->lanes[PATIENT].slots = slots;
     q->lanes[URGENT].slots = slots < URGENT_SLOTS ? slots : URGENT_SLOTS;
     q->size = size;
     *out = q;
@@ -178,6 +179,11 @@ enum status queue_push_urgent(struct queue *q, const void *value, int wait_ms)
     return push(q, &q->lanes[URGENT], value, wait_ms);
 }
 
+enum status queue_push_patient(struct queue *q, const void *value, int wait_ms)
+{
+    return push(q, &q->lanes[PATIENT], value, wait_ms);
+}
+
 /* Up to `max` of one lane; returns how many. */
 static size_t take(struct queue *q, struct lane *lane, unsigned char *values, size_t max)
 {
@@ -197,7 +203,7 @@ static size_t take(struct queue *q, struct lane *lane, unsigned char *values, si
 enum status queue_pop(struct queue *q, void *values, size_t max, int wait_ms, size_t *n)
 {
     enum status st = ST_OK;
-    size_t taken;
+    size_t taken = 0;
 
     assert(max > 0);
     pthread_mutex_lock(&q->gate.mutex);
@@ -206,9 +212,8 @@ enum status queue_pop(struct queue *q, void *values, size_t max, int wait_ms, si
     } else if (q->count == 0) {
         st = ST_NONE;
     }
-    taken = take(q, &q->lanes[URGENT], values, max);
-    if (taken < max)
-        taken += take(q, &q->lanes[COMMON], (unsigned char *)values + taken * q->size, max - taken);
+    for (size_t i = 0; i < LANES && taken < max; i++)
+        taken += take(q, &q->lanes[i], (unsigned char *)values + taken * q->size, max - taken);
     if (taken)
         pthread_cond_broadcast(&q->gate.left);
     pthread_mutex_unlock(&q->gate.mutex);

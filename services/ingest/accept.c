@@ -20,6 +20,7 @@
 #define SHOW_MS 250 /* dashboards are told four times a second: more of `live` is for nobody */
 #define LOOK_MS 50  /* while news wait */
 #define IDLE_MS 500
+#define OLD_MS 60000
 #define NAP_US 1000 /* an empty ring fills up meanwhile: one waking for many messages */
 
 struct vehicle {
@@ -184,13 +185,25 @@ static struct record *take_apart(struct accept *a, struct vehicle *v, const stru
     return r;
 }
 
+/* Of a backlog: what is driven now goes first. */
+static bool is_old(const struct record *r, int64_t now_ms)
+{
+    const struct telemetry *t = &r->telemetry;
+
+    return t->sample_count > 0 && t->samples[t->sample_count - 1].t_ms < now_ms - OLD_MS;
+}
+
 /* False: the stores are behind; it comes again.  Waiting here would hold up `live`.  An alert does
- * not queue up behind telemetry. */
+ * not queue up behind telemetry, nor the present behind a backlog, which leaves it room. */
 static bool hand_on(struct accept *a, struct record *r)
 {
+    size_t held = records_held_bytes(), most = a->set.held_bytes_max;
+
     if (record_is_urgent(r))
         return queue_push_urgent(a->set.to, &r, 0) == ST_OK;
-    return records_held_bytes() <= a->set.held_bytes_max && queue_push(a->set.to, &r, 0) == ST_OK;
+    if (is_old(r, clock_now_ms()))
+        return held <= most / 4 * 3 && queue_push_patient(a->set.to, &r, 0) == ST_OK;
+    return held <= most && queue_push(a->set.to, &r, 0) == ST_OK;
 }
 
 static void accept_one(struct accept *a, const struct arrival *from, const char *payload,
