@@ -73,7 +73,7 @@ void agent_command_privacy(struct agent *a, bool on, int64_t until_ms)
 void agent_hide_place(struct agent *a, struct fix *fix)
 {
     agent_look_private(a);
-    if (!privacy_covers(&a->privacy, fix->received_ms))
+    if (!privacy_covers(&a->privacy, fix->received_ms, sampler_fix_time(fix)))
         return;
     fix->lat = fix->lon = fix->altitude_m = fix->heading_deg = NAN;
     fix->accuracy_m = fix->vertical_accuracy_m = NAN;

@@ -149,9 +149,11 @@ bool privacy_step(struct privacy *p, int64_t now_ms, bool time_known)
     return true;
 }
 
-bool privacy_covers(const struct privacy *p, int64_t t_ms)
+bool privacy_covers(const struct privacy *p, int64_t received_ms, int64_t t_ms)
 {
-    return p->cause != PRIVACY_NONE || (p->ended_ms != 0 && t_ms <= p->ended_ms);
+    int64_t earlier_ms = t_ms < received_ms ? t_ms : received_ms;
+
+    return p->cause != PRIVACY_NONE || (p->ended_ms != 0 && earlier_ms <= p->ended_ms);
 }
 
 void privacy_clock_set(struct privacy *p)

@@ -59,9 +59,9 @@ void privacy_command(struct privacy *p, bool on, int64_t until_ms);
  * True: the car became private, or is no longer, or for another reason. */
 bool privacy_step(struct privacy *p, int64_t now_ms, bool time_known);
 
-/* Must the place of a fix received at `t_ms` stay here? One that waited while private mode ended
- * too. */
-bool privacy_covers(const struct privacy *p, int64_t t_ms);
+/* Must the place of a fix stay here, received at `received_ms` and told under `t_ms`?  One from
+ * before private mode ended too, however late it comes. */
+bool privacy_covers(const struct privacy *p, int64_t received_ms, int64_t t_ms);
 void privacy_clock_set(struct privacy *p); /* times begin anew */
 
 /* What outlives a restart, as text, and back.  ST_REJECT: not such a text; *p is left alone. */

@@ -40,7 +40,7 @@ static void watcher_data(const struct watcher *w, const struct facts_found *foun
 {
     char place[64];
 
-    if (w->privacy == NULL || !privacy_covers(w->privacy, found->t_ms)) {
+    if (w->privacy == NULL || !privacy_covers(w->privacy, found->t_ms, found->t_ms)) {
         (void)text_copy(out, size, found->data);
     } else if (w->privacy->rules.crash_place && strcmp(found->type, "crash") == 0 &&
                isfinite(w->lat)) {

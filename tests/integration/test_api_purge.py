@@ -72,7 +72,7 @@ def test_rows_go_with_their_time_and_places_grow_coarse_before(s):
     assert s.sql("SELECT DISTINCT data->>'lat', data->>'s' FROM event WHERE occurred_at < now() - interval '60 days'") == "48.53|300"
     assert s.sql("SELECT DISTINCT body->'data'->>'lat', body->'data'->>'peak_g', body->>'seq' FROM fact WHERE kind = 'alert' "
                  "AND occurred_at < now() - interval '60 days'") == "48.53|0.5|1"
-    left = time.strftime("%Y-%m-%d", time.gmtime(NOW / 1000 - 13 * 86400))
+    left = s.sql("SELECT to_char(min(received_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI') FROM dead_letter")
     assert proof["dead letters"]["oldest_left"].startswith(left)
     assert "oldest_left" not in proof["notifications"]
     again = purge(s)

@@ -185,16 +185,17 @@ static void while_the_time_is_not_known_hours_count_as_private_and_commands_go_o
 static void a_fix_that_waited_while_it_ended_keeps_no_place(void **state)
 {
     (void)state;
-    assert_false(privacy_covers(&p, MONDAY_NOON));
+    assert_false(privacy_covers(&p, MONDAY_NOON, MONDAY_NOON));
     p.button = true;
     privacy_step(&p, MONDAY_NOON, true);
-    assert_true(privacy_covers(&p, MONDAY_NOON - 1));
+    assert_true(privacy_covers(&p, MONDAY_NOON - 1, MONDAY_NOON - 1));
     p.button = false;
     privacy_step(&p, MONDAY_NOON + 5000, true);
-    assert_true(privacy_covers(&p, MONDAY_NOON + 5000));
-    assert_false(privacy_covers(&p, MONDAY_NOON + 5001));
+    assert_true(privacy_covers(&p, MONDAY_NOON + 5000, MONDAY_NOON + 5000));
+    assert_false(privacy_covers(&p, MONDAY_NOON + 5001, MONDAY_NOON + 5001));
+    assert_true(privacy_covers(&p, MONDAY_NOON + 6000, MONDAY_NOON + 4000)); /* gpsd was slow */
     privacy_clock_set(&p); /* set back: the end may lie in the future now */
-    assert_false(privacy_covers(&p, MONDAY_NOON));
+    assert_false(privacy_covers(&p, MONDAY_NOON, MONDAY_NOON));
 }
 
 /* ---- over a restart */
