@@ -30,7 +30,7 @@ void config_render_list(struct text *out, const char *list)
 
 void config_render(struct text *out, const char *revision, const char *body)
 {
-    /* `body` is an object of jsonb with at least the sites in it */
+    /* `body` is what config_told() made: an object with at least the sites in it */
     text_print(out, "{\"schema\":\"config/1\",\"revision\":%s,%s", revision, body + 1);
 }
 
@@ -67,7 +67,23 @@ enum status config_renew(struct pg *pg, const struct api_settings *set, const ch
                INSERT_CONFIG
                " WHERE v.vin = $1 OR $1 IS NULL AND v.status = 'active' ORDER BY v.vin"
                " ON CONFLICT (vin) DO UPDATE SET revision = c.revision + 1, body = excluded.body,"
-               " changed_at = now(), published_at = NULL WHERE c.body <> excluded.body",
+               " changed_at = now(), published_at = NULL,"
+               " watch_until = CASE WHEN c.watch_until > now() THEN c.watch_until END"
+               " WHERE c.body <> excluded.body",
+               fault);
+}
+
+enum status config_watch(struct pg *pg, const struct api_settings *set, const char *vin,
+                         struct fault *fault)
+{
+    return run(pg, set, vin,
+               "INSERT INTO vehicle_config AS c (vin, body, watch_until)"
+               " SELECT v.vin, config_body(v, $2::jsonb, $3::jsonb), now() + interval '2 min'"
+               " FROM vehicle v WHERE v.vin = $1 AND v.status = 'active'"
+               " ON CONFLICT (vin) DO UPDATE SET revision = c.revision + 1,"
+               " watch_until = excluded.watch_until, changed_at = now(), published_at = NULL"
+               " WHERE c.watch_until IS NULL OR c.watch_until < now() + interval '1 min'"
+               " RETURNING pg_notify('command', c.vin)",
                fault);
 }
 
@@ -88,8 +104,8 @@ enum status config_take(struct pg *pg, const struct api_settings *set, const cha
     enum status st;
 
     if ((st = config_renew(pg, set, vin, fault)) != ST_OK ||
-        (st = pg_run(pg, "SELECT revision, body FROM vehicle_config WHERE vin = $1", 1, params,
-                     &rows, fault)) != ST_OK)
+        (st = pg_run(pg, "SELECT revision, config_told(c) FROM vehicle_config c WHERE vin = $1", 1,
+                     params, &rows, fault)) != ST_OK)
         return st;
     if (PQntuples(rows) == 1)
         config_render(out, PQgetvalue(rows, 0, 0), PQgetvalue(rows, 0, 1));

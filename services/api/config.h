@@ -13,6 +13,12 @@
 enum status config_renew(struct pg *pg, const struct api_settings *set, const char *vin,
                          struct fault *fault) MUST_CHECK;
 
+/* The same for one that is active, and somebody looks at it for the next two minutes.  Nothing
+ * changes while more than one of the last two is left: looking is not to make a revision each time.
+ * For cars of other customers nothing happens. */
+enum status config_watch(struct pg *pg, const struct api_settings *set, const char *vin,
+                         struct fault *fault) MUST_CHECK;
+
 /* The same for active vehicles that have none yet; the others keep theirs. */
 enum status config_fill(struct pg *pg, const struct api_settings *set,
                         struct fault *fault) MUST_CHECK;
@@ -21,7 +27,7 @@ enum status config_fill(struct pg *pg, const struct api_settings *set,
 enum status config_take(struct pg *pg, const struct api_settings *set, const char *vin,
                         struct text *out, struct fault *fault) MUST_CHECK;
 
-/* A stored body and its revision as config/1. */
+/* A revision and what config_told() made of its row, as config/1. */
 void config_render(struct text *out, const char *revision, const char *body);
 
 /* A comma-separated setting as a JSON array of its entries. */

@@ -282,7 +282,7 @@ static enum status send_some_configs(struct dispatch *d, struct fault *fault)
                 " WHERE c.published_at IS NULL AND v.status = 'active' ORDER BY c.vin LIMIT 100"
                 " FOR UPDATE OF c SKIP LOCKED)"
                 " UPDATE vehicle_config c SET published_at = now() FROM due WHERE c.vin = due.vin"
-                " RETURNING c.vin, c.revision, c.body",
+                " RETURNING c.vin, c.revision, config_told(c)",
                 0, NULL, &rows, fault);
     if (st == ST_OK && PQntuples(rows) == 0)
         st = ST_NONE;

@@ -23,6 +23,7 @@ handler statistics_read;                                                /* stati
 handler ticket_create;                                                  /* tickets.c */
 handler vehicle_list, vehicle_read;                                     /* vehicles.c */
 handler vehicle_create, vehicle_change, vehicle_retire;                 /* vehicle_change.c */
+handler watch_set;                                                      /* watch.c */
 handler state_read;                                                     /* state.c */
 handler history_read;                                                   /* history.c */
 handler track_read;                                                     /* track.c */

@@ -42,6 +42,7 @@ const struct route route_table[] = {
     SEND(PATCH, "vehicles/{vin}", "vehicle", VEHICLE_CHANGE, vehicle_change),
     BARE(DELETE, "vehicles/{vin}", "vehicle", VEHICLE_RETIRE, vehicle_retire),
     GET("vehicles/{vin}/state", "state", VEHICLE_READ, state_read),
+    BARE(PUT, "vehicles/{vin}/watch", "watch", VEHICLE_READ, watch_set),
     GET("vehicles/{vin}/history", "history", HISTORY_READ, history_read),
     GET("vehicles/{vin}/track", "track", TRACK_READ, track_read),
     GET("vehicles/{vin}/commands", "commands", COMMAND_READ, command_list),

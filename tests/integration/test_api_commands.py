@@ -373,3 +373,34 @@ def test_other_settings_of_the_site_reach_every_car(s, car):
         assert int(s.sql("SELECT count(*) FROM vehicle_config")) >= before
     finally:
         s.restart()
+
+
+def test_somebody_who_looks_makes_one_configuration_a_minute(s, car, token):
+    row = lambda what: s.sql(f"SELECT {what} FROM vehicle_config WHERE vin = '{car.vin}'")
+    look = lambda vin=car.vin: s.ask("PUT", f"vehicles/{vin}/watch", token=token).code
+    wait_until(lambda: row("published_at IS NOT NULL") == "t", why="the first to be published")
+    before = s.sql("SELECT count(*) FROM audit")
+    assert look() == 204 and row("watch_until BETWEEN now() + interval '60 s' AND now() + interval '120 s'") == "t"
+    car.connect()
+    body = json.loads(car.next("config").payload)
+    while "rates" not in body:
+        body = json.loads(car.next("config").payload)
+    assert body["revision"] == 2 and body["rates"] == {"watch": {"until": int(row("(extract(epoch FROM watch_until) * 1000)::bigint"))}}
+    assert look() == 204 and row("revision") == "2", "more than a minute is left"
+    s.sql(f"UPDATE vehicle_config SET watch_until = now() + interval '59 s' WHERE vin = '{car.vin}'")
+    assert look() == 204
+    again = json.loads(car.next("config").payload)
+    assert again["revision"] == 3 and again["rates"]["watch"]["until"] >= body["rates"]["watch"]["until"]
+    assert look(THEIRS[0]) == 404 and s.sql(f"SELECT count(*) FROM vehicle_config WHERE vin = '{THEIRS[0]}' AND watch_until IS NOT NULL") == "0"
+    assert s.sql("SELECT count(*) FROM audit") == before, "looking is no change"
+
+
+def test_a_change_keeps_a_watch_that_runs_and_forgets_one_that_is_over(s, car, token):
+    change = lambda ms: s.ask("PATCH", f"vehicles/{car.vin}", {"record_ms": ms}, {"If-Match": s.ask("GET", f"vehicles/{car.vin}", token=token).headers["etag"]}, token)
+    config = lambda: s.sql(f"SELECT config_told(c) -> 'rates' FROM vehicle_config c WHERE vin = '{car.vin}'")
+    assert s.ask("PUT", f"vehicles/{car.vin}/watch", token=token).code == 204
+    assert change(4000).code == 200
+    assert sorted(json.loads(config())) == ["record_ms", "watch"]
+    s.sql(f"UPDATE vehicle_config SET watch_until = now() - interval '1 s' WHERE vin = '{car.vin}'")
+    assert change(5000).code == 200
+    assert json.loads(config()) == {"record_ms": 5000}
