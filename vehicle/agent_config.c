@@ -85,6 +85,7 @@ void agent_config(struct agent *a, const char *bytes, size_t len)
 {
     struct config config;
     struct fault fault = {""};
+    bool looked_at;
 
     if (config_read(&config, bytes, len, &fault) != ST_OK) {
         agent_refuse_config(a, config.revision, fault.text);
@@ -96,13 +97,19 @@ void agent_config(struct agent *a, const char *bytes, size_t len)
         agent_begin_trial(a, &config, bytes, len);
         return;
     }
+    /* somebody opened a page: not worth an event each minute */
+    looked_at = a->trial.state == TRIAL_NONE &&
+                config_only_watch_differs(a->config_text.bytes, a->config_text.len, bytes, len);
     if (a->trial.state != TRIAL_NONE)
         agent_end_trial(a); /* the old brokers are right after all */
     agent_apply(a, &config);
     text_clear(&a->config_text);
     text_add(&a->config_text, bytes, len);
     agent_keep_config(a);
-    agent_told_config(a);
+    if (looked_at)
+        agent_configured(a, a->config.revision, NULL);
+    else
+        agent_told_config(a);
 }
 
 /* The newer of two tells what is required. */

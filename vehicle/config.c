@@ -131,3 +131,36 @@ enum status config_read(struct config *out, const char *bytes, size_t len, struc
         *out = (struct config){.revision = c.revision};
     return st;
 }
+
+/* The message without revision and watch.  *watch: the latter, a reference of its own, or NULL;
+ * rates that say nothing else are as good as none. */
+static json_t *config_unwatched(const char *bytes, size_t len, json_t **watch)
+{
+    json_t *message = NULL, *rates;
+
+    *watch = NULL;
+    if (json_read(&message, bytes, len, JSON_MAX_BYTES, NULL) != ST_OK)
+        return NULL;
+    rates = json_object_get(message, "rates");
+    *watch = json_incref(json_object_get(rates, "watch"));
+    json_object_del(rates, "watch");
+    if (json_is_object(rates) && json_object_size(rates) == 0)
+        json_object_del(message, "rates");
+    json_object_del(message, "revision");
+    return message;
+}
+
+bool config_only_watch_differs(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+    json_t *watch_a, *watch_b;
+    json_t *rest_a = config_unwatched(a, a_len, &watch_a);
+    json_t *rest_b = config_unwatched(b, b_len, &watch_b);
+    bool same_watch = watch_a == watch_b || json_equal(watch_a, watch_b);
+    bool only = rest_a != NULL && json_equal(rest_a, rest_b) && !same_watch;
+
+    json_decref(watch_a);
+    json_decref(watch_b);
+    json_decref(rest_a);
+    json_decref(rest_b);
+    return only;
+}

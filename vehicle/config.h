@@ -35,4 +35,8 @@ struct config {
 enum status config_read(struct config *out, const char *bytes, size_t len,
                         struct fault *fault) MUST_CHECK;
 
+/* Do two config/1, as they came, say the same but for who watches (and the revision)?  False where
+ * the watch is the same as well, and where one cannot be read. */
+bool config_only_watch_differs(const char *a, size_t a_len, const char *b, size_t b_len);
+
 #endif

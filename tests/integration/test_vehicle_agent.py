@@ -295,6 +295,18 @@ def test_it_forgets_only_what_every_required_site_has(bench):
     assert held()[0] == first
 
 
+def test_that_somebody_looks_is_applied_without_an_event(bench):
+    b = bench()
+    service = Service(b)
+    b.start_agent()
+    for revision, keys in ((1, {}), (2, {"rates": {"watch": {"until": 4000000000000}}}), (3, {"rates": {"record_ms": 400}})):
+        b.configure(revision, required_sites=["illkirch"], **keys)
+        service.wait(f"revision {revision}", lambda s: s.of("up/state") and s.of("up/state")[-1]["config"] == revision)
+    applied = lambda s: sorted({e["data"]["revision"] for e in s.of("up/event") if e["type"] == "config_applied"})
+    service.wait("the event of the last", lambda s: 3 in applied(s))
+    assert applied(service) == [1, 3]
+
+
 def test_a_configuration_without_brokers_leaves_those_it_has(bench):
     b = bench()
     service = Service(b)

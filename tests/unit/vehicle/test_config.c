@@ -211,6 +211,40 @@ static void hours_of_work_are_read_with_it(void **state)
                      ST_REJECT);
 }
 
+static bool only_watch_differs(const char *a, const char *b)
+{
+    return config_only_watch_differs(a, strlen(a), b, strlen(b));
+}
+
+#define MESSAGE(revision, rest) "{\"schema\":\"config/1\",\"revision\":" #revision rest "}"
+#define WATCHED(until) ",\"rates\":{\"watch\":{\"until\":" #until "}}"
+
+static void one_in_which_only_the_watch_is_another_is_known(void **state)
+{
+    (void)state;
+    assert_true(only_watch_differs(MESSAGE(1, ), MESSAGE(2, WATCHED(5))));
+    assert_true(only_watch_differs(MESSAGE(2, WATCHED(5)), MESSAGE(3, WATCHED(6))));
+    assert_true(only_watch_differs(MESSAGE(3, WATCHED(6)), MESSAGE(4, )));
+    assert_true(only_watch_differs(MESSAGE(1, ",\"rates\":{\"record_ms\":500}"),
+                                   MESSAGE(2, ",\"rates\":{\"watch\":{\"until\":5},"
+                                              "\"record_ms\":500}")));
+}
+
+static void one_in_which_more_or_nothing_is_another_is_no_mere_watch(void **state)
+{
+    (void)state;
+    assert_false(only_watch_differs(MESSAGE(1, ), MESSAGE(2, )));
+    assert_false(only_watch_differs(MESSAGE(1, WATCHED(5)), MESSAGE(2, WATCHED(5))));
+    assert_false(only_watch_differs(MESSAGE(1, ), MESSAGE(2, WATCHED(5) ",\"new\":1")));
+    assert_false(only_watch_differs(MESSAGE(1, ",\"detects\":\"agent\""),
+                                    MESSAGE(2, ",\"detects\":\"ingest\"" WATCHED(5))));
+    assert_false(
+        only_watch_differs(MESSAGE(1, ",\"rates\":{\"record_ms\":500}"), MESSAGE(2, WATCHED(5))));
+    assert_false(only_watch_differs("", MESSAGE(1, WATCHED(5))));
+    assert_false(only_watch_differs("", ""));
+    assert_false(only_watch_differs(MESSAGE(1, WATCHED(5)), "[]"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -223,6 +257,8 @@ int main(void)
         cmocka_unit_test(rates_say_how_a_parked_car_is_heard_of_and_who_watches),
         cmocka_unit_test(what_is_no_configuration_is_refused_and_leaves_nothing_of_it),
         cmocka_unit_test(an_enrolment_brings_certificate_and_configuration),
+        cmocka_unit_test(one_in_which_only_the_watch_is_another_is_known),
+        cmocka_unit_test(one_in_which_more_or_nothing_is_another_is_no_mere_watch),
         cmocka_unit_test(an_answer_without_certificate_is_refused),
     };
 
