@@ -74,6 +74,22 @@ export function useVehicleState(vin: string) {
   })
 }
 
+// What was asked while more than a minute of it is left is not prolonged: asking a little sooner leaves no gap.
+const WATCH_MS = 50_000
+
+/** Tell the site that somebody looks at this vehicle, as long as the page is visible. */
+export function useWatch(vin: string) {
+  useQuery({
+    queryKey: ['watch', vin],
+    queryFn: async ({ signal }) => {
+      await call(`/vehicles/${vin}/watch`, { method: 'PUT', signal })
+      return serverNow()
+    },
+    refetchInterval: WATCH_MS,
+    staleTime: 0,
+  })
+}
+
 export const HISTORY_POINTS = 600
 
 export function useHistory(vin: string, signals: string[], spanMs: number, refreshMs: number) {

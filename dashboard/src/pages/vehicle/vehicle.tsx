@@ -1,7 +1,7 @@
 // One vehicle: what it does now (each value with its age and source), and its recent past.
 import { useTranslation } from 'react-i18next'
 import { useParams } from 'react-router'
-import { useMe, useVehicle, useVehicleState } from '../../api/queries'
+import { useMe, useVehicle, useVehicleState, useWatch } from '../../api/queries'
 import type { VehicleState } from '../../api/types'
 import { ageMs, fleetState, isOld, type Row, title } from '../../fleet/state'
 import { StateMark } from '../../fleet/state-mark'
@@ -28,6 +28,7 @@ function OneVehicle({ vin }: { vin: string }) {
   const { t } = useTranslation()
   const vehicle = useVehicle(vin)
   const state = useVehicleState(vin)
+  useWatch(vin)
   const row = useRow(vin)
   const { data: me } = useMe()
   if (vehicle.isError && !row)
