@@ -13,17 +13,18 @@
 enum status config_renew(struct pg *pg, const struct api_settings *set, const char *vin,
                          struct fault *fault) MUST_CHECK;
 
-/* The same for one that is active, and somebody looks at it for the next two minutes.  Nothing
- * changes while more than one of the last two is left: looking is not to make a revision each time.
- * For cars of other customers nothing happens. */
+/* Inside a transaction of vigie_api: somebody looks at `vin` for the next two minutes.  A new
+ * revision only when less than a minute is left of what was asked before; the rest stays as it is
+ * stored.  Nothing happens to a vehicle that is not active, or not the tenant's. */
 enum status config_watch(struct pg *pg, const struct api_settings *set, const char *vin,
                          struct fault *fault) MUST_CHECK;
 
-/* The same for active vehicles that have none yet; the others keep theirs. */
+/* As config_renew for active vehicles that have none yet; the others keep theirs. */
 enum status config_fill(struct pg *pg, const struct api_settings *set,
                         struct fault *fault) MUST_CHECK;
 
-/* The same for one, and write it to `out` as config/1.  ST_REJECT: there is no such vehicle. */
+/* As config_renew for one, and write it to `out` as config/1.  ST_REJECT: there is no such vehicle.
+ */
 enum status config_take(struct pg *pg, const struct api_settings *set, const char *vin,
                         struct text *out, struct fault *fault) MUST_CHECK;
 
