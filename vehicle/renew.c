@@ -15,6 +15,7 @@
 #include "proto/json.h"
 
 #define RENEW_PATH_MAX 600
+#define RENEW_KEY_MAX 16384
 
 struct renew_files {
     char cert[RENEW_PATH_MAX], key[RENEW_PATH_MAX]; /* the next ones */
@@ -125,13 +126,26 @@ static enum status renew_move(const char *from, const char *to, struct fault *fa
     return ST_OK;
 }
 
-/* The key first: whoever finds a certificate of the key in place beside it, ends what was begun. */
-static enum status renew_place(const char *cert, const char *key, const struct renew_files *next,
-                               struct fault *fault)
+/* The key first: whoever finds a certificate of the key in place beside it, ends what was begun.
+ * A certificate that cannot be moved leaves the old pair in force. */
+enum status renew_place(const char *cert, const char *key, struct fault *fault)
 {
-    enum status st = renew_move(next->key, key, fault);
+    struct renew_files next;
+    struct text old;
+    enum status st;
 
-    return st == ST_OK ? renew_move(next->cert, cert, fault) : st;
+    renew_names(&next, cert, key);
+    text_init(&old);
+    if ((st = text_read_file(&old, key, RENEW_KEY_MAX, fault)) != ST_OK ||
+        (st = renew_move(next.key, key, fault)) != ST_OK)
+        st = ST_RETRY;
+    else if (renew_move(next.cert, cert, fault) != ST_OK)
+        /* should this fail too, CERT.next is the key's, and renew_settle finds it */
+        st = text_write_file(key, old.bytes, old.len, 0600, NULL) == ST_OK ? ST_REJECT : ST_RETRY;
+    if (old.len > 0)
+        explicit_bzero(old.bytes, old.len);
+    text_done(&old);
+    return st;
 }
 
 enum status renew_settle(const char *cert, const char *key, struct fault *fault)
@@ -159,11 +173,14 @@ enum status renew(const struct office *office, const char *vin, struct text *con
     with_next.cert = next.cert;
     with_next.key = next.key;
     text_clear(config);
+    if (keyring_pair(office->cert, office->key, NULL) ==
+        ST_REJECT) /* one that got stuck half way */
+        return renew_settle(office->cert, office->key, fault);
     text_init(&ignored);
     if ((st = renew_ask(office, vin, &next, config, fault)) == ST_OK &&
         (st = renew_check(office, vin, &next, fault)) == ST_OK &&
         (st = renew_fetch_config(&with_next, vin, &ignored, fault)) == ST_OK)
-        st = renew_place(office->cert, office->key, &next, fault);
+        st = renew_place(office->cert, office->key, fault);
     if (st == ST_REJECT) { /* the next try is made with another key */
         unlink(next.key);
         unlink(next.cert);

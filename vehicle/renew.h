@@ -13,6 +13,11 @@
 enum status renew(const struct office *office, const char *vin, struct text *config,
                   struct fault *fault) MUST_CHECK;
 
+/* CERT.next and KEY.next, both there, in the place of CERT and KEY.
+ *   ST_RETRY   not now: CERT.next stays, it may be the key's already
+ *   ST_REJECT  CERT cannot be replaced: the old pair is in force again */
+enum status renew_place(const char *cert, const char *key, struct fault *fault) MUST_CHECK;
+
 /* Put a pair right that a crash left half in place.  Files that are not there are fine; ST_REJECT:
  * the key is not the certificate's, and nothing here can mend it. */
 enum status renew_settle(const char *cert, const char *key, struct fault *fault) MUST_CHECK;

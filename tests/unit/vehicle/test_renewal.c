@@ -196,6 +196,42 @@ static void a_crash_before_leaves_the_old_pair_in_use(void **state)
     assert_int_equal(keyring_pair(next_cert, next_key, &fault), ST_OK);
 }
 
+static void a_certificate_that_cannot_be_replaced_leaves_the_old_key(void **state)
+{
+    struct text before, after;
+
+    (void)state;
+    text_init(&before);
+    text_init(&after);
+    make_pair(cert, key);
+    make_pair(next_cert, next_key);
+    assert_int_equal(text_read_file(&before, key, 4096, &fault), ST_OK);
+    unlink(cert);
+    assert_int_equal(mkdir(cert, 0700), 0); /* nothing can be moved onto it */
+    assert_int_equal(renew_place(cert, key, &fault), ST_REJECT);
+    assert_int_equal(text_read_file(&after, key, 4096, &fault), ST_OK);
+    assert_string_equal(after.bytes, before.bytes);
+    assert_int_equal(rmdir(cert), 0);
+    text_done(&before);
+    text_done(&after);
+}
+
+static void a_renewal_ends_what_got_stuck_half_way(void **state)
+{
+    struct office office = {.api = "", .ca = "", .cert = cert, .key = key};
+    struct text config;
+
+    (void)state;
+    text_init(&config);
+    make_pair(cert, key);
+    make_pair(next_cert, next_key);
+    assert_int_equal(rename(next_key, key), 0);
+    assert_int_equal(renew(&office, "WVWZZZ1KZAW000001", &config, &fault), ST_OK);
+    assert_int_equal(keyring_pair(cert, key, &fault), ST_OK);
+    assert_int_equal(config.len, 0);
+    text_done(&config);
+}
+
 static void a_pair_that_nothing_can_mend_is_told(void **state)
 {
     (void)state;
@@ -220,6 +256,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_crash_between_key_and_certificate_is_put_right,
                                         make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_crash_before_leaves_the_old_pair_in_use, make_folder,
+                                        remove_folder),
+        cmocka_unit_test_setup_teardown(a_certificate_that_cannot_be_replaced_leaves_the_old_key,
+                                        make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_renewal_ends_what_got_stuck_half_way, make_folder,
                                         remove_folder),
         cmocka_unit_test_setup_teardown(a_pair_that_nothing_can_mend_is_told, make_folder,
                                         remove_folder),
