@@ -160,7 +160,7 @@ enum status agent_tell_cut(struct agent *a, struct fault *fault)
     if (st == ST_OK || st == ST_NONE)
         st = outbox_get(a->outbox, SUPPLY_NOTE, &text, fault);
     if (st == ST_OK && supply_was_cut(text.bytes, boot) && commit_ms > 0) {
-        journal_alert(a->journal, "power_cut", "major", commit_ms, "{}");
+        journal_alert_dated(a->journal, "power_cut", "major", commit_ms, "{}");
         log_warn("power.cut", "last_commit=%lld", (long long)commit_ms);
     }
     text_done(&text);

@@ -26,6 +26,7 @@ struct journal_note {
 struct journal_fact {
     struct fact fact;
     char severity[16]; /* of an alert; "": an event */
+    bool dated;        /* its time is known, whatever ours is worth now */
     char *data;
     struct result *result; /* it is one, and no alert; else NULL */
 };
@@ -172,6 +173,15 @@ void journal_alert(struct journal *j, const char *type, const char *severity, in
     (void)journal_add(j, type, severity, t_ms, data);
 }
 
+void journal_alert_dated(struct journal *j, const char *type, const char *severity, int64_t t_ms,
+                         const char *data)
+{
+    struct journal_fact *f = journal_add(j, type, severity, t_ms, data);
+
+    if (f != NULL)
+        f->dated = true;
+}
+
 void journal_result(struct journal *j, const char *command, enum command_state state,
                     const char *reason, const char *data)
 {
@@ -301,8 +311,7 @@ static enum status journal_put_event(struct journal *j, const struct fact *event
     size_t len;
 
     fact.head = journal_head(j, STREAM_BULK, "event/1", clock);
-    st = event_write(&fact, data, j->payload, sizeof j->payload, &len, fault);
-    if (st != ST_OK)
+    if ((st = event_write(&fact, data, j->payload, sizeof j->payload, &len, fault)) != ST_OK)
         return st == ST_REJECT ? ST_OK : st;
     return outbox_put(j->outbox, STREAM_BULK, LEAF_EVENT, now_ms, j->payload, len, fault);
 }
@@ -315,9 +324,8 @@ static enum status journal_put_alert(struct journal *j, const struct journal_fac
     size_t len;
 
     fact.head = journal_head(j, STREAM_URGENT, "alert/1", clock);
-    st = alert_write(&fact, alert->severity, alert->data, j->payload, sizeof j->payload, &len,
-                     fault);
-    if (st != ST_OK)
+    if ((st = alert_write(&fact, alert->severity, alert->data, j->payload, sizeof j->payload, &len,
+                          fault)) != ST_OK)
         return st == ST_REJECT ? ST_OK : st;
     return outbox_put(j->outbox, STREAM_URGENT, LEAF_ALERT, now_ms, j->payload, len, fault);
 }
@@ -330,9 +338,8 @@ static enum status journal_put_result(struct journal *j, const struct journal_fa
     size_t len;
 
     result.head = journal_head(j, STREAM_URGENT, "result/1", clock);
-    st = result_write(&result, f->data[0] != '\0' ? f->data : NULL, j->payload, sizeof j->payload,
-                      &len, fault);
-    if (st != ST_OK)
+    if ((st = result_write(&result, f->data[0] != '\0' ? f->data : NULL, j->payload,
+                           sizeof j->payload, &len, fault)) != ST_OK)
         return st == ST_REJECT ? ST_OK : st;
     return outbox_put(j->outbox, STREAM_URGENT, LEAF_RESULT, now_ms, j->payload, len, fault);
 }
@@ -354,8 +361,8 @@ static enum status journal_put_diagnosis(struct journal *j, int64_t now_ms, enum
     enum status st;
     size_t len;
 
-    st = diagnosis_write(&j->diagnosis, &head, j->payload, sizeof j->payload, &len, fault);
-    if (st != ST_OK)
+    if ((st = diagnosis_write(&j->diagnosis, &head, j->payload, sizeof j->payload, &len, fault)) !=
+        ST_OK)
         return st == ST_REJECT ? ST_OK : st;
     return outbox_put(j->outbox, STREAM_BULK, LEAF_DIAGNOSTICS, now_ms, j->payload, len, fault);
 }
@@ -393,7 +400,8 @@ bool journal_is_held(const struct journal *j)
 void journal_shift(struct journal *j, int64_t step_ms)
 {
     for (size_t i = 0; i < j->event_count; i++)
-        j->events[i].fact.t_ms += step_ms;
+        if (!j->events[i].dated)
+            j->events[i].fact.t_ms += step_ms;
     j->diagnosis.t_ms += step_ms;
 }
 

@@ -35,6 +35,9 @@ void journal_event(struct journal *j, const char *type, int64_t t_ms, const char
  */
 void journal_alert(struct journal *j, const char *type, const char *severity, int64_t t_ms,
                    const char *data);
+/* One from before our start: journal_shift leaves its time alone. */
+void journal_alert_dated(struct journal *j, const char *type, const char *severity, int64_t t_ms,
+                         const char *data);
 /* The same for what became of a command; `reason` "": none, `data` NULL: none.  The urgent stream;
  * goes last of all when something must be dropped. */
 void journal_result(struct journal *j, const char *command, enum command_state state,

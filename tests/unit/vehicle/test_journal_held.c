@@ -85,6 +85,19 @@ static void what_the_server_says_is_kept_meanwhile(void **state)
     text_done(&text);
 }
 
+static void what_happened_before_our_start_keeps_its_time(void **state)
+{
+    (void)state;
+    journal_hold(journal, true);
+    journal_alert_dated(journal, "power_cut", "major", T0 - 7200000, "{}");
+    journal_shift(journal, 3600000);
+    journal_hold(journal, false);
+    assert_int_equal(journal_commit(journal, T0, CLOCK_NTP, true, &fault), ST_OK);
+    assert_int_equal(outbox_read(box, STREAM_URGENT, 1, &record, &fault), ST_OK);
+    record.payload[record.len] = '\0';
+    assert_non_null(strstr(record.payload, "\"t\":1795240800000"));
+}
+
 static void what_nobody_dates_goes_out_undated(void **state)
 {
     (void)state;
@@ -104,6 +117,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_is_held_is_stored_when_its_time_is_known, begin, end),
         cmocka_unit_test_setup_teardown(what_the_server_says_is_kept_meanwhile, begin, end),
+        cmocka_unit_test_setup_teardown(what_happened_before_our_start_keeps_its_time, begin, end),
         cmocka_unit_test_setup_teardown(what_nobody_dates_goes_out_undated, begin, end),
     };
 
