@@ -35,9 +35,10 @@ void agent_clock_begin(struct agent *a)
                  (long long)clock_now_ms());
 }
 
-/* What waits for its time gets it. */
+/* What waits for its time gets it; what is still going on ends with the old clock. */
 static void agent_shift(struct agent *a, int64_t step_ms)
 {
+    watcher_flush(a->watcher);
     sampler_shift(&a->sampler, step_ms);
     journal_shift(a->journal, step_ms);
 }

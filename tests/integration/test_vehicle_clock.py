@@ -16,7 +16,7 @@ import bench_pki  # noqa: E402
 import nmea  # noqa: E402
 from lying_clock import ALONE, LyingClock  # noqa: E402
 from test_vehicle_agent import LATITUDE, assert_as_recorded, events, fixes, rounds  # noqa: E402
-from vehicle_bench import GPSD, MOSQUITTO, Service, VehicleBench, wait_for  # noqa: E402
+from vehicle_bench import DRIVE, GPSD, MOSQUITTO, Service, VehicleBench, wait_for  # noqa: E402
 
 pytestmark = pytest.mark.skipif(not GPSD or not MOSQUITTO, reason="gpsd or mosquitto is not installed")
 
@@ -29,8 +29,8 @@ DAYS_AGO = 5
 class Unset:
     """A car whose machine has just been switched on, in 1970."""
 
-    def __init__(self, folder, gps=False, in_1970=True):
-        self.bench = VehicleBench(folder / "bench", gps=gps, agent_args=QUICK)
+    def __init__(self, folder, gps=False, in_1970=True, drive=DRIVE):
+        self.bench = VehicleBench(folder / "bench", gps=gps, agent_args=QUICK, drive=drive)
         if in_1970:
             self.clock = LyingClock(self.bench.folder, real_ms=IN_1970 - int(time.time() * 1000), keeper=ALONE)
         else:
@@ -97,6 +97,21 @@ def test_what_was_measured_before_the_time_was_known_gets_its_true_time(unset):
     assert set(clocks(u.service)) == {"ntp"}
     u.service.wait("what happened", lambda s: "clock_set" in events(s))
     assert all(u.began_ms - 1000 < e["t"] < time.time() * 1000 for e in u.service.of("up/event"))
+
+
+def test_what_went_on_while_the_time_was_not_known_is_told_with_its_true_time(unset, tmp_path):
+    drive = tmp_path / "standing.csv"
+    drive.write_text("Time,Engine RPM [RPM],Vehicle Speed Sensor [km/h]\n"
+                     + "".join(f"17:{m:02}:{s:02}.000,800,0\n" for m in range(20) for s in range(60)))
+    u = unset(drive=drive).start()
+    for _ in range(20):  # a car that stands, engine on, for longer than two minutes
+        u.measured((u.bench.metric(ANSWERED) or 0) + 4)
+        u.clock.pass_by(8)
+    u.measured(u.bench.metric(ANSWERED) + 4)
+    u.clock.set_right()
+    u.service.wait("what happened", lambda s: "idle" in events(s), 30)
+    for e in u.service.of("up/event"):
+        assert u.began_ms - 300000 < e["t"] < time.time() * 1000, e
 
 
 def test_a_receiver_tells_the_time_to_a_machine_that_has_none(unset):
