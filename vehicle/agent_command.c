@@ -152,12 +152,22 @@ static void agent_begin_codes(struct agent *a, struct agent_running *r)
         agent_finish(a, r, COMMAND_FAILED, "too many orders wait for the adapter", NULL);
 }
 
+/* What it asks for is on trial: what becomes of that is the answer. */
+static bool agent_is_trying(const struct agent *a, const struct agent_running *r)
+{
+    return a->trial.state != TRIAL_NONE && a->tried.revision >= r->command.args.config.revision;
+}
+
 static void agent_begin_config(struct agent *a, struct agent_running *r)
 {
+    const struct config *good;
+    const struct text *text;
+
+    agent_good_config(a, &good, &text);
     r->until_ms = clock_boot_ms() + AGENT_CONFIG_WAIT_MS;
-    if (a->config.revision >= r->command.args.config.revision)
+    if (good->revision >= r->command.args.config.revision)
         agent_finish(a, r, COMMAND_DONE, "", NULL);
-    else if (courier_send(a->courier, ERRAND_CONFIG) == ST_NONE)
+    else if (!agent_is_trying(a, r) && courier_send(a->courier, ERRAND_CONFIG) == ST_NONE)
         (void)text_copy(r->why, sizeof r->why, "no configuration came, and no --api is set");
 }
 
@@ -289,6 +299,8 @@ void agent_asked_config(struct agent *a, const char *wrong)
         struct agent_running *r = &a->running[i];
 
         if (!r->used || !r->begun || r->command.type != COMMAND_CONFIG_APPLY)
+            continue;
+        if (agent_is_trying(a, r))
             continue;
         if (wrong == NULL)
             agent_finish(a, r, COMMAND_FAILED, reason, NULL);

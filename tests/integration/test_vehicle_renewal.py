@@ -203,3 +203,24 @@ def test_the_configuration_is_fetched_when_a_command_names_one(site, car):
     ident = b.command("config.apply", {"revision": 1000})
     wait_for("the answer", lambda: len(told(ident)) >= 2)
     assert told(ident)[1][0] == "failed" and told(ident)[1][1].startswith("the API has revision ")
+
+
+def test_a_configuration_that_was_fetched_and_is_on_trial_is_answered_when_the_trial_is_over(site, car):
+    """The API names brokers nobody finds from here."""
+    b, service = car(10, 50)
+    b.start_agent()
+    b.command("config.apply", {"revision": 1})
+    service.wait("the API's first", lambda s: s.of("up/state") and s.of("up/state")[-1]["config"] == 1)
+    b.configure(2, required_sites=["illkirch"], brokers=[f"mqtts://localhost:{b.broker.port_vehicles}"])
+    wait_for("the next to be kept", lambda: b.rows("SELECT 1 FROM note WHERE name = 'config' AND value LIKE '%\"revision\": 2%'"))
+    b.end("agent")
+    b.agent_args += ["--brokers=", "--config-trial=3s"]
+    site.sql(f"UPDATE vehicle_config SET revision = 5 WHERE vin = '{VIN}'")
+    count = len(service.poll().of("up/state"))
+    b.start_agent()
+    service.wait("online", lambda s: "online" in [m["state"] for m in s.of("up/state")[count:]])
+    ident = b.command("config.apply", {"revision": 5})
+    service.wait("the answer", lambda s: [r for r in s.of("up/result") if r["command"] == ident and r["state"] != "delivered"], 60)
+    answer = [r for r in service.of("up/result") if r["command"] == ident][-1]
+    assert (answer["state"], answer["reason"]) == ("failed", "none of its brokers answered within 3 s")
+    assert calls(b, "config_ok") == 1
