@@ -116,6 +116,7 @@ static enum status reader_clear(struct reader *r, const struct reader_order *ord
     if ((st = clearing_run(r->link, &r->support, &r->result, fault)) != ST_OK)
         return st;
     if (r->result.unit_count > 0 || r->result.outcome == CODES_FAILED) {
+        r->diagnosis.frozen.count = 0; /* a code that is back at once has another frame */
         if ((st = reader_read_again(r, fault)) != ST_OK)
             return st;
         clearing_judge(&r->result, &before);
@@ -287,6 +288,7 @@ static enum status reader_doze(struct reader *r, struct fault *fault)
     bool moving = false;
     enum status st;
 
+    r->awake = false; /* it fell asleep again after an order had found it awake */
     wake_init(&wake, clock_boot_ms());
     reader_tell(r, SOURCE_SILENT, "the car's bus sleeps");
     for (;;) {
