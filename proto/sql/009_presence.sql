@@ -3,7 +3,7 @@ ALTER TABLE vehicle_state
     ADD COLUMN heartbeat_ms bigint CHECK (heartbeat_ms > 0), -- of a car that stands
     ADD COLUMN wake_ms      bigint CHECK (wake_ms > 0);      -- of a car that sleeps
 
--- As services/ingest/presence.c.  A sleeping car is lost when two wake-ups it announced did not come; one that announced none
+-- As services/ingest/facts/presence.c.  A sleeping car is lost when two wake-ups it announced did not come; one that announced none
 -- sleeps for as long as it likes.  Heartbeats below a minute are taken for one: a record may be a minute late.
 CREATE OR REPLACE FUNCTION connectivity(s vehicle_state, at timestamptz) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE AS
 $$

@@ -12,9 +12,9 @@
 #include "fences.h"
 #include "found.h"
 #include "limits.h"
-#include "odometer.h"
+#include "facts/odometer.h"
 #include "rules.h"
-#include "trip.h"
+#include "facts/trip.h"
 
 struct car_settings {
     struct trip_settings trip;

@@ -4,7 +4,7 @@
 #ifndef INGEST_CASES_H
 #define INGEST_CASES_H
 
-#include "alert.h"
+#include "facts/alert.h"
 #include "lib/store/postgres.h"
 #include "proto/alert_change.h"
 

@@ -9,7 +9,7 @@
 #include "lib/drive/gps_lost.h"
 #include "lib/drive/harsh.h"
 #include "lib/drive/heat.h"
-#include "moment.h"
+#include "facts/moment.h"
 
 struct detect_settings {
     bool here; /* we find them, the car does not */

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "columns.h"
-#include "dtc_life.h"
+#include "facts/dtc_life.h"
 #include "lib/text.h"
 #include "proto/json.h"
 

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "late.h"
+#include "facts/late.h"
 #include "lib/text.h"
 
 enum status due_again_list(struct pg *db, const char *vin, int64_t settle_ms, struct due_again *due,

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "forecast.h"
+#include "facts/forecast.h"
 #include "lib/text.h"
 #include "meter_rows.h"
 #include "tell.h"

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "columns.h"
-#include "finding.h"
+#include "facts/finding.h"
 #include "lib/text.h"
 
 struct events {

@@ -5,10 +5,10 @@
 #define INGEST_FENCES_H
 
 #include "found.h"
-#include "geofence.h"
+#include "facts/geofence.h"
 #include "lib/drive/fix.h"
 #include "proto/envelope.h"
-#include "schedule.h"
+#include "facts/schedule.h"
 
 struct fence {
     char id[UUID_TEXT + 1];

@@ -7,9 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "alert.h"
+#include "facts/alert.h"
 #include "proto/status.h"
-#include "segment.h"
+#include "facts/segment.h"
 
 /* What is told of one thing found, or-ed. */
 enum found_part {

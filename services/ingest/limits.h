@@ -4,8 +4,8 @@
 #define INGEST_LIMITS_H
 
 #include "fences.h"
-#include "moment.h"
-#include "overspeed.h"
+#include "facts/moment.h"
+#include "facts/overspeed.h"
 
 struct limits_settings {
     double vehicle_kmh, customer_kmh; /* NaN: none */

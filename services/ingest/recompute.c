@@ -8,7 +8,7 @@
 
 #include "fact_states.h"
 #include "garage.h"
-#include "late.h"
+#include "facts/late.h"
 #include "lib/text.h"
 #include "meter_rows.h"
 #include "reread.h"

@@ -4,7 +4,7 @@
 
 #include "fences.h"
 #include "proto/telemetry.h"
-#include "rule.h"
+#include "facts/rule.h"
 
 struct rule_entry {
     char id[UUID_TEXT + 1];

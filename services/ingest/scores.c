@@ -7,7 +7,7 @@
 
 #include "columns.h"
 #include "lib/text.h"
-#include "score.h"
+#include "facts/score.h"
 
 enum {
     ID,

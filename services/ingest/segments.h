@@ -6,7 +6,7 @@
 #define INGEST_SEGMENTS_H
 
 #include "lib/store/postgres.h"
-#include "segment.h"
+#include "facts/segment.h"
 
 struct segments;
 

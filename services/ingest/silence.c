@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "lib/text.h"
-#include "presence.h"
+#include "facts/presence.h"
 #include "tell.h"
 
 struct silence {

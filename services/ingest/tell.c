@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "finding.h"
+#include "facts/finding.h"
 #include "lib/text.h"
 #include "proto/json.h"
 

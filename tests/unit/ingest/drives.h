@@ -2,7 +2,7 @@
 #ifndef DRIVES_H
 #define DRIVES_H
 
-#include "services/ingest/moment.h"
+#include "services/ingest/facts/moment.h"
 #include "tests/unit/drive/capture.h"
 
 #define METRE_DEGREES (1 / 111195.0802) /* of latitude, on the sphere of mean radius */

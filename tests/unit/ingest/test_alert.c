@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "services/ingest/alert.h"
+#include "services/ingest/facts/alert.h"
 
 #define NOW ((int64_t)1795420800000)
 #define MIN ((int64_t)60000)

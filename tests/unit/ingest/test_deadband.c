@@ -2,8 +2,8 @@
 #include "vehicle/deadband.h"
 
 #define sample capture_sample /* a recording's; proto/telemetry.h has another */
-#include "services/ingest/fuel.h"
-#include "services/ingest/overspeed.h"
+#include "services/ingest/facts/fuel.h"
+#include "services/ingest/facts/overspeed.h"
 #include "tests/unit/ingest/watch.h"
 #undef sample
 

@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-#include "services/ingest/dtc_life.h"
+#include "services/ingest/facts/dtc_life.h"
 
 static struct dtc_fact facts[DTC_FACTS_MAX];
 static const struct dtc p0301 = {"P0301", "7E8", DTC_STORED};

@@ -1,7 +1,7 @@
 /* Facts that late data adds, moves and withdraws. */
-#include "services/ingest/finding.h"
-#include "services/ingest/geofence.h"
-#include "services/ingest/overspeed.h"
+#include "services/ingest/facts/finding.h"
+#include "services/ingest/facts/geofence.h"
+#include "services/ingest/facts/overspeed.h"
 #include "tests/unit/ingest/watch.h"
 
 #define VIN "WVWZZZ1KZAW000001"

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "services/ingest/forecast.h"
+#include "services/ingest/facts/forecast.h"
 
 #define NOW ((int64_t)1795420800000)
 #define DAY ((int64_t)86400000)

@@ -1,5 +1,5 @@
 /* Fuel rates, litres and CO2, each with its method. */
-#include "services/ingest/fuel.h"
+#include "services/ingest/facts/fuel.h"
 #include "tests/unit/ingest/drives.h"
 
 static struct fuel_settings petrol(void)

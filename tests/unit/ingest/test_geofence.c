@@ -1,5 +1,5 @@
 /* Zones: enter, exit, dwell, driving through. */
-#include "services/ingest/geofence.h"
+#include "services/ingest/facts/geofence.h"
 #include "tests/unit/ingest/drives.h"
 
 #define LAT 48.5

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "services/ingest/late.h"
+#include "services/ingest/facts/late.h"
 
 #define NOW ((int64_t)1795420800000)
 #define S ((int64_t)1000)

@@ -1,5 +1,5 @@
 /* The fuel gauge at rest. */
-#include "services/ingest/level.h"
+#include "services/ingest/facts/level.h"
 #include "tests/unit/ingest/drives.h"
 
 /* Pauses of ten minutes with the ignition off; the level before and after. */

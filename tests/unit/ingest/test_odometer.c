@@ -1,5 +1,5 @@
 /* Kilometres and engine hours. */
-#include "services/ingest/odometer.h"
+#include "services/ingest/facts/odometer.h"
 #include "tests/unit/ingest/drives.h"
 
 static enum odometer_fact step(struct odometer *o, int64_t t_s, double odometer_m, double way_m,

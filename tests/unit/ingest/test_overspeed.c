@@ -1,5 +1,5 @@
 /* Overspeed episodes. */
-#include "services/ingest/overspeed.h"
+#include "services/ingest/facts/overspeed.h"
 #include "tests/unit/ingest/drives.h"
 
 static struct overspeed_episode events[16];

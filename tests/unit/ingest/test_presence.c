@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "services/ingest/presence.h"
+#include "services/ingest/facts/presence.h"
 
 #define NOW ((int64_t)1795420800000)
 #define S ((int64_t)1000)

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "services/ingest/rule.h"
+#include "services/ingest/facts/rule.h"
 
 #define MONDAY ((int64_t)1795420800000) /* 2026-11-23 08:00 UTC */
 #define S ((int64_t)1000)

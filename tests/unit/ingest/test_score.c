@@ -1,5 +1,5 @@
 /* Eco scores, and the drivers'. */
-#include "services/ingest/score.h"
+#include "services/ingest/facts/score.h"
 #include "tests/unit/ingest/drives.h"
 
 static struct score_sums example(void)

@@ -2,7 +2,7 @@
 #ifndef TRIP_WATCH_H
 #define TRIP_WATCH_H
 
-#include "services/ingest/trip.h"
+#include "services/ingest/facts/trip.h"
 #include "tests/unit/ingest/drives.h"
 
 #define ROWS_MAX 128

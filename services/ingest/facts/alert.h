@@ -1,0 +1,99 @@
+/* services/ingest/facts/alert.h - the life of one alert: open, acknowledged, cleared.  Pure.
+ * An event is a fact and never changes; an alert is a case.  Of a condition there is at most one
+ * uncleared case per key (customer, vin, type, subject): repeats raise its count.  Every step is
+ * idempotent: told the same fact again, nothing changes; (key, occurred_at) makes the id, so two
+ * sites that find the same fact make the same row. */
+#ifndef INGEST_ALERT_H
+#define INGEST_ALERT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/envelope.h"
+
+enum alert_severity { ALERT_INFO = 0, ALERT_WARNING, ALERT_MINOR, ALERT_MAJOR, ALERT_CRITICAL };
+enum alert_ending {
+    ALERT_POINT = 0, /* happened; keeps the id it came with */
+    ALERT_CONDITION, /* ends when it is no longer so */
+    ALERT_PERSON,    /* a person ends it */
+};
+enum alert_state { ALERT_NONE = 0, ALERT_OPEN, ALERT_ACKNOWLEDGED, ALERT_CLEARED };
+enum alert_reason { ALERT_NOT = 0, ALERT_BY_ITSELF, ALERT_BY_HAND, ALERT_CORRECTED, ALERT_EXPIRED };
+
+/* What a step changed; the caller writes, tells and messages accordingly. */
+enum alert_change {
+    ALERT_SAME = 0,
+    ALERT_OPENED,   /* a new case is in *a, with a new id: insert it */
+    ALERT_REOPENED, /* the same case again */
+    ALERT_REPEATED, /* count and last_ms */
+    ALERT_WORSENED, /* severity, and maybe count */
+    ALERT_ENDED,    /* the condition is over, the case waits for a person */
+    ALERT_TAKEN,    /* acknowledged */
+    ALERT_CLOSED,   /* cleared: a->reason says how */
+};
+
+struct alert_settings {
+    int64_t reopen_ms; /* 600,000 after it cleared by itself the same case opens again */
+    int flap_changes;  /* more than 6 changes ... */
+    int64_t flap_ms;   /* ... in 3,600,000 is flapping: one message in that time */
+    int64_t point_ms;  /* 86,400,000: then points of minor and below clear */
+    int64_t late_ms;   /* 900,000: found later than that, only major and critical are sent */
+};
+extern const struct alert_settings alert_defaults;
+
+#define ALERT_SUBJECT_MAX 79
+#define ALERT_CHANGES 8
+struct alert_key {
+    char vin[18];
+    char type[32];
+    char subject[ALERT_SUBJECT_MAX + 1]; /* zone, code + ecu, plan, rule; "" of most */
+};
+
+struct alert {
+    char id[UUID_TEXT + 1];
+    struct alert_key key;
+    enum alert_ending ending;
+    enum alert_state state;
+    enum alert_severity severity;
+    enum alert_reason reason;         /* of ALERT_CLEARED */
+    int64_t occurred_ms, detected_ms; /* the first time */
+    int64_t last_ms;                  /* newest repeat */
+    int64_t ended_ms;                 /* the condition is over since; 0: it is not */
+    int64_t cleared_ms;
+    int count;
+    bool held_down; /* cleared by hand while true: until it has been false once */
+    int64_t changes_ms[ALERT_CHANGES]; /* newest last */
+    int changes;
+    int64_t messaged_ms;
+};
+
+struct alert_raise {
+    struct alert_key key;
+    const char *id; /* a point's own; NULL: derived from key and occurred_ms */
+    enum alert_ending ending;
+    enum alert_severity severity;
+    int64_t occurred_ms, detected_ms;
+};
+
+/* It is so.  `a` is the newest case of the key, or {0}. */
+enum alert_change alert_raise(struct alert *a, const struct alert_settings *set,
+                              const struct alert_raise *r);
+/* It is no longer so, since t_ms. */
+enum alert_change alert_end(struct alert *a, int64_t t_ms);
+enum alert_change alert_acknowledge(struct alert *a, int64_t now_ms);
+enum alert_change alert_clear(struct alert *a, int64_t now_ms); /* by hand */
+/* A recompute found that it never was so: cleared as corrected, never deleted. */
+enum alert_change alert_correct(struct alert *a, int64_t now_ms);
+enum alert_change alert_tick(struct alert *a, const struct alert_settings *set, int64_t now_ms);
+
+bool alert_is_flapping(const struct alert *a, const struct alert_settings *set, int64_t now_ms);
+/* Is a message about a change of now to be sent?  Remembers that it was. */
+bool alert_message(struct alert *a, const struct alert_settings *set, int64_t now_ms);
+
+/* How a type ends and its usual severity; false: not one of the contract. */
+bool alert_type(const char *type, enum alert_ending *ending, enum alert_severity *severity);
+const char *alert_severity_word(enum alert_severity s);
+const char *alert_state_word(enum alert_state s); /* "" "open" "acknowledged" "cleared" */
+const char *alert_reason_word(enum alert_reason r);
+
+#endif

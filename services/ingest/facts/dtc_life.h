@@ -1,0 +1,79 @@
+/* services/ingest/facts/dtc_life.h - the life of trouble codes: new, gone, back, erased.  Pure; {0}
+ * starts.  A code is the triple (code, ecu, state).  What is seen is there; what is not seen is
+ * gone only if its list was read in full, from every known ECU: silence is never "cleared". */
+#ifndef INGEST_DTC_LIFE_H
+#define INGEST_DTC_LIFE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define DTC_MAX 128
+#define DTC_CODE_MAX 11 /* "P0123-1A" and some */
+#define DTC_ECU_MAX 8
+
+enum dtc_list { DTC_STORED = 0, DTC_PENDING, DTC_PERMANENT };
+#define DTC_LISTS 3
+enum dtc_extent { DTC_ABSENT = 0, DTC_PARTIAL, DTC_FULL };
+enum dtc_severity { DTC_INFO = 0, DTC_WARNING, DTC_MINOR, DTC_MAJOR };
+
+struct dtc {
+    char code[DTC_CODE_MAX + 1];
+    char ecu[DTC_ECU_MAX + 1];
+    enum dtc_list list;
+};
+
+struct dtc_report {
+    int64_t t_ms;
+    enum dtc_extent extent[DTC_LISTS];
+    const struct dtc *codes;
+    size_t n;
+    int mil; /* 1 on, 0 off, -1 not read */
+    bool readiness_known;
+    uint32_t supported, incomplete; /* monitors, a bit each, in the order of obd.md 6 */
+    double cleared_km;              /* since codes were cleared, PID 31; NaN: not read */
+};
+
+struct dtc_known {
+    struct dtc dtc;
+    bool there;
+    int64_t first_ms, last_ms; /* seen */
+    int64_t gone_ms;           /* 0: there */
+    int count;                 /* times it came */
+};
+
+struct dtc_life {
+    struct dtc_known known[DTC_MAX];
+    size_t n;
+    int64_t t_ms;
+    int mil; /* 1 on; 0 off or never read */
+    bool readiness_known;
+    uint32_t supported, incomplete;
+    bool cleared_known;
+    double cleared_km;
+    size_t forgotten; /* codes that found no room */
+};
+
+enum dtc_kind { DTC_NEW = 0, DTC_BACK, DTC_GONE, DTC_ERASED, DTC_MIL_ON, DTC_MIL_OFF };
+struct dtc_fact {
+    enum dtc_kind kind;
+    struct dtc dtc;   /* DTC_NEW, DTC_BACK, DTC_GONE */
+    bool erased;      /* DTC_GONE: somebody cleared it; DTC_ERASED: so, and no code went */
+    int64_t first_ms; /* when it was first seen */
+    int count;
+};
+#define DTC_FACTS_MAX (2 * DTC_MAX + 2)
+
+/* One report; one that is not after the last changes nothing.  DTC_BACK is a new alert like
+ * DTC_NEW: the code had been gone.  Returns how many facts. */
+size_t dtc_life_step(struct dtc_life *d, const struct dtc_report *report,
+                     struct dtc_fact out[DTC_FACTS_MAX]);
+
+/* Of the alert: the hint of the code table (info, warning, minor, major), a pending one lower. */
+enum dtc_severity dtc_severity(enum dtc_severity hint, enum dtc_list list);
+const char *dtc_severity_word(enum dtc_severity s);
+const char *dtc_list_word(enum dtc_list list);   /* "stored" "pending" "permanent" */
+int dtc_list_of(const char *word);               /* -1: none of them */
+enum dtc_extent dtc_extent_of(const char *word); /* anything but "full" and "partial" is absent */
+
+#endif

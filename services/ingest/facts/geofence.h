@@ -1,0 +1,63 @@
+/* services/ingest/facts/geofence.h - a vehicle and one zone: enter, exit, dwell.  Pure; {0} starts.
+ * d is the distance to the edge, a the accuracy, m the zone's margin.  Inside: d <= 0.  Outside:
+ * d - a > m.  Between: nothing changes, no run is counted or broken.  So a fix that wanders along
+ * the edge makes one enter and no exit.  Overlapping zones are independent of each other. */
+#ifndef INGEST_GEOFENCE_H
+#define INGEST_GEOFENCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "zone.h"
+
+struct geofence_settings {
+    double accuracy_max_m; /* 50: what is coarser changes nothing; the caller gives good fixes */
+    int enter_fixes;       /* 2 inside fixes running, or one ... */
+    int64_t enter_ms;      /* ... and 30,000 without an outside one */
+    int exit_fixes;        /* 2 outside fixes running */
+    int64_t dwell_ms;      /* 0 (off) .. 3,600,000 */
+    int64_t crossing_ms;   /* 120,000: two outside fixes at most so far apart ... */
+    double crossing_m;     /* ... with at least 20 m, and at least a, inside: it drove through */
+};
+extern const struct geofence_settings geofence_defaults;
+
+enum geofence_kind { GEOFENCE_ENTER = 0, GEOFENCE_EXIT, GEOFENCE_DWELL };
+struct geofence_fact {
+    enum geofence_kind kind;
+    int64_t t_ms; /* first fix of the run; dwell: enter + dwell_ms */
+    double lat, lon;
+    bool interpolated; /* nobody saw it inside */
+};
+#define GEOFENCE_FACTS_MAX 4
+
+enum geofence_side { GEOFENCE_UNKNOWN = 0, GEOFENCE_OUT, GEOFENCE_IN };
+
+struct geofence {
+    enum geofence_side side;
+    enum geofence_side run_side; /* of the fixes running that say otherwise */
+    int run;
+    int64_t run_ms;
+    double run_lat, run_lon;
+    int64_t entered_ms; /* 0: not known (it was inside when first seen) */
+    bool dwelt;         /* told for this visit */
+    int64_t out_ms;     /* newest outside fix, 0: it was not outside */
+    double out_lat, out_lon;
+    int64_t t_ms;
+};
+
+/* A good fix; standing, the anchor.  The first one sets the side and is no event, and so is the
+ * first after a zone was drawn or changed (give {0} the last good fix then).  Returns how many
+ * facts. */
+size_t geofence_step(struct geofence *g, const struct geofence_settings *set, const struct zone *z,
+                     int64_t t_ms, double lat, double lon, double accuracy_m,
+                     struct geofence_fact out[GEOFENCE_FACTS_MAX]);
+
+/* Time passes without a fix: one inside fix becomes an enter, a visit long enough a dwell, while
+ * the car sleeps too.  Stepping on to a later fix without this gives the same facts. */
+size_t geofence_tick(struct geofence *g, const struct geofence_settings *set, int64_t now_ms,
+                     struct geofence_fact out[GEOFENCE_FACTS_MAX]);
+
+const char *geofence_word(enum geofence_kind kind); /* "geofence_enter" ... */
+
+#endif

@@ -1,0 +1,98 @@
+/* services/ingest/facts/moment.h - one sample as the facts see it, and what it means.  Pure.
+ * A moment is the sample's own values, NaN where nothing was measured; a sight is what they say
+ * together with those before: good fix, speed and its source, standing, engine, ignition.  Trips,
+ * zones and limits all look through the same sight, so that they never disagree. */
+#ifndef INGEST_MOMENT_H
+#define INGEST_MOMENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/drive/engine.h"
+#include "lib/drive/fix.h"
+#include "lib/drive/motion.h"
+#include "lib/drive/speed.h"
+
+enum moment_value {
+    MOMENT_SPEED = 0, /* km/h: the car's with an engine speed beside it, else GPS's */
+    MOMENT_LAT,
+    MOMENT_LON,
+    MOMENT_ACCURACY,      /* m */
+    MOMENT_HEADING,       /* degrees */
+    MOMENT_VOLTAGE_STATE, /* LowVoltageSystemState: 0 undefined, 1 .. 3 off, 4 and 5 on */
+    MOMENT_RUNNING,       /* 0 or 1 */
+    MOMENT_RPM,
+    MOMENT_LOAD,        /* % */
+    MOMENT_COOLANT,     /* degrees Celsius */
+    MOMENT_MAP,         /* kPa */
+    MOMENT_INTAKE,      /* degrees Celsius */
+    MOMENT_MAF,         /* g/s */
+    MOMENT_THROTTLE,    /* % */
+    MOMENT_FUEL_STATUS, /* PID 03 */
+    MOMENT_LEVEL,       /* % */
+    MOMENT_PTO,         /* 0 or 1 */
+    MOMENT_RUN_TIME,    /* s since the engine started, PID 1F */
+    MOMENT_LAMBDA,      /* measured, 24 .. 2B and 34 .. 3B */
+    MOMENT_EQUIVALENCE, /* commanded, PID 44 */
+    MOMENT_LITRES_H,    /* PID 5E */
+    MOMENT_FUEL_G_S,    /* PID 9D */
+    MOMENT_ENGINE_H,    /* PID 7F */
+    MOMENT_IDLE_H,
+    MOMENT_ODOMETER,   /* m, PID A6 */
+    MOMENT_CLEARED_KM, /* since codes were cleared, PID 31 */
+    MOMENT_VOLTS,      /* of the 12 or 24 V battery */
+    MOMENT_VALUES
+};
+
+struct moment {
+    int64_t t_ms;
+    bool ecu; /* some value came from an ECU */
+    double v[MOMENT_VALUES];
+};
+
+/* Which value a signal is: built once, read by all. */
+#define MOMENT_SIGNALS 1024
+struct moment_map {
+    int8_t value_of[MOMENT_SIGNALS]; /* -1: none of ours */
+};
+void moment_map_init(struct moment_map *map);
+
+void moment_init(struct moment *m, int64_t t_ms); /* nothing measured */
+void moment_take(struct moment *m, const struct moment_map *map, uint16_t signal, double value);
+
+struct sight_settings {
+    struct fix_settings fix;
+    struct motion_settings motion;
+    struct engine_settings engine;
+    int64_t leg_ms; /* 10,000: where no speed is told, one is taken over at least so long (ours:
+                       over a second a resting receiver wanders at walking pace) */
+};
+extern const struct sight_settings sight_defaults;
+
+struct sight {
+    struct fix_filter fix;
+    struct motion motion;
+    struct engine engine;
+    struct fix leg; /* where the present leg began */
+    double leg_kmh;
+    int64_t t_ms;
+};
+
+struct seen {
+    int64_t t_ms;
+    int64_t since_ms; /* since the moment before; 0: the first */
+    bool good;        /* `fix` is a good one, of now */
+    struct fix fix;
+    double accuracy_m; /* of it, told or assumed */
+    struct speed speed;
+    enum motion_state motion;
+    int64_t motion_since_ms;
+    bool going; /* fast enough, not yet often enough to be moving */
+    enum known running, ignition;
+};
+
+/* Look at one moment.  False, and no effect: not after the last one. */
+bool sight_step(struct sight *s, const struct sight_settings *set, const struct moment *m,
+                struct seen *out);
+
+#endif

@@ -1,0 +1,75 @@
+/* services/ingest/facts/presence.h - online, late, lost, sleeping, never; and when silence is ours.
+ * Pure. The same numbers as connectivity() in proto/sql, which the lists use.  A broken session
+ * alone proves nothing. */
+#ifndef INGEST_PRESENCE_H
+#define INGEST_PRESENCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum connectivity {
+    CONNECTIVITY_NEVER = 0,
+    CONNECTIVITY_ONLINE,
+    CONNECTIVITY_LATE,
+    CONNECTIVITY_LOST,
+    CONNECTIVITY_SLEEPING
+};
+
+struct presence_settings {
+    int64_t driving_late_ms, driving_lost_ms; /* 60,000, 180,000 */
+    int64_t heartbeat_ms;                     /* 600,000, unless the vehicle announced another */
+    int64_t late_after_ms;                    /* 60,000 after a heartbeat that did not come: late */
+    int heartbeats;                           /* 2 that did not come: lost */
+    int wakes;                                /* 2 announced wake-ups that did not come: lost */
+    int64_t started_ms;                       /* 300,000 after ingest started nobody is silent */
+    int64_t mass_ms;                          /* within 120,000 ... */
+    int mass_least;                           /* ... 5 vehicles of a site, and at least ... */
+    double mass_share;                        /* ... 0.2 of them, went late: that is us */
+};
+extern const struct presence_settings presence_defaults;
+
+struct presence_state {
+    int64_t heard_ms;     /* newest record, by our clock; 0: never */
+    bool driving;         /* engine on or moving when last heard */
+    bool sleeping;        /* announced */
+    int64_t heartbeat_ms; /* announced; 0: the default */
+    int64_t wake_ms; /* period of announced wake-ups; 0: none announced, it may sleep for ever */
+    int64_t silent_since_ms; /* `vehicle_silent` is open since; 0: it is not */
+};
+
+/* A record came.  True when it ended a silence: *silent_ms tells how long, from the record before.
+ */
+bool presence_hear(struct presence_state *p, int64_t now_ms, bool driving, int64_t *silent_ms);
+void presence_sleep(struct presence_state *p, int64_t wake_ms); /* it says it goes to sleep */
+
+enum connectivity presence_now(const struct presence_state *p, const struct presence_settings *set,
+                               int64_t now_ms);
+const char *
+connectivity_word(enum connectivity word); /* "never" "online" "late" "lost" "sleeping" */
+int64_t presence_late_at_ms(const struct presence_state *p, const struct presence_settings *set);
+
+/* Our own part of it, of one site.  {0} starts; give it our start time. */
+#define PRESENCE_MASS_MAX 4096
+struct presence_site {
+    int64_t started_ms;
+    bool broken;                        /* a dependency of this site is down */
+    int64_t late_ms[PRESENCE_MASS_MAX]; /* when vehicles went late, a ring */
+    size_t next, n;
+    bool alarmed;
+};
+
+void presence_went_late(struct presence_site *s, int64_t at_ms);
+/* Is silence ours at this moment, of a site with so many vehicles?  Then no vehicle_silent opens.
+ */
+bool presence_is_ours(const struct presence_site *s, const struct presence_settings *set,
+                      size_t vehicles, int64_t now_ms);
+/* One operator alarm per outage: true once when it begins. */
+bool presence_alarm(struct presence_site *s, const struct presence_settings *set, size_t vehicles,
+                    int64_t now_ms);
+
+/* Time goes on for one vehicle: true when `vehicle_silent` opens now, p->silent_since_ms. */
+bool presence_tick(struct presence_state *p, const struct presence_settings *set, bool ours,
+                   int64_t now_ms);
+
+#endif

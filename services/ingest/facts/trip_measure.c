@@ -1,0 +1,177 @@
+/* services/ingest/facts/trip_measure.c - way, time and fuel between two moments; the rows as they
+ * stand.
+ */
+#include "trip_inside.h"
+
+#include <math.h>
+
+static void measure_way(struct trip *t, const struct trip_settings *set, const struct seen *seen,
+                        struct tally *delta)
+{
+    bool measured = seen->speed.source == SPEED_OBD || seen->speed.source == SPEED_GPS;
+    struct meter_input in = {
+        .t_ms = seen->t_ms,
+        .moving = seen->motion == MOTION_MOVING,
+        .kmh = measured ? seen->speed.kmh : (double)NAN,
+        .good = seen->good ? &seen->fix : NULL,
+    };
+    double all_m;
+
+    if (t->t_ms > 0 && seen->t_ms - t->t_ms > set->bridge_ms) {
+        t->meter = (struct meter){0}; /* what lies in the hole is the gap's to tell */
+        t->metered_m = t->metered_estimated_m = 0;
+    }
+    meter_step(&t->meter, &set->meter, &in);
+    all_m = t->meter.settled_m + t->meter.estimated_m + t->meter.pending_m;
+    delta->distance_m = all_m - t->metered_m;
+    delta->estimated_m = t->meter.estimated_m - t->metered_estimated_m;
+    t->metered_m = all_m;
+    t->metered_estimated_m = t->meter.estimated_m;
+    if (in.moving && measured)
+        delta->max_kmh = seen->speed.kmh;
+}
+
+static void idle_row(const struct idle_span *span, struct trip *t, struct segment *s)
+{
+    segment_init(s, SEGMENT_IDLE, span->since_ms);
+    s->end_ms = span->last_ms;
+    s->sum.idle_ms = s->sum.expected_ms = span->last_ms - span->since_ms;
+    s->sum.covered_ms = span->measured_ms;
+    s->sum.fuel.expected_ms = s->sum.idle_ms;
+    s->sum.fuel.by_ms[t->fuel.rate.method] = span->measured_ms;
+    s->sum.fuel.litres[t->fuel.rate.method] = span->litres;
+    if (t->fix.t_ms > 0)
+        s->start = s->end = (struct place){t->fix.lat, t->fix.lon};
+}
+
+/* Idling counts once it has lasted long enough, then all of it. */
+static void measure_idle(struct trip *t, const struct trip_settings *set, const struct seen *seen,
+                         const struct moment *m, struct tally *delta, struct rows *rows)
+{
+    double pto = m->v[MOMENT_PTO];
+    bool told = t->idle.told;
+    int64_t last_ms = t->idle.now.last_ms;
+    struct idle_input in = {
+        .t_ms = seen->t_ms,
+        .running = seen->running,
+        .motion = seen->motion,
+        .pto = isnan(pto) ? KNOWN_NOT
+               : pto != 0 ? KNOWN_YES
+                          : KNOWN_NO,
+        .litres_h = t->fuel.rate.litres_h,
+    };
+    enum idle_fact fact = idle_step(&t->idle, &set->idle, &in);
+
+    if (fact == IDLE_BEGAN) {
+        delta->idle_ms = t->idle.now.last_ms - t->idle.now.since_ms;
+    } else if (fact == IDLE_NONE && told) {
+        delta->idle_ms = t->idle.now.last_ms - last_ms;
+    } else if (fact == IDLE_ENDED) {
+        struct segment row;
+
+        idle_row(&t->idle.ended, t, &row);
+        row.state = SEGMENT_CLOSED;
+        trip_tell(rows, &row);
+    }
+}
+
+/* What is not good for an engine; a value that is not read now is not held. */
+static void measure_strain(const struct trip_settings *set, const struct moment *m, int64_t dt_ms,
+                           struct tally *delta)
+{
+    double coolant = m->v[MOMENT_COOLANT], load = m->v[MOMENT_LOAD];
+
+    if (isfinite(m->v[MOMENT_RPM])) {
+        delta->rpm_ms = dt_ms;
+        delta->high_rpm_ms = m->v[MOMENT_RPM] > set->high_rpm ? dt_ms : 0;
+    }
+    if (isfinite(coolant) && isfinite(load)) {
+        delta->load_ms = dt_ms;
+        delta->cold_load_ms = coolant < set->cold_celsius && load > set->hard_percent ? dt_ms : 0;
+    }
+}
+
+struct tally trip_measure(struct trip *t, const struct trip_settings *set, const struct seen *seen,
+                          const struct moment *m, struct rows *rows)
+{
+    struct tally delta = {0};
+    int64_t dt_ms = t->t_ms > 0 ? seen->t_ms - t->t_ms : 0;
+    bool whole = dt_ms <= set->meter.hole_ms;
+
+    measure_way(t, set, seen, &delta);
+    fuel_step(&t->fuel, &set->fuel, m, seen->running, &delta.fuel);
+    measure_idle(t, set, seen, m, &delta, rows);
+    delta.expected_ms = dt_ms;
+    delta.covered_ms = whole ? dt_ms : 0;
+    if (whole && seen->motion == MOTION_MOVING)
+        delta.moving_ms = dt_ms;
+    if (whole && seen->running == KNOWN_YES && t->running == KNOWN_YES) {
+        delta.engine_ms = dt_ms;
+        measure_strain(set, m, dt_ms, &delta);
+    }
+    t->running = seen->running;
+    return delta;
+}
+
+bool trip_place(const struct trip *t, const struct seen *seen, struct fix *out)
+{
+    bool rests = seen->motion == MOTION_STANDING && !seen->going && !t->candidate;
+
+    if (!seen->good)
+        return false;
+    *out = seen->fix;
+    out->accuracy_m = seen->accuracy_m;
+    if (rests)
+        (void)anchor_place(&t->anchor, &out->lat, &out->lon);
+    return true;
+}
+
+/* ---- the view */
+static void silence(const struct trip *t, const struct trip_settings *set, int64_t now_ms,
+                    struct segment *s)
+{
+    if (now_ms - t->t_ms <= set->lapse_ms || s->kind != SEGMENT_TRIP)
+        return;
+    s->state = SEGMENT_CLOSED;
+    s->provisional = true;
+    s->reason = END_SILENT;
+    if (t->stand.since_ms > 0)
+        s->end_ms = t->stand.since_ms;
+}
+
+size_t trip_view(const struct trip *t, const struct trip_settings *set, int64_t now_ms,
+                 struct segment out[TRIP_OUT_MAX])
+{
+    struct rows rows = {.out = out};
+    struct trip copy;
+
+    if (t->phase == TRIP_NOTHING)
+        return 0;
+    for (int i = 0; i < t->held_n; i++)
+        trip_tell(&rows, &t->held[i]);
+    copy = *t;
+    copy.now.end_ms = t->t_ms;
+    if (t->phase == TRIP_DRIVES && t->stand.since_ms > 0)
+        tally_add(&copy.now.sum, &t->next.sum);
+    if (t->candidate) { /* not yet a trip, so still the stop */
+        struct tally next = t->next.sum;
+
+        next.distance_m = next.estimated_m = next.max_kmh = 0;
+        tally_add(&copy.now.sum, &next);
+    }
+    if (t->fix.t_ms > 0)
+        copy.now.end = (struct place){t->fix.lat, t->fix.lon};
+    if (copy.now.kind == SEGMENT_STOP) {
+        (void)anchor_place(&t->anchor, &copy.now.end.lat, &copy.now.end.lon);
+        copy.now.start = copy.now.end;
+    }
+    silence(t, set, now_ms, &copy.now);
+    trip_tell(&rows, &copy.now);
+    if (t->idle.told) {
+        struct segment row;
+
+        idle_row(&t->idle.now, &copy, &row);
+        trip_tell(&rows, &row);
+    }
+    return rows.n;
+}
