@@ -41,6 +41,8 @@ static void agent_shift(struct agent *a, int64_t step_ms)
     watcher_flush(a->watcher);
     sampler_shift(&a->sampler, step_ms);
     journal_shift(a->journal, step_ms);
+    if (privacy_shift(&a->privacy, step_ms))
+        agent_keep_privacy(a);
 }
 
 static void agent_clock_set(struct agent *a, int64_t now_ms, int64_t step_ms)

@@ -145,6 +145,7 @@ bool privacy_step(struct privacy *p, int64_t now_ms, bool time_known)
         p->ended_ms = now_ms;
     } else if (before == PRIVACY_NONE) {
         p->since_ms = now_ms;
+        p->since_undated = !time_known;
     }
     return true;
 }
@@ -159,6 +160,14 @@ bool privacy_covers(const struct privacy *p, int64_t received_ms, int64_t t_ms)
 void privacy_clock_set(struct privacy *p)
 {
     p->ended_ms = 0;
+}
+
+bool privacy_shift(struct privacy *p, int64_t step_ms)
+{
+    if (p->since_ms == 0 || !p->since_undated)
+        return false;
+    p->since_ms += step_ms;
+    return true;
 }
 
 /* ---- over a restart */

@@ -40,6 +40,7 @@ struct privacy {
     int64_t until_ms;         /* of the command; 0: until it is ended */
     enum privacy_cause cause; /* PRIVACY_NONE: not private */
     int64_t since_ms;         /* 0: not private */
+    bool since_undated;       /* the time was not known then */
     int64_t ended_ms;         /* when it last ended; 0: not lately */
 };
 
@@ -63,6 +64,8 @@ bool privacy_step(struct privacy *p, int64_t now_ms, bool time_known);
  * before private mode ended too, however late it comes. */
 bool privacy_covers(const struct privacy *p, int64_t received_ms, int64_t t_ms);
 void privacy_clock_set(struct privacy *p); /* times begin anew */
+/* The time is known now, and `step_ms` later than we thought.  True: what is kept is another. */
+bool privacy_shift(struct privacy *p, int64_t step_ms);
 
 /* What outlives a restart, as text, and back.  ST_REJECT: not such a text; *p is left alone. */
 void privacy_write(const struct privacy *p, struct text *out);

@@ -103,13 +103,17 @@ def test_what_went_on_while_the_time_was_not_known_is_told_with_its_true_time(un
     drive = tmp_path / "standing.csv"
     drive.write_text("Time,Engine RPM [RPM],Vehicle Speed Sensor [km/h]\n"
                      + "".join(f"17:{m:02}:{s:02}.000,800,0\n" for m in range(20) for s in range(60)))
-    u = unset(drive=drive).start()
+    u = unset(drive=drive)
+    (tmp_path / "private").touch()
+    u.bench.agent_args.append(f"--private-file={tmp_path / 'private'}")
+    u.start()
     for _ in range(20):  # a car that stands, engine on, for longer than two minutes
         u.measured((u.bench.metric(ANSWERED) or 0) + 4)
         u.clock.pass_by(8)
     u.measured(u.bench.metric(ANSWERED) + 4)
     u.clock.set_right()
     u.service.wait("what happened", lambda s: "idle" in events(s), 30)
+    u.service.wait("when it became private", lambda s: s.of("up/state")[-1]["private"]["since"] > u.began_ms - 300000)
     for e in u.service.of("up/event"):
         assert u.began_ms - 300000 < e["t"] < time.time() * 1000, e
 

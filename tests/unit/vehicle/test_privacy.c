@@ -198,6 +198,22 @@ static void a_fix_that_waited_while_it_ended_keeps_no_place(void **state)
     assert_false(privacy_covers(&p, MONDAY_NOON, MONDAY_NOON));
 }
 
+static void what_began_before_the_time_was_known_gets_its_true_time(void **state)
+{
+    (void)state;
+    p.button = true;
+    privacy_step(&p, MONDAY_NOON, false);
+    assert_true(privacy_shift(&p, HOUR));
+    assert_int_equal(p.since_ms, MONDAY_NOON + HOUR);
+    p.button = false;
+    privacy_step(&p, MONDAY_NOON + 2 * HOUR, true);
+    assert_false(privacy_shift(&p, HOUR)); /* not private */
+    p.button = true;
+    privacy_step(&p, MONDAY_NOON + 3 * HOUR, true);
+    assert_false(privacy_shift(&p, HOUR)); /* its time was known */
+    assert_int_equal(p.since_ms, MONDAY_NOON + 3 * HOUR);
+}
+
 /* ---- over a restart */
 
 static void it_survives_a_restart(void **state)
@@ -236,6 +252,7 @@ int main(void)
         cmocka_unit_test_setup(
             while_the_time_is_not_known_hours_count_as_private_and_commands_go_on, begin),
         cmocka_unit_test_setup(a_fix_that_waited_while_it_ended_keeps_no_place, begin),
+        cmocka_unit_test_setup(what_began_before_the_time_was_known_gets_its_true_time, begin),
         cmocka_unit_test_setup(it_survives_a_restart, begin),
     };
 
