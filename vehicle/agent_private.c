@@ -10,34 +10,52 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 
+#define PRIVATE_PATH_MAX 600
+#define PRIVATE_MAX 4096
+
 bool agent_time_known(struct agent *a, int64_t now_ms)
 {
     return timekeeper_source(&a->timekeeper, now_ms, clock_boot_ms(), kept_clock_by_ntp()) !=
            CLOCK_NONE;
 }
 
+static bool agent_private_path(const struct agent *a, char out[PRIVATE_PATH_MAX])
+{
+    return snprintf(out, PRIVATE_PATH_MAX, "%s/private.json", a->set->outbox) < PRIVATE_PATH_MAX;
+}
+
 enum status agent_load_privacy(struct agent *a, struct fault *fault)
 {
+    char path[PRIVATE_PATH_MAX];
     struct fault why = {""};
     struct text text;
     enum status st;
 
     text_init(&text);
     st = outbox_get(a->outbox, "privacy", &text, fault);
+    if (st == ST_NONE && agent_private_path(a, path)) /* perhaps the outbox was moved aside */
+        st = text_read_file(&text, path, PRIVATE_MAX, &why) == ST_OK ? ST_OK : ST_NONE;
     if (st == ST_OK && privacy_load(&a->privacy, text.bytes, text.len, &why) != ST_OK)
         log_warn("privacy.unreadable", "reason=\"%s\"", why.text);
     text_done(&text);
     return st == ST_NONE ? ST_OK : st;
 }
 
+/* In the outbox, and beside it: a driver who asked for it is private without an outbox too. */
 void agent_keep_privacy(struct agent *a)
 {
+    char path[PRIVATE_PATH_MAX];
+    struct fault fault = {""};
     struct text text;
 
     text_init(&text);
     privacy_write(&a->privacy, &text);
-    if (!text.failed)
+    if (!text.failed) {
         journal_note(a->journal, "privacy", text.bytes, text.len);
+        if (agent_private_path(a, path) &&
+            text_write_file(path, text.bytes, text.len, 0600, &fault) != ST_OK)
+            log_warn("privacy.unwritable", "reason=\"%s\"", fault.text);
+    }
     text_done(&text);
 }
 

@@ -116,6 +116,23 @@ def test_a_command_begins_and_ends_it_and_a_restart_does_not(bench):
     assert_no_place(b, service, since, switched_at(service, -1))
 
 
+def test_private_by_command_it_stays_so_without_its_outbox(bench):
+    b, service = bench()
+    b.start_agent()
+    b.command("privacy.set", {"on": True, "until": int(time.time() * 1000) + 3600000})
+    service.wait("the switch", lambda s: switches(s) == [(True, "command")])
+    since = switched_at(service, 0)
+    b.end("agent", signal.SIGKILL)
+    for file in (b.folder / "outbox").glob("outbox.db*"):
+        file.unlink()
+    service.messages.clear()
+    b.start_agent()
+    service.wait("the same private mode", lambda s: online(s).get("private") == {"since": since})
+    count = hidden(b)
+    wait_for("fixes with their places dropped", lambda: hidden(b) >= count + 6)
+    assert_no_place(b, service, since)
+
+
 def test_outside_the_hours_of_work_it_is_private_and_no_command_ends_that(bench):
     b, service = bench()
     b.configure(1, privacy={"zone": "CET-1CEST,M3.5.0,M10.5.0/3", "work": []})
