@@ -349,12 +349,19 @@ class Replay:
         """Every value the PID had from unix time `first` to `last` of one pass: what a reading
         taken somewhere in between may be.  Empty: the ECU had nothing to say."""
         values = {moment.values.get(pid) for moment in (self.at(first), self.at(last))}
+        if self.invents_between(first, last):
+            values |= {self.at(first + n / 20).values.get(pid) for n in range(int((last - first) * 20))}
         series = self.drive.pids.get(pid)
         (t0, pass0), (t1, pass1) = self.second(first), self.second(last)
         if series is not None and pass0 == pass1:
             low, high = bisect.bisect_right(series.times, t0), bisect.bisect_right(series.times, t1)
             values.update(series.values[low:high])
         return values - {None}
+
+    def invents_between(self, first, last):
+        """Is one of these seconds before or after the recording, where speeds glide instead of stepping?"""
+        (t0, pass0), (t1, pass1) = self.second(first), self.second(last)
+        return pass0 != pass1 or t0 < 0 or t1 >= self.drive.duration_s
 
     def _speed(self, t, inside):
         if t < 0:
