@@ -83,10 +83,11 @@ def test_the_emergency_braking_is_one_alert_and_overtakes_the_backlog(tmp_path):
         alert = one_alert(service)
         assert alert["type"] == "harsh_braking" and alert["severity"] == "major" and alert["seq"] == 1
         assert {"peak_g", "duration_ms", "speed_before_kmh"} <= set(alert["data"])
-        assert 0.5 < alert["data"]["peak_g"] < 1.0 and 70 <= alert["data"]["speed_before_kmh"] <= 80
+        assert 0.5 < alert["data"]["peak_g"] < 1.0
         told = {(t, path): v for t, sample in service.samples().items() for path, v in sample.items()}
         began_ms, ended_ms = braking(told)
         assert abs(alert["t"] - began_ms) <= 2 and abs(alert["data"]["duration_ms"] - (ended_ms - began_ms)) <= 4, alert
+        assert alert["data"]["speed_before_kmh"] == told[(began_ms, "Vehicle.Speed")] >= 60  # 77, unless that was asked long before
         assert alert["stream"] not in {r["stream"] for r in service.of("up/telemetry")}
         # and no second one while the car stands
         seen = len(service.of("up/telemetry"))
