@@ -190,6 +190,8 @@ static const char *text_fault(const struct field *f, const char *text)
     case FIELD_VIN:
         return vin_is_valid(text, strlen(text)) ? NULL : "vin";
     case FIELD_SIGNAL:
+        if (strncmp(text, "Vehicle.CurrentLocation.", 24) == 0)
+            return "place"; /* its value would be told to whoever reads the alert */
         return signal_find(text, strlen(text)) != SIGNAL_NONE ? NULL : "unknown";
     case FIELD_ZONE:
         return is_zone_name(text) ? NULL : "unknown";

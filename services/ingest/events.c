@@ -104,8 +104,8 @@ void events_add_found(struct events *e, const char *vin, const struct found *fou
 }
 
 /* The car's word has no place: the one it was at then, where that is the newest known.  Not where
- * it says that this happened in private mode; what place it gives itself then, the driver agreed
- * to. */
+ * it says that this happened in private mode, nor of the switch itself; what place it gives itself
+ * then, the driver agreed to. */
 static enum status write_told(struct events *e, struct fault *fault)
 {
     return columns_run(
@@ -117,7 +117,8 @@ static enum status write_told(struct events *e, struct fault *fault)
         "CASE WHEN d.lo IS NULL OR d.la IS NULL THEN s.lon ELSE d.lo END, "
         "coalesce(f.b -> 'data', '{}') FROM unnest($1, $2, $3, $4, $5, $6, $7) "
         "AS f (v, i, y, a, o, r, b) LEFT JOIN vehicle_state s ON s.vin = f.v AND "
-        "abs(s.t_ms - f.o) < 30000 AND f.b #> '{data,private}' IS DISTINCT FROM 'true'::jsonb, "
+        "abs(s.t_ms - f.o) < 30000 AND f.b #> '{data,private}' IS DISTINCT FROM 'true'::jsonb "
+        "AND f.y <> 'private_mode' AND f.o < coalesce(s.private_since, f.o + 1), "
         "LATERAL (SELECT jsonb_path_query_first(f.b, '$.data.lat ? (@ >= -90 && @ <= 90)')::float8 "
         "AS la, jsonb_path_query_first(f.b, '$.data.lon ? (@ >= -180 && @ <= 180)')::float8 AS lo) "
         "AS d ON CONFLICT DO NOTHING",

@@ -150,8 +150,9 @@ def test_what_happened_in_private_mode_gets_no_place_but_the_one_it_gives_itself
                 {"lat": 91, "lon": 7.5}, {"lat": "48.25", "lon": 7.5}, {"lat": 48.25}, {"private": "true"}]
         wanted = ["48.5|7.7", "|", "|", "48.25|7.5"] + 4 * ["48.5|7.7"]
         bodies = [car.event("harsh_braking", data) for data in told]
-        car.wait_ack(1 + len(told))
-        for body, place in zip(bodies, wanted):
+        bodies.append(car.event("private_mode", {"on": True, "by": "command"}))
+        car.wait_ack(2 + len(told))
+        for body, place in zip(bodies, wanted + ["|"], strict=True):
             assert site.sql(f"SELECT lat, lon FROM event WHERE vin = '{car.vin}' AND id = '{body['id']}'").strip() == place, body["data"]
 
 
