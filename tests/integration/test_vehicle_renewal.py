@@ -209,6 +209,7 @@ def test_a_configuration_that_was_fetched_and_is_on_trial_is_answered_when_the_t
     """The API names brokers nobody finds from here."""
     b, service = car(10, 50)
     b.start_agent()
+    service.wait("online", lambda s: "online" in [m["state"] for m in s.of("up/state")])
     b.command("config.apply", {"revision": 1})
     service.wait("the API's first", lambda s: s.of("up/state") and s.of("up/state")[-1]["config"] == 1)
     b.configure(2, required_sites=["illkirch"], brokers=[f"mqtts://localhost:{b.broker.port_vehicles}"])
