@@ -18,6 +18,8 @@ struct vehicle {
     struct link link; /* first; in fleet.changes once it has a version */
     struct live live;
     int64_t heard_ms;             /* when the last message came; 0: none did */
+    int64_t private_since_ms;     /* 0: not in private mode */
+    bool place_forgotten;         /* since it was private no message brought a new one */
     char customer[UUID_TEXT + 1]; /* "": not known yet */
     char *name, *plate;           /* as JSON strings, quotes included */
     uint64_t version;             /* of the last change */
@@ -173,10 +175,30 @@ static bool merge(struct live *to, const struct live *from, bool all)
     return position || speed || heading || ignition;
 }
 
+static void forget_place(struct live *live)
+{
+    live->has_position = live->has_heading = false;
+    live->lat = live->lon = live->heading_deg = 0;
+}
+
+/* Private mode as the database tells it: is it news? */
+static bool set_private(struct vehicle *v, int64_t since_ms)
+{
+    bool news = v->private_since_ms != since_ms;
+
+    v->private_since_ms = since_ms;
+    if (since_ms) {
+        v->place_forgotten = true;
+        forget_place(&v->live);
+    }
+    return news;
+}
+
 void fleet_know(struct fleet *f, const struct vehicle_row *row, int64_t now_ms)
 {
     struct vehicle *v = map_put(f->vehicles, row->vin);
-    const struct live *l = &row->live;
+    struct live told = row->live;
+    const struct live *l = &told;
     bool news, newer, stored;
 
     if (!v)
@@ -185,7 +207,10 @@ void fleet_know(struct fleet *f, const struct vehicle_row *row, int64_t now_ms)
     memcpy(v->live.vin, row->vin, sizeof v->live.vin);
     newer = l->t_ms > v->live.t_ms;
     stored = l->t_ms >= v->live.t_ms;
-    news = identify(f, v, row);
+    news = set_private(v, row->private_since_ms);
+    if (v->place_forgotten)
+        forget_place(&told);
+    news = identify(f, v, row) || news;
     news = merge(&v->live, l, newer) || newer || news;
     if (newer)
         v->live.t_ms = l->t_ms;
@@ -231,12 +256,17 @@ void fleet_forget_end(struct fleet *f)
 bool fleet_take(struct fleet *f, const struct live *live, int64_t now_ms)
 {
     struct vehicle *v = map_put(f->vehicles, live->vin);
+    struct live told = *live;
 
     if (!v || live->t_ms < v->live.t_ms)
         return false;
     memcpy(v->live.vin, live->vin, sizeof v->live.vin);
     memcpy(v->live.connectivity, live->connectivity, sizeof v->live.connectivity);
-    if (merge(&v->live, live, true))
+    if (v->private_since_ms)
+        forget_place(&told); /* measured before it, or the database has not heard of its end */
+    else if (told.has_position)
+        v->place_forgotten = false;
+    if (merge(&v->live, &told, true))
         v->live.t_ms = live->t_ms; /* else its time is no sample's */
     v->heard_ms = now_ms;
     change(f, v);
@@ -303,6 +333,8 @@ static void print_vehicle(struct text *out, const struct vehicle *v, bool full, 
         print_number(out, "heading", l->heading_deg);
     if (l->has_ignition)
         text_print(out, ",\"ignition\":%s", l->ignition_on ? "true" : "false");
+    if (v->private_since_ms)
+        text_print(out, ",\"private_since\":%lld", (long long)v->private_since_ms);
     text_print(out, ",\"connectivity\":\"%s\"}", l->connectivity[0] ? l->connectivity : "never");
 }
 

@@ -31,21 +31,23 @@ struct vehicle_row {
     char customer[UUID_TEXT + 1];
     char name[4 * 200 + 1], plate[4 * 32 + 1]; /* 200 and 32 characters of UTF-8 */
     struct live live;                          /* t_ms 0: nothing measured yet */
+    int64_t private_since_ms;                  /* ms since 1970; 0: not in private mode */
 };
 
 enum status fleet_open(struct fleet **out, struct fault *fault) MUST_CHECK;
 
 /* A row read from the database: identity always, values only where they are newer than ours or we
  * have none.  Its word on freshness counts unless a live message came just now, which the database
- * may not have stored yet. */
+ * may not have stored yet.  A private vehicle's place is forgotten at once; the one the database
+ * holds is not believed again, only a message brings a new one after private mode. */
 void fleet_know(struct fleet *f, const struct vehicle_row *row, int64_t now_ms);
 /* Vehicles not known again since the last fleet_forget_begin leave. */
 void fleet_forget_begin(struct fleet *f);
 void fleet_forget_end(struct fleet *f);
 
 /* A live message.  Older than what we have: false.  What it does not carry stays as it was; one
- * without any value tells of freshness only.  A VIN nobody told us of is kept, and shown once it is
- * known. */
+ * without any value tells of freshness only.  A private vehicle's place is passed over.  A VIN
+ * nobody told us of is kept, and shown once it is known. */
 bool fleet_take(struct fleet *f, const struct live *live, int64_t now_ms);
 bool fleet_has(struct fleet *f, const char *vin); /* known, or heard of */
 

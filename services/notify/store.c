@@ -98,6 +98,7 @@ static void read_row(struct vehicle_row *v, const PGresult *rows, int row)
     l->has_ignition = !PQgetisnull(rows, row, 9);
     l->ignition_on = l->has_ignition && PQgetvalue(rows, row, 9)[0] == 't';
     text_copy(l->connectivity, sizeof l->connectivity, PQgetvalue(rows, row, 10));
+    v->private_since_ms = strtoll(PQgetvalue(rows, row, 11), NULL, 10);
 }
 
 /* Each time: any call may have found the connection broken and made a new one, which listens to
@@ -115,13 +116,15 @@ static enum status read_fleet(struct store *s, struct answer *a, struct fault *f
     enum status st;
 
     if ((st = pg_ready(s->db, fault)) != ST_OK || (st = listen_for_news(s, fault)) != ST_OK ||
-        (st = pg_run(
-             s->db,
-             "SELECT v.vin, v.customer_id, v.name, v.plate, s.t_ms, s.lat, s.lon, s.speed_kmh, "
-             "s.heading_deg, "
-             "s.ignition_on, CASE WHEN s.vin IS NULL THEN 'never' ELSE connectivity(s, now()) END "
-             "FROM vehicle v LEFT JOIN vehicle_state s USING (vin) WHERE v.status <> 'retired'",
-             0, NULL, &rows, fault)) != ST_OK)
+        (st = pg_run(s->db,
+                     "SELECT v.vin, v.customer_id, v.name, v.plate, s.t_ms, "
+                     "CASE WHEN s.private_since IS NULL THEN s.lat END, "
+                     "CASE WHEN s.private_since IS NULL THEN s.lon END, s.speed_kmh, "
+                     "CASE WHEN s.private_since IS NULL THEN s.heading_deg END, s.ignition_on, "
+                     "CASE WHEN s.vin IS NULL THEN 'never' ELSE connectivity(s, now()) END, "
+                     "s.private_since FROM vehicle v LEFT JOIN vehicle_state s USING (vin) WHERE "
+                     "v.status <> 'retired'",
+                     0, NULL, &rows, fault)) != ST_OK)
         return st;
     a->row_count = (size_t)PQntuples(rows);
     a->rows = calloc(a->row_count ? a->row_count : 1, sizeof *a->rows);

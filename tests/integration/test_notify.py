@@ -259,6 +259,31 @@ def test_freshness_changes_without_any_message(bench):
         assert client.until(vin, connectivity="lost")["speed"] == 12.5
 
 
+def test_a_private_vehicle_shows_no_place_until_a_new_one_after_private_mode(bench):
+    vin, place = bench.vehicle(), {"lat", "lon", "heading"}
+    with bench.watching(vin) as client:
+        bench.live(vin, lat=48.25, lon=7.5, heading=271, speed=50)
+        assert client.until(vin, speed=50)["lat"] == 48.25
+        since = int(time.time() * 1000)
+        bench.sql(f"UPDATE vehicle_state SET private_since = {since} WHERE vin = '{vin}'; NOTIFY vehicle, '{vin}'")
+        assert not place & set(client.until(vin, private_since=since))
+        bench.live(vin, speed=51)
+        told = client.until(vin, speed=51)
+        assert told["private_since"] == since and not place & set(told)
+        bench.live(vin, lat=48.26, lon=7.6, heading=90, speed=52)  # measured before, come late
+        assert not place & set(client.until(vin, speed=52))
+        with bench.dashboard() as new:
+            seen = new.subscribe().snapshot()[vin]
+            assert seen["private_since"] == since and seen["speed"] == 52 and not place & set(seen)
+        bench.sql(f"UPDATE vehicle_state SET private_since = NULL WHERE vin = '{vin}'; NOTIFY vehicle, '{vin}'")
+        assert not place & set(client.until(vin, private_since=None))
+        bench.live(vin, speed=53)
+        assert not place & set(client.until(vin, speed=53))
+        bench.live(vin, lat=48.5, lon=7.75, heading=45, speed=54)
+        told = client.until(vin, speed=54)
+        assert (told["lat"], told["lon"], told["heading"]) == (48.5, 7.75, 45) and "private_since" not in told
+
+
 # ---- what it may not say
 @pytest.mark.parametrize("nonsense", ["", "{", "[]", '"ping"', '{"type":"subscribe"}', '{"type":"shout"}', '{"type":1}',
                                       '{"type":"ping","type":"ping"}', '{"type":"subscribe","vehicles":["x"]}',

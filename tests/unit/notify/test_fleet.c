@@ -98,6 +98,35 @@ static void a_vehicle_is_printed_as_the_contract_says(void **state)
                         "\"heading\":271,\"ignition\":true,\"connectivity\":\"late\"}");
 }
 
+static void a_private_vehicle_has_no_place_until_a_message_brings_a_new_one(void **state)
+{
+    struct vehicle_row row = row_of(VIN, OURS);
+    struct live live = live_of(VIN, 1000, 50);
+
+    (void)state;
+    live.has_position = live.has_heading = true;
+    live.lat = live.lon = live.heading_deg = 7;
+    fleet_know(fleet, &row, 0);
+    assert_true(fleet_take(fleet, &live, 1));
+    assert_non_null(strstr(print(OURS, 0, false), "\"lat\":7,\"lon\":7,"));
+    row.private_since_ms = 1200;
+    fleet_know(fleet, &row, 2);
+    assert_true(fleet_take(fleet, &live, 3)); /* a late one */
+    assert_string_equal(print(OURS, 0, false),
+                        "{\"vin\":\"" VIN "\",\"t\":1000,\"age_ms\":500,\"speed\":50,"
+                        "\"private_since\":1200,\"connectivity\":\"online\"}");
+    row.private_since_ms = 0;
+    row.live = live; /* the database still has the place from before */
+    row.live.t_ms = 1400;
+    fleet_know(fleet, &row, 4);
+    assert_string_equal(print(OURS, 0, false),
+                        "{\"vin\":\"" VIN "\",\"t\":1400,\"age_ms\":100,\"speed\":50,"
+                        "\"connectivity\":\"online\"}");
+    live.t_ms = 1500;
+    assert_true(fleet_take(fleet, &live, 5));
+    assert_non_null(strstr(print(OURS, 0, false), "\"lat\":7,\"lon\":7,"));
+}
+
 static void what_is_unknown_is_absent(void **state)
 {
     (void)state;
@@ -314,6 +343,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_vehicle_is_printed_as_the_contract_says),
         TEST(what_is_unknown_is_absent),
+        TEST(a_private_vehicle_has_no_place_until_a_message_brings_a_new_one),
         TEST(the_newest_wins_whichever_came_last),
         TEST(a_row_older_than_live_gives_only_what_live_has_not),
         TEST(a_message_without_values_tells_of_freshness_and_keeps_the_rest),
