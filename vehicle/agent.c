@@ -207,6 +207,9 @@ static void agent_last_words(struct agent *a)
     agent_mark(a, false);
     if (agent_commit(a, true, &fault) != ST_OK)
         log_error("outbox.unwritable", "reason=\"%s\"", fault.text);
+    if (a->disk != OUTBOX_WELL)
+        log_error("memory.lost", "disk=%s reason=\"what it did not take yet goes with us\"",
+                  outbox_trouble_name(a->disk));
     if (!a->connected)
         return;
     if (agent_send(a, &fault) != ST_OK ||

@@ -99,6 +99,16 @@ def fill(disk):
     return n
 
 
+def test_what_is_in_memory_when_it_ends_is_not_lost_without_a_word(bench):
+    b = bench()
+    agent = b.start_agent()
+    wait_for("the first records", lambda: b.rows("SELECT 1 FROM record"))
+    resource.prlimit(agent.pid, resource.RLIMIT_FSIZE, (32768, FOREVER))
+    wait_for("the log to say so", lambda: "event=outbox.unwritable" in b.log("agent"))
+    b.end("agent")
+    assert "event=memory.lost disk=full" in b.log("agent")
+
+
 def test_a_full_disk_costs_the_oldest_telemetry_and_no_more(bench, small_disk):
     b = bench()
     (b.folder / "outbox").symlink_to(small_disk)
