@@ -57,6 +57,8 @@ export interface Vehicle {
   lon?: number
   speed?: number
   heading?: number
+  /** Private since then, and without a place. */
+  private_since?: string
   ignition?: boolean
   version: number
   created_at?: string
@@ -124,6 +126,8 @@ export interface LiveVehicle {
   lon?: number
   speed?: number
   heading?: number
+  /** ms: private since then, and without a place */
+  private_since?: number
   ignition?: boolean
   connectivity?: Connectivity
   age_ms?: number

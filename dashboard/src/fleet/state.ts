@@ -16,6 +16,8 @@ export interface Row {
   lon?: number
   /** ms since 1970 UTC of the position, which may be older than `t` (no fix in a tunnel). */
   fixT?: number
+  /** ms: private since then. */
+  privateSince?: number
   speed?: number
   heading?: number
   ignition?: boolean

@@ -44,6 +44,18 @@ describe('FleetStore', () => {
     expect(row).toMatchObject({ lat: 48, lon: 7, fixT: T, t: T + 5000 })
   })
 
+  it('forgets the last place of a car that turns private, and shows the next one after', () => {
+    const store = new FleetStore()
+    store.putLive([{ vin: VIN, t: T, speed: 40, lat: 48, lon: 7, heading: 90 }])
+    store.putLive([{ vin: VIN, t: T + 1000, speed: 41, private_since: T + 500 }])
+    expect(store.get(VIN)).toMatchObject({ speed: 41, privateSince: T + 500 })
+    for (const key of ['lat', 'lon', 'heading', 'fixT'] as const)
+      expect(store.get(VIN)?.[key]).toBeUndefined()
+    store.putLive([{ vin: VIN, t: T + 2000, speed: 42, lat: 48.1, lon: 7.1 }])
+    expect(store.get(VIN)).toMatchObject({ lat: 48.1, fixT: T + 2000 })
+    expect(store.get(VIN)?.privateSince).toBeUndefined()
+  })
+
   it('says when a frame names a vehicle never listed', () => {
     const store = new FleetStore()
     expect(store.putLive([{ vin: VIN, t: T }])).toBe(true)

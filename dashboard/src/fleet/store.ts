@@ -128,6 +128,8 @@ function merge(old: Row, next: Partial<Row>): Row {
   if (!stale) {
     if (next.connectivity) row.connectivity = next.connectivity
     if (next.t !== undefined) takeSample(row, next)
+    row.privateSince = next.privateSince
+    if (row.privateSince !== undefined) hidePlace(row)
   } else if (next.t === undefined && next.connectivity) {
     row.connectivity = next.connectivity
   }
@@ -143,6 +145,14 @@ function takeSample(row: Row, next: Partial<Row>): void {
     row.lon = next.lon
     row.fixT = next.t
   }
+}
+
+/** Not even the last one from before: that is where private mode begins. */
+function hidePlace(row: Row): void {
+  row.lat = undefined
+  row.lon = undefined
+  row.heading = undefined
+  row.fixT = undefined
 }
 
 function same(a: Row, b: Row): boolean {
@@ -174,6 +184,7 @@ function fromLive(v: LiveVehicle): Partial<Row> & { vin: string } {
 function sample(v: Vehicle | LiveVehicle, t: number | undefined): Partial<Row> {
   const row: Partial<Row> = { t, speed: v.speed, heading: v.heading, ignition: v.ignition }
   if (v.connectivity) row.connectivity = v.connectivity
+  row.privateSince = typeof v.private_since === 'string' ? timeMs(v.private_since) : v.private_since
   if (v.lat !== undefined && v.lon !== undefined) {
     row.lat = v.lat
     row.lon = v.lon
