@@ -191,11 +191,18 @@ bool fences_inside(const struct fences *s, const unsigned char key[16])
     return false;
 }
 
-size_t fences_limits(const struct fences *s, const struct fence_list *list, double *limits,
-                     size_t max)
+bool fences_placed(const struct fences *s, int64_t t_ms)
+{
+    return s->t_ms > 0 && t_ms - s->t_ms <= FENCES_PLACE_MS;
+}
+
+size_t fences_limits(const struct fences *s, const struct fence_list *list, int64_t t_ms,
+                     double *limits, size_t max)
 {
     size_t n = 0;
 
+    if (!fences_placed(s, t_ms))
+        return 0;
     for (size_t i = 0; s->n > 0 && i < list->n && n < max; i++)
         if (isfinite(list->all[i]->limit_kmh) && fences_inside(s, list->all[i]->key))
             limits[n++] = list->all[i]->limit_kmh;

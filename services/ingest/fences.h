@@ -55,9 +55,14 @@ void fences_step(struct fences *f, const struct fence_list *list, int offset_min
 void fences_tick(struct fences *f, const struct fence_list *list, int offset_min, int64_t now_ms,
                  struct car_out *out);
 
+/* Is it known where the car is at t_ms?  One without GPS, or in private mode, is soon neither
+ * inside nor outside of anything. */
+#define FENCES_PLACE_MS 60000
+bool fences_placed(const struct fences *f, int64_t t_ms);
+
 bool fences_inside(const struct fences *f, const unsigned char key[16]);
-/* The limits of the zones it is in; returns how many, at most `max`. */
-size_t fences_limits(const struct fences *f, const struct fence_list *list, double *limits,
-                     size_t max);
+/* The limits of the zones it is in at t_ms; returns how many, at most `max`. */
+size_t fences_limits(const struct fences *f, const struct fence_list *list, int64_t t_ms,
+                     double *limits, size_t max);
 
 #endif

@@ -39,8 +39,8 @@ void limits_step(struct overspeed *o, const struct limits_settings *set,
 
     if (!speed_valid(seen->speed.kmh) || seen->speed.source == SPEED_LEG)
         return;
-    limit = overspeed_limit(zones, fences_limits(fences, list, zones, ZONES_MAX), (double)NAN,
-                            set->vehicle_kmh, set->customer_kmh);
+    limit = overspeed_limit(zones, fences_limits(fences, list, seen->t_ms, zones, ZONES_MAX),
+                            (double)NAN, set->vehicle_kmh, set->customer_kmh);
     if (isnan(limit) && o->now.start_ms == 0)
         return;
     switch (overspeed_step(o, &overspeed_defaults, seen->t_ms, seen->speed.kmh, limit)) {

@@ -63,6 +63,8 @@ void rules_step(struct rules *s, const struct rule_list *list, const struct fenc
                 int offset_min, int64_t t_ms, const struct reading *readings, size_t n,
                 struct car_out *out)
 {
+    bool placed = fences_placed(fences, t_ms);
+
     if (s->n > 0 && s->n != (int64_t)list->n)
         forget_others(s, list);
     for (size_t i = 0; i < list->n && i < RULES_MAX; i++) {
@@ -73,13 +75,14 @@ void rules_step(struct rules *s, const struct rule_list *list, const struct fenc
 
         while (k < n && readings[k].signal != rule->rule.signal)
             k++;
-        if (k == n || !(state = state_of(s, rule)))
+        if (k == n || (rule->rule.place != RULE_ANYWHERE && !placed) ||
+            !(state = state_of(s, rule)))
             continue;
         fact = rule_step(state, &rule->rule, t_ms, readings[k].value,
                          fences_inside(fences, rule->fence), offset_min);
         if (fact != RULE_NONE) {
             tell(rule, fact, state, t_ms, readings[k].value, out);
-            if (out->found_n && fences->t_ms > 0) {
+            if (out->found_n && placed) {
                 out->found[out->found_n - 1].lat = fences->lat;
                 out->found[out->found_n - 1].lon = fences->lon;
             }

@@ -141,8 +141,9 @@ static void only_the_limits_of_zones_it_is_in_count(void **state)
     fence_complete(&fences[1]);
     at = (struct fix){.lat = centres[0].lat, .lon = centres[0].lon, .accuracy_m = 4};
     fences_step(&s, &list, 0, 1000, &at, &out);
-    assert_int_equal(fences_limits(&s, &list, limits, 4), 1);
+    assert_int_equal(fences_limits(&s, &list, 61000, limits, 4), 1);
     assert_true(limits[0] == 50);
+    assert_int_equal(fences_limits(&s, &list, 61001, limits, 4), 0); /* who knows where it is */
     car_out_done(&out);
 }
 
