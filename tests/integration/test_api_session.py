@@ -260,8 +260,8 @@ def test_the_audit_chain_holds_and_an_altered_row_shows(s):
     check = ("WITH rows AS (SELECT *, lag(hash) OVER (PARTITION BY customer_id ORDER BY id) AS before, sha256("
              "coalesce(previous, ''::bytea) || convert_to(jsonb_build_array(extract(epoch FROM at)::text,"
              " customer_id, user_id, action, vin, detail, address)::text, 'UTF8')) AS wanted FROM audit)"
-             " SELECT count(*) FILTER (WHERE hash = wanted AND previous IS NOT DISTINCT FROM before), count(*) FROM rows")
-    good, all_ = s.sql(check).split("|")
+             " SELECT count(*) FILTER (WHERE hash = wanted AND (before IS NULL OR previous = before)), count(*) FROM rows")
+    good, all_ = s.sql(check).split("|")  # a purge may have taken what was before the first
     assert good == all_ and int(all_) > 10
     assert json.loads(s.run("audit", "verify", "--json")) == {"rows": int(all_), "broken": []}
     for change, why in (("UPDATE audit SET address = 'elsewhere'", "altered"), ("UPDATE audit SET user_id = customer_id, customer_id = NULL", "altered"),
