@@ -134,8 +134,8 @@ def test_a_snapshot_holds_the_vehicles_of_the_tenant_with_all_that_is_known(benc
         assert v == {"vin": ours, "name": 'Étoile "1"', "plate": "AB-123-CD", "lat": 48.5, "lon": 7.7, "speed": 12.5,
                      "heading": 90, "ignition": True, "connectivity": "online"}
         assert seen[bare] == {"vin": bare, "name": "", "plate": "AB-123-CD", "connectivity": "never"}
-        theirs = other.subscribe().snapshot()
-        assert foreign in theirs and not {ours, bare} & set(theirs)
+        theirs = wait_until(lambda: (lambda found: found if foreign in found else None)(other.subscribe().snapshot()))
+        assert not {ours, bare} & set(theirs)
 
 
 def test_live_reaches_the_tenant_and_no_other(bench):
