@@ -119,6 +119,7 @@ def test_a_command_begins_and_ends_it_and_a_restart_does_not(bench):
 def test_private_by_command_it_stays_so_without_its_outbox(bench):
     b, service = bench()
     b.start_agent()
+    service.wait("places", lambda s: fixes(s))
     b.command("privacy.set", {"on": True, "until": int(time.time() * 1000) + 3600000})
     service.wait("the switch", lambda s: switches(s) == [(True, "command")])
     since = switched_at(service, 0)
