@@ -244,9 +244,12 @@ static void agent_units(struct text *out, const struct codes_result *result)
     text_print(out, "{\"units\":[");
     for (size_t i = 0; i < result->unit_count; i++) {
         const struct codes_unit *u = &result->units[i];
+        char ecu[LINK_ECU_TEXT];
 
-        text_print(out, "%s{\"ecu\":\"%X\",\"cleared\":%s", i > 0 ? "," : "", u->ecu,
-                   u->cleared ? "true" : "false");
+        text_print(out, "%s{\"cleared\":%s", i > 0 ? "," : "", u->cleared ? "true" : "false");
+        link_print_ecu(ecu, u->ecu);
+        if (ecu[0] != '\0') /* an adapter may not say whose answer it was */
+            text_print(out, ",\"ecu\":\"%s\"", ecu);
         if (u->refused != 0)
             text_print(out, ",\"refused\":\"%02X\"", u->refused);
         text_print(out, "}");

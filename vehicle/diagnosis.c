@@ -152,35 +152,3 @@ enum status diagnosis_write(const struct diagnosis *d, const struct envelope *he
     json_object_set_new(message, "supported", diagnosis_supported(d));
     return diagnosis_print(message, out, size, len, fault);
 }
-
-static json_t *diagnosis_units(const struct codes_result *r)
-{
-    json_t *list = json_array();
-    char ecu[LINK_ECU_TEXT], code[3];
-
-    for (size_t i = 0; i < r->unit_count; i++) {
-        json_t *item = json_pack("{s:b}", "cleared", r->units[i].cleared);
-
-        link_print_ecu(ecu, r->units[i].ecu);
-        if (ecu[0] != '\0')
-            json_object_set_new(item, "ecu", json_string(ecu));
-        if (r->units[i].refused != 0) {
-            snprintf(code, sizeof code, "%02X", r->units[i].refused);
-            json_object_set_new(item, "refused", json_string(code));
-        }
-        json_array_append_new(list, item);
-    }
-    return list;
-}
-
-enum status diagnosis_write_codes(const struct codes_result *r, char *out, size_t size, size_t *len,
-                                  struct fault *fault)
-{
-    json_t *data = json_object();
-
-    if (r->clear)
-        json_object_set_new(data, "units", diagnosis_units(r));
-    if (r->read)
-        diagnosis_fill(data, &r->found);
-    return diagnosis_print(data, out, size, len, fault);
-}

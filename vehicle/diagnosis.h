@@ -9,9 +9,4 @@
 enum status diagnosis_write(const struct diagnosis *d, const struct envelope *head, char *out,
                             size_t size, size_t *len, struct fault *fault) MUST_CHECK;
 
-/* What became of an order about trouble codes, as `data` of result/1: which units cleared theirs
- * (where that was ordered) and what was read. */
-enum status diagnosis_write_codes(const struct codes_result *r, char *out, size_t size, size_t *len,
-                                  struct fault *fault) MUST_CHECK;
-
 #endif

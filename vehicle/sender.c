@@ -199,8 +199,3 @@ enum status sender_pump(struct sender *s, struct mqtt *mqtt, int64_t boot_ms, st
     }
     return ST_OK;
 }
-
-int64_t sender_in_flight(const struct sender *s, enum outbox_stream stream)
-{
-    return s->streams[stream].window.bytes;
-}

@@ -37,7 +37,4 @@ void sender_acked(struct sender *s, enum outbox_stream stream, bool went_back, i
 enum status sender_pump(struct sender *s, struct mqtt *mqtt, int64_t boot_ms,
                         struct fault *fault) MUST_CHECK;
 
-/* Is there more to send than the window lets? For logs and tests. */
-int64_t sender_in_flight(const struct sender *s, enum outbox_stream stream);
-
 #endif
