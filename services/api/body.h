@@ -20,12 +20,6 @@ enum status body_text(const struct request *r, const json_t *body, const char *k
 enum status body_integer(const struct request *r, const json_t *body, const char *key, bool needed,
                          int64_t lowest, int64_t highest, int64_t *out,
                          struct answer *a) MUST_CHECK;
-/* A number, finite, within lowest .. highest. */
-enum status body_number(const struct request *r, const json_t *body, const char *key, bool needed,
-                        double lowest, double highest, double *out, struct answer *a) MUST_CHECK;
-/* true or false. */
-enum status body_flag(const struct request *r, const json_t *body, const char *key, bool needed,
-                      bool *out, struct answer *a) MUST_CHECK;
 /* 422 with a pointer to member `key`. */
 void body_fault(const struct request *r, const char *key, const char *code, struct answer *a);
 

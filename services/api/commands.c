@@ -96,14 +96,7 @@ static enum status answer_one(struct worker *w, const struct request *r, const c
                 2, params, &rows, fault);
     if (st != ST_OK)
         return st;
-    if (PQntuples(rows) == 1) {
-        answer_header(a, "etag:", "\"v%s\"", PQgetvalue(rows, 0, 1));
-        text_print(&a->body, "%s", PQgetvalue(rows, 0, 0));
-        answer_json(a, code);
-    } else {
-        answer_problem(a, r, 404, "not-found", "There is no such command.");
-        st = ST_NONE;
-    }
+    st = page_answer_one(a, r, rows, code, "There is no such command.");
     PQclear(rows);
     return st;
 }

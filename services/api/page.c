@@ -127,3 +127,16 @@ void page_answer(struct answer *a, const PGresult *rows, const struct page *p)
     text_print(&a->body, "}");
     answer_json(a, 200);
 }
+
+enum status page_answer_one(struct answer *a, const struct request *r, const PGresult *rows,
+                            int code, const char *absent)
+{
+    if (PQntuples(rows) != 1) {
+        answer_problem(a, r, 404, "not-found", absent);
+        return ST_NONE;
+    }
+    answer_header(a, "etag:", "\"v%s\"", PQgetvalue(rows, 0, 1));
+    text_add(&a->body, PQgetvalue(rows, 0, 0), (size_t)PQgetlength(rows, 0, 0));
+    answer_json(a, code);
+    return ST_OK;
+}

@@ -52,5 +52,9 @@ enum status page_words(const struct request *r, const char *name, const char *co
 
 /* {"items", "next"} of rows (JSON, cursor). */
 void page_answer(struct answer *a, const PGresult *rows, const struct page *p);
+/* The one row there is (JSON, version) with its ETag.  ST_NONE: there is none, and 404 is set with
+ * `absent` for people. */
+enum status page_answer_one(struct answer *a, const struct request *r, const PGresult *rows,
+                            int code, const char *absent) MUST_CHECK;
 
 #endif

@@ -67,14 +67,7 @@ enum status resource_answer(struct worker *w, const struct request *r, const cha
     text_done(&sql);
     if (st != ST_OK)
         return st;
-    if (PQntuples(rows) == 1) {
-        answer_header(a, "etag:", "\"v%s\"", PQgetvalue(rows, 0, 1));
-        text_print(&a->body, "%s", PQgetvalue(rows, 0, 0));
-        answer_json(a, code);
-    } else {
-        answer_problem(a, r, 404, "not-found", "There is no such thing here.");
-        st = ST_NONE;
-    }
+    st = page_answer_one(a, r, rows, code, "There is no such thing here.");
     PQclear(rows);
     return st;
 }

@@ -35,11 +35,6 @@ enum status dispatch_begin(struct worker *w, struct fault *fault)
     return begin_as(w, "vigie_dispatch", "", fault);
 }
 
-enum status api_begin(struct worker *w, struct fault *fault)
-{
-    return begin_as(w, "vigie_api", "", fault);
-}
-
 enum status tenant_begin(struct worker *w, const struct request *r, struct answer *a,
                          struct fault *fault)
 {

@@ -16,8 +16,6 @@ enum status login_begin(struct worker *w, struct fault *fault) MUST_CHECK;
 enum status enroll_begin(struct worker *w, struct fault *fault) MUST_CHECK;
 /* vigie_dispatch: what the api does by itself, for every customer. */
 enum status dispatch_begin(struct worker *w, struct fault *fault) MUST_CHECK;
-enum status api_begin(struct worker *w,
-                      struct fault *fault) MUST_CHECK; /* vigie_api without a tenant: no rows */
 
 /* Is the vehicle of r->vin one of ours?  ST_NONE: no; the answer (404) is set. */
 enum status tenant_owns(struct worker *w, const struct request *r, struct answer *a,
