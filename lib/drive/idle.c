@@ -3,11 +3,7 @@
 
 #include <math.h>
 
-const struct idle_settings idle_defaults = {
-    .after_ms = 120000,
-    .integrate_ms = 15000,
-    .hole_ms = 300000,
-};
+const struct idle_settings idle_defaults = IDLE_DEFAULTS;
 
 static void extend(struct idle *i, const struct idle_settings *set, int64_t t_ms, double litres_h)
 {

@@ -15,6 +15,11 @@ struct idle_settings {
     int64_t integrate_ms; /* 15,000: over longer holes litres are not guessed */
     int64_t hole_ms;      /* 300,000: after a longer hole the idle ended with the last sample */
 };
+/* An initialiser, for settings that hold these. */
+#define IDLE_DEFAULTS                                                                              \
+    {                                                                                              \
+        .after_ms = 120000, .integrate_ms = 15000, .hole_ms = 300000,                              \
+    }
 extern const struct idle_settings idle_defaults;
 
 struct idle_input {

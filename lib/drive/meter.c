@@ -6,7 +6,7 @@
 #include "geo.h"
 #include "speed.h"
 
-const struct meter_settings meter_defaults = {.hole_ms = 15000};
+const struct meter_settings meter_defaults = METER_DEFAULTS;
 
 static void integrate(struct meter *m, const struct meter_settings *set,
                       const struct meter_input *in)

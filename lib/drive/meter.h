@@ -13,6 +13,11 @@
 struct meter_settings {
     int64_t hole_ms; /* 15,000: longer holes are not integrated over, but lower the coverage */
 };
+/* An initialiser, for settings that hold these. */
+#define METER_DEFAULTS                                                                             \
+    {                                                                                              \
+        .hole_ms = 15000,                                                                          \
+    }
 extern const struct meter_settings meter_defaults;
 
 struct meter_input {

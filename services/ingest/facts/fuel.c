@@ -11,26 +11,7 @@
 #define CLOSED_LOOP 2
 #define OPEN_OR_CUT 4 /* PID 03: open loop by load, or fuel cut by deceleration */
 
-const struct fuel_settings fuel_defaults = {
-    .kind = FUEL_UNKNOWN,
-    .displacement_l = NAN,
-    .tank_l = NAN,
-    .volumetric_efficiency = 0.85,
-    .petrol_afr = 14.7,
-    .petrol_g_l = 745,
-    .diesel_afr = 14.5,
-    .diesel_g_l = 830,
-    .petrol_kg_l = 2.35,
-    .diesel_kg_l = 2.69,
-    .other_kg_l = NAN,
-    .lambda_max = 1.99,
-    .cut_rpm = 1200,
-    .closed_percent = 2,
-    .hold_ms = 15000,
-    .hole_ms = 15000,
-    .shown_from_m = 1000,
-    .shown_coverage = 0.9,
-};
+const struct fuel_settings fuel_defaults = FUEL_DEFAULTS;
 
 static const enum moment_value inputs[FUEL_INPUTS] = {
     MOMENT_RPM,      MOMENT_MAP,         MOMENT_INTAKE, MOMENT_MAF,

@@ -30,6 +30,15 @@ struct fuel_settings {
     double shown_from_m;   /* 1,000: no l/100 km below ... */
     double shown_coverage; /* ... or with less than 0.9 covered */
 };
+/* An initialiser, for settings that hold these. */
+#define FUEL_DEFAULTS                                                                              \
+    {                                                                                              \
+        .kind = FUEL_UNKNOWN, .displacement_l = NAN, .tank_l = NAN, .volumetric_efficiency = 0.85, \
+        .petrol_afr = 14.7, .petrol_g_l = 745, .diesel_afr = 14.5, .diesel_g_l = 830,              \
+        .petrol_kg_l = 2.35, .diesel_kg_l = 2.69, .other_kg_l = NAN, .lambda_max = 1.99,           \
+        .cut_rpm = 1200, .closed_percent = 2, .hold_ms = 15000, .hole_ms = 15000,                  \
+        .shown_from_m = 1000, .shown_coverage = 0.9,                                               \
+    }
 extern const struct fuel_settings fuel_defaults;
 
 struct fuel_rate {

@@ -4,17 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-const struct level_settings level_defaults = {
-    .median_ms = 60000,
-    .from_ms = 60000,
-    .to_ms = 180000,
-    .late_ms = 900000,
-    .flip_ms = 30000,
-    .drop_percent = 8,
-    .drop_l = 5,
-    .rise_percent = 8,
-    .tank_l = NAN,
-};
+const struct level_settings level_defaults = LEVEL_DEFAULTS;
 
 static int64_t reading_ms(const struct level_window *w, int i)
 {

@@ -18,6 +18,12 @@ struct level_settings {
     double rise_percent;         /* at least 8 % more: a fill-up */
     double tank_l;               /* NaN: not known, the litres are not asked */
 };
+/* An initialiser, for settings that hold these. */
+#define LEVEL_DEFAULTS                                                                             \
+    {                                                                                              \
+        .median_ms = 60000, .from_ms = 60000, .to_ms = 180000, .late_ms = 900000,                  \
+        .flip_ms = 30000, .drop_percent = 8, .drop_l = 5, .rise_percent = 8, .tank_l = NAN,        \
+    }
 extern const struct level_settings level_defaults;
 
 #define LEVEL_READINGS 16
