@@ -133,7 +133,7 @@ static enum status step_until(struct recompute *r, const char *vin, int64_t afte
 static enum status begin_at_checkpoint(struct recompute *r, const struct fact_row *row,
                                        int64_t now_ms, int64_t *after_ms, struct fault *fault)
 {
-    struct late late = {row->late_from_ms, row->late_until_ms, 0};
+    struct late late = {row->late_from_ms, row->late_until_ms};
     struct segment *rows, open[TRIP_OUT_MAX];
     int64_t from_ms, to_ms;
     size_t n;

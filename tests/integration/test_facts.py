@@ -213,3 +213,15 @@ def test_what_a_recipient_wants_is_queued_with_the_alert(site):
         rows = site.sql("SELECT r.target->>'n', n.state, n.reason FROM notification n JOIN recipient r ON r.id = n.recipient_id "
                         f"JOIN alert a ON a.id = n.alert_id WHERE a.vin = '{car.vin}' AND a.type = 'tow' ORDER BY 1").splitlines()
         assert rows == ["0|suppressed|muted", "2|suppressed|muted"]
+
+
+def test_small_points_that_nobody_looks_at_clear_after_a_day(site):
+    with site.car() as car:
+        small = car.event("harsh_braking", {"peak_g": 0.45}, leaf="alert", severity="minor")
+        large = car.event("harsh_braking", {"peak_g": 0.6}, leaf="alert", severity="major")
+        fresh = car.event("harsh_braking", {"peak_g": 0.45}, leaf="alert", severity="minor")
+        car.wait_ack(3)
+        for event, age in ((small, "24 h"), (large, "240 h"), (fresh, "23 h 50 min")):
+            site.sql(f"UPDATE alert SET detected_at = detected_at - interval '{age}' WHERE id = '{event['id']}'")
+        wait_until(lambda: {a.id: (a.state, a.reason) for a in alerts(site, car.vin)} ==
+                   {small["id"]: ("cleared", "expired"), large["id"]: ("open", ""), fresh["id"]: ("open", "")}, 90, why="the small one to clear")

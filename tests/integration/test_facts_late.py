@@ -1,6 +1,7 @@
 """The same drive, whatever happens to its records on the way: lost and sent again, shuffled, doubled, late, ingest killed."""
 import random
 import signal
+import time
 import uuid
 
 import pytest
@@ -159,3 +160,24 @@ def test_a_braking_that_comes_late_is_found_and_one_that_late_data_disproves_is_
         car.telemetry(steady, seq=len(late) + 1, stream=OTHER)
         wait_until(lambda: events(site, car.vin) == [], why="the event to be withdrawn")
         assert site.sql(f"SELECT state, reason FROM alert WHERE vin = '{car.vin}' AND type = 'harsh_braking'") == "cleared|corrected"
+
+
+def test_a_gap_without_progress_for_ten_minutes_is_passed_over(site, in_order):
+    """The record in between never comes and is never called lost."""
+    start, _ = in_order
+    records = drives.records(drives.b08(start), 20)
+    with site.car() as car:
+        for seq, samples in enumerate(records, 1):
+            if seq != 11:
+                car.telemetry(samples, seq=seq)
+        car.wait_ack(len(records), [(11, 11)])
+        waits = f"SELECT wait_ms > 0 FROM fact_state WHERE vin = '{car.vin}'"
+        assert site.sql(waits).strip() == "t"
+        older = f"UPDATE fact_state SET wait_since = wait_since - interval '{{}} s' WHERE vin = '{car.vin}'"
+        site.sql(older.format(500))
+        time.sleep(3)  # it looks every second
+        assert site.sql(waits).strip() == "t"
+        site.sql(older.format(100))
+        wait_until(lambda: settled(site, car.vin), why="facts to go on")
+        rows = segments(site, car.vin, start)
+    assert [r.kind for r in rows if r.kind == "trip"] == ["trip", "trip"]

@@ -8,7 +8,6 @@ const struct alert_settings alert_defaults = {
     .reopen_ms = 600000,
     .flap_changes = 6,
     .flap_ms = 3600000,
-    .point_ms = 86400000,
     .late_ms = 900000,
 };
 
@@ -214,16 +213,6 @@ enum alert_change alert_correct(struct alert *a, int64_t now_ms)
     if (a->state == ALERT_NONE || a->state == ALERT_CLEARED)
         return ALERT_SAME;
     return close_case(a, now_ms, ALERT_CORRECTED);
-}
-
-enum alert_change alert_tick(struct alert *a, const struct alert_settings *set, int64_t now_ms)
-{
-    bool waits = a->state == ALERT_OPEN || a->state == ALERT_ACKNOWLEDGED;
-
-    if (!waits || a->ending != ALERT_POINT || a->severity > ALERT_MINOR ||
-        now_ms - a->detected_ms < set->point_ms)
-        return ALERT_SAME;
-    return close_case(a, now_ms, ALERT_EXPIRED);
 }
 
 bool alert_is_flapping(const struct alert *a, const struct alert_settings *set, int64_t now_ms)

@@ -36,11 +36,11 @@ struct alert_settings {
     int64_t reopen_ms; /* 600,000 after it cleared by itself the same case opens again */
     int flap_changes;  /* more than 6 changes ... */
     int64_t flap_ms;   /* ... in 3,600,000 is flapping: one message in that time */
-    int64_t point_ms;  /* 86,400,000: then points of minor and below clear */
     int64_t late_ms;   /* 900,000: found later than that, only major and critical are sent */
 };
 extern const struct alert_settings alert_defaults;
 
+/* A point of minor and below expires after a day: `upkeep` sees to that, many rows at a time. */
 #define ALERT_SUBJECT_MAX 79
 #define ALERT_CHANGES 8
 struct alert_key {
@@ -84,7 +84,6 @@ enum alert_change alert_acknowledge(struct alert *a, int64_t now_ms);
 enum alert_change alert_clear(struct alert *a, int64_t now_ms); /* by hand */
 /* A recompute found that it never was so: cleared as corrected, never deleted. */
 enum alert_change alert_correct(struct alert *a, int64_t now_ms);
-enum alert_change alert_tick(struct alert *a, const struct alert_settings *set, int64_t now_ms);
 
 bool alert_is_flapping(const struct alert *a, const struct alert_settings *set, int64_t now_ms);
 /* Is a message about a change of now to be sent?  Remembers that it was. */

@@ -1,53 +1,10 @@
-/* services/ingest/facts/late.c - in order, waiting, late. */
+/* services/ingest/facts/late.c - which segments late samples touch. */
 #include "late.h"
 
 const struct late_settings late_defaults = {
     .patience_ms = 600000,
-    .settle_ms = 30000,
     .longest_ms = (int64_t)60 * 86400000,
 };
-
-enum order_verdict order_take(struct order *o, int64_t seq, int64_t now_ms)
-{
-    if (seq <= o->upto)
-        return ORDER_LATE;
-    if (seq > o->upto + 1) {
-        if (!o->waits)
-            o->progress_ms = now_ms;
-        o->waits = true;
-        return ORDER_WAIT;
-    }
-    o->upto = seq;
-    o->progress_ms = now_ms;
-    o->waits = false; /* until the next that does not follow says so */
-    return ORDER_NOW;
-}
-
-bool order_pass(struct order *o, const struct late_settings *set, int64_t next, bool lost,
-                int64_t now_ms)
-{
-    if (next <= o->upto + 1)
-        return next == o->upto + 1;
-    if (!lost && now_ms - o->progress_ms < set->patience_ms)
-        return false;
-    o->upto = next - 1;
-    o->progress_ms = now_ms;
-    return true;
-}
-
-void late_take(struct late *l, int64_t first_ms, int64_t last_ms, int64_t now_ms)
-{
-    if (l->earliest_ms == 0 || first_ms < l->earliest_ms)
-        l->earliest_ms = first_ms;
-    if (last_ms > l->latest_ms)
-        l->latest_ms = last_ms;
-    l->batch_ms = now_ms;
-}
-
-bool late_due(const struct late *l, const struct late_settings *set, int64_t now_ms)
-{
-    return l->earliest_ms > 0 && now_ms - l->batch_ms >= set->settle_ms;
-}
 
 static bool lies_over(const struct segment *s)
 {
