@@ -92,6 +92,15 @@ static enum status outbox_check_version(struct outbox *o, int64_t *version, stru
                      (long long)*version);
 }
 
+/* A byte of the header says how a file may be written.  Where it says that this one may only be
+ * read and the disk says otherwise, it is the byte that is wrong, and no disk to wait for. */
+static enum status outbox_check_writable(struct outbox *o, struct fault *fault)
+{
+    if (sqlite3_db_readonly(o->db, "main") == 1 && access(o->path, W_OK) == 0)
+        return fault_set(fault, ST_REJECT, "%s: says of itself that it may only be read", o->path);
+    return ST_OK;
+}
+
 /* ST_REJECT: damaged; ST_RETRY: this try failed for another reason (disk full, unreadable). */
 static enum status outbox_try(struct outbox *o, struct outbox_found *found, struct fault *fault)
 {
@@ -112,6 +121,7 @@ static enum status outbox_try(struct outbox *o, struct outbox_found *found, stru
              "PRAGMA cell_size_check=1;",
              fault)) != ST_OK ||
         (st = outbox_check_version(o, &version, fault)) != ST_OK ||
+        (st = outbox_check_writable(o, fault)) != ST_OK ||
         (st = outbox_ask(o, "PRAGMA page_size", &o->page_bytes, NULL, 0, fault)) != ST_OK)
         return st;
     found->created = version == 0;
