@@ -221,6 +221,19 @@ class Site:
                 os.kill(pid, signal.SIGCONT)
 
 
+def running(folder, **settings):
+    """For a fixture: a site, and an ingest that ends well and without a word of a sanitizer."""
+    made = Site(folder)
+    try:
+        made.start(**settings)
+        yield made
+        made.ingest.stop()
+        assert made.ingest.process.returncode == 0
+        assert "Sanitizer" not in made.ingest.log_text() and "runtime error" not in made.ingest.log_text()
+    finally:
+        made.stop()
+
+
 class Car:
     """A vehicle's own connection; it numbers, sends and listens to its acks."""
 

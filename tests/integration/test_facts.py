@@ -5,7 +5,7 @@ import json
 import pytest
 
 import drives
-from ingest_site import MISSING, Site, now_ms, topic, wait_until
+from ingest_site import MISSING, now_ms, running, topic, wait_until
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
 HOUR_MS = 3600 * 1000
@@ -15,15 +15,7 @@ Row = collections.namedtuple("Row", "id kind state start end distance_m fuel_l f
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    made = Site(tmp_path_factory.mktemp("facts"))
-    try:
-        made.start(rate=100000, burst=100000)
-        yield made
-        made.ingest.stop()
-        assert made.ingest.process.returncode == 0
-        assert "Sanitizer" not in made.ingest.log_text() and "runtime error" not in made.ingest.log_text()
-    finally:
-        made.stop()
+    yield from running(tmp_path_factory.mktemp("facts"), rate=100000, burst=100000)
 
 
 def segments(site, vin, start_ms, kinds=("trip", "stop", "gap")):

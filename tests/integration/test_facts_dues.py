@@ -6,7 +6,7 @@ import uuid
 import pytest
 
 import drives
-from ingest_site import DAY_MS, MISSING, Site, now_ms, wait_until
+from ingest_site import DAY_MS, MISSING, now_ms, running, wait_until
 from test_facts import HOUR_MS, alerts, send
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
@@ -15,15 +15,7 @@ ODOMETER = "Vehicle.TraveledDistance"
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    made = Site(tmp_path_factory.mktemp("facts-dues"))
-    try:
-        made.start(rate=100000, burst=100000, start_quiet="1d")
-        yield made
-        made.ingest.stop()
-        assert made.ingest.process.returncode == 0
-        assert "Sanitizer" not in made.ingest.log_text() and "runtime error" not in made.ingest.log_text()
-    finally:
-        made.stop()
+    yield from running(tmp_path_factory.mktemp("facts-dues"), rate=100000, burst=100000, start_quiet="1d")
 
 
 def insert(site, table, **columns):

@@ -7,7 +7,7 @@ import uuid
 import pytest
 
 import drives
-from ingest_site import MISSING, Ingest, Site, now_ms, wait_until
+from ingest_site import MISSING, Ingest, now_ms, running, wait_until
 from test_facts import HOUR_MS, events, is_partition, segments, send, settled
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
@@ -16,15 +16,7 @@ SETTINGS = {"rate": 100000, "burst": 100000, "late_wait": "1s"}
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    made = Site(tmp_path_factory.mktemp("facts-late"))
-    try:
-        made.start(**SETTINGS)
-        yield made
-        made.ingest.stop()
-        assert made.ingest.process.returncode == 0
-        assert "Sanitizer" not in made.ingest.log_text() and "runtime error" not in made.ingest.log_text()
-    finally:
-        made.stop()
+    yield from running(tmp_path_factory.mktemp("facts-late"), **SETTINGS)
 
 
 def what(rows):

@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from ingest_site import MISSING, SPEED, Site, now_ms, wait_until
+from ingest_site import MISSING, SPEED, now_ms, running, wait_until
 from test_facts import alerts, events
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
@@ -11,15 +11,7 @@ pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.joi
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    made = Site(tmp_path_factory.mktemp("facts-silence"))
-    try:
-        made.start(start_quiet="1s")
-        yield made
-        made.ingest.stop()
-        assert made.ingest.process.returncode == 0
-        assert "Sanitizer" not in made.ingest.log_text() and "runtime error" not in made.ingest.log_text()
-    finally:
-        made.stop()
+    yield from running(tmp_path_factory.mktemp("facts-silence"), start_quiet="1s")
 
 
 def last_heard(site, vin, ago, driving=False):

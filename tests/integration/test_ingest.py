@@ -10,8 +10,8 @@ import uuid
 
 import pytest
 
-from ingest_site import (DAY_MS, HEADING, LAT, LON, MISSING, PROGRAM, RPM, SPEED, Ack, Ingest, Site, columnar, now_ms,
-                         topic, wait_until)
+from ingest_site import (DAY_MS, HEADING, LAT, LON, MISSING, PROGRAM, RPM, SPEED, Ack, Ingest, columnar, now_ms,
+                         running, topic, wait_until)
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
 RATE, BURST = 300, 400
@@ -19,15 +19,7 @@ RATE, BURST = 300, 400
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    made = Site(tmp_path_factory.mktemp("ingest"))
-    try:
-        made.start(rate=RATE, burst=BURST)
-        yield made
-        made.ingest.stop()
-        assert made.ingest.process.returncode == 0
-        assert "Sanitizer" not in made.ingest.log_text() and "runtime error" not in made.ingest.log_text()
-    finally:
-        made.stop()
+    yield from running(tmp_path_factory.mktemp("ingest"), rate=RATE, burst=BURST)
 
 
 class Counted:
