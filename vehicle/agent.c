@@ -114,9 +114,12 @@ static void agent_metrics(struct agent *a)
                                "1 while the disk takes what is written.", NULL);
     a->failures = metric_counter("vigie_vehicle_outbox_failures_total",
                                  "Commits that the disk did not take, kept in memory.", "reason");
-    a->last =
-        metric_gauge("vigie_vehicle_last_timestamp_seconds",
-                     "When it last happened: a usable fix, an answer of the car, an ack.", "what");
+    a->last = metric_gauge(
+        "vigie_vehicle_last_timestamp_seconds",
+        "When it last happened: a usable fix, an answer of the car, a supply voltage told, an ack.",
+        "what");
+    a->volts =
+        metric_gauge("vigie_vehicle_supply_volts", "The supply's voltage as last told.", NULL);
     a->clock = metric_gauge("vigie_vehicle_clock_source",
                             "What our clock is worth: 0 none, 1 rtc, 2 ntp, 3 gps.", NULL);
     a->broker = metric_gauge("vigie_vehicle_broker_connected", "1: connected to it.", "broker");

@@ -64,7 +64,7 @@ struct agent {
     int64_t off_ms;       /* boot time the ignition went off; 0: it is not */
     int64_t heartbeat_ms; /* in force */
     struct metric *records, *bytes, *fixes, *sources, *link, *ignored, *mode, *writable, *failures;
-    struct metric *last, *clock, *broker;
+    struct metric *last, *clock, *broker, *volts;
     struct note note;
     struct commands commands; /* answered */
     struct agent_running {

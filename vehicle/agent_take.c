@@ -91,6 +91,11 @@ static void agent_round(struct agent *a, const struct round *round)
     struct round told = *round;
 
     told.t_ms = agent_mend_time(a, round->t_ms);
+    for (uint16_t i = 0; i < round->count; i++)
+        if (round->readings[i].signal == SIGNAL_BATTERY_VOLTAGE) {
+            metric_set(a->volts, NULL, round->readings[i].value);
+            agent_happened(a, "supply");
+        }
     sampler_round(&a->sampler, &told);
     watcher_round(a->watcher, &told);
 }

@@ -133,6 +133,17 @@ static void status_requests(const struct text *m)
     printf("\n");
 }
 
+static void status_supply(const struct text *m)
+{
+    double volts;
+
+    if (!status_metric(m, "vigie_vehicle_supply_volts", &volts) || volts <= 0)
+        return; /* nobody has told it yet */
+    printf("supply      %.1f V", volts);
+    status_ago(m, "supply", "told");
+    printf("\n");
+}
+
 static void status_metrics(const struct text *m)
 {
     static const char *const clocks[] = {"none: nothing vouches for it", "rtc", "ntp", "gps"};
@@ -150,6 +161,7 @@ static void status_metrics(const struct text *m)
     printf(", %.0f fixes\n", value);
     status_source(m, "obd", "last answer");
     status_requests(m);
+    status_supply(m);
     (void)status_metric(m, "vigie_vehicle_clock_source", &value);
     printf("clock       %s\n", value >= 0 && value < 4 ? clocks[(int)value] : "unknown");
     if (status_metric(m, "vigie_vehicle_outbox_writable", &value) && value == 0)

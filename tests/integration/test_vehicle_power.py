@@ -56,11 +56,12 @@ class Parked:
         """Voltages told by a car whose bus sleeps."""
         return [s for s in self.service.samples().values() if "Vehicle.LowVoltageBattery.CurrentVoltage" in s and RPM not in s]
 
-    def look_after(self, seconds):
-        """Time passes, and the supply is looked at again."""
-        before = self.bench.state()["ports"][0]["received"]
+    def look_after(self, seconds, volts):
+        """Time passes, and the supply is looked at again. Not before the agent has dated what it saw may more time pass."""
         self.clock.pass_by(seconds)
-        self.wait("a look at the supply", lambda p: p.bench.state()["ports"][0]["received"] > before)
+        now = time.time() + self.clock.lies[0] / 1000
+        self.wait("a look at the supply", lambda p: p.bench.metric("vigie_vehicle_supply_volts") == volts and p.bench.metric(
+            'vigie_vehicle_last_timestamp_seconds{what="supply"}') >= now, 120)
 
     def alerts(self, kind):
         return list({a["id"]: a for a in self.service.of("up/alert") if a["type"] == kind}.values())
@@ -125,15 +126,15 @@ def test_a_battery_that_runs_down_is_told_twice_and_then_left_alone(parked, tmp_
     p = parked(f"--power-off=echo once >> {ran}")
     p.bench.order("voltage 12.1")
     p.drive_and_park()
-    p.look_after(601)  # at rest
+    p.look_after(601, 12.1)  # at rest
     assert p.alerts("low_battery") == []
-    p.look_after(181)
+    p.look_after(181, 12.1)
     low = p.wait("the first alert", lambda p: p.alerts("low_battery"))[0]
     assert (low["severity"], low["data"]) == ("minor", {"kind": "low", "volts": 12.1})
     p.wait("a slower heart", lambda p: p.states()[-1].get("heartbeat_ms") == 3600000)
     p.bench.order("voltage 11.7")
-    p.look_after(11)
-    p.look_after(61)
+    p.wait("news of the supply", lambda p: p.bench.metric("vigie_vehicle_supply_volts") == 11.7)
+    p.look_after(61, 11.7)
     p.wait("the second alert", lambda p: len(p.alerts("low_battery")) == 2)
     empty = p.alerts("low_battery")[1]
     assert (empty["severity"], empty["data"]) == ("major", {"kind": "empty", "volts": 11.7})
