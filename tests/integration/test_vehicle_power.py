@@ -1,6 +1,7 @@
 """A car that is parked, whose battery runs down, whose supply is cut: the real agent, an adapter on a pty, a real broker. The
 agent's clocks can be moved, so that a quarter of an hour need not be waited for; nothing else of it is changed."""
 import json
+import re
 import signal
 import sys
 import time
@@ -93,6 +94,8 @@ def test_a_parked_car_only_beats_says_so_and_wakes_with_the_engine(parked):
     p = parked()
     p.drive_and_park()
     assert p.states()[-1]["state"] == "online", "a stop of a minute is none"
+    p.wait("a look at the supply", lambda p: p.bench.metric("vigie_vehicle_supply_volts") > 0)
+    assert re.search(r"^supply +1\d\.\d V, told \d+ s ago$", p.bench.run_agent("--status").stdout, re.M)
     p.clock.pass_by(61)
     p.wait("the announcement", lambda p: p.states()[-1]["state"] == "sleeping")
     assert p.states()[-1]["wake_ms"] == p.states()[-1]["heartbeat_ms"] == BEAT_S * 1000
