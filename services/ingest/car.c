@@ -1,9 +1,10 @@
 /* services/ingest/car.c - one sight for all who look. */
 #include "car.h"
 
+#include <math.h>
 #include <stdio.h>
 
-#define LAYOUT 1 /* raise it when the meaning of a member changes and its size does not */
+#define LAYOUT 2 /* raise it when the meaning of a member changes and its size does not */
 /* The compiler fills locals with zeros: of these that is kilobytes a sample, and they are written
  * before they are read. */
 #define UNFILLED __attribute__((uninitialized))
@@ -107,6 +108,8 @@ void car_step(struct car *c, const struct car_settings *set, const struct moment
     moment_init(&m, t_ms);
     for (size_t i = 0; i < n; i++)
         moment_take(&m, map, readings[i].signal, readings[i].value);
+    if (privacy_covers(&c->trip.privacy, t_ms)) /* a car drops it itself; whoever does not */
+        m.v[MOMENT_LAT] = m.v[MOMENT_LON] = (double)NAN;
     if (!sight_step(&c->sight, &sight_defaults, &m, &seen))
         return;
     settled = trip_step(&c->trip, &set->trip, &seen, &m, rows, &level);
@@ -124,15 +127,18 @@ bool car_shows(struct car *c, int64_t now_ms)
     bool other = t->now.start_ms != c->shown_start_ms || (int32_t)t->now.kind != c->shown_kind ||
                  t->held_n != c->shown_held;
     bool old = t->t_ms - c->shown_ms >= SHOW_MS && now_ms - c->shown_wall_ms >= SHOW_WALL_MS;
+    bool switched = privacy_is_on(&t->privacy) != (c->shown_private != 0);
 
-    if (t->phase == TRIP_STANDS && t->t_ms - t->now.start_ms < SHOW_MS && t->held_n == 0)
+    if (!switched && t->phase == TRIP_STANDS && t->t_ms - t->now.start_ms < SHOW_MS &&
+        t->held_n == 0)
         return false; /* a first record alone says little, and thousands may come at once */
-    if (t->phase == TRIP_NOTHING || (!other && !old))
+    if (t->phase == TRIP_NOTHING || (!other && !old && !switched))
         return false;
     c->shown_ms = t->t_ms;
     c->shown_wall_ms = now_ms;
     c->shown_start_ms = t->now.start_ms;
     c->shown_kind = (int32_t)t->now.kind;
     c->shown_held = t->held_n;
+    c->shown_private = privacy_is_on(&t->privacy);
     return true;
 }

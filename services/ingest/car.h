@@ -42,6 +42,7 @@ struct car {
     int64_t shown_ms, shown_wall_ms;
     int64_t shown_start_ms;
     int32_t shown_kind, shown_held;
+    int64_t shown_private; /* 1: as those of a car in private mode */
 };
 
 /* Which layout a stored struct car has: another program's may differ. */

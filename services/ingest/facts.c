@@ -11,6 +11,7 @@
 #include "meters.h"
 #include "segments.h"
 #include "tell.h"
+#include "told.h"
 
 #define AT_ONCE 128 /* vehicles */
 
@@ -175,6 +176,17 @@ static void take_telemetry(struct facts *f, struct fact_row *row, const struct c
     }
 }
 
+/* A switch that is older than what was stepped, or than another switch, is read from the events
+ * again, with the samples since. */
+static void take_switch(struct fact_row *row, const struct record *r)
+{
+    bool on;
+
+    if (told_switch(r, &on) && (!privacy_switch(&row->car.trip.privacy, r->fact.t_ms, on) ||
+                                r->fact.t_ms < car_t_ms(&row->car)))
+        too_late(row, r->fact.t_ms);
+}
+
 static enum status take_record(struct facts *f, struct fact_row *row,
                                const struct car_settings *set, const struct record *r,
                                const struct marks *marks, int64_t now_ms, struct fault *fault)
@@ -188,6 +200,7 @@ static enum status take_record(struct facts *f, struct fact_row *row,
     if (r->from.topic.leaf == LEAF_DIAGNOSTICS)
         return dtcs_take(f->dtcs, r, &f->out, fault);
     tell_told(f->tell, r, now_ms, subject);
+    take_switch(row, r);
     if (r->from.topic.leaf == LEAF_ALERT)
         detect_told(&row->car.detect, r->fact.type, subject, r->fact.t_ms);
     return ST_OK;

@@ -14,6 +14,7 @@
 #include "reread.h"
 #include "segments.h"
 #include "tell.h"
+#include "told.h"
 
 #define SILENT_MAX 128
 #define TRIES 5 /* to catch up with a car that goes on sending */
@@ -37,6 +38,8 @@ struct recompute {
     int64_t kept_ms;  /* newest checkpoint passed */
     struct car *kept; /* ... and all of them */
     size_t kept_n, kept_room;
+    struct told *told; /* by the car, since base_ms */
+    size_t told_n, told_next;
     bool failed;
 };
 
@@ -73,6 +76,7 @@ void recompute_close(struct recompute *r)
     meter_rows_done(&r->meters);
     car_out_done(&r->out);
     free(r->kept);
+    free(r->told);
     free(r);
 }
 
@@ -114,6 +118,9 @@ static void step(void *self, int64_t t_ms, const struct reading *readings, size_
 
     if (car_t_ms(&r->car) == 0 && r->again_ms != INT64_MAX)
         r->again_ms = t_ms;
+    for (; r->told_next < r->told_n && r->told[r->told_next].t_ms <= t_ms; r->told_next++)
+        (void)privacy_switch(&r->car.trip.privacy, r->told[r->told_next].t_ms,
+                             r->told[r->told_next].on);
     car_step(&r->car, &r->set, &r->map, t_ms, readings, n, &r->out);
     if (fact_states_is_due(car_t_ms(&r->car), r->kept_ms))
         keep(r);
@@ -155,6 +162,7 @@ static enum status begin_at_checkpoint(struct recompute *r, const struct fact_ro
     if (st != ST_OK)
         return st;
     *after_ms = r->again_ms = car_t_ms(&r->car);
+    r->car.trip.privacy = (struct privacy){0}; /* told_list has the switch before it, too */
     n = trip_view(&r->car.trip, &r->set.trip, 0, open);
     for (size_t i = 0; i < n; i++)
         if (open[i].start_ms < r->again_ms)
@@ -184,6 +192,11 @@ static enum status begin(struct recompute *r, struct due_again *due, int64_t now
     if (due->late && row->late_from_ms > 0)
         st = begin_at_checkpoint(r, row, now_ms, after_ms, fault);
     r->base_ms = *after_ms;
+    free(r->told);
+    r->told = NULL;
+    r->told_n = r->told_next = 0;
+    if (st == ST_OK)
+        st = told_list(r->db, due->vin, r->base_ms, &r->told, &r->told_n, fault);
     r->kept_ms = due->late ? car_t_ms(&r->car) : row->checkpoint_ms;
     return st;
 }
@@ -195,6 +208,8 @@ static void keep_order(struct recompute *r, const struct due_again *due, struct 
     struct car *car = &r->car;
     const struct car *now = &row->car;
 
+    if (privacy_is_newer(&now->trip.privacy, &car->trip.privacy))
+        car->trip.privacy = now->trip.privacy;
     memcpy(car->stream, now->stream, sizeof car->stream);
     car->passed_seq = now->passed_seq;
     car->wait_from_ms = now->wait_from_ms;

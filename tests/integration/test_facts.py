@@ -148,6 +148,47 @@ def test_what_happened_in_private_mode_gets_no_place_but_the_one_it_gives_itself
             assert site.sql(f"SELECT lat, lon FROM event WHERE vin = '{car.vin}' AND id = '{body['id']}'").strip() == place, body["data"]
 
 
+def places(site, vin):
+    """[(kind, state, starts somewhere, ends somewhere, km)] of the rows of a vehicle."""
+    rows = site.sql("SELECT kind, state, start_lat IS NOT NULL, end_lat IS NOT NULL, round(distance_m / 1000) FROM segment "
+                    f"WHERE vin = '{vin}' AND state <> 'superseded' AND kind IN ('trip', 'stop') ORDER BY start_at").splitlines()
+    return [tuple(row.split("|")) for row in rows]
+
+
+def test_a_trip_in_private_mode_tells_no_place_and_none_that_was_dropped_comes_back(site):
+    start = now_ms() - HOUR_MS
+    drive = drives.north(start, [(60, 0), (120, 60), (180, 60), (300, 0), (300, 0), (120, 60)])
+    began, ended = start + 180500, start + 660500
+    for t in drive:
+        if began <= t < ended:
+            drive[t] = {k: v for k, v in drive[t].items() if not k.startswith("Vehicle.CurrentLocation.")}
+    times = list(drive)
+
+    def send_until(n):
+        for samples in drives.records({t: drive[t] for t in times[len(sent):n]}, 30):
+            car.telemetry(samples)
+        sent.extend(times[len(sent):n])
+        car.wait_ack(car.seq)
+
+    with site.car() as car:
+        sent = []
+        send_until(181)
+        car.event("private_mode", {"on": True, "by": "button"}, t=began)
+        car.wait_ack(car.seq)
+        assert places(site, car.vin) == [("stop", "closed", "t", "t", "0"), ("trip", "open", "t", "f", "2")]
+        send_until(661)
+        wait_until(lambda: settled(site, car.vin), why="the stop at home")
+        private = [("stop", "closed", "t", "t", "0"), ("trip", "closed", "t", "f", "5")]
+        assert places(site, car.vin) == [*private, ("stop", "open", "f", "f", "0")]
+        car.event("private_mode", {"on": False, "by": "button"}, t=ended)
+        send_until(961)  # it stands on at home, in public
+        wait_until(lambda: settled(site, car.vin), why="the same stop")
+        assert places(site, car.vin) == [*private, ("stop", "open", "f", "f", "0")]
+        send_until(len(times))
+        wait_until(lambda: settled(site, car.vin), why="the next trip")
+        assert places(site, car.vin) == [*private, ("stop", "closed", "f", "f", "0"), ("trip", "open", "t", "t", "2")]
+
+
 def test_a_condition_the_car_told_ends_with_its_telemetry(site):
     start = now_ms() - HOUR_MS
     hot, cool = ({drives.COOLANT: c, drives.RPM: 2000.0} for c in (112.0, 90.0))

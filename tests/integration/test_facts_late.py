@@ -8,7 +8,7 @@ import pytest
 
 import drives
 from ingest_site import MISSING, Ingest, now_ms, running, wait_until
-from test_facts import HOUR_MS, events, is_partition, segments, send, settled
+from test_facts import HOUR_MS, events, is_partition, places, segments, send, settled
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
 SETTINGS = {"rate": 100000, "burst": 100000, "late_wait": "1s"}
@@ -129,6 +129,19 @@ def test_a_history_that_was_lost_takes_nothing_away(site, in_order):
         wait_until(lambda: settled(site, car.vin), why="the late record to be looked at")
         assert what(segments(site, car.vin, start, EVERY)) == what(expected)
         assert "the history lacks samples" in site.ingest.log_text()
+
+
+def test_private_mode_that_is_told_late_takes_the_places_away(site):
+    start = now_ms() - HOUR_MS
+    drive = drives.north(start, [(60, 0), (120, 60), (300, 0)])
+    with site.car() as car:
+        send(car, drive)
+        wait_until(lambda: settled(site, car.vin), why="the rows")
+        assert places(site, car.vin) == [("stop", "closed", "t", "t", "0"), ("trip", "closed", "t", "t", "2"), ("stop", "open", "t", "t", "0")]
+        car.event("private_mode", {"on": True, "by": "command"}, t=start + 120500, seq=1, stream=OTHER)
+        car.wait_ack(1, stream=OTHER)
+        wait_until(lambda: settled(site, car.vin), why="the rows to be found again")
+        assert places(site, car.vin) == [("stop", "closed", "t", "t", "0"), ("trip", "closed", "t", "f", "2"), ("stop", "open", "f", "f", "0")]
 
 
 def test_a_braking_that_comes_late_is_found_and_one_that_late_data_disproves_is_withdrawn(site):

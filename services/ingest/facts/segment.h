@@ -38,6 +38,7 @@ struct segment {
     bool provisional; /* closed by silence alone; the next record may open it again */
     int64_t start_ms, end_ms;
     struct place start, end;
+    bool hidden; /* it began in private mode: where is not told.  No column, no part of its row */
     struct tally sum;
     int64_t pause_ms;                              /* of a trip: its fuel stops */
     double odometer_start_m, odometer_end_m;       /* NaN: not read */

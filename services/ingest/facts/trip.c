@@ -62,6 +62,14 @@ static void flush(struct trip *t, struct rows *rows)
     t->held_n = 0;
 }
 
+/* Where a trip ended or a stop was: not to be told?  A trip ends where the stop after it begins. */
+static bool ends_hidden(const struct trip *t, const struct segment *s, int64_t end_ms)
+{
+    if (s->kind == SEGMENT_STOP)
+        return s->hidden;
+    return t->stand.since_ms == end_ms ? t->next.hidden : privacy_covers(&t->privacy, end_ms);
+}
+
 static void close_now(struct trip *t, const struct trip_settings *set, int64_t end_ms,
                       enum end_reason reason)
 {
@@ -70,7 +78,7 @@ static void close_now(struct trip *t, const struct trip_settings *set, int64_t e
     s->state = SEGMENT_CLOSED;
     s->end_ms = end_ms;
     s->reason = reason;
-    s->end = where(t);
+    s->end = ends_hidden(t, s, end_ms) ? nowhere() : where(t);
     s->odometer_end_m = odometer(t);
     s->level_end_percent = level_at_rest(&t->level);
     if (s->kind == SEGMENT_STOP)
@@ -80,11 +88,18 @@ static void close_now(struct trip *t, const struct trip_settings *set, int64_t e
                               s->level_end_percent, s->end_ms - s->start_ms);
 }
 
+static void next_init(struct trip *t, enum segment_kind kind, int64_t start_ms)
+{
+    segment_init(&t->next, kind, start_ms);
+    t->next.hidden = privacy_covers(&t->privacy, start_ms);
+}
+
 /* ---- a stop, and what may be a trip's beginning */
 static void candidate_open(struct trip *t, int64_t start_ms)
 {
-    segment_init(&t->next, SEGMENT_TRIP, start_ms);
-    t->next.start = where(t);
+    next_init(t, SEGMENT_TRIP, start_ms);
+    if (!t->next.hidden)
+        t->next.start = where(t);
     t->next.odometer_start_m = odometer(t);
     t->next.level_start_percent = level_at_rest(&t->level);
     t->candidate = true;
@@ -153,15 +168,17 @@ static bool starts(struct trip *t, const struct trip_settings *set, const struct
 {
     struct place from = t->next.start;
     bool fast = speed_valid(seen->speed.kmh) && seen->speed.kmh >= set->start_kmh;
+    bool hidden = privacy_covers(&t->privacy, seen->t_ms); /* speed alone has to do then */
     double away_m = seen->good && isfinite(from.lat)
                         ? geo_distance_m(from.lat, from.lon, seen->fix.lat, seen->fix.lon)
                         : 0;
 
-    if (seen->speed.source == SPEED_OBD || away_m - seen->accuracy_m > set->least_away_m)
+    if (seen->speed.source == SPEED_OBD || (hidden && fast) ||
+        away_m - seen->accuracy_m > set->least_away_m)
         t->got_away = true;
     if (seen->speed.source == SPEED_OBD && fast)
         return true;
-    if (seen->good)
+    if (seen->good || hidden)
         t->start_run = fast || away_m > set->start_away_m ? t->start_run + 1 : 0;
     return t->start_run >= set->start_fixes;
 }
@@ -206,7 +223,7 @@ static void step_standing(struct trip *t, const struct trip_settings *set, const
             anchor_add(&t->anchor, seen->fix.lat, seen->fix.lon);
         return;
     }
-    if (isnan(t->next.start.lat) && seen->good)
+    if (isnan(t->next.start.lat) && seen->good && !t->next.hidden)
         t->next.start = (struct place){seen->fix.lat, seen->fix.lon};
     if (!moves) {
         stand_still(t, seen, t->next.sum.distance_m);
@@ -259,7 +276,7 @@ static void step_driving(struct trip *t, const struct trip_settings *set, const 
     }
     if (t->stand.since_ms == 0) {
         stand_still(t, seen, t->now.sum.distance_m);
-        segment_init(&t->next, SEGMENT_STOP, t->stand.since_ms);
+        next_init(t, SEGMENT_STOP, t->stand.since_ms);
         anchor_clear(&t->anchor);
         if (t->stand.since_ms == seen->t_ms)
             tally_add(&t->now.sum, &rest); /* the time until now was driven */
@@ -282,6 +299,7 @@ static void begin(struct trip *t, const struct trip_settings *set, const struct 
     struct tally nothing = {0};
 
     segment_init(&t->now, SEGMENT_STOP, seen->t_ms);
+    t->now.hidden = privacy_covers(&t->privacy, seen->t_ms);
     t->phase = TRIP_STANDS;
     t->candidate = false;
     t->resumed_ms = seen->t_ms;
@@ -316,7 +334,8 @@ static void lapse(struct trip *t, struct segment *s, const struct seen *seen, do
     over.state = SEGMENT_CLOSED;
     over.end_ms = seen->t_ms;
     over.sum.distance_m = over.sum.estimated_m = d_m;
-    over.start = where(t);
+    if (!privacy_covers(&t->privacy, t->t_ms))
+        over.start = where(t);
     if (seen->good)
         over.end = (struct place){seen->fix.lat, seen->fix.lon};
     trip_tell(rows, &over);
@@ -373,7 +392,7 @@ static void step_gap(struct trip *t, const struct trip_settings *set, const stru
     if (t->phase == TRIP_DRIVES) {
         if (t->stand.since_ms == 0) {
             t->stand = (struct stand){t->t_ms, t->now.sum.distance_m};
-            segment_init(&t->next, SEGMENT_STOP, t->t_ms);
+            next_init(t, SEGMENT_STOP, t->t_ms);
             anchor_clear(&t->anchor);
         }
         arrive(t, set, t->stand.since_ms, END_STANDING, rows);
@@ -396,8 +415,11 @@ static void ignition(struct trip *t, const struct trip_settings *set, const stru
     }
 }
 
-static void remember(struct trip *t, const struct seen *seen, const struct moment *m)
+static void remember(struct trip *t, const struct seen *seen, const struct moment *m,
+                     int64_t before_ms)
 {
+    if (privacy_began(&t->privacy, before_ms, seen->t_ms))
+        t->fix = (struct fix){0};
     if (seen->good)
         t->fix = seen->fix;
     if (isfinite(m->v[MOMENT_ODOMETER])) {
@@ -441,6 +463,6 @@ size_t trip_step(struct trip *t, const struct trip_settings *set, const struct s
             step_driving(t, set, seen, &delta, &rows);
     }
     join(t, set);
-    remember(t, seen, m);
+    remember(t, seen, m, before_ms);
     return rows.n;
 }

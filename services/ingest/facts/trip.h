@@ -2,10 +2,13 @@
  * starts.  A trip begins at the last standing sample, at the stop's anchor, and ends on arrival,
  * not when the arrival is believed.  What totals less than 100 m was no trip; a fuel stop does not
  * split one.  The state is plain memory: copy it at any moment, and stepping on from the copy gives
- * the same rows again. gap g without a sample, d metres apart (odometer, else great circle): g <=
- * 300 s                          bridged g <= 3,600 s and d/g >= 1.11 m/s    the same trip, a
- * SEGMENT_LAPSE over it, d estimated d < 200 m                           a stop, from the last
- * sample on else                                SEGMENT_GAP between what was and what comes */
+ * the same rows again.  In private mode a car has no place, and what began in it is never given
+ * one afterwards: an open row says none while it lasts, distances go on.
+ *
+ * A gap g without a sample, d metres apart (odometer, else great circle), is one of four things, in
+ * this order.  Up to 300 s it is bridged; up to 3,600 s and at 1.11 m/s or more it is the same
+ * trip, a SEGMENT_LAPSE over it, d estimated; d below 200 m is a stop, from the last sample on;
+ * else it is a SEGMENT_GAP between what was and what comes. */
 #ifndef INGEST_TRIP_H
 #define INGEST_TRIP_H
 
@@ -19,6 +22,7 @@
 #include "lib/drive/meter.h"
 #include "level.h"
 #include "moment.h"
+#include "privacy.h"
 #include "segment.h"
 
 struct trip_settings {
@@ -69,7 +73,9 @@ struct trip {
     struct segment held[2]; /* a trip and the stop after it, until it is clear that they stay two */
     int held_n;
     struct anchor anchor;
-    struct fix fix;    /* last good one */
+    struct privacy
+        privacy;       /* told by privacy_switch, before the samples from then on are stepped */
+    struct fix fix;    /* last good one; none since private mode began */
     double odometer_m; /* newest; NaN never is: 0 with odometer_known false */
     bool odometer_known;
     enum motion_state motion;

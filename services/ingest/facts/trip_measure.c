@@ -40,7 +40,7 @@ static void idle_row(const struct idle_span *span, struct trip *t, struct segmen
     s->sum.fuel.expected_ms = s->sum.idle_ms;
     s->sum.fuel.by_ms[t->fuel.rate.method] = span->measured_ms;
     s->sum.fuel.litres[t->fuel.rate.method] = span->litres;
-    if (t->fix.t_ms > 0)
+    if (t->fix.t_ms > 0 && !privacy_covers(&t->privacy, span->since_ms))
         s->start = s->end = (struct place){t->fix.lat, t->fix.lon};
 }
 
@@ -139,6 +139,18 @@ static void silence(const struct trip *t, const struct trip_settings *set, int64
         s->end_ms = t->stand.since_ms;
 }
 
+/* While it is private an open row tells no place it is at; a stop that began so never does. */
+static void hide(const struct trip *t, struct segment *s)
+{
+    const struct place nowhere = {(double)NAN, (double)NAN};
+
+    if (!privacy_is_on(&t->privacy) && !(s->kind == SEGMENT_STOP && s->hidden))
+        return;
+    s->end = nowhere;
+    if (s->kind != SEGMENT_TRIP)
+        s->start = nowhere;
+}
+
 size_t trip_view(const struct trip *t, const struct trip_settings *set, int64_t now_ms,
                  struct segment out[TRIP_OUT_MAX])
 {
@@ -165,12 +177,14 @@ size_t trip_view(const struct trip *t, const struct trip_settings *set, int64_t 
         (void)anchor_place(&t->anchor, &copy.now.end.lat, &copy.now.end.lon);
         copy.now.start = copy.now.end;
     }
+    hide(t, &copy.now);
     silence(t, set, now_ms, &copy.now);
     trip_tell(&rows, &copy.now);
     if (t->idle.told) {
         struct segment row;
 
         idle_row(&t->idle.now, &copy, &row);
+        hide(t, &row);
         trip_tell(&rows, &row);
     }
     return rows.n;
