@@ -17,8 +17,9 @@ static void prepare_paho(void)
 
     init.do_openssl_init = 0; /* OpenSSL 3 does it itself, and others in this process use it too */
     MQTTAsync_global_init(&init);
-    /* nobody reads its trace, which costs a tenth of a message */
-    MQTTAsync_setTraceLevel(MQTTASYNC_TRACE_FATAL);
+    /* Nobody reads its trace.  ERROR is the highest level that is heeded where it is written down:
+     * above that it goes on writing what each function does, only nothing of it comes out. */
+    MQTTAsync_setTraceLevel(MQTTASYNC_TRACE_ERROR);
 }
 
 bool mqtt_is_broker(const char *url)
