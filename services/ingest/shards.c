@@ -22,6 +22,7 @@ struct shards {
 };
 
 #define ANSWER_MS 3000
+#define QOS 0 /* a PUBACK of ours would say nothing: the session is clean, our word is down/ack */
 #define FACTS "vigie facts" /* class of the locks of all sites; those of a site carry its name */
 
 enum status shards_open(struct shards **out, const char *conninfo, const char *site,
@@ -245,7 +246,7 @@ static enum status subscribe_to_held(struct shards *s, struct fault *fault)
         if (s->held[i] == s->subscribed[i])
             continue;
         topic_shard_filter(filter, i);
-        st = s->held[i] ? mqtt_subscribe(s->reader, filter, 1, fault)
+        st = s->held[i] ? mqtt_subscribe(s->reader, filter, QOS, fault)
                         : mqtt_unsubscribe(s->reader, filter, fault);
         if (st != ST_OK && st != ST_RETRY)
             return st;
