@@ -10,8 +10,8 @@
 
 #define PLACE "Vehicle.CurrentLocation."
 
-/* vehicle_state.signals: {"<path>": [value, t_ms, "gps"|"obd"]} */
-static void render_signals(struct text *out, const char *stored, bool without_place, int64_t now_ms)
+/* vehicle_state.signals: {"<path>": [value, t_ms, "gps"|"obd"]}; no place up to `hidden_ms`. */
+static void render_signals(struct text *out, const char *stored, int64_t hidden_ms, int64_t now_ms)
 {
     json_t *signals = json_loads(stored, JSON_REJECT_DUPLICATES, NULL), *row;
     const char *path;
@@ -23,7 +23,7 @@ static void render_signals(struct text *out, const char *stored, bool without_pl
         int64_t t_ms = json_integer_value(json_array_get(row, 1));
 
         if (!json_is_number(json_array_get(row, 0)) || !source ||
-            (without_place && strncmp(path, PLACE, strlen(PLACE)) == 0))
+            (t_ms <= hidden_ms && strncmp(path, PLACE, strlen(PLACE)) == 0))
             continue;
         render_key(out, path);
         text_print(out, "{\"value\":");
@@ -66,9 +66,10 @@ static void render_state(struct text *out, const PGresult *row, int64_t now_ms)
         render_key(out, "private_since");
         render_time(out, strtoll(PQgetvalue(row, 0, 7), NULL, 10));
     }
-    /* what it told before is not shown while it is private */
+    /* while it is private nothing of its place is shown, and later nothing from before */
     render_signals(out, PQgetisnull(row, 0, 6) ? "{}" : PQgetvalue(row, 0, 6),
-                   !PQgetisnull(row, 0, 7), now_ms);
+                   PQgetisnull(row, 0, 7) ? strtoll(PQgetvalue(row, 0, 8), NULL, 10) : INT64_MAX,
+                   now_ms);
     text_print(out, "}");
 }
 
@@ -80,13 +81,14 @@ enum status state_read(struct worker *w, const struct request *r, struct answer 
     enum status st;
 
     if ((st = tenant_begin(w, r, a, fault)) != ST_OK ||
-        (st = pg_run(w->pg,
-                     "SELECT v.vin, connectivity(s, now()),"
-                     " (extract(epoch FROM s.last_seen) * 1000)::bigint, s.presence, s.agent,"
-                     " s.sources, s.signals, s.private_since FROM vehicle v LEFT JOIN "
-                     "vehicle_state s ON s.vin = v.vin"
-                     " WHERE v.vin = $1",
-                     1, params, &row, fault)) != ST_OK)
+        (st = pg_run(
+             w->pg,
+             "SELECT v.vin, connectivity(s, now()),"
+             " (extract(epoch FROM s.last_seen) * 1000)::bigint, s.presence, s.agent,"
+             " s.sources, s.signals, s.private_since, s.private_until FROM vehicle v LEFT JOIN "
+             "vehicle_state s ON s.vin = v.vin"
+             " WHERE v.vin = $1",
+             1, params, &row, fault)) != ST_OK)
         return st;
     if (PQntuples(row) == 1) {
         render_state(&a->body, row, clock_now_ms());

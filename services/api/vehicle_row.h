@@ -11,9 +11,9 @@
 #define VEHICLE_COLUMNS                                                                            \
     " v.vin, v.name, v.plate, v.make, v.class, v.fuel, v.status, c.id, c.name,"                    \
     " connectivity(s, now()), (extract(epoch FROM s.last_seen) * 1000)::bigint, s.t_ms,"           \
-    " CASE WHEN s.private_since IS NULL THEN s.lat END,"                                           \
-    " CASE WHEN s.private_since IS NULL THEN s.lon END, s.speed_kmh,"                              \
-    " CASE WHEN s.private_since IS NULL THEN s.heading_deg END, s.ignition_on, s.private_since,"   \
+    " CASE WHEN place_shown(s) THEN s.lat END, CASE WHEN place_shown(s) THEN s.lon END,"           \
+    " s.speed_kmh, CASE WHEN place_shown(s) THEN s.heading_deg END, s.ignition_on,"                \
+    " s.private_since,"                                                                            \
     " v.version,"                                                                                  \
     " (extract(epoch FROM v.created_at) * 1000)::bigint,"                                          \
     " json_strip_nulls(json_build_object('detects', v.detects, 'record_ms', v.record_ms,"          \

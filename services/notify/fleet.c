@@ -20,6 +20,7 @@ struct vehicle {
     int64_t heard_ms;             /* when the last message came; 0: none did */
     int64_t private_since_ms;     /* 0: not in private mode */
     bool place_forgotten;         /* since it was private no message brought a new one */
+    uint64_t hidden;              /* version at which its place was taken away; 0: it was not */
     char customer[UUID_TEXT + 1]; /* "": not known yet */
     char *name, *plate;           /* as JSON strings, quotes included */
     uint64_t version;             /* of the last change */
@@ -199,7 +200,7 @@ void fleet_know(struct fleet *f, const struct vehicle_row *row, int64_t now_ms)
     struct vehicle *v = map_put(f->vehicles, row->vin);
     struct live told = row->live;
     const struct live *l = &told;
-    bool news, newer, stored;
+    bool news, newer, stored, placed;
 
     if (!v)
         return;
@@ -207,7 +208,9 @@ void fleet_know(struct fleet *f, const struct vehicle_row *row, int64_t now_ms)
     memcpy(v->live.vin, row->vin, sizeof v->live.vin);
     newer = l->t_ms > v->live.t_ms;
     stored = l->t_ms >= v->live.t_ms;
+    placed = v->live.has_position;
     news = set_private(v, row->private_since_ms);
+    placed = placed && !v->live.has_position;
     if (v->place_forgotten)
         forget_place(&told);
     news = identify(f, v, row) || news;
@@ -221,6 +224,8 @@ void fleet_know(struct fleet *f, const struct vehicle_row *row, int64_t now_ms)
     }
     if (news)
         change(f, v);
+    if (placed)
+        v->hidden = v->version;
 }
 
 static bool unmark(void *self, const char *key, void *value)
@@ -284,10 +289,15 @@ static int compare_vins(const void *a, const void *b)
     return strcmp(a, b);
 }
 
+bool filter_names(const struct filter *filter, const char *vin)
+{
+    return filter->all || (filter->vin_count && bsearch(vin, filter->vins, filter->vin_count,
+                                                        sizeof *filter->vins, compare_vins));
+}
+
 bool filter_passes(const struct filter *filter, const char *vin, const struct live *live)
 {
-    if (!filter->all && !(filter->vin_count && bsearch(vin, filter->vins, filter->vin_count,
-                                                       sizeof *filter->vins, compare_vins)))
+    if (!filter_names(filter, vin))
         return false;
     if (!filter->has_box)
         return true;
@@ -338,6 +348,14 @@ static void print_vehicle(struct text *out, const struct vehicle *v, bool full, 
     text_print(out, ",\"connectivity\":\"%s\"}", l->connectivity[0] ? l->connectivity : "never");
 }
 
+/* One whose place was taken away is in no box any more, and whoever still shows it has to hear so.
+ */
+static bool concerns(const struct vehicle *v, const struct filter *filter, uint64_t since)
+{
+    return filter_passes(filter, v->live.vin, &v->live) ||
+           (since > 0 && v->hidden > since && filter_names(filter, v->live.vin));
+}
+
 size_t fleet_print(const struct fleet *f, struct text *out, const char *customer,
                    const struct filter *filter, uint64_t since, bool full, int64_t wall_ms)
 {
@@ -350,7 +368,7 @@ size_t fleet_print(const struct fleet *f, struct text *out, const char *customer
 
         if (v->version <= since)
             break;
-        if (strcmp(v->customer, customer) != 0 || !filter_passes(filter, v->live.vin, &v->live))
+        if (strcmp(v->customer, customer) != 0 || !concerns(v, filter, since))
             continue;
         if (count++)
             text_add(out, ",", 1);

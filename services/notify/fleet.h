@@ -57,12 +57,15 @@ uint64_t fleet_version(const struct fleet *f);
 uint64_t fleet_identity(struct fleet *f, const char *customer);
 
 /* Append the objects of `customer`'s vehicles that changed after `since` and pass the filter,
- * comma-separated, newest change first; `full` adds name and plate.  Returns how many. */
+ * comma-separated, newest change first; `full` adds name and plate.  One that turned private passes
+ * any box once, without its place.  Returns how many. */
 size_t fleet_print(const struct fleet *f, struct text *out, const char *customer,
                    const struct filter *filter, uint64_t since, bool full, int64_t wall_ms);
 
 void fleet_close(struct fleet *f); /* NULL is fine */
 
+/* Is the vehicle one of those asked for, wherever it is? */
+bool filter_names(const struct filter *filter, const char *vin);
 bool filter_passes(const struct filter *filter, const char *vin, const struct live *live);
 void filter_done(struct filter *filter);
 

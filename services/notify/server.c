@@ -221,11 +221,13 @@ static void answer_fleet(struct server *s, const struct answer *a)
 {
     int64_t now_ms = clock_boot_ms();
 
-    fleet_forget_begin(s->set.fleet);
+    if (a->kind == ANSWER_FLEET)
+        fleet_forget_begin(s->set.fleet);
     for (size_t i = 0; i < a->row_count; i++)
         fleet_know(s->set.fleet, &a->rows[i], now_ms);
-    fleet_forget_end(s->set.fleet);
-    s->fleet_known = true;
+    if (a->kind == ANSWER_FLEET)
+        fleet_forget_end(s->set.fleet);
+    s->fleet_known |= a->kind == ANSWER_FLEET;
 }
 
 static void take_news(struct server *s)

@@ -2,22 +2,27 @@
 #include "store.h"
 
 #include <openssl/sha.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/queue.h"
 #include "lib/stop.h"
 #include "lib/store/postgres.h"
+#include "rows.h"
 
 #define JOBS_MAX 1024
 #define REFRESH_MS 5000 /* freshness words change with time alone */
 #define AWAY_MS 1000    /* between two tries while the database is away */
 #define ANSWER_MS 5000  /* it is away when it takes longer */
 #define SOON_MS 500
+#define LOOK_MS 200
 
 struct job {
     uint64_t session;
@@ -30,8 +35,10 @@ struct store {
     struct pg *db;
     struct queue *jobs, *answers;
     atomic_bool fleet_wanted;
+    struct vins changed; /* to be read at once */
     bool away;
     int64_t refreshed_ms; /* 0: never */
+    int bell;             /* rung for the thread */
     pthread_t thread;
     bool running;
 };
@@ -72,35 +79,6 @@ static enum status take_ticket(struct store *s, const struct job *job, struct an
 }
 
 /* ---- the fleet */
-static bool read_double(const PGresult *rows, int row, int column, double *out)
-{
-    if (PQgetisnull(rows, row, column))
-        return false;
-    *out = strtod(PQgetvalue(rows, row, column), NULL);
-    return true;
-}
-
-static void read_row(struct vehicle_row *v, const PGresult *rows, int row)
-{
-    struct live *l = &v->live;
-    bool position;
-
-    text_copy(v->vin, sizeof v->vin, PQgetvalue(rows, row, 0));
-    text_copy(v->customer, sizeof v->customer, PQgetvalue(rows, row, 1));
-    text_copy(v->name, sizeof v->name, PQgetvalue(rows, row, 2));
-    text_copy(v->plate, sizeof v->plate, PQgetvalue(rows, row, 3));
-    memcpy(l->vin, v->vin, sizeof l->vin);
-    l->t_ms = strtoll(PQgetvalue(rows, row, 4), NULL, 10); /* NULL reads as "" */
-    position = read_double(rows, row, 5, &l->lat);
-    l->has_position = read_double(rows, row, 6, &l->lon) && position;
-    l->has_speed = read_double(rows, row, 7, &l->speed_kmh);
-    l->has_heading = read_double(rows, row, 8, &l->heading_deg);
-    l->has_ignition = !PQgetisnull(rows, row, 9);
-    l->ignition_on = l->has_ignition && PQgetvalue(rows, row, 9)[0] == 't';
-    text_copy(l->connectivity, sizeof l->connectivity, PQgetvalue(rows, row, 10));
-    v->private_since_ms = strtoll(PQgetvalue(rows, row, 11), NULL, 10);
-}
-
 /* Each time: any call may have found the connection broken and made a new one, which listens to
  * nothing.  Asking twice is asking once. */
 static enum status listen_for_news(struct store *s, struct fault *fault)
@@ -110,29 +88,14 @@ static enum status listen_for_news(struct store *s, struct fault *fault)
     return st == ST_OK ? pg_run(s->db, "LISTEN vehicle", 0, NULL, NULL, fault) : st;
 }
 
-static enum status read_fleet(struct store *s, struct answer *a, struct fault *fault)
+static enum status read_fleet(struct store *s, const struct vins *only, struct answer *a,
+                              struct fault *fault)
 {
-    PGresult *rows = NULL;
     enum status st;
 
-    if ((st = pg_ready(s->db, fault)) != ST_OK || (st = listen_for_news(s, fault)) != ST_OK ||
-        (st = pg_run(s->db,
-                     "SELECT v.vin, v.customer_id, v.name, v.plate, s.t_ms, "
-                     "CASE WHEN s.private_since IS NULL THEN s.lat END, "
-                     "CASE WHEN s.private_since IS NULL THEN s.lon END, s.speed_kmh, "
-                     "CASE WHEN s.private_since IS NULL THEN s.heading_deg END, s.ignition_on, "
-                     "CASE WHEN s.vin IS NULL THEN 'never' ELSE connectivity(s, now()) END, "
-                     "s.private_since FROM vehicle v LEFT JOIN vehicle_state s USING (vin) WHERE "
-                     "v.status <> 'retired'",
-                     0, NULL, &rows, fault)) != ST_OK)
+    if ((st = pg_ready(s->db, fault)) != ST_OK || (st = listen_for_news(s, fault)) != ST_OK)
         return st;
-    a->row_count = (size_t)PQntuples(rows);
-    a->rows = calloc(a->row_count ? a->row_count : 1, sizeof *a->rows);
-    for (size_t i = 0; a->rows && i < a->row_count; i++)
-        read_row(&a->rows[i], rows, (int)i);
-    PQclear(rows);
-    return a->rows ? ST_OK
-                   : fault_set(fault, ST_RETRY, "out of memory for %zu vehicles", a->row_count);
+    return rows_read(s->db, only, &a->rows, &a->row_count, fault);
 }
 
 /* ---- the thread */
@@ -165,39 +128,63 @@ static void do_ticket(struct store *s, const struct job *job)
     answer(s, &a);
 }
 
-/* Has anybody told us, or is it time? */
-static bool refresh_due(struct store *s)
+/* What the database told us: some vehicles by name, or that it is time to read all. */
+static void take_news(struct store *s)
 {
     char channel[32], payload[64];
-    bool told = atomic_exchange(&s->fleet_wanted, false);
-    int64_t since_ms = clock_boot_ms() - s->refreshed_ms;
     enum status st;
 
     while ((st = pg_take_notify(s->db, channel, sizeof channel, payload, sizeof payload, NULL)) ==
            ST_OK)
-        told = true;
+        if (strcmp(channel, "vehicle") != 0 || !vins_add(&s->changed, payload))
+            atomic_store(&s->fleet_wanted, true);
     if (st == ST_RETRY && !s->away) /* the connection broke: nobody would tell us now */
-        told = true;
-    if (told && since_ms < SOON_MS) { /* later: a burst of news is one reading */
         atomic_store(&s->fleet_wanted, true);
-        return false;
-    }
-    return s->refreshed_ms == 0 || told || since_ms >= (s->away ? AWAY_MS : REFRESH_MS);
 }
 
+static bool refresh_due(const struct store *s)
+{
+    int64_t since_ms = clock_boot_ms() - s->refreshed_ms;
+
+    if (s->refreshed_ms == 0)
+        return true;
+    if (atomic_load(&s->fleet_wanted) && !s->away)
+        return since_ms >= SOON_MS; /* a burst of news is one reading */
+    return since_ms >= (s->away ? AWAY_MS : REFRESH_MS);
+}
+
+/* A vehicle that was named is read at once: it may have turned private. */
 static void refresh(struct store *s)
 {
-    struct answer a = {.kind = ANSWER_FLEET};
+    bool all = refresh_due(s);
+    struct answer a = {.kind = all ? ANSWER_FLEET : ANSWER_VEHICLES};
     struct fault fault = {""};
     enum status st;
 
-    if (!refresh_due(s))
+    if (!all && (s->changed.n == 0 || s->away))
         return;
-    st = read_fleet(s, &a, &fault);
+    if (all) {
+        atomic_store(&s->fleet_wanted, false);
+        s->refreshed_ms = clock_boot_ms();
+    }
+    st = read_fleet(s, all ? NULL : &s->changed, &a, &fault);
+    s->changed.n = 0;
     note(s, st, &fault);
-    s->refreshed_ms = clock_boot_ms();
     if (st == ST_OK)
         answer(s, &a);
+    else
+        atomic_store(&s->fleet_wanted, true);
+}
+
+/* Until somebody asks, the database tells something, or it is time to look. */
+static void wait_for_work(struct store *s)
+{
+    struct pollfd at[] = {{s->bell, POLLIN, 0}, {pg_socket(s->db), POLLIN, 0}};
+    uint64_t rung;
+
+    (void)poll(at, 2, LOOK_MS);
+    if (at[0].revents)
+        (void)!read(s->bell, &rung, sizeof rung);
 }
 
 static void *store_run(void *self)
@@ -208,12 +195,22 @@ static void *store_run(void *self)
     size_t n;
 
     refresh(s);
-    while ((st = queue_pop(s->jobs, &job, 1, 200, &n)) != ST_NONE && !stop_asked()) {
+    while ((st = queue_pop(s->jobs, &job, 1, 0, &n)) != ST_NONE && !stop_asked()) {
         if (st == ST_OK)
             do_ticket(s, &job);
+        else
+            wait_for_work(s);
+        take_news(s);
         refresh(s);
     }
     return NULL;
+}
+
+static void ring(struct store *s)
+{
+    uint64_t one = 1;
+
+    (void)!write(s->bell, &one, sizeof one); /* full: it has rung already */
 }
 
 enum status store_ask_ticket(struct store *s, uint64_t session, const char *ticket,
@@ -224,12 +221,16 @@ enum status store_ask_ticket(struct store *s, uint64_t session, const char *tick
     if (!text_copy(job.ticket, sizeof job.ticket, ticket) ||
         !text_copy(job.origin, sizeof job.origin, origin))
         return ST_RETRY;
-    return queue_push(s->jobs, &job, 0) == ST_OK ? ST_OK : ST_RETRY;
+    if (queue_push(s->jobs, &job, 0) != ST_OK)
+        return ST_RETRY;
+    ring(s);
+    return ST_OK;
 }
 
 void store_ask_fleet(struct store *s)
 {
     atomic_store(&s->fleet_wanted, true);
+    ring(s);
 }
 
 enum status store_take(struct store *s, struct answer *out)
@@ -248,6 +249,11 @@ enum status store_start(struct store **out, const struct store_options *options,
     if (!s)
         return fault_set(fault, ST_FATAL, "out of memory");
     s->set = *options;
+    s->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (s->bell < 0) {
+        free(s);
+        return fault_set(fault, ST_FATAL, "no file descriptor for the store's thread");
+    }
     if ((st = pg_open(&s->db, options->pg, "vigie-notify", fault)) == ST_OK &&
         (st = queue_open(&s->jobs, JOBS_MAX, sizeof(struct job), fault)) == ST_OK &&
         (st = queue_open(&s->answers, JOBS_MAX, sizeof(struct answer), fault)) == ST_OK) {
@@ -274,6 +280,7 @@ void store_join(struct store *s)
         queue_shut(s->jobs);
     if (s->answers)
         queue_shut(s->answers);
+    ring(s);
     if (s->running)
         pthread_join(s->thread, NULL);
     while (s->answers && store_take(s, &left) == ST_OK)
@@ -281,5 +288,6 @@ void store_join(struct store *s)
     queue_close(s->jobs);
     queue_close(s->answers);
     pg_close(s->db);
+    close(s->bell);
     free(s);
 }

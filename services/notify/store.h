@@ -10,14 +10,15 @@
 
 struct store;
 
-enum answer_kind { ANSWER_TICKET, ANSWER_FLEET };
+enum answer_kind { ANSWER_TICKET, ANSWER_FLEET, ANSWER_VEHICLES };
 
 struct answer {
     enum answer_kind kind;
     uint64_t session;   /* ANSWER_TICKET: who asked */
     enum status status; /* ST_OK; ST_REJECT no such ticket; ST_RETRY the database is away */
     char customer[UUID_TEXT + 1], user[UUID_TEXT + 1];
-    struct vehicle_row *rows; /* ANSWER_FLEET: all vehicles there are; free() is the taker's */
+    struct vehicle_row *rows; /* ANSWER_FLEET: all vehicles there are, ANSWER_VEHICLES: some that
+                               * changed; free() is the taker's */
     size_t row_count;
 };
 

@@ -78,6 +78,18 @@ def test_in_private_mode_no_place_is_shown_not_even_the_last(s, token):
     listed = next(v for v in s.ask("GET", "vehicles?limit=500", token=token).json["items"] if v["vin"] == VIN)
     assert listed["private_since"] == iso(now - 1000) and listed["speed"] == 50.1
     assert not {"lat", "lon", "heading"} & set(listed)
+    s.sql(f"UPDATE vehicle_state SET private_since = NULL, presence_t = {now} WHERE vin = '{VIN}'")  # it ended; the place is from before
+
+    def shown():
+        state = s.ask("GET", f"vehicles/{VIN}/state", token=token).json
+        listed = next(v for v in s.ask("GET", "vehicles?limit=500", token=token).json["items"] if v["vin"] == VIN)
+        assert "private_since" not in state and "private_since" not in listed
+        return set(state["signals"]), {"lat", "lon", "heading"} & set(listed)
+
+    assert shown() == ({SPEED}, set())
+    s.sql(f"""UPDATE vehicle_state SET signals = '{{"{SPEED}": [50.1, {now}, "obd"], "{LAT}": [48.5286, {now + 1}, "gps"]}}'
+        WHERE vin = '{VIN}'""")
+    assert shown() == ({SPEED, LAT}, {"lat", "lon", "heading"})
     s.sql(f"DELETE FROM vehicle_state WHERE vin = '{VIN}'")
 
 

@@ -261,12 +261,15 @@ def test_freshness_changes_without_any_message(bench):
 
 def test_a_private_vehicle_shows_no_place_until_a_new_one_after_private_mode(bench):
     vin, place = bench.vehicle(), {"lat", "lon", "heading"}
-    with bench.watching(vin) as client:
+    with bench.watching(vin) as client, bench.dashboard() as box:
+        assert vin in box.subscribe(bbox=[7, 48, 8, 49]).snapshot()
         bench.live(vin, lat=48.25, lon=7.5, heading=271, speed=50)
-        assert client.until(vin, speed=50)["lat"] == 48.25
+        assert client.until(vin, speed=50)["lat"] == 48.25 and box.until(vin, speed=50)["lat"] == 48.25
         since = int(time.time() * 1000)
         bench.sql(f"UPDATE vehicle_state SET private_since = {since} WHERE vin = '{vin}'; NOTIFY vehicle, '{vin}'")
         assert not place & set(client.until(vin, private_since=since))
+        assert not place & set(box.until(vin, private_since=since))  # it is in no box any more, and this one showed it
+        assert vin not in box.subscribe(bbox=[7, 48, 8, 49]).snapshot()
         bench.live(vin, speed=51)
         told = client.until(vin, speed=51)
         assert told["private_since"] == since and not place & set(told)
@@ -282,6 +285,7 @@ def test_a_private_vehicle_shows_no_place_until_a_new_one_after_private_mode(ben
         bench.live(vin, lat=48.5, lon=7.75, heading=45, speed=54)
         told = client.until(vin, speed=54)
         assert (told["lat"], told["lon"], told["heading"]) == (48.5, 7.75, 45) and "private_since" not in told
+        assert box.until(vin, speed=54)["lat"] == 48.5
 
 
 # ---- what it may not say

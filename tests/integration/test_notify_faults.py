@@ -110,7 +110,10 @@ def test_a_connection_that_says_nothing_or_drips_is_not_kept(bench):
 
 
 def test_sigterm_says_goodbye_and_ends(bench):
-    with bench.watching() as client:
+    vin = bench.vehicle()
+    bench.sql(f"UPDATE vehicle_state SET private_since = {int(time.time() * 1000)} WHERE vin = '{vin}'")
+    bench.sql(f"UPDATE vehicle_state SET private_since = NULL WHERE vin = '{vin}'; NOTIFY fleet")
+    with bench.watching(vin) as client:
         began = time.monotonic()
         bench.process.process.send_signal(signal.SIGTERM)
         assert client.close_code() == 1001
@@ -119,6 +122,9 @@ def test_sigterm_says_goodbye_and_ends(bench):
     with pytest.raises(OSError):
         socket.create_connection(("127.0.0.1", bench.port), 2)
     bench.start()
+    with bench.dashboard() as client:  # it starts with what the database has: no place from before private mode either
+        seen = client.subscribe().snapshot()[vin]
+        assert seen["speed"] == 12.5 and "lat" not in seen and "private_since" not in seen
 
 
 def backend(bench):

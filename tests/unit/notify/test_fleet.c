@@ -127,6 +127,33 @@ static void a_private_vehicle_has_no_place_until_a_message_brings_a_new_one(void
     assert_non_null(strstr(print(OURS, 0, false), "\"lat\":7,\"lon\":7,"));
 }
 
+static void one_that_turned_private_leaves_each_box_once(void **state)
+{
+    const struct filter box = {
+        .all = true, .has_box = true, .west = 6, .south = 6, .east = 8, .north = 8};
+    const struct filter named = {.has_box = true, .west = 6, .south = 6, .east = 8, .north = 8};
+    struct vehicle_row row = row_of(VIN, OURS);
+    struct live live = live_of(VIN, 1000, 50);
+    uint64_t before;
+
+    (void)state;
+    live.has_position = true;
+    live.lat = live.lon = 7;
+    fleet_know(fleet, &row, 0);
+    assert_true(fleet_take(fleet, &live, 1));
+    before = fleet_version(fleet);
+    row.private_since_ms = 1200;
+    fleet_know(fleet, &row, 2);
+    text_clear(&out);
+    assert_int_equal(fleet_print(fleet, &out, OURS, &named, before, false, 1500), 0);
+    assert_int_equal(fleet_print(fleet, &out, OURS, &box, 0, true, 1500), 0); /* a snapshot */
+    assert_int_equal(fleet_print(fleet, &out, OURS, &box, before, false, 1500), 1);
+    assert_null(strstr(out.bytes, "lat"));
+    before = fleet_version(fleet);
+    take(VIN, 2000, 60);
+    assert_int_equal(fleet_print(fleet, &out, OURS, &box, before, false, 2500), 0);
+}
+
 static void what_is_unknown_is_absent(void **state)
 {
     (void)state;
@@ -344,6 +371,7 @@ int main(void)
         TEST(a_vehicle_is_printed_as_the_contract_says),
         TEST(what_is_unknown_is_absent),
         TEST(a_private_vehicle_has_no_place_until_a_message_brings_a_new_one),
+        TEST(one_that_turned_private_leaves_each_box_once),
         TEST(the_newest_wins_whichever_came_last),
         TEST(a_row_older_than_live_gives_only_what_live_has_not),
         TEST(a_message_without_values_tells_of_freshness_and_keeps_the_rest),
