@@ -3,8 +3,9 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
-#define LAYOUT 2 /* raise it when the meaning of a member changes and its size does not */
+#define LAYOUT 3 /* raise it when the meaning of a member changes and its size does not */
 /* The compiler fills locals with zeros: of these that is kilobytes a sample, and they are written
  * before they are read. */
 #define UNFILLED __attribute__((uninitialized))
@@ -81,6 +82,62 @@ static void step_odometer(struct car *c, const struct moment *m, const struct se
                    c->odometer.before_m / 1000, c->odometer.read_m / 1000);
 }
 
+/* ---- where */
+/* The place of the stop it is at, if it was there then. */
+static bool stands_at(const struct trip *t, int64_t t_ms, double *lat, double *lon)
+{
+    return t->phase == TRIP_STANDS && !t->candidate && !t->now.hidden && t_ms >= t->now.start_ms &&
+           t_ms <= t->t_ms && anchor_place(&t->anchor, lat, lon);
+}
+
+bool car_place(const struct car *c, int64_t t_ms, double *lat, double *lon, int64_t *off_ms)
+{
+    if (privacy_covers(&c->trip.privacy, t_ms))
+        return false;
+    if (trail_place(&c->trail, t_ms, lat, lon, off_ms))
+        return true;
+    *off_ms = 0;
+    return stands_at(&c->trip, t_ms, lat, lon);
+}
+
+bool car_ask(struct car *c, const unsigned char id[16], int64_t t_ms, double *lat, double *lon)
+{
+    int64_t off_ms = 0;
+    bool known = car_place(c, t_ms, lat, lon, &off_ms);
+
+    if (!known || off_ms > TRAIL_EXACT_MS)
+        trail_ask(&c->trail, id, t_ms);
+    return known;
+}
+
+static void step_trail(struct car *c, const struct seen *seen, struct car_out *out)
+{
+    struct found_place place;
+    struct trail_ask ask;
+    int64_t off_ms;
+
+    if (seen->good)
+        trail_add(&c->trail, &seen->fix);
+    while (trail_answer(&c->trail, seen->t_ms, seen->good, &ask)) {
+        memcpy(place.id, ask.id, sizeof place.id);
+        if (car_place(c, ask.t_ms, &place.lat, &place.lon, &off_ms))
+            car_out_place(out, &place);
+    }
+}
+
+/* What was found just now and tells no place happened where it was then. */
+static void place_found(const struct car *c, size_t from, struct car_out *out)
+{
+    int64_t off_ms;
+
+    for (size_t i = from; i < out->found_n; i++) {
+        struct found *f = &out->found[i];
+
+        if ((f->parts & (FOUND_EVENT | FOUND_ALERT)) && isnan(f->lat))
+            (void)car_place(c, f->occurred_ms, &f->lat, &f->lon, &off_ms);
+    }
+}
+
 /* Zones, then the limits in them, then the rules about them. */
 static void step_places(struct car *c, const struct car_settings *set, const struct seen *seen,
                         const struct reading *readings, size_t n, struct car_out *out)
@@ -103,7 +160,7 @@ void car_step(struct car *c, const struct car_settings *set, const struct moment
     enum level_fact level;
     struct moment m UNFILLED;
     struct seen seen;
-    size_t settled;
+    size_t settled, found_n = out->found_n;
 
     moment_init(&m, t_ms);
     for (size_t i = 0; i < n; i++)
@@ -115,10 +172,13 @@ void car_step(struct car *c, const struct car_settings *set, const struct moment
     settled = trip_step(&c->trip, &set->trip, &seen, &m, rows, &level);
     for (size_t i = 0; i < settled; i++)
         car_out_row(out, &rows[i]);
+    step_trail(c, &seen, out);
     tell_level(c, level, &seen, out);
     step_odometer(c, &m, &seen, out);
     detect_step(&c->detect, &set->detect, &m, &seen, out);
     step_places(c, set, &seen, readings, n, out);
+    if (out->found_n > found_n)
+        place_found(c, found_n, out);
 }
 
 bool car_shows(struct car *c, int64_t now_ms)

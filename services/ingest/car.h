@@ -13,6 +13,7 @@
 #include "found.h"
 #include "limits.h"
 #include "facts/odometer.h"
+#include "facts/trail.h"
 #include "rules.h"
 #include "facts/trip.h"
 
@@ -34,6 +35,7 @@ struct car {
     struct overspeed overspeed;
     struct fences fences;
     struct rules rules;
+    struct trail trail;
     /* ---- of the stream it steps through */
     unsigned char stream[16];
     int64_t passed_seq;   /* gaps up to here are not waited for any more */
@@ -52,6 +54,13 @@ int64_t car_layout(void);
 void car_step(struct car *c, const struct car_settings *set, const struct moment_map *map,
               int64_t t_ms, const struct reading *readings, size_t n, struct car_out *out);
 int64_t car_t_ms(const struct car *c); /* newest sample stepped; 0: none */
+
+/* Where it was at a moment, by a fix within half a minute of it or because it stood there; *off_ms
+ * is how far that fix is from then.  False: nobody knows, or it was in private mode. */
+bool car_place(const struct car *c, int64_t t_ms, double *lat, double *lon, int64_t *off_ms);
+/* Something happened to it at t_ms that is, or will be, the event `id`: where?  Unless that is
+ * known at once (0 ms off), samples still to come may tell better: car_out.places then. */
+bool car_ask(struct car *c, const unsigned char id[16], int64_t t_ms, double *lat, double *lon);
 
 /* Should the open rows be written again?  When they became others, and else every half a minute. */
 bool car_shows(struct car *c, int64_t now_ms);

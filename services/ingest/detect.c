@@ -31,10 +31,6 @@ static struct found *tell(struct car_out *out, const char *type, const char *sev
     if (!f)
         return NULL;
     f->severity = severity_of(severity);
-    if (seen->good) {
-        f->lat = seen->fix.lat;
-        f->lon = seen->fix.lon;
-    }
     return f;
 }
 

@@ -12,7 +12,7 @@
 
 struct events {
     struct pg *db;
-    struct columns told, found, c;
+    struct columns told, found, places, c;
     bool begun;
     struct finding *fresh, *old;
     bool *is_new, *is_gone;
@@ -37,6 +37,7 @@ void events_close(struct events *e)
         return;
     columns_done(&e->told);
     columns_done(&e->found);
+    columns_done(&e->places);
     columns_done(&e->c);
     free(e->fresh);
     free(e->old);
@@ -48,14 +49,17 @@ void events_close(struct events *e)
 
 static void begin(struct events *e)
 {
-    static const Oid told[] = {PG_TEXT, PG_UUID, PG_TEXT, PG_INT2, PG_INT8, PG_INT8, PG_JSONB};
+    static const Oid told[] = {PG_TEXT, PG_UUID,  PG_TEXT,   PG_INT2,  PG_INT8,
+                               PG_INT8, PG_JSONB, PG_FLOAT8, PG_FLOAT8};
+    static const Oid places[] = {PG_TEXT, PG_UUID, PG_FLOAT8, PG_FLOAT8};
     static const Oid found[] = {PG_TEXT, PG_UUID,   PG_TEXT,   PG_TEXT,  PG_TEXT, PG_INT8,
                                 PG_INT8, PG_FLOAT8, PG_FLOAT8, PG_JSONB, PG_INT8};
 
     if (e->begun)
         return;
     e->begun = true;
-    columns_begin(&e->told, 7, told);
+    columns_begin(&e->told, 9, told);
+    columns_begin(&e->places, 4, places);
     columns_begin(&e->found, 11, found);
 }
 
@@ -64,7 +68,7 @@ static void add_word(struct pg_array *a, const char *word)
     pg_array_text(a, word, strlen(word));
 }
 
-void events_add_told(struct events *e, const struct record *r)
+void events_add_told(struct events *e, const struct record *r, double lat, double lon)
 {
     struct pg_array *at = e->told.column;
 
@@ -76,6 +80,21 @@ void events_add_told(struct events *e, const struct record *r)
     pg_array_int8(&at[4], r->fact.t_ms);
     pg_array_int8(&at[5], r->from.received_ms);
     pg_array_jsonb(&at[6], r->payload, r->len);
+    columns_add_double(&at[7], isfinite(lat), lat);
+    columns_add_double(&at[8], isfinite(lon), lon);
+}
+
+void events_add_place(struct events *e, const char *vin, const struct found_place *place)
+{
+    struct pg_array *at = e->places.column;
+    char id[UUID_TEXT + 1];
+
+    begin(e);
+    uuid_print(id, place->id);
+    pg_array_text(&at[0], vin, VIN_LEN);
+    pg_array_uuid(&at[1], id);
+    columns_add_double(&at[2], isfinite(place->lat), place->lat);
+    columns_add_double(&at[3], isfinite(place->lon), place->lon);
 }
 
 void events_add_found(struct events *e, const char *vin, const struct found *found,
@@ -103,25 +122,15 @@ void events_add_found(struct events *e, const char *vin, const struct found *fou
     pg_array_int8(&at[10], found->told_ms);
 }
 
-/* The car's word has no place: the one it was at then, where that is the newest known.  Not where
- * it says that this happened in private mode, nor of the switch itself; what place it gives itself
- * then, the driver agreed to. */
 static enum status write_told(struct events *e, struct fault *fault)
 {
     return columns_run(
-        &e->told, e->db, 7,
-        "INSERT INTO event (vin, id, type, source, severity, occurred_at, detected_at, lat, lon, "
-        "data) SELECT f.v, f.i, f.y, 'agent', CASE WHEN f.a <> 0 THEN f.b ->> 'severity' END, "
-        "to_timestamp(f.o / 1000.0), to_timestamp(f.r / 1000.0), "
-        "CASE WHEN d.lo IS NULL OR d.la IS NULL THEN s.lat ELSE d.la END, "
-        "CASE WHEN d.lo IS NULL OR d.la IS NULL THEN s.lon ELSE d.lo END, "
-        "coalesce(f.b -> 'data', '{}') FROM unnest($1, $2, $3, $4, $5, $6, $7) "
-        "AS f (v, i, y, a, o, r, b) LEFT JOIN vehicle_state s ON s.vin = f.v AND "
-        "abs(s.t_ms - f.o) < 30000 AND f.b #> '{data,private}' IS DISTINCT FROM 'true'::jsonb "
-        "AND f.y <> 'private_mode' AND f.o < coalesce(s.private_since, f.o + 1), "
-        "LATERAL (SELECT jsonb_path_query_first(f.b, '$.data.lat ? (@ >= -90 && @ <= 90)')::float8 "
-        "AS la, jsonb_path_query_first(f.b, '$.data.lon ? (@ >= -180 && @ <= 180)')::float8 AS lo) "
-        "AS d ON CONFLICT DO NOTHING",
+        &e->told, e->db, 9,
+        "INSERT INTO event (vin, id, type, source, severity, occurred_at, detected_at, data, lat, "
+        "lon) SELECT f.v, f.i, f.y, 'agent', CASE WHEN f.a <> 0 THEN f.b ->> 'severity' END, "
+        "to_timestamp(f.o / 1000.0), to_timestamp(f.r / 1000.0), coalesce(f.b -> 'data', '{}'), "
+        "f.la, f.lo FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9) "
+        "AS f (v, i, y, a, o, r, b, la, lo) ON CONFLICT DO NOTHING",
         NULL, fault);
 }
 
@@ -152,8 +161,26 @@ enum status events_write(struct events *e, struct fault *fault)
 
     if (e->begun && (st = write_told(e, fault)) == ST_OK)
         st = write_found(e, fault);
-    e->begun = false;
     return st;
+}
+
+/* An alert that waits for its end has an id of its own, and began with its event. */
+enum status events_write_places(struct events *e, struct fault *fault)
+{
+    bool begun = e->begun;
+
+    e->begun = false;
+    if (!begun)
+        return ST_OK;
+    return columns_run(
+        &e->places, e->db, 4,
+        "WITH p AS (SELECT DISTINCT ON (v, i) * FROM unnest($1, $2, $3, $4) AS p (v, i, la, lo)), "
+        "moved AS (UPDATE event e SET lat = p.la, lon = p.lo FROM p WHERE e.vin = p.v AND "
+        "e.id = p.i AND (e.lat, e.lon) IS DISTINCT FROM (p.la, p.lo)) "
+        "UPDATE alert a SET lat = p.la, lon = p.lo FROM p JOIN event e ON e.vin = p.v AND "
+        "e.id = p.i WHERE a.vin = e.vin AND a.type = e.type AND a.occurred_at = e.occurred_at AND "
+        "(a.id = e.id OR a.ending <> 'point') AND (a.lat, a.lon) IS DISTINCT FROM (p.la, p.lo)",
+        NULL, fault);
 }
 
 /* ---- not so after all */

@@ -1,11 +1,13 @@
 /* services/ingest/facts.c - vehicle by vehicle, record by record, sample by sample. */
 #include "facts.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "dtcs.h"
 #include "fact_states.h"
+#include "facts/finding.h"
 #include "garage.h"
 #include "meter_rows.h"
 #include "meters.h"
@@ -187,19 +189,51 @@ static void take_switch(struct fact_row *row, const struct record *r)
         too_late(row, r->fact.t_ms);
 }
 
+static void place_told(struct fact_row *row, const struct record *r, double *lat, double *lon)
+{
+    unsigned char id[16];
+
+    *lat = *lon = (double)NAN;
+    if (told_where(r, lat, lon) == TOLD_THEN && r->fact.t_ms > 0 && uuid_scan(id, r->fact.id))
+        (void)car_ask(&row->car, id, r->fact.t_ms, lat, lon);
+}
+
+/* Codes are no matter of samples, so the samples have to be asked where they came up. */
+static enum status take_diagnosis(struct facts *f, struct fact_row *row, const struct record *r,
+                                  struct fault *fault)
+{
+    size_t from = f->out.found_n;
+    enum status st = dtcs_take(f->dtcs, r, &f->out, fault);
+
+    for (size_t i = from; i < f->out.found_n; i++) {
+        struct found *found = &f->out.found[i];
+        struct finding event;
+        unsigned char id[16];
+
+        if (!(found->parts & FOUND_EVENT))
+            continue;
+        finding_init(&event, row->vin, found->type, found->subject, found->occurred_ms, 0);
+        if (uuid_scan(id, event.id))
+            (void)car_ask(&row->car, id, found->occurred_ms, &found->lat, &found->lon);
+    }
+    return st;
+}
+
 static enum status take_record(struct facts *f, struct fact_row *row,
                                const struct car_settings *set, const struct record *r,
                                const struct marks *marks, int64_t now_ms, struct fault *fault)
 {
     char subject[ALERT_SUBJECT_MAX + 1];
+    double lat, lon;
 
     if (r->from.topic.leaf == LEAF_TELEMETRY) {
         take_telemetry(f, row, set, r, marks);
         return ST_OK;
     }
     if (r->from.topic.leaf == LEAF_DIAGNOSTICS)
-        return dtcs_take(f->dtcs, r, &f->out, fault);
-    tell_told(f->tell, r, now_ms, subject);
+        return take_diagnosis(f, row, r, fault);
+    place_told(row, r, &lat, &lon);
+    tell_told(f->tell, r, lat, lon, now_ms, subject);
     take_switch(row, r);
     if (r->from.topic.leaf == LEAF_ALERT)
         detect_told(&row->car.detect, r->fact.type, subject, r->fact.t_ms);
@@ -242,6 +276,7 @@ static enum status step_vehicle(struct facts *f, size_t i, const char *vin,
         return fault_set(fault, ST_RETRY, "out of memory for what was found");
     add_rows(f, &row, &set, now_ms);
     tell_found(f->tell, row.vin, f->out.found, f->out.found_n, now_ms);
+    tell_places(f->tell, row.vin, f->out.places, f->out.places_n);
     fact_states_put(f->states, &row);
     return ST_OK;
 }

@@ -9,7 +9,7 @@
 
 void car_out_clear(struct car_out *out)
 {
-    out->rows_n = out->found_n = 0;
+    out->rows_n = out->found_n = out->places_n = 0;
     out->failed = false;
 }
 
@@ -17,6 +17,7 @@ void car_out_done(struct car_out *out)
 {
     free(out->rows);
     free(out->found);
+    free(out->places);
     *out = (struct car_out){0};
 }
 
@@ -43,6 +44,19 @@ void car_out_row(struct car_out *out, const struct segment *s)
     }
     out->rows = rows;
     rows[out->rows_n++] = *s;
+}
+
+void car_out_place(struct car_out *out, const struct found_place *place)
+{
+    struct found_place *places =
+        room_for(out->places, sizeof *places, out->places_n, &out->places_room);
+
+    if (!places) {
+        out->failed = true;
+        return;
+    }
+    out->places = places;
+    places[out->places_n++] = *place;
 }
 
 struct found *car_out_add(struct car_out *out, unsigned parts, const char *type,

@@ -29,18 +29,27 @@ struct found {
     char data[400];  /* a JSON object */
 };
 
+/* Where something happened that is a row of `event` already. */
+struct found_place {
+    unsigned char id[16];
+    double lat, lon; /* NaN: nowhere that is told */
+};
+
 /* What a run of steps gave; grows as needed. */
 struct car_out {
     struct segment *rows; /* settled: samples in order change them no more */
     size_t rows_n, rows_room;
     struct found *found;
     size_t found_n, found_room;
+    struct found_place *places;
+    size_t places_n, places_room;
     bool failed; /* no memory: what is in here is not all */
 };
 void car_out_clear(struct car_out *out); /* keeps its memory */
 void car_out_done(struct car_out *out);
 
 void car_out_row(struct car_out *out, const struct segment *s);
+void car_out_place(struct car_out *out, const struct found_place *place);
 /* One more thing found, at no place and with no data; NULL: no memory. */
 struct found *car_out_add(struct car_out *out, unsigned parts, const char *type,
                           int64_t occurred_ms, int64_t told_ms);

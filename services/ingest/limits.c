@@ -16,10 +16,6 @@ static void tell(const struct overspeed_episode *e, bool over, const struct seen
     if (!f)
         return;
     f->severity = overspeed_is_major(&overspeed_defaults, e) ? ALERT_MAJOR : ALERT_MINOR;
-    if (seen->good) {
-        f->lat = seen->fix.lat;
-        f->lon = seen->fix.lon;
-    }
     if (over)
         (void)snprintf(f->data, sizeof f->data,
                        "{\"limit_kmh\":%.6g,\"peak_kmh\":%.6g,\"mean_kmh\":%.6g,\"above_ms\":%lld,"

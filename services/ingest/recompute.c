@@ -118,9 +118,14 @@ static void step(void *self, int64_t t_ms, const struct reading *readings, size_
 
     if (car_t_ms(&r->car) == 0 && r->again_ms != INT64_MAX)
         r->again_ms = t_ms;
-    for (; r->told_next < r->told_n && r->told[r->told_next].t_ms <= t_ms; r->told_next++)
-        (void)privacy_switch(&r->car.trip.privacy, r->told[r->told_next].t_ms,
-                             r->told[r->told_next].on);
+    for (; r->told_next < r->told_n && r->told[r->told_next].t_ms <= t_ms; r->told_next++) {
+        const struct told *told = &r->told[r->told_next];
+
+        if (told->is_switch)
+            (void)privacy_switch(&r->car.trip.privacy, told->t_ms, told->on);
+        else
+            trail_ask(&r->car.trail, told->id, told->t_ms);
+    }
     car_step(&r->car, &r->set, &r->map, t_ms, readings, n, &r->out);
     if (fact_states_is_due(car_t_ms(&r->car), r->kept_ms))
         keep(r);
@@ -208,6 +213,9 @@ static void keep_order(struct recompute *r, const struct due_again *due, struct 
     struct car *car = &r->car;
     const struct car *now = &row->car;
 
+    for (int i = 0; i < TRAIL_ASKS; i++) /* of what came meanwhile */
+        if (now->trail.asks[i].t_ms > car_t_ms(car))
+            trail_ask(&car->trail, now->trail.asks[i].id, now->trail.asks[i].t_ms);
     if (privacy_is_newer(&now->trip.privacy, &car->trip.privacy))
         car->trip.privacy = now->trip.privacy;
     memcpy(car->stream, now->stream, sizeof car->stream);
@@ -242,6 +250,8 @@ static enum status write_found(struct recompute *r, const char *vin, int64_t now
         tell_gone(r->tell, vin, gone, gone_n);
     }
     tell_found(r->tell, vin, r->out.found, r->out.found_n, now_ms);
+    tell_found_places(r->tell, vin, r->out.found, r->out.found_n);
+    tell_places(r->tell, vin, r->out.places, r->out.places_n);
     return tell_write(r->tell, now_ms, fault);
 }
 

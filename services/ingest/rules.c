@@ -80,12 +80,7 @@ void rules_step(struct rules *s, const struct rule_list *list, const struct fenc
             continue;
         fact = rule_step(state, &rule->rule, t_ms, readings[k].value,
                          fences_inside(fences, rule->fence), offset_min);
-        if (fact != RULE_NONE) {
+        if (fact != RULE_NONE)
             tell(rule, fact, state, t_ms, readings[k].value, out);
-            if (out->found_n && placed) {
-                out->found[out->found_n - 1].lat = fences->lat;
-                out->found[out->found_n - 1].lon = fences->lon;
-            }
-        }
     }
 }

@@ -51,7 +51,7 @@ const struct alert_change_message *silence_changes(const struct silence *s, size
 }
 
 /* ---- rows */
-enum { VIN, SEEN, SLEEPING, DRIVING, CASE_MS, MISSING, HEARTBEAT, WAKE };
+enum { VIN, SEEN, SLEEPING, DRIVING, CASE_MS, MISSING, HEARTBEAT, WAKE, LAT, LON };
 
 static enum status read_rows(struct silence *s, PGresult **rows, size_t *vehicles,
                              struct fault *fault)
@@ -70,9 +70,15 @@ static enum status read_rows(struct silence *s, PGresult **rows, size_t *vehicle
         "coalesce(s.ignition_on, s.speed_kmh >= 3, false), ms(a.last_at), "
         "(SELECT coalesce(sum(upper(r) - lower(r)), 0) FROM watermark w, unnest(w.gaps) r "
         "WHERE a.id IS NOT NULL AND w.vin = s.vin AND w.site = ''), "
-        "greatest(coalesce(s.heartbeat_ms, 600000), 60000), coalesce(s.wake_ms, 0) "
+        "greatest(coalesce(s.heartbeat_ms, 600000), 60000), coalesce(s.wake_ms, 0), "
+        "CASE WHEN a.id IS NOT NULL THEN a.lat WHEN p.near THEN s.lat END, "
+        "CASE WHEN a.id IS NOT NULL THEN a.lon WHEN p.near THEN s.lon END "
         "FROM vehicle_state s JOIN vehicle v ON v.vin = s.vin LEFT JOIN alert a ON a.vin = s.vin "
-        "AND a.type = 'vehicle_silent' AND a.state <> 'cleared' WHERE s.last_seen IS NOT NULL AND "
+        "AND a.type = 'vehicle_silent' AND a.state <> 'cleared', LATERAL (SELECT place_shown(s) "
+        "AND "
+        "abs(s.t_ms - ms(s.last_seen)) <= 30000 AND coalesce((s.signals #>> "
+        "'{Vehicle.CurrentLocation.HorizontalAccuracy,0}')::float8 <= 50, true) AS near) p "
+        "WHERE s.last_seen IS NOT NULL AND "
         "v.status NOT IN ('revoked', 'retired') AND "
         "(s.last_seen < now() - interval '60 s' OR a.id IS NOT NULL) ORDER BY s.vin",
         0, NULL, rows, fault);
@@ -119,6 +125,15 @@ static struct found about(int64_t at_ms, unsigned parts)
     return f;
 }
 
+/* Where it was heard last; it stays the place of the case. */
+static void take_place(struct found *f, const PGresult *rows, int row)
+{
+    if (PQgetisnull(rows, row, LAT) || PQgetisnull(rows, row, LON))
+        return;
+    f->lat = strtod(PQgetvalue(rows, row, LAT), NULL);
+    f->lon = strtod(PQgetvalue(rows, row, LON), NULL);
+}
+
 static void tell_one(struct silence *s, const PGresult *rows, int row, bool ours,
                      const struct silence_look *look)
 {
@@ -128,6 +143,7 @@ static void tell_one(struct silence *s, const PGresult *rows, int row, bool ours
     if (p.silent_since_ms > 0 && p.heard_ms > p.silent_since_ms) { /* it spoke again */
         struct found end[2] = {about(p.silent_since_ms, FOUND_EVENT), about(p.heard_ms, FOUND_END)};
 
+        take_place(&end[0], rows, row);
         (void)snprintf(end[0].data, sizeof end[0].data, "{\"until\":%lld,\"missing\":%lld}",
                        (long long)p.heard_ms, (long long)whole(rows, row, MISSING));
         tell_found(s->tell, vin, end, 2, look->now_ms);
@@ -135,6 +151,7 @@ static void tell_one(struct silence *s, const PGresult *rows, int row, bool ours
         struct found begun = about(p.silent_since_ms, FOUND_EVENT | FOUND_ALERT);
 
         begun.severity = p.driving ? ALERT_MINOR : ALERT_WARNING;
+        take_place(&begun, rows, row);
         tell_found(s->tell, vin, &begun, 1, look->now_ms);
     }
 }

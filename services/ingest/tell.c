@@ -103,7 +103,7 @@ static enum alert_severity severity_of(const char *word, enum alert_severity usu
 }
 
 static void raise_told(struct tell *t, const struct record *r, const json_t *message,
-                       int64_t now_ms, const char *subject)
+                       struct case_about about, int64_t now_ms, const char *subject)
 {
     struct alert_raise raise = {.key = key_of(r->from.topic.vin, r->fact.type, subject),
                                 .id = r->fact.id,
@@ -111,9 +111,10 @@ static void raise_told(struct tell *t, const struct record *r, const json_t *mes
                                 .detected_ms = now_ms};
     const json_t *data = json_object_get(message, "data");
     char *text = json_is_object(data) ? json_dumps(data, JSON_COMPACT) : NULL;
-    struct case_about about = {(double)NAN, (double)NAN, text ? text : "{}"};
     enum alert_severity usual;
 
+    if (text)
+        about.data = text;
     if (alert_type(r->fact.type, &raise.ending, &usual)) {
         raise.severity =
             severity_of(json_string_value(json_object_get(message, "severity")), usual);
@@ -124,22 +125,44 @@ static void raise_told(struct tell *t, const struct record *r, const json_t *mes
     free(text);
 }
 
-void tell_told(struct tell *t, const struct record *r, int64_t now_ms, char *subject)
+void tell_told(struct tell *t, const struct record *r, double lat, double lon, int64_t now_ms,
+               char *subject)
 {
+    struct case_about about = {lat, lon, "{}"};
     json_t *message = NULL;
     const char *kind;
 
     subject[0] = '\0';
     if (r->fact.t_ms > 0)
-        events_add_told(t->events, r);
+        events_add_told(t->events, r, lat, lon);
     if (r->from.topic.leaf != LEAF_ALERT ||
         json_read(&message, r->payload, r->len, JSON_MAX_BYTES, NULL) != ST_OK)
         return;
     kind = json_string_value(json_object_get(json_object_get(message, "data"), "kind"));
     if (kind && !strcmp(r->fact.type, "low_battery"))
         text_copy(subject, ALERT_SUBJECT_MAX + 1, kind);
-    raise_told(t, r, message, now_ms, subject);
+    raise_told(t, r, message, about, now_ms, subject);
     json_decref(message);
+}
+
+void tell_found_places(struct tell *t, const char *vin, const struct found *found, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct found_place place = {.lat = found[i].lat, .lon = found[i].lon};
+        struct finding event;
+
+        if (!(found[i].parts & FOUND_EVENT))
+            continue;
+        finding_init(&event, vin, found[i].type, found[i].subject, found[i].occurred_ms, 0);
+        if (uuid_scan(place.id, event.id))
+            events_add_place(t->events, vin, &place);
+    }
+}
+
+void tell_places(struct tell *t, const char *vin, const struct found_place *places, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        events_add_place(t->events, vin, &places[i]);
 }
 
 struct events *tell_events(struct tell *t)
@@ -157,7 +180,9 @@ enum status tell_write(struct tell *t, int64_t now_ms, struct fault *fault)
 {
     enum status st = events_write(t->events, fault);
 
-    return st == ST_OK ? cases_write(t->cases, now_ms, fault) : st;
+    if (st == ST_OK)
+        st = cases_write(t->cases, now_ms, fault);
+    return st == ST_OK ? events_write_places(t->events, fault) : st;
 }
 
 const struct alert_change_message *tell_changes(const struct tell *t, size_t *n)

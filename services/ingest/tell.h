@@ -14,8 +14,14 @@ enum status tell_open(struct tell **out, struct pg *db, struct fault *fault) MUS
 
 void tell_found(struct tell *t, const char *vin, const struct found *found, size_t n,
                 int64_t now_ms);
-/* An alert or event of the car.  `subject` (of ALERT_SUBJECT_MAX + 1 bytes) becomes its alert's. */
-void tell_told(struct tell *t, const struct record *r, int64_t now_ms, char *subject);
+/* An alert or event of the car, and where (NaN: nowhere).  `subject` (of ALERT_SUBJECT_MAX + 1
+ * bytes) becomes its alert's. */
+void tell_told(struct tell *t, const struct record *r, double lat, double lon, int64_t now_ms,
+               char *subject);
+/* What was found before and is found again may have happened elsewhere, or nowhere that is told. */
+void tell_found_places(struct tell *t, const char *vin, const struct found *found, size_t n);
+/* Where events happened that were told or found before. */
+void tell_places(struct tell *t, const char *vin, const struct found_place *places, size_t n);
 /* What events_withdraw found to be gone. */
 void tell_gone(struct tell *t, const char *vin, const struct found *gone, size_t n);
 struct events *tell_events(struct tell *t);

@@ -189,6 +189,44 @@ def test_a_trip_in_private_mode_tells_no_place_and_none_that_was_dropped_comes_b
         assert places(site, car.vin) == [*private, ("stop", "closed", "f", "f", "0"), ("trip", "open", "t", "t", "2")]
 
 
+def metres(site, vin, table, kind):
+    """How far on the way of drives.north the one row of this type is; None: it has no place."""
+    (row,) = site.sql(f"SELECT lat, lon FROM {table} WHERE vin = '{vin}' AND type = '{kind}'").splitlines()
+    if row == "|":
+        return None
+    lat, lon = map(float, row.split("|"))
+    assert abs(lon - 7.7) < 1e-6
+    return round((lat - 48.5) / drives.METRE)
+
+
+def test_alerts_tell_where_the_car_was_then_and_samples_that_follow_tell_it_better(site):
+    start = now_ms() - HOUR_MS
+    drive = drives.north(start, [(60, 0), (120, 72)])  # 20 m/s from second 60 on
+    first = {t: s for t, s in drive.items() if t <= start + 100000}
+
+    def both(vin, kind):
+        wait_until(lambda: metres(site, vin, "event", kind) == metres(site, vin, "alert", kind), why="both")
+        return metres(site, vin, "alert", kind)
+
+    with site.car() as car:
+        site.sql(f"UPDATE vehicle SET speed_limit_kmh = 50 WHERE vin = '{car.vin}'")
+        send(car, first)
+        # found by ingest once it had lasted for ten seconds; told by the car ahead of its samples
+        assert abs(both(car.vin, "overspeed") - 0) <= 20
+        car.event("overheating", {"peak_celsius": 112}, leaf="alert", severity="major", t=start + 110000)
+        car.event("tow", {"private": True}, leaf="alert", severity="major", t=start + 110000)
+        car.event("camera_lost", {}, leaf="alert", severity="warning", t=start + 140000)  # further than half a minute away
+        car.publish("diagnostics", {**car.head("diagnostics"), "t": start + 105000, "vin": car.vin, "protocol": "6", "mil": False,
+                                    "dtcs": [{"code": "P0301", "state": "stored", "ecu": "7E8"}],
+                                    "lists": {"stored": "full", "pending": "full", "permanent": "full"}, "readiness": {}})
+        car.wait_ack(car.seq)
+        assert both(car.vin, "overheating") == both(car.vin, "dtc_new") == metres(site, car.vin, "event", "dtc_new")
+        assert abs(both(car.vin, "dtc_new") - 40 * 20) <= 15 and both(car.vin, "camera_lost") is None
+        send(car, {t: s for t, s in drive.items() if t > start + 100000})
+        assert abs(both(car.vin, "overheating") - 50 * 20) <= 25 and abs(both(car.vin, "dtc_new") - 45 * 20) <= 25
+        assert abs(both(car.vin, "camera_lost") - 80 * 20) <= 25 and both(car.vin, "tow") is None
+
+
 def test_a_condition_the_car_told_ends_with_its_telemetry(site):
     start = now_ms() - HOUR_MS
     hot, cool = ({drives.COOLANT: c, drives.RPM: 2000.0} for c in (112.0, 90.0))

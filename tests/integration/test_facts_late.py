@@ -8,7 +8,7 @@ import pytest
 
 import drives
 from ingest_site import MISSING, Ingest, now_ms, running, wait_until
-from test_facts import HOUR_MS, events, is_partition, places, segments, send, settled
+from test_facts import HOUR_MS, events, is_partition, metres, places, segments, send, settled
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
 SETTINGS = {"rate": 100000, "burst": 100000, "late_wait": "1s"}
@@ -142,6 +142,20 @@ def test_private_mode_that_is_told_late_takes_the_places_away(site):
         car.wait_ack(1, stream=OTHER)
         wait_until(lambda: settled(site, car.vin), why="the rows to be found again")
         assert places(site, car.vin) == [("stop", "closed", "t", "t", "0"), ("trip", "closed", "t", "f", "2"), ("stop", "open", "f", "f", "0")]
+
+
+def test_an_alert_gets_the_place_that_late_samples_tell(site):
+    start = now_ms() - HOUR_MS
+    drive = drives.north(start, [(60, 0), (120, 72)])
+    with site.car() as car:
+        send(car, {t: {drives.SPEED: s[drives.SPEED], drives.RPM: s[drives.RPM]} for t, s in drive.items()})
+        car.event("overheating", {}, leaf="alert", severity="major", t=start + 110000)
+        car.wait_ack(car.seq)
+        assert metres(site, car.vin, "alert", "overheating") is None
+        car.telemetry({t + 500: {k: v for k, v in s.items() if k.startswith("Vehicle.CurrentLocation.")} for t, s in drive.items()},
+                      seq=1, stream=OTHER)
+        wait_until(lambda: metres(site, car.vin, "alert", "overheating") is not None, why="its place")
+        assert abs(metres(site, car.vin, "alert", "overheating") - 50 * 20) <= 25
 
 
 def test_a_braking_that_comes_late_is_found_and_one_that_late_data_disproves_is_withdrawn(site):

@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from ingest_site import MISSING, SPEED, now_ms, running, wait_until
+from ingest_site import LAT, LON, MISSING, SPEED, now_ms, running, wait_until
 from test_facts import alerts, events
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
@@ -15,7 +15,8 @@ def site(tmp_path_factory):
 
 
 def last_heard(site, vin, ago, driving=False):
-    site.sql(f"UPDATE vehicle_state SET last_seen = now() - interval '{ago}', ignition_on = {driving} WHERE vin = '{vin}'")
+    site.sql(f"UPDATE vehicle_state SET last_seen = now() - interval '{ago}', t_ms = ms(now() - interval '{ago}'), "
+             f"ignition_on = {driving} WHERE vin = '{vin}'")
 
 
 def speak(car):
@@ -29,13 +30,17 @@ def silent(site, vin):
 
 def test_a_car_that_is_lost_is_a_case_until_its_first_record(site):
     with site.car() as parked, site.car() as driving, site.car() as asleep:
-        for car in (parked, driving, asleep):
+        for car in (parked, asleep):
             speak(car)
+        driving.telemetry({now_ms(): {SPEED: 50.0, LAT: 48.5, LON: 7.7}})
+        driving.wait_ack(driving.seq)
         last_heard(site, parked.vin, "19 min")  # late, not lost: its heart may beat every ten minutes
         last_heard(site, driving.vin, "4 min", driving=True)
         site.sql(f"UPDATE vehicle_state SET presence = 'sleeping', last_seen = now() - interval '3 h' WHERE vin = '{asleep.vin}'")
         (case,) = wait_until(lambda: silent(site, driving.vin), why="the silent car")
         assert (case.state, case.severity) == ("open", "minor")
+        place = f"SELECT lat, lon FROM alert WHERE vin = '{driving.vin}'"
+        assert site.sql(place).strip() == "48.5|7.7"  # where it was heard last
         assert silent(site, parked.vin) == [] and silent(site, asleep.vin) == []
         last_heard(site, parked.vin, "21 min")
         (case,) = wait_until(lambda: silent(site, parked.vin), why="the parked car")
@@ -48,6 +53,7 @@ def test_a_car_that_is_lost_is_a_case_until_its_first_record(site):
         assert event[0] == "vehicle_silent" and event[3]["missing"] == 2 and event[3]["until"] > event[2]
         speak(driving)
         wait_until(lambda: silent(site, driving.vin)[0].state == "cleared", why="the other one")
+        assert site.sql(place).strip() == "48.5|7.7"
 
 
 def test_many_at_once_are_us_and_so_is_a_store_that_is_away(site):
