@@ -178,6 +178,8 @@ enum status agent_open(struct agent **out, const struct vehicle_settings *set, c
         (st = agent_load_commands(a, fault)) != ST_OK ||
         (st = agent_load_protocol(a, fault)) != ST_OK)
         goto out;
+    if (found->created)
+        sender_streams_are_new(a->sender);
     agent_clock_begin(a);
     agent_look_private(a);
     agent_tell_found(a, found);

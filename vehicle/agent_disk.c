@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "announce.h"
 #include "known.h"
 #include "kept_clock.h"
 #include "lib/clock.h"
@@ -68,6 +69,49 @@ static void agent_keep_known(struct agent *a)
         log_warn("known.unwritable", "reason=\"%s\"", fault.text);
 }
 
+/* The streams are others: nobody has acknowledged anything of them. */
+static void agent_forget_acks(struct agent *a)
+{
+    a->set_back = false;
+    sender_streams_are_new(a->sender);
+    for (int i = 0; i < STREAMS; i++) {
+        ledger_init(&a->ledgers[i]);
+        ledger_require(&a->ledgers[i], a->config.sites, a->config.site_count);
+    }
+}
+
+/* An ack has shown that the outbox is an old copy: others have records with the numbers that were
+ * given since.  What no required site had acknowledged goes again, in new streams. */
+static enum status agent_begin_anew(struct agent *a, int64_t now_ms, enum clock_source clock,
+                                    struct fault *fault)
+{
+    int64_t from[STREAMS], unsent[STREAMS] = {0};
+    char data[96];
+    enum status st = outbox_begin(a->outbox, fault);
+
+    for (int i = 0; i < STREAMS; i++)
+        from[i] = ledger_next_unsettled(&a->ledgers[i], 1);
+    if (st == ST_OK)
+        st = outbox_begin_anew(a->outbox, from, unsent, fault);
+    snprintf(data, sizeof data, "{\"reason\":\"set_back\",\"unsent\":%lld}",
+             (long long)(unsent[STREAM_BULK] + unsent[STREAM_URGENT]));
+    if (st == ST_OK &&
+        (st = announce(a->outbox, "outbox_reset", data, now_ms, clock, fault)) == ST_OK)
+        st = outbox_end(a->outbox, fault);
+    if (st != ST_OK) {
+        outbox_undo(a->outbox);
+        return st;
+    }
+    log_error("outbox.set_back",
+              "unsent=%lld reason=\"a site has numbers that we never sent: an old "
+              "copy of the outbox was put back\"",
+              (long long)(unsent[STREAM_BULK] + unsent[STREAM_URGENT]));
+    agent_forget_acks(a);
+    journal_renew(a->journal);
+    sender_connected(a->sender, clock_boot_ms());
+    return ST_OK;
+}
+
 enum status agent_recover(struct agent *a, struct fault *fault)
 {
     struct outbox_found found;
@@ -86,10 +130,7 @@ enum status agent_recover(struct agent *a, struct fault *fault)
     if ((st = outbox_reopen(a->outbox, &found, fault)) != ST_OK)
         return st == ST_RETRY ? ST_OK : ST_FATAL;
     if (found.created) {
-        for (int i = 0; i < STREAMS; i++) {
-            ledger_init(&a->ledgers[i]);
-            ledger_require(&a->ledgers[i], a->config.sites, a->config.site_count);
-        }
+        agent_forget_acks(a);
         agent_keep_config(a);
         agent_keep_commands(a);
         agent_keep_privacy(a);
@@ -114,7 +155,9 @@ enum status agent_commit(struct agent *a, bool all, struct fault *fault)
     a->urgent = false;
     if (st != ST_OK || !outbox_is_open(a->outbox))
         return st;
-    st = journal_commit(a->journal, now_ms, clock, all, fault);
+    journal_online(a->journal, a->connected);
+    if (!a->set_back || (st = agent_begin_anew(a, now_ms, clock, fault)) == ST_OK)
+        st = journal_commit(a->journal, now_ms, clock, all, fault);
     if (st == ST_FATAL)
         return agent_recover(a, fault);
     if (st == ST_RETRY)

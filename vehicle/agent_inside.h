@@ -37,6 +37,8 @@ struct agent {
     bool connected;
     bool reconnect; /* other brokers */
     bool restart;   /* a command asks for it */
+    bool
+        set_back; /* an ack says that the outbox is an old copy: new streams with the next commit */
     struct inbox *inbox;
     struct gps *gps;
     struct reader *reader;

@@ -121,6 +121,7 @@ static void agent_connection(struct agent *a, const struct connection *c)
     if (c->broker[0] != '\0')
         metric_set(a->broker, c->broker, c->up);
     if (c->up) {
+        a->urgent = true; /* what may be sent now is written down before it goes */
         herald_connected(&a->herald);
         sender_connected(a->sender, clock_boot_ms());
     }
@@ -140,6 +141,11 @@ static void agent_ack(struct agent *a, const char *bytes, size_t len)
 
         if (strcmp(ack.stream, outbox_stream_id(a->outbox, stream)) != 0)
             continue;
+        if (sender_was_set_back(a->sender, stream, &ack.mark)) {
+            a->set_back = a->urgent = true;
+            metric_add(a->ignored, "beyond", 1);
+            return;
+        }
         st = ledger_take(&a->ledgers[i], &ack, outbox_given(a->outbox, stream));
         if (st == ST_REJECT) {
             metric_add(a->ignored, "beyond", 1);

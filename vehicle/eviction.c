@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/fact.h"
+#include "announce.h"
 
 #define EVICTION_RANGES_MAX 8 /* announced in one commit */
 
@@ -48,23 +48,11 @@ static enum status eviction_announce(struct eviction *e, enum outbox_stream stre
                                      int64_t last, int64_t now_ms, enum clock_source clock,
                                      struct fault *fault)
 {
-    struct fact event = {.t_ms = now_ms, .type = "outbox_lost"};
-    unsigned char random[10];
-    char data[160], payload[512];
-    size_t len;
-    enum status st;
+    char data[160];
 
-    event.head = (struct envelope){.seq = outbox_number(e->outbox, STREAM_BULK), .clock = clock};
-    (void)text_copy(event.head.schema, sizeof event.head.schema, "event/1");
-    (void)text_copy(event.head.stream, sizeof event.head.stream,
-                    outbox_stream_id(e->outbox, STREAM_BULK));
-    text_random(random, sizeof random);
-    uuid_v7(event.id, now_ms, random);
     snprintf(data, sizeof data, "{\"stream\":\"%s\",\"first\":%lld,\"last\":%lld}",
              outbox_stream_id(e->outbox, stream), (long long)first, (long long)last);
-    if ((st = event_write(&event, data, payload, sizeof payload, &len, fault)) != ST_OK)
-        return st;
-    return outbox_put(e->outbox, STREAM_BULK, LEAF_EVENT, now_ms, payload, len, fault);
+    return announce(e->outbox, "outbox_lost", data, now_ms, clock, fault);
 }
 
 /* Delete what every required site has and was made before `before_ms`. */

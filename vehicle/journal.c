@@ -1,62 +1,16 @@
 /* vehicle/journal.c - see journal.h. */
-#include "journal.h"
+#include "journal_inside.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "diagnosis.h"
-#include "eviction.h"
+#include "announce.h"
 #include "lib/metrics.h"
 #include "lib/text.h"
 #include "proto/columnar.h"
-#include "proto/fact.h"
-#include "proto/telemetry.h"
 
-#define JOURNAL_EVENTS_MAX 256  /* kept in memory while the disk takes nothing, */
-#define JOURNAL_ALERTS_MAX 1024 /* and alerts: some hundred kB at most */
-#define JOURNAL_NOTES_MAX 32
 #define JOURNAL_TRIES 4 /* on a full disk, each with more room made */
-
-struct journal_note {
-    char name[80];
-    struct text value;
-};
-
-struct journal_fact {
-    struct fact fact;
-    char severity[16]; /* of an alert; "": an event */
-    bool dated;        /* its time is known, whatever ours is worth now */
-    char *data;
-    struct result *result; /* it is one, and no alert; else NULL */
-};
-
-struct journal {
-    struct journal_options options;
-    struct outbox *outbox;
-    struct sampler *sampler;
-    struct ledger *ledgers;
-    struct eviction eviction;
-    struct metric *dropped;
-    uint64_t counted_dropped;                      /* samples: in the metric */
-    uint64_t told_samples, told_facts, lost_facts; /* dropped: told in an event; and all */
-    bool looked; /* since it was opened: what the outbox has to tell by itself is told */
-    bool held;
-    size_t event_count, alert_count;                                     /* both; of them alerts */
-    struct journal_fact events[JOURNAL_EVENTS_MAX + JOURNAL_ALERTS_MAX]; /* in order */
-    bool has_diagnosis;
-    struct diagnosis diagnosis;
-    size_t note_count;
-    struct journal_note notes[JOURNAL_NOTES_MAX];
-    struct telemetry telemetry;
-    char payload[JSON_MAX_BYTES];
-};
-
-static void journal_free_fact(struct journal_fact *f)
-{
-    free(f->data);
-    free(f->result);
-}
 
 /* ---- opening */
 
@@ -104,6 +58,7 @@ enum status journal_open(struct journal **out, const struct journal_options *opt
         journal_close(j);
         return st;
     }
+    journal_renew(j);
     *out = j;
     return ST_OK;
 }
@@ -111,6 +66,13 @@ enum status journal_open(struct journal **out, const struct journal_options *opt
 void journal_renew(struct journal *j)
 {
     j->looked = false;
+    for (int i = 0; i < STREAMS; i++)
+        j->sendable[i] = -1;
+}
+
+void journal_online(struct journal *j, bool online)
+{
+    j->online = online;
 }
 
 void journal_close(struct journal *j)
@@ -123,121 +85,6 @@ void journal_close(struct journal *j)
         text_done(&j->notes[i].value);
     telemetry_done(&j->telemetry);
     free(j);
-}
-
-/* ---- what waits */
-
-/* The oldest event makes room for an event, the oldest alert for an alert. */
-static void journal_drop(struct journal *j, bool alert)
-{
-    size_t i = 0;
-
-    while ((j->events[i].severity[0] != '\0') != alert)
-        i++;
-    journal_free_fact(&j->events[i]);
-    memmove(j->events + i, j->events + i + 1, (--j->event_count - i) * sizeof j->events[0]);
-    j->alert_count -= alert;
-    j->lost_facts++;
-    metric_add(j->dropped, NULL, 1);
-}
-
-/* NULL: no memory. */
-static struct journal_fact *journal_add(struct journal *j, const char *type, const char *severity,
-                                        int64_t t_ms, const char *data)
-{
-    struct journal_fact *f;
-    bool alert = severity[0] != '\0';
-    unsigned char random[10];
-    char *copy = strdup(data);
-
-    if (copy == NULL)
-        return NULL;
-    if (alert ? j->alert_count == JOURNAL_ALERTS_MAX
-              : j->event_count - j->alert_count == JOURNAL_EVENTS_MAX)
-        journal_drop(j, alert);
-    j->alert_count += alert;
-    f = &j->events[j->event_count++];
-    memset(f, 0, sizeof *f);
-    f->fact.t_ms = t_ms;
-    f->data = copy;
-    text_random(random, sizeof random);
-    uuid_v7(f->fact.id, t_ms, random);
-    (void)text_copy(f->fact.type, sizeof f->fact.type, type);
-    (void)text_copy(f->severity, sizeof f->severity, severity);
-    return f;
-}
-
-void journal_alert(struct journal *j, const char *type, const char *severity, int64_t t_ms,
-                   const char *data)
-{
-    (void)journal_add(j, type, severity, t_ms, data);
-}
-
-void journal_alert_dated(struct journal *j, const char *type, const char *severity, int64_t t_ms,
-                         const char *data)
-{
-    struct journal_fact *f = journal_add(j, type, severity, t_ms, data);
-
-    if (f != NULL)
-        f->dated = true;
-}
-
-void journal_result(struct journal *j, const char *command, enum command_state state,
-                    const char *reason, const char *data)
-{
-    struct result *r = calloc(1, sizeof *r);
-    struct journal_fact *f =
-        r != NULL ? journal_add(j, "", "result", 0, data != NULL ? data : "") : NULL;
-
-    if (f == NULL) {
-        free(r);
-        return;
-    }
-    f->result = r;
-    r->state = state;
-    (void)text_copy(r->command, sizeof r->command, command);
-    (void)text_copy(r->reason, sizeof r->reason, reason);
-}
-
-bool journal_has_facts(const struct journal *j)
-{
-    return j->event_count > 0;
-}
-
-void journal_event(struct journal *j, const char *type, int64_t t_ms, const char *data)
-{
-    journal_alert(j, type, "", t_ms, data);
-}
-
-void journal_diagnosis(struct journal *j, const struct diagnosis *d)
-{
-    j->diagnosis = *d;
-    j->has_diagnosis = true;
-}
-
-void journal_note(struct journal *j, const char *name, const char *bytes, size_t len)
-{
-    size_t i = 0;
-
-    while (i < j->note_count && strcmp(j->notes[i].name, name) != 0)
-        i++;
-    if (i == JOURNAL_NOTES_MAX)
-        return; /* never: two streams, eight sites, three names */
-    if (i == j->note_count) {
-        (void)text_copy(j->notes[i].name, sizeof j->notes[i].name, name);
-        j->note_count++;
-    }
-    text_clear(&j->notes[i].value);
-    text_add(&j->notes[i].value, bytes, len);
-}
-
-void journal_ack(struct journal *j, enum outbox_stream stream, const char *site, const char *bytes,
-                 size_t len)
-{
-    char name[80];
-
-    snprintf(name, sizeof name, "ack/%s/%s", outbox_stream_name(stream), site);
-    journal_note(j, name, bytes, len);
 }
 
 /* ---- records */
@@ -373,18 +220,14 @@ static enum status journal_put_diagnosis(struct journal *j, int64_t now_ms, enum
 static enum status journal_tell_dropped(struct journal *j, int64_t now_ms, enum clock_source clock,
                                         struct fault *fault)
 {
-    struct fact event = {.t_ms = now_ms, .type = "samples_dropped"};
     uint64_t samples = j->sampler->dropped - j->told_samples, facts = j->lost_facts - j->told_facts;
-    unsigned char random[10];
     char data[160];
 
     if (samples + facts == 0)
         return ST_OK;
-    text_random(random, sizeof random);
-    uuid_v7(event.id, now_ms, random);
     snprintf(data, sizeof data, "{\"samples\":%llu,\"events\":%llu}", (unsigned long long)samples,
              (unsigned long long)facts);
-    return journal_put_event(j, &event, data, now_ms, clock, fault);
+    return announce(j->outbox, "samples_dropped", data, now_ms, clock, fault);
 }
 
 void journal_hold(struct journal *j, bool held)
@@ -403,6 +246,25 @@ void journal_shift(struct journal *j, int64_t step_ms)
         if (!j->events[i].dated)
             j->events[i].fact.t_ms += step_ms;
     j->diagnosis.t_ms += step_ms;
+}
+
+static enum status journal_note_sendable(struct journal *j, struct fault *fault)
+{
+    enum status st = ST_OK;
+    char name[32], number[24];
+    int n;
+
+    for (int i = 0; i < STREAMS && j->online && st == ST_OK; i++) {
+        enum outbox_stream stream = (enum outbox_stream)i;
+        int64_t last = outbox_number(j->outbox, stream) - 1;
+
+        if (last == j->sendable[i])
+            continue;
+        snprintf(name, sizeof name, OUTBOX_SENT_NOTE "%s", outbox_stream_name(stream));
+        n = snprintf(number, sizeof number, "%lld", (long long)last);
+        st = outbox_set(j->outbox, name, number, (size_t)n, fault);
+    }
+    return st;
 }
 
 static enum status journal_write(struct journal *j, size_t samples, int64_t now_ms,
@@ -428,7 +290,9 @@ static enum status journal_write(struct journal *j, size_t samples, int64_t now_
     for (size_t i = 0; i < j->note_count && st == ST_OK; i++)
         st = outbox_set(j->outbox, j->notes[i].name, j->notes[i].value.bytes, j->notes[i].value.len,
                         fault);
-    return st == ST_OK ? eviction_pass(&j->eviction, now_ms, clock, fault) : st;
+    if (st == ST_OK)
+        st = eviction_pass(&j->eviction, now_ms, clock, fault);
+    return st == ST_OK ? journal_note_sendable(j, fault) : st;
 }
 
 /* One transaction.  `room`: so many records may go before it, because the disk is full. */
@@ -454,6 +318,8 @@ static void journal_done(struct journal *j, size_t samples)
     sampler_forget(j->sampler, samples);
     j->note_count = 0;
     j->looked = true;
+    for (int i = 0; i < STREAMS && j->online; i++)
+        j->sendable[i] = outbox_given(j->outbox, (enum outbox_stream)i);
     outbox_reserve(j->outbox);
     if (j->held)
         return;
@@ -468,8 +334,11 @@ static void journal_done(struct journal *j, size_t samples)
 /* Has the outbox something to tell by itself? */
 static bool journal_is_due(const struct journal *j)
 {
-    return !j->looked || outbox_spoiled(j->outbox, STREAM_BULK, 0) != 0 ||
-           outbox_spoiled(j->outbox, STREAM_URGENT, 0) != 0;
+    for (int i = 0; i < STREAMS; i++)
+        if (outbox_spoiled(j->outbox, (enum outbox_stream)i, 0) != 0 ||
+            (j->online && j->sendable[i] != outbox_given(j->outbox, (enum outbox_stream)i)))
+            return true;
+    return !j->looked;
 }
 
 enum status journal_commit(struct journal *j, int64_t now_ms, enum clock_source clock, bool all,

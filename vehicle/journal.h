@@ -52,6 +52,9 @@ void journal_note(struct journal *j, const char *name, const char *bytes, size_t
 /* Do events, alerts or results wait for a commit? */
 bool journal_has_facts(const struct journal *j);
 
+/* Connected, what is committed may be sent at once: each commit says in the outbox up to where. */
+void journal_online(struct journal *j, bool online);
+
 /* Held: samples, events, alerts and diagnoses wait for their time; only acks and notes are written.
  */
 void journal_hold(struct journal *j, bool held);

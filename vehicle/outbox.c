@@ -5,6 +5,7 @@
 
 #include "checksum.h"
 #include "outbox_file.h"
+#include "stamp.h"
 
 #include <errno.h>
 
@@ -180,6 +181,7 @@ enum status outbox_end(struct outbox *o, struct fault *fault)
         o->streams[i].given = o->streams[i].next - 1;
         o->streams[i].records += o->streams[i].pending;
         o->streams[i].pending = 0;
+        o->streams[i].was[0] = '\0';
         outbox_forget_spoiled(o, (enum outbox_stream)i);
     }
     o->trouble = OUTBOX_WELL;
@@ -193,6 +195,9 @@ void outbox_undo(struct outbox *o)
         (void)sqlite3_exec(o->db, "ROLLBACK", NULL, NULL, NULL);
     for (int i = 0; i < STREAMS; i++) {
         o->streams[i].pending = 0;
+        if (o->streams[i].was[0] != '\0')
+            memcpy(o->streams[i].id, o->streams[i].was, sizeof o->streams[i].id);
+        o->streams[i].was[0] = '\0';
         for (size_t k = 0; k < o->streams[i].spoiled_count; k++)
             o->streams[i].spoiled[k].aside = false;
     }
@@ -373,6 +378,7 @@ static enum status outbox_take_row(struct outbox *o, enum outbox_stream stream, 
         return outbox_note_spoiled(o, stream, found, fault);
     out->len = (size_t)sqlite3_column_bytes(statement, 3);
     memcpy(out->payload, sqlite3_column_blob(statement, 3), out->len);
+    stamp_stream(out->payload, out->len, outbox_stream_id(o, stream));
     return ST_OK;
 }
 

@@ -16,6 +16,8 @@
 
 struct outbox;
 
+#define OUTBOX_SENT_NOTE "sent/" /* and a stream's name: up to here it may have been sent */
+
 enum outbox_stream { STREAM_BULK, STREAM_URGENT, STREAMS };
 
 const char *outbox_stream_name(enum outbox_stream stream); /* "bulk" "urgent": label and column */
@@ -112,9 +114,17 @@ enum status outbox_each(struct outbox *o, const char *prefix,
                         void (*take)(void *self, const char *name, const char *bytes, size_t len),
                         void *self, struct fault *fault) MUST_CHECK;
 
+/* Within a transaction: new streams for what is there.  Another id for each; the numbers
+ * go on, records keep theirs and say the new id from now on (stamp.h).  What lies below from[i] and
+ * every hole above it is written down to be announced ("lost/"); acks kept are forgotten.
+ * unsent[i]: how many records of a stream count in the new one. */
+enum status outbox_begin_anew(struct outbox *o, const int64_t from[STREAMS],
+                              int64_t unsent[STREAMS], struct fault *fault) MUST_CHECK;
+
 /* ---- reading */
 
-/* The first record at or above `seq` that is as it was written.  ST_NONE: there is none.
+/* The first record at or above `seq` that is as it was written, stamped with the stream's id of
+ * now.  ST_NONE: there is none.
  * Those that are not are passed over and remembered until they are set aside. */
 enum status outbox_read(struct outbox *o, enum outbox_stream stream, int64_t seq,
                         struct outbox_record *out, struct fault *fault) MUST_CHECK;

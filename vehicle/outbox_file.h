@@ -1,5 +1,6 @@
 /* vehicle/outbox_file.h - the inside of an outbox, for outbox.c (records), outbox_file.c (opening),
- * outbox_tables.c (making and looking at the tables) and outbox_beside.c (the files beside it). */
+ * outbox_tables.c (making and looking at the tables), outbox_anew.c (new streams) and
+ * outbox_beside.c (the files beside it). */
 #ifndef VEHICLE_OUTBOX_FILE_H
 #define VEHICLE_OUTBOX_FILE_H
 
@@ -44,8 +45,9 @@ struct outbox {
     char path[OUTBOX_PATH_MAX];
     struct {
         char id[UUID_TEXT + 1];
-        int64_t given; /* committed */
-        int64_t next;  /* in this transaction */
+        char was[UUID_TEXT + 1]; /* before this transaction, if it gives another; else "" */
+        int64_t given;           /* committed */
+        int64_t next;            /* in this transaction */
         int64_t records, pending;
         int64_t unchecked; /* up to here records may lack a checksum: an older agent made them */
         size_t spoiled_count;

@@ -1,12 +1,14 @@
 /* vehicle/sender.c - see sender.h.  What to send is window.c's decision. */
 #include "sender.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/metrics.h"
 #include "patience.h"
 #include "proto/columnar.h"
+#include "sent.h"
 #include "window.h"
 
 #define SENDER_BORN_MAX 64 /* commits; what comes on top is not measured */
@@ -14,6 +16,7 @@
 struct sender_stream {
     struct window window;
     struct patience patience;
+    struct sent sent;
     int64_t backlog_ms; /* boot time from which the backlog may go */
     int64_t seen;       /* the highest number of which we know when it was committed */
     size_t born_count;
@@ -32,11 +35,29 @@ struct sender {
     struct outbox_record record;
 };
 
+/* What earlier runs may have sent; without a word of theirs all there is. */
+static enum status sender_load_sent(struct sender *s, enum outbox_stream stream,
+                                    struct fault *fault)
+{
+    struct text text;
+    char name[32];
+    enum status st;
+
+    snprintf(name, sizeof name, OUTBOX_SENT_NOTE "%s", outbox_stream_name(stream));
+    text_init(&text);
+    st = outbox_get(s->outbox, name, &text, fault);
+    sent_init(&s->streams[stream].sent,
+              st == ST_OK ? strtoll(text.bytes, NULL, 10) : outbox_given(s->outbox, stream));
+    text_done(&text);
+    return st == ST_NONE ? ST_OK : st;
+}
+
 enum status sender_open(struct sender **out, const char *vin, struct outbox *outbox,
                         struct ledger *ledgers, int64_t per_s, int64_t boot_ms, struct fault *fault)
 {
     static const double seconds[] = {0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 600};
     struct sender *s = calloc(1, sizeof *s);
+    enum status st = ST_OK;
 
     if (s == NULL)
         return fault_set(fault, ST_FATAL, "out of memory");
@@ -53,10 +74,45 @@ enum status sender_open(struct sender **out, const char *vin, struct outbox *out
     s->acked = metric_histogram("vigie_vehicle_ack_seconds",
                                 "From a commit to the first ack of its records.", "stream", seconds,
                                 sizeof seconds / sizeof seconds[0]);
-    for (int i = 0; i < STREAMS; i++)
+    for (int i = 0; i < STREAMS && st == ST_OK; i++) {
         s->streams[i].seen = outbox_given(outbox, (enum outbox_stream)i);
+        st = sender_load_sent(s, (enum outbox_stream)i, fault);
+    }
+    if (st != ST_OK) {
+        sender_close(s);
+        return st;
+    }
     *out = s;
     return ST_OK;
+}
+
+void sender_streams_are_new(struct sender *s)
+{
+    for (int i = 0; i < STREAMS; i++) {
+        sent_init(&s->streams[i].sent, 0);
+        s->streams[i].sent.own = true;
+    }
+}
+
+bool sender_was_set_back(struct sender *s, enum outbox_stream stream, const struct watermark *mark)
+{
+    struct sent *sent = &s->streams[stream].sent;
+    struct fault ignored;
+    int64_t claimed = 1;
+
+    if (sent->own)
+        return false;
+    if (mark->upto > outbox_given(s->outbox, stream))
+        return true;
+    for (int i = 0; i < SENT_RANGES_MAX + ACK_GAPS_MAX; i++) {
+        claimed = sent_next_claimed(sent, mark, claimed);
+        if (claimed == 0 || outbox_read(s->outbox, stream, claimed, &s->record, &ignored) != ST_OK)
+            return false; /* it may have been told as lost: nothing is held that it could cost */
+        if (s->record.seq == claimed)
+            return true;
+        claimed = s->record.seq;
+    }
+    return false;
 }
 
 void sender_close(struct sender *s)
@@ -180,6 +236,7 @@ static enum status sender_pump_stream(struct sender *s, struct mqtt *mqtt,
         if ((st = sender_publish(s, mqtt, stream, fault)) != ST_OK)
             return st;
         bucket_take(&s->bucket);
+        sent_add(&t->sent, pick.seq);
         window_sent(&t->window, &pick, (int64_t)s->record.len);
     }
     return ST_OK;

@@ -32,6 +32,14 @@ void sender_connected(struct sender *s, int64_t boot_ms);
 /* An ack of this stream was taken by its ledger; `went_back`: the site knows less than before. */
 void sender_acked(struct sender *s, enum outbox_stream stream, bool went_back, int64_t boot_ms);
 
+/* The outbox's streams began in this process. */
+void sender_streams_are_new(struct sender *s);
+
+/* Does an ack of this stream claim what was never sent although we hold it, or numbers that were
+ * never given?  Then the outbox is an old copy that was put back: see outbox_begin_anew.  Never
+ * true of streams that began in this process, so at most once in its life. */
+bool sender_was_set_back(struct sender *s, enum outbox_stream stream, const struct watermark *mark);
+
 /* Send what may be sent now.  ST_RETRY: the client takes no more at the moment.  ST_FATAL: the
  * outbox is damaged. */
 enum status sender_pump(struct sender *s, struct mqtt *mqtt, int64_t boot_ms,

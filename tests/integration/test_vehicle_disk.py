@@ -1,4 +1,5 @@
 """The real agent on a disk that is full, takes nothing, forgets or rots: it goes on, says so, and recovers by itself."""
+import json
 import os
 import resource
 import shutil
@@ -234,3 +235,52 @@ def test_a_record_whose_bytes_changed_is_not_sent(bench):
     assert 20 not in service.seqs()[stream], "it went out"
     assert b.metric('vigie_vehicle_outbox_spoiled_total{stream="bulk"}') == 1
     assert b.rows("SELECT stream, seq FROM spoiled") == [("bulk", 20)]
+
+
+def test_an_old_copy_that_is_put_back_begins_new_streams_and_loses_nothing(bench):
+    """Driven on in a tunnel until the numbers are beyond those that the site has, and started again there."""
+    b = bench()
+    service = Service(b)
+    b.start_agent()
+    b.configure(1, required_sites=["illkirch"])
+    service.wait("records", lambda s: highest(s) >= 6)
+    b.end("agent")
+    shutil.copytree(b.folder / "outbox", b.folder / "copy")
+    (old, copied), = b.rows("SELECT id, next_seq - 1 FROM stream WHERE name = 'bulk'")
+    b.start_agent()
+    service.wait("what the copy does not know", lambda s: s.seqs()[old][-1] >= copied + 6)
+    b.end("agent")
+    known = service.poll().seqs()[old][-1]
+    service.close()
+
+    shutil.rmtree(b.folder / "outbox")
+    (b.folder / "copy").rename(b.folder / "outbox")
+    b.start_agent("--brokers=mqtts://localhost:9")
+    wait_for("more numbers than the site knows", lambda: b.rows("SELECT max(seq) FROM record")[0][0] >= known + 4)
+    b.end("agent")
+    made = {s["t"] for (text,) in b.rows(f"SELECT payload FROM record WHERE seq > {copied} AND leaf = 'up/telemetry'")
+            for s in json.loads(text)["samples"]}
+    assert made
+    service = Service(b)
+    service.ack(old, known, retained=True)  # what ingest answers to a car that has just connected
+    b.start_agent()
+    told = service.wait("the event", lambda s: [e for e in events(s, "outbox_reset")])[-1]
+    new = told["stream"]
+    assert new != old and told["data"]["reason"] == "set_back" and told["data"]["unsent"] > 0
+    service.wait("all that was made meanwhile", lambda s: made <= {
+        sample["t"] for r in s.of("up/telemetry") if r["stream"] == new for sample in r["samples"]})
+    service.wait("no number of the new stream to be missing", lambda s: missing(s, new) == set())
+    service.ack(new, 10 ** 6)  # a lie: a stream that began in this process is no old copy
+    wait_for("it to be counted", lambda: b.metric('vigie_vehicle_acks_ignored_total{reason="beyond"}') >= 2)
+    before = highest(service)
+    service.wait("more records", lambda s: highest(s) >= before + 3)
+    assert b.rows("SELECT id FROM stream WHERE name = 'bulk'") == [(new,)]
+    assert b.log("agent").count("event=outbox.set_back") == 1
+
+
+def missing(service, stream):
+    """Numbers that did neither come nor were told as lost."""
+    seqs = service.seqs()[stream]
+    lost = {n for e in events(service, "outbox_lost") if e["data"]["stream"] == stream
+            for n in range(e["data"]["first"], e["data"]["last"] + 1)}
+    return set(range(1, seqs[-1] + 1)) - set(seqs) - lost

@@ -97,9 +97,10 @@ class Service:
     def wait(self, what, condition, timeout_s=40):
         return wait_for(what, lambda: condition(self.poll()), timeout_s)
 
-    def ack(self, stream, upto, gaps=(), site="illkirch"):
+    def ack(self, stream, upto, gaps=(), site="illkirch", retained=False):
         self.client.publish(topic("down/ack"), json.dumps(
-            {"schema": "ack/1", "site": site, "stream": stream, "upto": upto, "gaps": list(gaps)}).encode(), qos=1)
+            {"schema": "ack/1", "site": site, "stream": stream, "upto": upto, "gaps": list(gaps)}).encode(), qos=1,
+            retained=retained)
 
     def ack_all(self, site="illkirch"):
         for stream, seqs in self.poll().seqs().items():
