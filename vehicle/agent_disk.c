@@ -24,16 +24,27 @@ void agent_count(struct agent *a)
 
 void agent_tell_found(struct agent *a, const struct outbox_found *found)
 {
+    char data[120];
+
     for (int i = 0; i < STREAMS; i++)
         if (found->passed_over[i] > 0)
             log_error("outbox.went_back", "stream=%s numbers=%lld",
                       outbox_stream_name((enum outbox_stream)i), (long long)found->passed_over[i]);
     if (!found->created)
         return;
-    agent_event(a, "outbox_reset",
-                found->damaged ? "{\"reason\":\"damaged\"}" : "{\"reason\":\"missing\"}");
-    if (found->damaged)
-        log_error("outbox.damaged", "moved_to=%s reason=\"%s\"", found->moved_to, found->reason);
+    if (!found->damaged) {
+        agent_event(a, "outbox_reset", "{\"reason\":\"missing\"}");
+        return;
+    }
+    snprintf(data, sizeof data, "{\"reason\":\"damaged\",\"counted\":\"%s\"",
+             salvage_reach_name(found->counted));
+    if (found->counted != SALVAGE_NONE)
+        snprintf(data + strlen(data), sizeof data - strlen(data), ",\"unsent\":%lld",
+                 (long long)found->unsent);
+    strcat(data, "}");
+    agent_event(a, "outbox_reset", data);
+    log_error("outbox.damaged", "moved_to=%s unsent=%lld counted=%s reason=\"%s\"", found->moved_to,
+              (long long)found->unsent, salvage_reach_name(found->counted), found->reason);
 }
 
 /* Once per change, and the reason with it. */

@@ -13,6 +13,7 @@
 #include "proto/envelope.h"
 #include "proto/json.h"
 #include "proto/topic.h"
+#include "salvage.h"
 
 struct outbox;
 
@@ -28,6 +29,8 @@ struct outbox_found {
     bool damaged;
     char moved_to[704]; /* where the damaged one is now */
     char reason[160];   /* what was wrong with it */
+    int64_t unsent;     /* records in it that no site has, as far as could be counted: */
+    enum salvage_reach counted;
     /* The write-ahead log could not be read to its end: so many numbers, which a lost commit may
      * have given out, are passed over (and told: outbox_each "lost/"). */
     int64_t passed_over[STREAMS];

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #define OUTBOX_APPLICATION 0x5669676f /* "Vigo" and the version: what a newer file says too */
+#define OUTBOX_SALVAGE_MS 2000        /* to count what a damaged one held; alerts wait meanwhile */
 #define OUTBOX_PASS_MAX 1000000000    /* more numbers than any car makes: not a witness */
 
 static const char *const outbox_sql[SQL_STATEMENTS] = {
@@ -169,11 +170,13 @@ static enum status outbox_settle(struct outbox *o, struct outbox_found *found, s
         outbox_shut(o);
         if ((st = outbox_move_aside(o, how.moved_to, sizeof how.moved_to, fault)) != ST_OK)
             return st;
+        how.unsent = salvage_count(how.moved_to, OUTBOX_SALVAGE_MS, &how.counted);
         st = outbox_try_twice(o, &how, &why);
     }
     if (st != ST_OK) {
         outbox_shut(o);
-        return fault_set(fault, st == ST_REJECT ? ST_FATAL : st, "%s", why.text);
+        st = fault_set(fault, st == ST_REJECT ? ST_FATAL : st, "%s", why.text);
+        return outbox_say_why(o, st, fault);
     }
     outbox_unmark(o); /* looked at, and found well */
     o->trouble = OUTBOX_WELL;

@@ -398,6 +398,6 @@ def test_a_damaged_outbox_is_moved_aside_and_told(bench):
     service = Service(b)
     b.start_agent()
     service.wait("the event", lambda s: [e for e in s.of("up/event") if e["type"] == "outbox_reset" and
-                                         e["data"] == {"reason": "damaged"} and e["stream"] != old])
+                                         e["data"]["reason"] == "damaged" and e["stream"] != old])
     assert list((b.folder / "outbox").glob("outbox.db.damaged-*"))
     assert topic("up/event").endswith("/up/event")
