@@ -13,6 +13,7 @@
 #include "known.h"
 #include "lib/backoff.h"
 #include "lib/log.h"
+#include "lib/metrics.h"
 #include "lib/stop.h"
 #include "obd/makes.h"
 #include "obd/reader.h"
@@ -93,18 +94,37 @@ static enum status main_enroll(const struct vehicle_settings *set, const char *v
     return st;
 }
 
+/* What the start waits for, to who looks at the agent: --status, /metrics, systemctl. */
+static void main_wait_for(struct supervisor *supervisor, const char *what)
+{
+    static const char *const all[] = {"outbox", "vin", "certificate"};
+    struct metric *waits =
+        metric_gauge("vigie_vehicle_waits", "1 while the start waits for it.", "for");
+    char words[64];
+
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        metric_set(waits, all[i], strcmp(all[i], what) == 0);
+    snprintf(words, sizeof words, "starting: waits for its %s", what);
+    if (what[0] != '\0')
+        supervisor_status(supervisor, words);
+}
+
 /* A disk that takes or gives nothing may do so in a minute: nothing can be measured before, but
  * /healthz answers. */
 static enum status main_outbox(struct outbox **out, const struct vehicle_settings *set,
-                               struct outbox_found *found, struct fault *fault)
+                               struct outbox_found *found, struct supervisor *supervisor,
+                               struct fault *fault)
 {
-    struct backoff pause = {1000, 60000, 0};
+    struct backoff pause = {1000, 10000, 0};
     char told[sizeof fault->text] = "";
     enum status st;
 
     while ((st = outbox_open(out, set->outbox, found, fault)) == ST_RETRY) {
-        if (strcmp(told, fault->text) != 0)
-            log_error("outbox.unopened", "reason=\"%s\"", fault->text);
+        if (strcmp(told, fault->text) != 0) {
+            log_error("outbox.unopened",
+                      "reason=\"%s\" meanwhile=\"tried again, nothing is measured\"", fault->text);
+            supervisor_status(supervisor, fault->text);
+        }
         (void)text_copy(told, sizeof told, fault->text);
         if (!backoff_wait(&pause))
             return ST_NONE;
@@ -128,14 +148,19 @@ static enum status main_serve(const struct vehicle_settings *set, struct fault *
         (st = health_open(&health, set->common.admin, fault)) != ST_OK)
         goto out;
     health_set(health, "outbox", false);
-    supervisor_status(supervisor, "opening the outbox, getting a certificate");
+    main_wait_for(supervisor, "outbox");
     if ((st = makes_open(&makes, set->makes, fault)) != ST_OK)
         goto out;
-    if ((st = main_outbox(&outbox, set, &found, fault)) != ST_OK ||
-        (st = main_vin(vin, set, fault)) != ST_OK ||
-        (st = main_enroll(set, vin, outbox, fault)) != ST_OK ||
+    if ((st = main_outbox(&outbox, set, &found, supervisor, fault)) != ST_OK)
+        goto out;
+    main_wait_for(supervisor, "vin");
+    if ((st = main_vin(vin, set, fault)) != ST_OK)
+        goto out;
+    main_wait_for(supervisor, "certificate");
+    if ((st = main_enroll(set, vin, outbox, fault)) != ST_OK ||
         (st = identity_settle(vin, vin, set->cert, fault)) != ST_OK)
         goto out;
+    main_wait_for(supervisor, "");
     if (renew_settle(set->cert, set->key, &broken) != ST_OK) /* it still measures and keeps */
         log_error("identity.broken", "reason=\"%s\"", broken.text);
     reader_use(makes, vin);

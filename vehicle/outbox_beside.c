@@ -26,20 +26,82 @@ void outbox_beside(char out[OUTBOX_BESIDE_MAX], const struct outbox *o, const ch
     snprintf(out, OUTBOX_BESIDE_MAX, "%s%s", o->path, suffix);
 }
 
+/* ---- what keeps it from being opened */
+
+enum status outbox_hindered(const char *folder, int error, struct fault *fault)
+{
+    static const struct {
+        int error;
+        const char *cure;
+    } cures[] = {
+        {EROFS, "its file system is read-only: look for the cause (dmesg), then mount it rw again"},
+        {EACCES, "give it to the user the agent runs as (chown -R), or name another with --outbox"},
+        {EPERM, "give it to the user the agent runs as (chown -R, chattr -i), or name another"},
+        {ENOSPC, "make room on its disk"},
+        {EDQUOT, "make room within the quota"},
+        {EIO, "its disk fails: look for the cause (dmesg), change the card"},
+    };
+    const char *cure = "see that it is a folder the agent may write in";
+
+    for (size_t i = 0; i < sizeof cures / sizeof cures[0]; i++)
+        if (cures[i].error == error)
+            cure = cures[i].cure;
+    return fault_set(fault, ST_RETRY, "outbox folder %.90s: %s; %s", folder, strerror(error), cure);
+}
+
+/* May the folder and each file in it that there is be written? errno if not. */
+static int outbox_refusal(const struct outbox *o, const char *folder)
+{
+    static const char *const parts[] = {"", "-wal", "-shm"};
+    char path[OUTBOX_BESIDE_MAX];
+
+    if (access(folder, W_OK | X_OK) != 0)
+        return errno;
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        outbox_beside(path, o, parts[i]);
+        if (access(path, R_OK | W_OK) != 0 && errno != ENOENT)
+            return errno;
+    }
+    return 0;
+}
+
+enum status outbox_say_why(const struct outbox *o, enum status st, struct fault *fault)
+{
+    char folder[OUTBOX_PATH_MAX];
+    int error;
+
+    (void)text_copy(folder, sizeof folder, o->path);
+    *strrchr(folder, '/') = '\0';
+    error = st == ST_RETRY ? outbox_refusal(o, folder) : 0;
+    return error == 0 ? st : outbox_hindered(folder, error, fault);
+}
+
+static bool outbox_may_get_better(int error)
+{
+    return error == EROFS || error == EACCES || error == EPERM || error == ENOSPC ||
+           error == EDQUOT || error == EIO;
+}
+
 enum status outbox_lock(struct outbox *o, const char *folder, struct fault *fault)
 {
     char path[OUTBOX_BESIDE_MAX];
+    int error;
 
-    if (mkdir(folder, 0700) != 0 && errno != EEXIST)
-        return fault_set(fault, ST_FATAL, "outbox folder %s: %s", folder, strerror(errno));
+    if (mkdir(folder, 0700) != 0 && errno != EEXIST) {
+        error = errno;
+        return outbox_may_get_better(error)
+                   ? outbox_hindered(folder, error, fault)
+                   : fault_set(fault, ST_FATAL, "outbox folder %s: %s", folder, strerror(error));
+    }
     if ((size_t)snprintf(o->path, sizeof o->path, "%s/outbox.db", folder) >= sizeof o->path)
         return fault_set(fault, ST_REJECT, "outbox folder %s: too long a name", folder);
     outbox_beside(path, o, ".lock");
     o->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (o->lock < 0 && errno == EROFS)
+    error = errno;
+    if (o->lock < 0 && error == EROFS)
         o->lock = open(path, O_RDONLY | O_CLOEXEC);
     if (o->lock < 0) /* no room, no access, a failing disk: it may get better */
-        return fault_set(fault, ST_RETRY, "%s: %s", path, strerror(errno));
+        return outbox_hindered(folder, error, fault);
     if (flock(o->lock, LOCK_EX | LOCK_NB) != 0)
         return fault_set(fault, ST_REJECT, "outbox folder %s: another agent is using it", folder);
     return ST_OK;

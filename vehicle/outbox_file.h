@@ -80,6 +80,10 @@ enum status outbox_look_at_stream(struct outbox *o, enum outbox_stream stream,
 /* ---- the files beside it: outbox.db + suffix */
 
 void outbox_beside(char out[OUTBOX_BESIDE_MAX], const struct outbox *o, const char *suffix);
+/* ST_RETRY, and in the fault what is wrong with the folder and what to do about it. */
+enum status outbox_hindered(const char *folder, int error, struct fault *fault);
+/* An opening ended with `st`: the same, and for ST_RETRY in those words where they are known. */
+enum status outbox_say_why(const struct outbox *o, enum status st, struct fault *fault);
 enum status outbox_lock(struct outbox *o, const char *folder, struct fault *fault) MUST_CHECK;
 void outbox_mark_damaged(struct outbox *o); /* look closely next time */
 bool outbox_is_marked(const struct outbox *o);

@@ -1,10 +1,12 @@
 /* vehicle/status.c - see status.h. */
 #include "status.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "config.h"
 #include "identity.h"
@@ -170,25 +172,63 @@ static void status_metrics(const struct text *m)
         printf("private     yes: no place is kept or sent\n");
 }
 
+/* NULL: it has started. */
+static const char *status_waits(const struct text *metrics, char words[96])
+{
+    char what[32];
+
+    status_labelled(metrics, "vigie_vehicle_waits", what, sizeof what);
+    if (what[0] == '\0')
+        return NULL;
+    snprintf(words, 96, "not ready: its start waits for the %s",
+             strcmp(what, "vin") == 0      ? "car to tell its VIN"
+             : strcmp(what, "outbox") == 0 ? "outbox, its log says why"
+                                           : what);
+    return words;
+}
+
+static void status_answers(const struct text *metrics, const char *admin, bool ready)
+{
+    char words[96];
+    const char *waits = status_waits(metrics, words);
+
+    printf("agent       running, %s (%s)\n",
+           waits != NULL ? waits
+           : ready       ? "ready"
+                         : "not ready: its outbox takes nothing",
+           admin);
+    if (waits == NULL)
+        status_metrics(metrics);
+}
+
+/* Any agent tells what its start waits for; another program does not. */
+static bool status_is_agent(int code, const struct text *metrics)
+{
+    return code == 200 && metrics->len > 0 &&
+           strstr(metrics->bytes, "\nvigie_vehicle_waits{") != NULL;
+}
+
 static enum status status_agent(const struct vehicle_settings *set, struct fault *fault)
 {
     struct http_options options = {.timeout_ms = 2000};
+    const char *admin = set->common.admin;
     struct http *http = NULL;
     struct text answer;
-    int code = 0;
+    int ready = 0, code = 0;
     enum status st;
 
     text_init(&answer);
     if ((st = http_open(&http, &options, fault)) != ST_OK)
         return st;
-    if ((st = status_get(http, set->common.admin, "/readyz", &code, &answer, fault)) == ST_OK) {
-        printf("agent       running, %s (%s)\n",
-               code == 200 ? "ready" : "not ready: its outbox takes nothing", set->common.admin);
-        st = status_get(http, set->common.admin, "/metrics", &code, &answer, fault);
-        if (st == ST_OK)
-            status_metrics(&answer);
+    if ((st = status_get(http, admin, "/readyz", &ready, &answer, fault)) == ST_OK)
+        st = status_get(http, admin, "/metrics", &code, &answer, fault);
+    if (st != ST_OK) {
+        printf("agent       does not run: nothing answers at %s\n", admin);
+    } else if (!status_is_agent(code, &answer)) {
+        printf("agent       does not run, or not there: something else answers at %s\n", admin);
+        st = fault_set(fault, ST_RETRY, "what answers at %s is no vigie-vehicle", admin);
     } else {
-        printf("agent       does not run: nothing answers at %s\n", set->common.admin);
+        status_answers(&answer, admin, ready == 200);
     }
     text_done(&answer);
     http_close(http);
@@ -261,6 +301,8 @@ static void status_outbox(const struct vehicle_settings *set, const char *vin)
     struct outbox *o = NULL;
     struct fault fault = {""};
 
+    if (access(set->outbox, W_OK) != 0 && errno == EROFS)
+        printf("disk        %s is on a file system that is read-only\n", set->outbox);
     if (outbox_look_in(&o, set->outbox, &fault) != ST_OK) {
         printf("outbox      %s\n", fault.text);
         return;

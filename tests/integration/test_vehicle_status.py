@@ -1,6 +1,8 @@
 """--status: what a technician at the car reads, with an agent that runs and with one that does not."""
+import http.server
 import re
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,25 @@ def read(done):
     return found
 
 
+class Stranger(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"# HELP up Another program.\nup 1\n")
+
+    def log_message(self, *args):
+        pass
+
+
+def test_another_program_at_the_admin_port_is_not_taken_for_the_agent(bench):
+    with http.server.ThreadingHTTPServer(("127.0.0.1", bench.admin), Stranger) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        done = bench.run_agent("--status")
+        server.shutdown()
+    assert done.returncode == 1 and f"something else answers at 127.0.0.1:{bench.admin}" in done.stdout, done.stdout
+    assert "broker" not in read(done) and "is no vigie-vehicle" in done.stderr
+
+
 def test_a_technician_reads_what_the_agent_does_and_what_waits(bench):
     b = bench
     service = Service(b)
@@ -42,6 +63,8 @@ def test_a_technician_reads_what_the_agent_does_and_what_waits(bench):
     service.ack(stream, 5, [[2, 3]], site="esplanade")
     wait_for("the ack to be kept", lambda: b.rows("SELECT count(*) FROM note WHERE name = 'ack/bulk/esplanade'")[0][0])
     wait_for("a fix", lambda: b.metric("vigie_vehicle_gps_fixes_total") > 0)
+    wait_for("an answer", lambda: b.metric('vigie_vehicle_last_timestamp_seconds{what="obd"}') > 0)
+    wait_for("the ack's time", lambda: b.metric('vigie_vehicle_last_timestamp_seconds{what="ack"}') > 0)
     done = b.run_agent("--status")
     assert done.returncode == 0, done.stderr
     told = read(done)
