@@ -1,10 +1,12 @@
 /* vehicle/obd/clearing.c - see clearing.h.  SAE J1979, service 04. */
 #include "clearing.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 
 #include "survey.h"
+#include "wake.h"
 
 #define CLEARING_WAIT_MS 5000 /* P2*: it writes to memory that is slow */
 #define CLEARING_TRIES 2      /* to read a value: one answer may be lost */
@@ -50,25 +52,87 @@ static enum status clearing_is_zero(struct link *link, uint8_t pid, size_t bytes
     return ST_OK;
 }
 
-/* *may: the engine is off and the car stands.  Otherwise outcome and reason are filled.  An engine
- * speed may be absent (an electric car, or an ECU that says it only while the engine runs); that
- * the car stands must have been said. */
-static enum status clearing_may(struct link *link, const struct support *support,
-                                struct codes_result *out, bool *may, struct fault *fault)
+/* The supply as the adapter sees it, else as the car says; NAN when neither can. */
+static enum status clearing_volts(struct link *link, const struct support *support, double *volts,
+                                  struct fault *fault)
+{
+    static const uint8_t request[] = {0x01, 0x42}; /* control module voltage, mV */
+    uint32_t owner = support_owner(support, request[1]);
+    struct link_answer answer;
+    enum status st = link->voltage(link, volts, fault);
+
+    if (st != ST_REJECT)
+        return st;
+    *volts = NAN;
+    if (!support_has(support, request[1]))
+        return ST_OK;
+    if ((st = survey_ask(link, request, sizeof request, 0, &answer, fault)) != ST_OK)
+        return st;
+    for (size_t i = 0; answer.outcome == LINK_ANSWERED && i < answer.count; i++) {
+        const uint8_t *bytes = answer.bytes + answer.messages[i].at;
+
+        if (answer.messages[i].len >= 4 && (owner == 0 || answer.messages[i].ecu == owner))
+            *volts = (bytes[2] * 256 + bytes[3]) / 1000.0;
+    }
+    return ST_OK;
+}
+
+/* An engine speed that is listed and not answered: some units tell it only while the engine runs,
+ * others are just busy.  A supply that nobody charges says which. */
+static enum status clearing_is_at_rest(struct link *link, const struct support *support,
+                                       struct codes_result *out, bool *rests, struct fault *fault)
+{
+    double volts = NAN;
+    enum status st = clearing_volts(link, support, &volts, fault);
+
+    if (st != ST_OK)
+        return st;
+    *rests = volts < WAKE_CHARGING_V;
+    if (isnan(volts))
+        clearing_say(out, CODES_REFUSED,
+                     "the car lists its engine's speed but does not tell it, and no voltage says "
+                     "that the engine is off");
+    else if (!*rests)
+        clearing_say(out, CODES_REFUSED,
+                     "the car lists its engine's speed but does not tell it, and its supply is "
+                     "charged (%.1f V)",
+                     volts);
+    return ST_OK;
+}
+
+/* *off: the engine is; an electric car lists no engine speed.  Otherwise outcome and reason are
+ * filled. */
+static enum status clearing_engine_is_off(struct link *link, const struct support *support,
+                                          struct codes_result *out, bool *off, struct fault *fault)
 {
     bool said, zero, silent;
     enum status st;
 
+    *off = true;
+    if (!support_has(support, 0x0C))
+        return ST_OK;
+    if ((st = clearing_is_zero(link, 0x0C, 2, &said, &zero, &silent, fault)) != ST_OK)
+        return st;
+    if (!said && silent)
+        return clearing_is_at_rest(link, support, out, off, fault);
+    *off = said && zero;
+    if (!*off)
+        clearing_say(out, CODES_REFUSED, "%s",
+                     said ? "the engine runs" : "the engine's speed could not be read");
+    return ST_OK;
+}
+
+/* *may: the engine is off and the car stands, which it must have said.  Otherwise outcome and
+ * reason are filled. */
+static enum status clearing_may(struct link *link, const struct support *support,
+                                struct codes_result *out, bool *may, struct fault *fault)
+{
+    bool said, zero, silent;
+    enum status st = clearing_engine_is_off(link, support, out, may, fault);
+
+    if (st != ST_OK || !*may)
+        return st;
     *may = false;
-    if (support_has(support, 0x0C)) {
-        if ((st = clearing_is_zero(link, 0x0C, 2, &said, &zero, &silent, fault)) != ST_OK)
-            return st;
-        if (said ? !zero : !silent) {
-            clearing_say(out, CODES_REFUSED, "%s",
-                         said ? "the engine runs" : "the engine's speed could not be read");
-            return ST_OK;
-        }
-    }
     if ((st = clearing_is_zero(link, 0x0D, 1, &said, &zero, &silent, fault)) != ST_OK)
         return st;
     if (!said || !zero)

@@ -15,8 +15,9 @@
 /* A car behind a link: what it answers to 01 0C, 01 0D and 04. */
 struct car {
     struct link link;
-    int rpm, speed; /* -1 silent */
-    unsigned lost;  /* so many of the next answers are lost */
+    int rpm, speed;           /* -1 silent */
+    double volts, told_volts; /* 0: the adapter, the car cannot tell */
+    unsigned lost;            /* so many of the next answers are lost */
     uint8_t refuses, second_refuses;
     bool two, mute;
     unsigned clears;
@@ -40,6 +41,10 @@ static enum status car_request(struct link *link, const struct link_request *q,
     } else if (q->bytes[0] == 0x01 && q->bytes[1] == 0x0D && car->speed >= 0) {
         uint8_t m[] = {0x41, 0x0D, (uint8_t)car->speed};
         answering_take(&a, 0x7E8, m, sizeof m);
+    } else if (q->bytes[0] == 0x01 && q->bytes[1] == 0x42 && car->told_volts > 0) {
+        uint16_t mv = (uint16_t)(car->told_volts * 1000);
+        uint8_t m[] = {0x41, 0x42, (uint8_t)(mv >> 8), (uint8_t)mv};
+        answering_take(&a, 0x7E8, m, sizeof m);
     } else if (q->bytes[0] == 0x04) {
         uint8_t done = 0x44, no[] = {0x7F, 0x04, car->refuses};
         uint8_t second_no[] = {0x7F, 0x04, car->second_refuses};
@@ -59,9 +64,20 @@ static enum status car_request(struct link *link, const struct link_request *q,
     return ST_OK;
 }
 
+static enum status car_voltage(struct link *link, double *volts, struct fault *fault)
+{
+    const struct car *car = (const struct car *)link;
+
+    if (car->volts <= 0)
+        return fault_set(fault, ST_REJECT, "it cannot tell");
+    *volts = car->volts;
+    return ST_OK;
+}
+
 static struct codes_result run(struct car *car, bool engine)
 {
     static const uint8_t all[4] = {0x00, 0x18, 0, 0}, electric[4] = {0x00, 0x08, 0, 0};
+    static const uint8_t volts[4] = {0x40, 0, 0, 0}; /* 42 */
     struct codes_result result;
     struct support support;
     struct fault fault;
@@ -69,7 +85,10 @@ static struct codes_result run(struct car *car, bool engine)
     memset(&result, 0, sizeof result);
     support_init(&support);
     support_add(&support, 0x7E8, 0, engine ? all : electric);
+    if (car->told_volts > 0)
+        support_add(&support, 0x7E8, 0x40, volts);
     car->link.request = car_request;
+    car->link.voltage = car_voltage;
     assert_int_equal(clearing_run(&car->link, &support, &result, &fault), ST_OK);
     return result;
 }
@@ -120,12 +139,42 @@ static void one_lost_answer_is_asked_for_again(void **state)
     assert_int_equal(run(&car, true).outcome, CODES_DONE);
 }
 
-static void an_absent_engine_speed_is_an_engine_that_is_off(void **state)
+static void an_engine_speed_that_is_not_told_is_zero_only_where_nobody_charges(void **state)
 {
-    struct car silent = {.rpm = -1}, electric = {.rpm = -1};
+    struct car off = {.rpm = -1, .volts = 12.4}, charging = {.rpm = -1, .volts = 14.1};
+    struct car edge = {.rpm = -1, .volts = 13.2}, said = {.volts = 14.1};
+    struct codes_result r = run(&charging, true);
 
     (void)state;
-    assert_int_equal(run(&silent, true).outcome, CODES_DONE);
+    assert_int_equal(run(&off, true).outcome, CODES_DONE);
+    assert_int_equal(r.outcome, CODES_REFUSED);
+    assert_string_equal(r.reason, "the car lists its engine's speed but does not tell it, and its "
+                                  "supply is charged (14.1 V)");
+    assert_int_equal(run(&edge, true).outcome, CODES_REFUSED);
+    assert_int_equal(charging.clears + edge.clears, 0);
+    assert_int_equal(run(&said, true).outcome, CODES_DONE); /* a charger in the workshop */
+}
+
+static void an_adapter_without_a_voltage_leaves_the_cars_own_or_none(void **state)
+{
+    struct car off = {.rpm = -1, .told_volts = 12.4}, charging = {.rpm = -1, .told_volts = 14.1};
+    struct car mute = {.rpm = -1};
+    struct codes_result r = run(&mute, true);
+
+    (void)state;
+    assert_int_equal(run(&off, true).outcome, CODES_DONE);
+    assert_int_equal(run(&charging, true).outcome, CODES_REFUSED);
+    assert_int_equal(r.outcome, CODES_REFUSED);
+    assert_string_equal(r.reason, "the car lists its engine's speed but does not tell it, and no "
+                                  "voltage says that the engine is off");
+    assert_int_equal(charging.clears + mute.clears, 0);
+}
+
+static void an_electric_car_lists_no_engine_speed(void **state)
+{
+    struct car electric = {.rpm = -1, .volts = 14.1};
+
+    (void)state;
     assert_int_equal(run(&electric, false).outcome, CODES_DONE);
 }
 
@@ -174,7 +223,9 @@ int main(void)
         cmocka_unit_test(a_running_engine_or_a_moving_car_is_left_alone),
         cmocka_unit_test(what_cannot_be_read_counts_as_running_and_moving),
         cmocka_unit_test(one_lost_answer_is_asked_for_again),
-        cmocka_unit_test(an_absent_engine_speed_is_an_engine_that_is_off),
+        cmocka_unit_test(an_engine_speed_that_is_not_told_is_zero_only_where_nobody_charges),
+        cmocka_unit_test(an_adapter_without_a_voltage_leaves_the_cars_own_or_none),
+        cmocka_unit_test(an_electric_car_lists_no_engine_speed),
         cmocka_unit_test(a_refusal_is_told_by_unit_and_reason),
         cmocka_unit_test(without_an_answer_the_list_that_is_read_decides),
     };
