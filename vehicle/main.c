@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "agent.h"
+#include "checkup.h"
 #include "decode.h"
 #include "enroll.h"
 #include "identity.h"
@@ -183,16 +184,6 @@ out:
     return st;
 }
 
-/* What the settings' own check cannot see: the tables of makes. */
-static enum status main_check(const struct vehicle_settings *set, struct fault *fault)
-{
-    struct makes *makes = NULL;
-    enum status st = makes_open(&makes, set->makes, fault);
-
-    makes_close(makes);
-    return st;
-}
-
 static enum status main_decode(const struct vehicle_settings *set, struct fault *fault)
 {
     struct makes *makes = NULL;
@@ -220,7 +211,7 @@ int main(int argc, char **argv)
     log_set_level(level);
     (void)signal(SIGXFSZ, SIG_IGN); /* a limit on file sizes is a full disk, no end */
     if (set.common.check) {
-        st = main_check(&set, &fault);
+        st = checkup(&set, &fault);
         goto out;
     }
     if (set.decode)

@@ -102,6 +102,35 @@ static enum status brokers_check(const char *list, struct fault *fault)
                : ST_OK;
 }
 
+/* "localhost", "127.x.x.x" or "[::1]", then a port, a path or nothing. */
+static bool is_loopback(const char *host)
+{
+    size_t len = host[0] == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":/");
+
+    return (len == 9 && strncmp(host, "localhost", len) == 0) ||
+           (len == 5 && strncmp(host, "[::1]", len) == 0) ||
+           (strncmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") == len);
+}
+
+/* The one-time token goes there: in clear text nowhere but within the machine. */
+static enum status api_check(const char *list, struct fault *fault)
+{
+    char copy[SETTING_TEXT_MAX], *rest = copy, *url;
+
+    text_copy(copy, sizeof copy, list);
+    while (list[0] && (url = strsep(&rest, ",")) != NULL) {
+        bool tls = strncmp(url, "https://", 8) == 0, clear = strncmp(url, "http://", 7) == 0;
+        const char *host = url + (tls ? 8 : 7);
+
+        if ((!tls && !clear) || strcspn(host, ":/") == 0)
+            return fault_set(fault, ST_REJECT, "--api: \"%.80s\" is not https://host:port", url);
+        if (clear && !is_loopback(host))
+            return fault_set(fault, ST_REJECT,
+                             "--api: \"%.80s\" would tell the token to everybody: https://", url);
+    }
+    return ST_OK;
+}
+
 static enum status admin_check(const char *text, struct fault *fault)
 {
     struct address listen;
@@ -142,6 +171,7 @@ enum status vehicle_settings_check(struct vehicle_settings *set, struct fault *f
     if ((st = obd_address_read(&address, set->obd, fault)) != ST_OK ||
         (st = gps_check(set->gps, fault)) != ST_OK ||
         (st = brokers_check(set->brokers, fault)) != ST_OK ||
+        (st = api_check(set->api, fault)) != ST_OK ||
         (st = admin_check(set->common.admin, fault)) != ST_OK ||
         (st = log_parse_level(set->common.log_level, &level, fault)) != ST_OK)
         return st;

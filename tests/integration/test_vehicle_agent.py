@@ -368,10 +368,22 @@ def test_wrong_usage_is_told_and_nothing_is_started(bench):
     for args, words in ((["--obd=usb"], "obd"), (["--vin=SHORT"], "--vin"), (["--vin=VF1RFB00866123456"], "certificate"),
                         (["--record=1h"], "--record"), (["--nonsense"], "nonsense"),
                         (["--brokers=http://x", "--check"], "--brokers"), (["--brokers=mqtts://x:99999", "--check"], "--brokers"),
-                        (["--admin=nonsense", "--check"], "nonsense")):
+                        (["--admin=nonsense", "--check"], "nonsense"), (["--ca=/nowhere/ca.pem", "--check"], "--ca: /nowhere/ca.pem"),
+                        (["--cert=/nowhere/c.pem", "--check"], "--cert: /nowhere/c.pem"),
+                        ([f"--key={b.folder}", "--check"], "is no file"), (["--makes=/nowhere", "--check"], "/nowhere"),
+                        ([f"--outbox={b.cert}", "--check"], "is no folder"),
+                        (["--cert=/nowhere/c.pem", "--token-file=/nowhere/t", "--api=https://x", "--check"], "/nowhere/c.pem"),
+                        ([f"--cert={b.folder}/c.pem", "--token-file=/nowhere/t", "--api=https://x", "--check"], "--token-file: /nowhere/t"),
+                        (["--api=http://fleet.example", "--check"], "would tell the token"), (["--api=ftp://x"], "--api"),
+                        (["--api=http://127.0.0.1.example", "--check"], "would tell the token"),
+                        (["--obd=elm327+tcp:host:0", "--check"], "1 .. 65535"), (["--obd=slcan+tcp:host:65536"], "1 .. 65535"),
+                        (["--obd=elm327+tcp::35000"], "host:port")):
         done = b.run_agent(*args)
         assert done.returncode == 2 and words in done.stderr, (args, done.returncode, done.stderr)
-    assert b.run_agent("--check").returncode == 0
+    done = b.run_agent("--check", "--api=http://localhost:8443,http://127.0.0.1,http://[::1]:1/,https://x", "--obd=elm327+tcp:[::1]:35000")
+    assert done.returncode == 0 and "check.doubtful" not in done.stderr, done.stderr
+    done = b.run_agent("--check", "--private-file=/nowhere/button", "--power-file=/nowhere/gpio")
+    assert done.returncode == 0 and done.stderr.count("check.doubtful") == 2, done.stderr
     shutil.rmtree(b.folder / "outbox", ignore_errors=True)
 
 
@@ -383,6 +395,9 @@ def test_probe_and_status_speak_in_words(bench):
     b.start_agent()
     done = b.run_agent("--status")
     assert done.returncode == 0 and "running, ready" in done.stdout and "obd" in done.stdout
+    wait_for("the adapter to be taken", lambda: b.metric('vigie_vehicle_source_state{source="obd"}') == 1)
+    done = b.run_agent("--probe")
+    assert done.returncode == 1 and "is in use by another program" in done.stderr and done.stderr.count("\n") == 1, done.stderr
     b.end("agent")
     assert b.run_agent("--status").returncode == 1
 

@@ -60,6 +60,19 @@ static enum status address_interface(struct obd_address *out, const struct obd_a
     return ST_OK;
 }
 
+/* host:port, 1 .. 65535. */
+static bool address_is_tcp(const char *name)
+{
+    const char *colon = strrchr(name, ':');
+    char *end;
+    long port;
+
+    if (colon == NULL || colon == name || colon[1] < '0' || colon[1] > '9')
+        return false;
+    port = strtol(colon + 1, &end, 10);
+    return *end == '\0' && port >= 1 && port <= 65535;
+}
+
 enum status obd_address_read(struct obd_address *out, const char *text, struct fault *fault)
 {
     struct obd_address a = {.baud = 0};
@@ -81,13 +94,14 @@ enum status obd_address_read(struct obd_address *out, const char *text, struct f
     if (rest[0] == '\0' || strlen(rest) >= sizeof a.name)
         return fault_set(fault, ST_REJECT, "obd \"%s\": the device is missing or too long", text);
     snprintf(a.name, sizeof a.name, "%s", rest);
-    if (tcp && strrchr(a.name, ':') == NULL)
-        return fault_set(fault, ST_REJECT, "obd \"%s\": +tcp is followed by host:port", text);
     if ((query = strchr(a.name, '?')) != NULL) {
         *query = '\0';
         if (address_baud(&a, query + 1, text, fault) != ST_OK)
             return ST_REJECT;
     }
+    if (tcp && !address_is_tcp(a.name))
+        return fault_set(fault, ST_REJECT, "obd \"%s\": +tcp is followed by host:port, 1 .. 65535",
+                         text);
     if (a.kind == OBD_SOCKETCAN)
         return address_interface(out, &a, text, fault);
     if (!tcp && a.name[0] != '/')

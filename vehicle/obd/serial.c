@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <termios.h>
@@ -112,11 +113,27 @@ static const struct {
                      {115200, B115200}, {230400, B230400},  {460800, B460800}, {500000, B500000},
                      {921600, B921600}, {1000000, B1000000}};
 
+/* It holds against root too, whom TIOCEXCL does not keep out. */
+static bool serial_is_in_use(int fd)
+{
+    return flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+}
+
+static enum status serial_in_use(const char *name, struct fault *fault)
+{
+    return fault_set(fault, ST_RETRY,
+                     "%s is in use by another program (a running agent? systemctl stop "
+                     "vigie-vehicle)",
+                     name);
+}
+
 static enum status serial_set_up(int fd, const char *name, int baud, struct fault *fault)
 {
     struct termios tio;
     speed_t speed = 0;
 
+    if (serial_is_in_use(fd))
+        return serial_in_use(name, fault);
     if (tcgetattr(fd, &tio) != 0)
         return serial_errno(fault, name, "not a terminal");
     cfmakeraw(&tio);
@@ -146,7 +163,7 @@ static enum status serial_open_posix(struct serial *s, const char *path, int bau
     int fd = open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
 
     if (fd < 0)
-        return serial_errno(fault, path, "open");
+        return errno == EBUSY ? serial_in_use(path, fault) : serial_errno(fault, path, "open");
     if ((st = serial_set_up(fd, path, baud, fault)) != ST_OK) {
         close(fd);
         return st;
@@ -164,11 +181,12 @@ static bool serial_open_port(struct serial *s, const char *path, int baud, struc
     if (sp_get_port_by_name(path, &port) != SP_OK)
         return false;
     if (sp_open(port, SP_MODE_READ_WRITE) == SP_OK) {
-        if (sp_set_bits(port, 8) == SP_OK && sp_set_parity(port, SP_PARITY_NONE) == SP_OK &&
+        if (sp_get_port_handle(port, &fd) == SP_OK && !serial_is_in_use(fd) &&
+            sp_set_bits(port, 8) == SP_OK && sp_set_parity(port, SP_PARITY_NONE) == SP_OK &&
             sp_set_stopbits(port, 1) == SP_OK &&
             sp_set_flowcontrol(port, SP_FLOWCONTROL_NONE) == SP_OK &&
             (baud == 0 || sp_set_baudrate(port, baud) == SP_OK) &&
-            sp_get_port_handle(port, &fd) == SP_OK && serial_set_up(fd, path, 0, fault) == ST_OK) {
+            serial_set_up(fd, path, 0, fault) == ST_OK) {
             s->port = port;
             s->fd = fd;
             return true;
