@@ -1,6 +1,7 @@
 """`make install` puts everything where the units look for it, twice in a row, and the agent alone."""
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -61,6 +62,20 @@ def test_the_agent_alone_brings_no_part_of_a_server(install):
     assert not re.search("libpq|libwebsockets|libjwt|libmosquitto", linked)
 
 
+def test_systemd_finds_nothing_wrong_with_the_agents_units(install):
+    folder = install(PROGRAMS="vehicle")
+    units = folder / "usr/local/lib/systemd/system"
+    assert {u.name for u in units.iterdir()} == {"vigie-vehicle.service", "vigie-power-off.service", "vigie-power-off.path"}
+    if not shutil.which("systemd-analyze"):
+        return  # a machine without systemd: nobody to ask
+    for unit in units.iterdir():  # they name the programs where they will be
+        unit.write_text(re.sub(r"^ExecStart=/usr/local", f"ExecStart={folder}/usr/local", unit.read_text(), flags=re.M))
+    done = subprocess.run(["systemd-analyze", "verify", "--man=no", *units.iterdir()], capture_output=True, text=True, timeout=60,
+                          env={**os.environ, "SYSTEMD_UNIT_PATH": f"{units}:"})
+    wrong = "vigie-.*(Unknown|Invalid|Failed to parse|not executable|ignoring|Missing)"
+    assert not [line for line in (done.stdout + done.stderr).splitlines() if re.search(wrong, line)], done.stderr
+
+
 @pytest.mark.parametrize("name", ["ingest", "api", "notify", "vehicle"])
 def test_the_default_settings_pass_the_programs_own_check(install, name, tmp_path):
     folder = install()
@@ -68,6 +83,9 @@ def test_the_default_settings_pass_the_programs_own_check(install, name, tmp_pat
                if "=" in line and not line.startswith("#"))
     if name == "vehicle":
         env["VIGIE_MAKES"] = f"{folder}{env['VIGIE_MAKES']}"
+        for key, file in (("VIGIE_CA", env["VIGIE_CA"]), ("VIGIE_TOKEN_FILE", "/etc/vigie/vehicle.token")):
+            env[key] = f"{folder}{file}"
+            Path(env[key]).write_text("what an operator puts there")
     env |= {"VIGIE_PG": "host=/none", "VIGIE_KEY": "/none"} if name != "vehicle" else {"VIGIE_OUTBOX": str(tmp_path)}
     done = subprocess.run([folder / f"usr/local/bin/vigie-{name}", "--check"], env=env, capture_output=True, text=True, timeout=30)
     assert done.returncode == 0, done.stderr
