@@ -65,6 +65,21 @@ class Crowd:
         """Of all instances of ingest."""
         return sum(cpu_s(ingest.process.pid) for ingest in self.ingests)
 
+    def spent(self):
+        """CPU seconds so far by process, the senders left out: those say it themselves."""
+        site = self.site
+        return {"broker": cpu_s(site.broker.process.pid), "influxd": cpu_s(site.influx.process.pid),
+                "postgres": sum(map(cpu_s, site.processes(site.postgres))), "ingest": self.cpu_s()}
+
+    def costs(self, before, senders, samples):
+        """Where the processors' time went since `before`, and what rate two cores could bear at most at that price."""
+        spent = {"sender": sum(sender["cpu_s"] for sender in senders)}
+        spent.update((name, seconds - before[name]) for name, seconds in self.spent().items())
+        us = {name: seconds * 1e6 / max(samples, 1) for name, seconds in spent.items()}
+        total = sum(us.values())
+        return (f"CPU µs a sample: {', '.join(f'{name} {value:.2f}' for name, value in us.items())}, all {total:.1f} = "
+                f"{2e6 / max(total, 0.01):,.0f}/s on 2 cores")
+
     def metric(self, name, label=None):
         return sum(ingest.metric(name, label) for ingest in self.ingests)
 

@@ -25,18 +25,18 @@ def main():
         bench.add_cars("bulk", CARS)
         bench.add_cars("urgent", ALERTING)
         seconds = CARS // CONNECTS_PER_S + SECONDS
-        busy = bench.cpu_s()
+        spent = bench.spent()
         bulk = bench.send("bulk", "--records", 10 ** 6, "--samples", SAMPLES, "--step", EVERY_MS // SAMPLES, "--every", EVERY_MS,
                           "--ago", 0, "--columnar", "--connects", CONNECTS_PER_S, "--seconds", seconds)
         time.sleep(seconds - SECONDS)  # all are there
         urgent = bench.send("urgent", "--alerts", "--qos", 1, "--records", 10 ** 6, "--every", 500, "--ago", 0, "--seconds", SECONDS - 2)
         alerts, told = said(urgent, 120), said(bulk, 120)
-        busy = (bench.cpu_s() - busy) / seconds
+        costs = bench.costs(spent, [alerts, told], told["samples_acked"])
         rate = told["samples_acked"] / (seconds - CARS / CONNECTS_PER_S / 2)
         for name, figures, goal in (("bulk", told, 250), ("urgent", alerts, 50)):
             print(f"acks|{name}, publish to ack|ms p50 / p99 / max|{figures['ack_ms']['p50']} / {figures['ack_ms']['p99']} / "
                   f"{figures['ack_ms']['max']}|p99 {goal} (goal)|{goal / max(figures['ack_ms']['p99'], 1):.1f}|{rate:,.0f} samples/s, "
-                  f"{figures['acked']:,} records, {figures['resent']} resent, ingest {busy:.0%} of a core, load {load()}", flush=True)
+                  f"{figures['acked']:,} records, {figures['resent']} resent, {costs}, load {load()}", flush=True)
 
 
 if __name__ == "__main__":

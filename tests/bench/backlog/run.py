@@ -27,16 +27,17 @@ def measure(bench, signals, goal_s):
     live = bench.send("live", "--records", 10 ** 6, "--samples", 20, "--step", 50, "--every", 1000, "--signals", signals, "--ago", 0,
                       "--columnar", "--connects", 500, "--seconds", 2000)
     time.sleep(5)
-    began = time.monotonic()
+    spent, began = bench.spent(), time.monotonic()
     told = said(bench.send("away", "--records", records, "--samples", SAMPLES, "--signals", signals, "--columnar", "--window", 8000,
                            "--connects", 1000, "--seconds", 300), 330)
     seconds = time.monotonic() - began
     live.terminate()
     alive = said(live, 30)
+    costs = bench.costs(spent, [told, alive], told["samples_acked"] + alive["samples_acked"])
     goal = goal_s / SHARE
     print(f"backlog|{signals} signals, 1/{SHARE} of 36 M samples|s to drain|{seconds:.1f}|{goal:.0f} (goal)|{goal / seconds:.2f}|"
           f"{told['samples_acked'] / seconds:,.0f} samples/s beside 10,000/s live whose acks took p50 {alive['ack_ms']['p50']} ms, "
-          f"p99 {alive['ack_ms']['p99']} ms (goal 1000), {told['resent']} resent, full size {seconds * SHARE / 60:.1f} min, load {load()}", flush=True)
+          f"p99 {alive['ack_ms']['p99']} ms (goal 1000), {told['resent']} resent, full size {seconds * SHARE / 60:.1f} min, {costs}, load {load()}", flush=True)
 
 
 def main():

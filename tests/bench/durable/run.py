@@ -22,17 +22,17 @@ CASES = [(8, 100000), (17, 40000)]
 
 def measure(bench, signals, rate):
     every_ms = 1000 * CARS * SAMPLES // rate
-    before, busy, began = bench.rows(), bench.cpu_s(), time.monotonic()
+    before, spent, began = bench.rows(), bench.spent(), time.monotonic()
     told = said(bench.send("cars", "--records", 10 ** 7, "--samples", SAMPLES, "--signals", signals, "--step", every_ms // SAMPLES,
                            "--every", every_ms, "--ago", 0, "--columnar", "--connects", 500, "--seconds", SECONDS), SECONDS + 60)
     seconds = time.monotonic() - began
+    costs = bench.costs(spent, [told], told["samples_acked"])
     stored = bench.rows() - before
-    busy = bench.cpu_s() - busy
     dropped = bench.metric("vigie_ingest_ring_dropped_total")
     print(f"durable|{signals} signals, {rate:,} samples/s for {SECONDS} s|samples/s acknowledged|"
           f"{told['samples_acked'] / (SECONDS - CARS / 500 / 2):,.0f}|{rate:,} (goal)|{told['samples_acked'] / SECONDS / rate:.2f}|"
           f"ack p50 {told['ack_ms']['p50']} ms, p99 {told['ack_ms']['p99']} ms (goal 1000), {told['resent']} resent, {dropped:.0f} dropped, "
-          f"{stored / seconds:,.0f} rows/s in InfluxDB, ingest {busy * 1e6 / max(stored, 1):.2f} µs a sample, load {load()}", flush=True)
+          f"{stored / seconds:,.0f} rows/s in InfluxDB, {costs}, load {load()}", flush=True)
 
 
 def main():

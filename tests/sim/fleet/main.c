@@ -350,16 +350,25 @@ static int64_t percentile(const struct tally *t, double share)
     return 0;
 }
 
+/* Of this process: what a bench takes off from what the machine had. */
+static double cpu_s(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
 static void report(const struct run *r, FILE *to, double seconds)
 {
     const struct tally *t = &r->fleet.tally;
     long long samples = (long long)(t->acked * (int64_t)r->fleet.plan.samples);
 
     fprintf(to,
-            "{\"seconds\":%.2f,\"cars\":%zu,\"connected\":%lld,\"lost\":%lld,\"sent\":%lld,"
+            "{\"seconds\":%.2f,\"cpu_s\":%.2f,\"cars\":%zu,\"connected\":%lld,\"lost\":%lld,\"sent\":%lld,"
             "\"bytes\":%lld,\"acked\":%lld,\"samples_acked\":%lld,\"resent\":%lld,\"acks\":%lld,"
             "\"ack_ms\":{\"p50\":%lld,\"p99\":%lld,\"max\":%lld}}\n",
-            seconds, r->count, (long long)t->connected, (long long)t->lost, (long long)t->sent,
+            seconds, cpu_s(), r->count, (long long)t->connected, (long long)t->lost, (long long)t->sent,
             (long long)t->bytes, (long long)t->acked, samples, (long long)t->resent,
             (long long)t->acks, (long long)percentile(t, 0.5), (long long)percentile(t, 0.99),
             (long long)percentile(t, 1));
