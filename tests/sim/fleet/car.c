@@ -230,22 +230,41 @@ static void lose(struct car *c)
     wire_close(&c->wire);
 }
 
-void car_step(struct car *c, int64_t now_ms)
+static void listen_to(struct car *c, int64_t now_ms)
 {
-    const struct fleet *f = c->fleet;
-    bool waits = c->mark.upto < c->highest || c->mark.gap_count > 0;
     struct packet p;
 
-    if (!c->wire.open)
-        return;
     if (!wire_pump(&c->wire)) {
         lose(c);
         return;
     }
     while (wire_take(&c->wire, &p))
         take_packet(c, &p, now_ms);
-    if (!c->live)
-        return;
+}
+
+/* The first of what it waits for; what opens a window comes through the socket. */
+static int64_t next_look(const struct car *c, bool waits)
+{
+    const struct fleet *f = c->fleet;
+    int64_t at_ms = c->spoke_ms + KEEPALIVE_MS + 1;
+
+    if (f->heeds_acks && waits && c->progress_ms + RESEND_MS + 1 < at_ms)
+        at_ms = c->progress_ms + RESEND_MS + 1;
+    if (c->next <= c->last && c->due_ms < at_ms && window_is_open(c))
+        at_ms = c->due_ms;
+    return at_ms;
+}
+
+int64_t car_step(struct car *c, bool ready, int64_t now_ms)
+{
+    const struct fleet *f = c->fleet;
+    bool waits;
+
+    if (c->wire.open && ready)
+        listen_to(c, now_ms);
+    if (!c->wire.open || !c->live)
+        return INT64_MAX;
+    waits = c->mark.upto < c->highest || c->mark.gap_count > 0;
     if (f->heeds_acks && waits && now_ms - c->progress_ms > RESEND_MS)
         send_again(c, now_ms);
     if (!waits)
@@ -257,8 +276,11 @@ void car_step(struct car *c, int64_t now_ms)
         wire_ping(&c->wire);
         c->spoke_ms = now_ms;
     }
-    if (wire_wants_out(&c->wire) && !wire_pump(&c->wire))
+    if (wire_wants_out(&c->wire) && !wire_push(&c->wire)) {
         lose(c);
+        return INT64_MAX;
+    }
+    return next_look(c, c->mark.upto < c->highest || c->mark.gap_count > 0);
 }
 
 void car_end(struct car *c)

@@ -62,8 +62,9 @@ enum status car_open(struct car *c, struct fleet *fleet, unsigned number, const 
                      const char *run, struct fault *fault) MUST_CHECK;
 /* Connect, or connect again.  ST_RETRY: later. */
 enum status car_connect(struct car *c, int64_t now_ms, struct fault *fault) MUST_CHECK;
-/* Send what may be sent, read what came. */
-void car_step(struct car *c, int64_t now_ms);
+/* Read what came, if the socket is `ready`, and send what may be sent.  When to call again though
+ * nothing comes, in ms as `now_ms`. */
+int64_t car_step(struct car *c, bool ready, int64_t now_ms);
 /* Make no more records; those made are still seen through. */
 void car_end(struct car *c);
 bool car_is_done(const struct car *c);

@@ -13,14 +13,16 @@
 #include "lib/clock.h"
 
 #define TICK_MS 5
+#define BROKEN_MS 100 /* between two looks at all cars for connections that broke */
 
 static volatile sig_atomic_t stopped, ending;
 
 struct run {
     struct fleet fleet;
     const char *vins, *ca, *name;
-    int64_t connects_per_s, seconds;
+    int64_t connects_per_s, seconds, broken_ms;
     struct car *cars;
+    int64_t *look_ms;    /* of each car: when to step it next though nothing comes */
     size_t count, asked; /* to connect for the first time */
     int epoll;
 };
@@ -234,6 +236,8 @@ static void read_vins(struct run *r)
     }
     fclose(file);
     must(r->count, r->vins, "no VIN in it");
+    r->look_ms = calloc(r->count, sizeof *r->look_ms);
+    must(r->look_ms, "out of memory", NULL);
 }
 
 static void prepare_tls(struct run *r)
@@ -297,9 +301,11 @@ static void connect_some(struct run *r, int64_t now_ms, int64_t began_ms)
 {
     size_t may = (size_t)((now_ms - began_ms) * r->connects_per_s / 1000) + 1;
 
-    for (size_t i = 0; i < r->asked; i++)
+    for (size_t i = 0; i < r->asked && now_ms >= r->broken_ms; i++)
         if (!r->cars[i].wire.open && now_ms >= r->cars[i].retry_ms)
             connect_one(r, &r->cars[i], now_ms);
+    if (now_ms >= r->broken_ms)
+        r->broken_ms = now_ms + BROKEN_MS;
     while (r->asked < r->count && r->asked < may)
         connect_one(r, &r->cars[r->asked++], now_ms);
 }
@@ -311,15 +317,26 @@ static void end_all(struct run *r)
         car_end(&r->cars[i]);
 }
 
-static bool step_all(struct run *r, int64_t now_ms)
+static void step(struct run *r, struct car *c, bool ready, int64_t now_ms)
+{
+    r->look_ms[c->number] = car_step(c, ready, now_ms);
+    watch(r, c, false);
+}
+
+/* Those whose time has come; the others cost a look at a number. */
+static void step_due(struct run *r, int64_t now_ms)
+{
+    for (size_t i = 0; i < r->asked; i++)
+        if (now_ms >= r->look_ms[i])
+            step(r, &r->cars[i], false, now_ms);
+}
+
+static bool is_done(const struct run *r)
 {
     bool done = r->asked == r->count;
 
-    for (size_t i = 0; i < r->asked; i++) {
-        car_step(&r->cars[i], now_ms);
-        watch(r, &r->cars[i], false);
-        done &= car_is_done(&r->cars[i]);
-    }
+    for (size_t i = 0; i < r->asked && done; i++)
+        done = car_is_done(&r->cars[i]);
     return done;
 }
 
@@ -331,10 +348,9 @@ static void wait_for_some(struct run *r, int64_t until_ms)
     while ((now_ms = clock_boot_ms()) < until_ms && !stopped) {
         int n = epoll_wait(r->epoll, events, 256, (int)(until_ms - now_ms));
 
-        for (int i = 0; i < n; i++) {
-            car_step(events[i].data.ptr, clock_boot_ms());
-            watch(r, events[i].data.ptr, false);
-        }
+        now_ms = clock_boot_ms();
+        for (int i = 0; i < n; i++)
+            step(r, events[i].data.ptr, true, now_ms);
     }
 }
 
@@ -384,7 +400,8 @@ static bool drive(struct run *r)
         connect_some(r, now_ms, began_ms);
         if (ending)
             end_all(r);
-        done = step_all(r, now_ms);
+        step_due(r, now_ms);
+        done = is_done(r);
         if (!done)
             wait_for_some(r, now_ms + TICK_MS);
         now_ms = clock_boot_ms();
@@ -427,6 +444,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < r.count; i++)
         car_close(&r.cars[i]);
     free(r.cars);
+    free(r.look_ms);
     telemetry_done(&r.fleet.scratch);
     SSL_CTX_free(r.fleet.tls);
     if (r.fleet.ledger && fclose(r.fleet.ledger) != 0)

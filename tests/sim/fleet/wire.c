@@ -235,16 +235,21 @@ static bool flush(struct wire *w)
     return true;
 }
 
+/* A read that leaves room has taken all there was; of TLS more records may wait. */
 static bool fill(struct wire *w)
 {
     for (;;) {
+        size_t room;
         int n;
 
         reserve(&w->in, 512);
-        n = transfer(w, false, w->in.bytes + w->in.len, w->in.room - w->in.len);
+        room = w->in.room - w->in.len;
+        n = transfer(w, false, w->in.bytes + w->in.len, room);
         if (n <= 0)
             return n == 0;
         w->in.len += (size_t)n;
+        if (!w->ssl && (size_t)n < room)
+            return true;
     }
 }
 
@@ -258,6 +263,11 @@ bool wire_pump(struct wire *w)
     }
     w->greeted = true;
     return flush(w) && fill(w);
+}
+
+bool wire_push(struct wire *w)
+{
+    return w->greeted ? flush(w) : wire_pump(w);
 }
 
 bool wire_wants_out(const struct wire *w)

@@ -35,6 +35,8 @@ enum status wire_open(struct wire *w, const char *host, int port, SSL_CTX *tls, 
                       struct fault *fault) MUST_CHECK;
 /* Go on with whatever the socket is ready for.  False: the connection is over. */
 bool wire_pump(struct wire *w);
+/* The same, but only out: nothing is known to have come. */
+bool wire_push(struct wire *w);
 bool wire_wants_out(const struct wire *w);
 size_t wire_unsent(const struct wire *w);
 /* The next whole packet.  False: none yet. */
