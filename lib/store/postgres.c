@@ -5,16 +5,29 @@
 #include <ctype.h>
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/clock.h"
 #include "lib/stop.h"
+#include "lib/store/sqlstate.h"
 
 #define CONNECT_MS 5000
 #define STOPPING_MS 2000 /* how much longer an answer may take once stop was asked for */
 #define LOOK_MS 100      /* between two looks at whether it was */
 #define STATE_LEN 5      /* an SQLSTATE */
+#define PREPARED_MAX 64  /* statements a connection keeps */
+
+/* A statement and what goes with it. */
+struct statement {
+    enum { ONCE, PREPARE, PREPARED } how;
+    const char *sql, *name; /* the name it has, or gets, when prepared */
+    int n;
+    const Oid *types;
+    const char *const *params;
+    const int *lengths, *formats;
+};
 
 struct pg {
     PGconn *conn; /* NULL: not connected */
@@ -22,6 +35,8 @@ struct pg {
     char state[STATE_LEN + 1];
     int patience_ms; /* 0: for ever */
     unsigned connections;
+    char *prepared[PREPARED_MAX]; /* their text; the name is made of the place */
+    size_t prepared_count;        /* on this connection */
 };
 
 enum status pg_open(struct pg **out, const char *conninfo, const char *application,
@@ -50,6 +65,8 @@ static void hang_up(struct pg *db)
 {
     PQfinish(db->conn); /* NULL is fine */
     db->conn = NULL;
+    while (db->prepared_count > 0)
+        free(db->prepared[--db->prepared_count]);
 }
 
 void pg_close(struct pg *db)
@@ -207,33 +224,6 @@ enum status pg_ready(struct pg *db, struct fault *fault)
     return db->conn ? ST_OK : connect_now(db, fault);
 }
 
-static bool state_is_one_of(const char *state, const char *const *list)
-{
-    for (; *list; list++)
-        if (strncmp(state, *list, strlen(*list)) == 0)
-            return true;
-    return false;
-}
-
-/* Prefixes of SQLSTATEs (PostgreSQL, appendix A). */
-static enum status status_of(const char *state)
-{
-    static const char *const again[] = {
-        "08",    /* connection */
-        "40",    /* rolled back: 40001 serialization, 40P01 deadlock */
-        "53",    /* resources: disk, memory, connections */
-        "57",    /* shutting down, starting, cancelled */
-        "58",    /* the machine under it: files, disks */
-        "55P03", /* lock not available */
-        "25006", /* read-only: a standby, or a primary on its way down */
-        NULL};
-    static const char *const data[] = {"22", "23", NULL};
-
-    if (state[0] == '\0' || state_is_one_of(state, again))
-        return ST_RETRY; /* no state: the connection went */
-    return state_is_one_of(state, data) ? ST_REJECT : ST_FATAL;
-}
-
 static enum status explain_failure(struct pg *db, const PGresult *r, struct fault *fault)
 {
     const char *state = r ? PQresultErrorField(r, PG_DIAG_SQLSTATE) : NULL;
@@ -242,7 +232,7 @@ static enum status explain_failure(struct pg *db, const PGresult *r, struct faul
 
     if (state && strlen(state) == STATE_LEN)
         memcpy(db->state, state, STATE_LEN + 1);
-    st = status_of(db->state);
+    st = sqlstate_status(db->state);
     if (what)
         fault_set(fault, st, "%s %s", db->state, what);
     else
@@ -279,22 +269,31 @@ static bool wait_for_result(struct pg *db, int64_t *deadline_ms)
     }
 }
 
-/* As PQexecParams, within db->patience_ms.  False: too late, the connection is closed. */
-static bool exchange(struct pg *db, const char *sql, int n, const Oid *types,
-                     const char *const *params, const int *lengths, const int *formats,
-                     PGresult **out)
+static int send_statement(struct pg *db, const struct statement *s)
 {
-    int64_t deadline_ms = clock_boot_ms() + db->patience_ms;
-    PGresult *r, *last = NULL;
-
-    if (db->patience_ms <= 0) {
-        *out = PQexecParams(db->conn, sql, n, types, params, lengths, formats, 0);
-        return true;
+    switch (s->how) {
+    case PREPARE:
+        return PQsendPrepare(db->conn, s->name, s->sql, s->n, s->types);
+    case PREPARED:
+        return PQsendQueryPrepared(db->conn, s->name, s->n, s->params, s->lengths, s->formats, 0);
+    default:
+        return PQsendQueryParams(db->conn, s->sql, s->n, s->types, s->params, s->lengths,
+                                 s->formats, 0);
     }
-    PQsetnonblocking(db->conn, 1);
-    if (PQsendQueryParams(db->conn, sql, n, types, params, lengths, formats, 0))
+}
+
+/* Send it, and take its answer within db->patience_ms.  False: too late, the connection is closed.
+ */
+static bool exchange(struct pg *db, const struct statement *s, PGresult **out)
+{
+    bool hurries = db->patience_ms > 0;
+    int64_t deadline_ms = clock_boot_ms() + db->patience_ms;
+    PGresult *r = NULL, *last = NULL;
+
+    PQsetnonblocking(db->conn, hurries);
+    if (send_statement(db, s))
         do {
-            if (!wait_for_result(db, &deadline_ms)) {
+            if (hurries && !wait_for_result(db, &deadline_ms)) {
                 PQclear(last);
                 hang_up(db);
                 return false;
@@ -310,19 +309,11 @@ static bool exchange(struct pg *db, const char *sql, int n, const Oid *types,
     return true;
 }
 
-enum status pg_run_typed(struct pg *db, const char *sql, size_t n, const Oid *types,
-                         const char *const *params, const int *lengths, const int *formats,
-                         PGresult **result, struct fault *fault)
+/* What an answer says; it is cleared unless it is given to `result`. */
+static enum status judge(struct pg *db, PGresult *r, PGresult **result, struct fault *fault)
 {
-    PGresult *r;
     enum status st = ST_OK;
 
-    db->state[0] = '\0';
-    if (!db->conn)
-        return fault_set(fault, ST_RETRY, "not connected to PostgreSQL");
-    if (!exchange(db, sql, (int)n, types, params, lengths, formats, &r))
-        return fault_set(fault, ST_RETRY, "PostgreSQL did not answer within %d ms",
-                         db->patience_ms);
     switch (r ? PQresultStatus(r) : PGRES_FATAL_ERROR) {
     case PGRES_COMMAND_OK:
     case PGRES_TUPLES_OK:
@@ -341,6 +332,77 @@ enum status pg_run_typed(struct pg *db, const char *sql, size_t n, const Oid *ty
     else
         PQclear(r);
     return st;
+}
+
+static enum status run(struct pg *db, const struct statement *s, PGresult **result,
+                       struct fault *fault)
+{
+    PGresult *r;
+
+    db->state[0] = '\0';
+    if (!db->conn)
+        return fault_set(fault, ST_RETRY, "not connected to PostgreSQL");
+    if (!exchange(db, s, &r))
+        return fault_set(fault, ST_RETRY, "PostgreSQL did not answer within %d ms",
+                         db->patience_ms);
+    return judge(db, r, result, fault);
+}
+
+enum status pg_run_typed(struct pg *db, const char *sql, size_t n, const Oid *types,
+                         const char *const *params, const int *lengths, const int *formats,
+                         PGresult **result, struct fault *fault)
+{
+    const struct statement s = {ONCE, sql, NULL, (int)n, types, params, lengths, formats};
+
+    return run(db, &s, result, fault);
+}
+
+/* The place of a statement's text among those prepared; behind the last: it is not. */
+static size_t find_prepared(const struct pg *db, const char *sql)
+{
+    size_t i = 0;
+
+    while (i < db->prepared_count && strcmp(db->prepared[i], sql) != 0)
+        i++;
+    return i;
+}
+
+static enum status prepare(struct pg *db, struct statement *s, struct fault *fault)
+{
+    char *copy = strdup(s->sql);
+    enum status st;
+
+    if (!copy)
+        return fault_set(fault, ST_RETRY, "PostgreSQL client: out of memory");
+    s->how = PREPARE;
+    if ((st = run(db, s, NULL, fault)) == ST_OK)
+        db->prepared[db->prepared_count++] = copy;
+    else
+        free(copy);
+    return st;
+}
+
+enum status pg_run_often(struct pg *db, const char *sql, size_t n, const Oid *types,
+                         const char *const *params, const int *lengths, const int *formats,
+                         PGresult **result, struct fault *fault)
+{
+    char name[24];
+    struct statement s = {ONCE, sql, name, (int)n, types, params, lengths, formats};
+    size_t place = find_prepared(db, sql);
+    bool is_new = place == db->prepared_count;
+    enum status st;
+
+    if (place == PREPARED_MAX)
+        return run(db, &s, result, fault);
+    (void)snprintf(name, sizeof name, "vigie_%zu", place);
+    if (is_new && (st = prepare(db, &s, fault)) != ST_OK)
+        return st;
+    s.how = PREPARED;
+    st = run(db, &s, result, fault);
+    if (st != ST_FATAL || is_new || strcmp(db->state, "0A000") != 0)
+        return st;
+    hang_up(db); /* the schema has changed under it */
+    return ST_RETRY;
 }
 
 enum status pg_run(struct pg *db, const char *sql, size_t n, const char *const *params,

@@ -40,6 +40,12 @@ enum status pg_run(struct pg *db, const char *sql, size_t n, const char *const *
 enum status pg_run_typed(struct pg *db, const char *sql, size_t n, const Oid *types,
                          const char *const *params, const int *lengths, const int *formats,
                          PGresult **result, struct fault *fault) MUST_CHECK;
+/* The same for a statement that runs again and again: the server keeps it prepared, as long as the
+ * connection lasts, so it is read and planned once.  Found again by its text, so give it constants.
+ * ST_RETRY also where the schema has changed under it: the connection is closed. */
+enum status pg_run_often(struct pg *db, const char *sql, size_t n, const Oid *types,
+                         const char *const *params, const int *lengths, const int *formats,
+                         PGresult **result, struct fault *fault) MUST_CHECK;
 /* The SQLSTATE of the last failure, "" when there was none. */
 const char *pg_state(const struct pg *db);
 

@@ -379,6 +379,11 @@ def postgres_server(tmp_path_factory):
     one.stop()
 
 
+@pytest.mark.parametrize("test", served_tests("store/test_postgres_often"))
+def test_postgres_often(test, postgres_server):
+    drive("store/test_postgres_often", test, {"VIGIE_TEST_PG": postgres_server.conninfo()}, {})
+
+
 @pytest.mark.parametrize("test", served_tests("store/test_postgres"))
 def test_postgres(test, postgres_server):
     tcp = f"host=127.0.0.1 port={postgres_server.port} user=locked"
