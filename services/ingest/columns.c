@@ -25,7 +25,7 @@ enum status columns_run(struct columns *c, struct pg *db, size_t n, const char *
         lengths[i] = (int)c->column[i].len;
         formats[i] = 1;
     }
-    return pg_run_typed(db, sql, n, types, params, lengths, formats, result, fault);
+    return pg_run_often(db, sql, n, types, params, lengths, formats, result, fault);
 }
 
 void columns_add_double(struct pg_array *column, bool known, double value)

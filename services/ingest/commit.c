@@ -346,12 +346,16 @@ static enum status make_room(struct commit *c, size_t n, struct fault *fault)
     return ST_OK;
 }
 
-/* Connected, and listening to what the other sites say. */
+/* Connected, and listening to what the other sites say.  A statement's plan does not depend on how
+ * many keys it is given: each is found by its index. */
 static enum status prepare(struct commit *c, struct fault *fault)
 {
     enum status st = pg_ready(c->db, fault);
 
-    if (st == ST_OK && c->listening != pg_connections(c->db) &&
+    if (st != ST_OK || c->listening == pg_connections(c->db))
+        return st;
+    if ((st = pg_run(c->db, "SET plan_cache_mode = force_generic_plan", 0, NULL, NULL, fault)) ==
+            ST_OK &&
         (st = pg_run(c->db, "LISTEN " NEWS_CHANNEL, 0, NULL, NULL, fault)) == ST_OK)
         c->listening = pg_connections(c->db);
     return st;

@@ -141,20 +141,12 @@ static struct vehicle *take_version(struct states *s, const PGresult *rows, int 
     return v;
 }
 
-/* Make the rows that are missing, lock all, read those we do not know.  In order: two instances
- * never deadlock. */
-static enum status lock_rows(struct states *s, struct fault *fault)
+/* Lock all, read those we do not know.  In order: two instances never deadlock. */
+static enum status lock_rows(struct states *s, int *found, struct fault *fault)
 {
     PGresult *rows = NULL;
     enum status st;
 
-    keys(s, false);
-    st = columns_run(&s->c, s->db, 1,
-                     "INSERT INTO vehicle_state (vin) SELECT v FROM unnest($1) AS k (v) ORDER BY v "
-                     "ON CONFLICT DO NOTHING",
-                     NULL, fault);
-    if (st != ST_OK)
-        return st;
     keys(s, true);
     st =
         columns_run(&s->c, s->db, 2,
@@ -164,7 +156,8 @@ static enum status lock_rows(struct states *s, struct fault *fault)
                     &rows, fault);
     if (st != ST_OK || !rows)
         return st;
-    for (int i = 0; i < PQntuples(rows); i++) {
+    *found = PQntuples(rows);
+    for (int i = 0; i < *found; i++) {
         struct vehicle *v = take_version(s, rows, i);
 
         if (!v || PQgetisnull(rows, i, 2))
@@ -174,6 +167,22 @@ static enum status lock_rows(struct states *s, struct fault *fault)
     }
     PQclear(rows);
     return ST_OK;
+}
+
+/* A vehicle speaks for the first time once: rows are made only when one was not found. */
+static enum status lock(struct states *s, struct fault *fault)
+{
+    int found = 0, wanted = (int)s->touched_count;
+    enum status st = lock_rows(s, &found, fault);
+
+    if (st != ST_OK || found == wanted)
+        return st;
+    keys(s, false);
+    st = columns_run(&s->c, s->db, 1,
+                     "INSERT INTO vehicle_state (vin) SELECT v FROM unnest($1) AS k (v) ORDER BY v "
+                     "ON CONFLICT DO NOTHING",
+                     NULL, fault);
+    return st == ST_OK ? lock_rows(s, &found, fault) : st;
 }
 
 /* From here on memory is ahead of the row; write_newest makes them equal again, a failure before it
@@ -295,7 +304,7 @@ enum status states_write(struct states *s, struct record *const *records, const 
     if ((st = begin(s, n, fault)) != ST_OK)
         return st;
     touch_all(s, records, fresh, n);
-    if ((st = lock_rows(s, fault)) != ST_OK)
+    if ((st = lock(s, fault)) != ST_OK)
         return st;
     merge(s, records, fresh, n);
     if ((st = write_newest(s, fault)) != ST_OK)
