@@ -381,13 +381,14 @@ static void report(const struct run *r, FILE *to, double seconds)
     long long samples = (long long)(t->acked * (int64_t)r->fleet.plan.samples);
 
     fprintf(to,
-            "{\"seconds\":%.2f,\"cpu_s\":%.2f,\"cars\":%zu,\"connected\":%lld,\"lost\":%lld,\"sent\":%lld,"
+            "{\"seconds\":%.2f,\"cpu_s\":%.2f,\"cars\":%zu,\"connected\":%lld,\"lost\":%lld,"
+            "\"sent\":%lld,"
             "\"bytes\":%lld,\"acked\":%lld,\"samples_acked\":%lld,\"resent\":%lld,\"acks\":%lld,"
             "\"ack_ms\":{\"p50\":%lld,\"p99\":%lld,\"max\":%lld}}\n",
-            seconds, cpu_s(), r->count, (long long)t->connected, (long long)t->lost, (long long)t->sent,
-            (long long)t->bytes, (long long)t->acked, samples, (long long)t->resent,
-            (long long)t->acks, (long long)percentile(t, 0.5), (long long)percentile(t, 0.99),
-            (long long)percentile(t, 1));
+            seconds, cpu_s(), r->count, (long long)t->connected, (long long)t->lost,
+            (long long)t->sent, (long long)t->bytes, (long long)t->acked, samples,
+            (long long)t->resent, (long long)t->acks, (long long)percentile(t, 0.5),
+            (long long)percentile(t, 0.99), (long long)percentile(t, 1));
     fflush(to);
 }
 
