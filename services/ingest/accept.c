@@ -200,7 +200,7 @@ static bool hand_on(struct accept *a, struct record *r)
     size_t held = records_held_bytes(), most = a->set.held_bytes_max;
 
     if (record_is_urgent(r))
-        return queue_push_urgent(a->set.to, &r, 0) == ST_OK;
+        return queue_push(a->set.urgent, &r, 0) == ST_OK;
     if (is_old(r, clock_now_ms()))
         return held <= most / 4 * 3 && queue_push_patient(a->set.to, &r, 0) == ST_OK;
     return held <= most && queue_push(a->set.to, &r, 0) == ST_OK;
@@ -256,6 +256,7 @@ static void *accept_run(void *self)
     }
     free(payload);
     queue_shut(a->set.to);
+    queue_shut(a->set.urgent);
     return NULL;
 }
 

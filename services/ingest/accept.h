@@ -14,9 +14,9 @@ struct accept;
 
 struct accept_options {
     struct ring *from;
-    struct queue *to;    /* of struct record *, ownership passes */
-    struct queue *known; /* of struct known_note *: what the writer says is stored */
-    struct mqtt *live;   /* where live/1 is published */
+    struct queue *to, *urgent; /* of struct record *, ownership passes */
+    struct queue *known;       /* of struct known_note *: what the writer says is stored */
+    struct mqtt *live;         /* where live/1 is published */
     struct inflight *inflight;
     const char *pg;           /* connection string, copied */
     double rate_per_s, burst; /* per vehicle */
@@ -25,7 +25,7 @@ struct accept_options {
 
 enum status accept_start(struct accept **out, const struct accept_options *options,
                          struct fault *fault) MUST_CHECK;
-/* Ends when the ring is shut and empty; then shuts the queue.  NULL is fine. */
+/* Ends when the ring is shut and empty; then shuts both queues.  NULL is fine. */
 void accept_join(struct accept *a);
 
 #endif

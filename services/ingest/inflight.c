@@ -15,14 +15,14 @@
 #include <unistd.h>
 
 #define MAGIC                                                                                      \
-    UINT64_C(0x3274686769667676) /* changes with the layout: an old file is begun anew             \
+    UINT64_C(0x3374686769667676) /* changes with the layout: an old file is begun anew             \
                                   */
 #define SUSPECTS 8192
 #define SUSPECTS_KEPT 1000 /* more, and they are forgotten: the next crash tells who it is */
 #define ENDS 64            /* bytes looked at, of either end of a payload */
 #define STACK_BYTES 32768
 
-enum who { OTHER, DECODER, STORER };
+enum who { OTHER, DECODER, STORER /* and one more for each lane */ };
 
 struct suspect {
     _Atomic uint64_t id;    /* 0: free */
@@ -31,14 +31,19 @@ struct suspect {
     uint32_t last;          /* of which end it was blamed last: a group may hold it twice */
 };
 
+struct in_hand { /* of a lane */
+    _Atomic uint32_t count;
+    uint64_t group[INFLIGHT_GROUP_MAX];
+};
+
 struct page { /* the file */
     uint64_t magic;
     _Atomic uint64_t decoding;
-    _Atomic uint32_t storing, suspects;
+    _Atomic uint32_t suspects;
     uint32_t ends;            /* of those that had this file, so far */
     _Atomic int32_t crash;    /* the signal that ended us, 0: none we could catch */
     _Atomic uint32_t crashed; /* enum who */
-    uint64_t group[INFLIGHT_GROUP_MAX];
+    struct in_hand lanes[LANES];
     struct suspect suspected[SUSPECTS]; /* open addressing by id */
 };
 
@@ -54,7 +59,7 @@ static const int crashes[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP,
 static struct sigaction before[CRASHES];
 static struct page *_Atomic watched;
 static _Thread_local enum who me;
-static char stacks[2][STACK_BYTES]; /* a stack that ran over cannot hold a handler */
+static char stacks[1 + LANES][STACK_BYTES]; /* a stack that ran over cannot hold a handler */
 
 /* Write down who it was, then let it end as it would have. */
 static void note_crash(int signal)
@@ -107,10 +112,10 @@ void inflight_i_decode(struct inflight *f)
     i_am(DECODER);
 }
 
-void inflight_i_store(struct inflight *f)
+void inflight_i_store(struct inflight *f, enum inflight_lane lane)
 {
     (void)f;
-    i_am(STORER);
+    i_am(STORER + lane);
 }
 
 /* ---- suspects */
@@ -159,10 +164,25 @@ static void make_room(struct page *page)
     atomic_store(&page->suspects, 0);
 }
 
+static void blame_group(struct page *page, struct in_hand *hand)
+{
+    uint32_t n = atomic_load(&hand->count);
+
+    for (uint32_t i = 0; i < n && i < INFLIGHT_GROUP_MAX; i++)
+        blame(page, hand->group[i], n == 1 ? 2 : 0);
+}
+
+/* Nothing is in hand. */
+static void let_go(struct page *page)
+{
+    atomic_store(&page->decoding, 0);
+    for (size_t i = 0; i < LANES; i++)
+        atomic_store(&page->lanes[i].count, 0);
+}
+
 /* What the last one left. */
 static void judge_last(struct page *page)
 {
-    uint32_t n = atomic_load(&page->storing);
     int32_t crash = atomic_load(&page->crash);
     uint32_t who = atomic_load(&page->crashed);
 
@@ -171,11 +191,9 @@ static void judge_last(struct page *page)
         make_room(page);
     if (crash == 0 || who == DECODER)
         blame(page, atomic_load(&page->decoding), crash ? 2 : 1);
-    if (crash != 0 && who == STORER)
-        for (uint32_t i = 0; i < n && i < INFLIGHT_GROUP_MAX; i++)
-            blame(page, page->group[i], n == 1 ? 2 : 0);
-    atomic_store(&page->decoding, 0);
-    atomic_store(&page->storing, 0);
+    if (crash != 0 && who >= STORER && who < STORER + LANES)
+        blame_group(page, &page->lanes[who - STORER]);
+    let_go(page);
     atomic_store(&page->crash, 0);
     atomic_store(&page->crashed, OTHER);
 }
@@ -233,14 +251,15 @@ void inflight_decoding(struct inflight *f, uint64_t id)
     atomic_store_explicit(&f->page->decoding, id, memory_order_release);
 }
 
-void inflight_storing(struct inflight *f, uint64_t id)
+void inflight_storing(struct inflight *f, enum inflight_lane lane, uint64_t id)
 {
-    uint32_t n = atomic_load_explicit(&f->page->storing, memory_order_relaxed);
+    struct in_hand *hand = &f->page->lanes[lane];
+    uint32_t n = atomic_load_explicit(&hand->count, memory_order_relaxed);
 
     if (n == INFLIGHT_GROUP_MAX)
         return;
-    f->page->group[n] = id;
-    atomic_store_explicit(&f->page->storing, n + 1, memory_order_release);
+    hand->group[n] = id;
+    atomic_store_explicit(&hand->count, n + 1, memory_order_release);
 }
 
 /* A place stays taken: others may have been put behind it. */
@@ -254,14 +273,15 @@ static void acquit(struct page *page, uint64_t id)
     s->alone = 0;
 }
 
-void inflight_stored(struct inflight *f, bool stored)
+void inflight_stored(struct inflight *f, enum inflight_lane lane, bool stored)
 {
-    uint32_t n = atomic_load(&f->page->storing);
+    struct in_hand *hand = &f->page->lanes[lane];
+    uint32_t n = atomic_load(&hand->count);
 
     if (stored && atomic_load(&f->page->suspects) > 0)
         for (uint32_t i = 0; i < n; i++)
-            acquit(f->page, f->page->group[i]);
-    atomic_store(&f->page->storing, 0);
+            acquit(f->page, hand->group[i]);
+    atomic_store(&hand->count, 0);
 }
 
 /* ---- the file */
@@ -325,8 +345,7 @@ void inflight_close(struct inflight *f)
         return;
     unwatch();
     if (f->page) {
-        atomic_store(&f->page->decoding, 0);
-        atomic_store(&f->page->storing, 0);
+        let_go(f->page);
         munmap(f->page, sizeof *f->page);
     }
     if (f->fd >= 0)

@@ -2,11 +2,11 @@
  * us, so that a record that ends this program does not end it for ever.
  *
  * Who is to blame for an end?  A record that was being decoded, whatever ended us: that takes
- * microseconds.  Of the group that was being stored, all, but only when the writer's own thread
+ * microseconds.  Of the group that was being stored, all, but only when the thread that stored it
  * crashed: when we are killed from outside meanwhile, the stores may just be slow.  A record that
  * is suspected is tried alone; when it ends us a second time, and alone, it is condemned.
  *
- * One writer thread and one decoding thread; inflight_judge from any. */
+ * One storing thread a lane and one decoding thread; inflight_judge from any. */
 #ifndef INGEST_INFLIGHT_H
 #define INGEST_INFLIGHT_H
 
@@ -27,6 +27,9 @@ enum verdict {
     VERDICT_UNREADABLE /* and once more since: not even its head */
 };
 
+/* Who stores: one thread each, with a group of its own. */
+enum inflight_lane { LANE_BULK, LANE_URGENT, LANES };
+
 /* Map DIR/inflight-SITE-INSTANCE, judge what it holds, watch for crashes from now on (process-wide:
  * one at a time).  `dir` "": nothing outlives us and nobody is ever suspected.
  *   ST_REJECT  the folder is missing or not writable, or another program has the file */
@@ -38,15 +41,15 @@ enum status inflight_open(struct inflight **out, const char *dir, const char *si
 uint64_t inflight_id(const struct topic *topic, const char *payload, size_t len);
 enum verdict inflight_judge(const struct inflight *f, uint64_t id);
 
-/* The decoding thread, the writer's thread: first of all, once; a crash there is theirs. */
+/* The decoding thread, a storing thread: first of all, once; a crash there is theirs. */
 void inflight_i_decode(struct inflight *f);
-void inflight_i_store(struct inflight *f);
+void inflight_i_store(struct inflight *f, enum inflight_lane lane);
 
 void inflight_decoding(struct inflight *f, uint64_t id); /* 0: no more */
 /* The group, one call a record; inflight_stored ends it: nothing is held against its records any
  * more when they are, as `stored` says. */
-void inflight_storing(struct inflight *f, uint64_t id);
-void inflight_stored(struct inflight *f, bool stored);
+void inflight_storing(struct inflight *f, enum inflight_lane lane, uint64_t id);
+void inflight_stored(struct inflight *f, enum inflight_lane lane, bool stored);
 
 size_t inflight_suspects(const struct inflight *f);
 void inflight_close(struct inflight *f); /* an end nobody is to blame for; NULL is fine */

@@ -22,17 +22,18 @@
 #include "writer.h"
 
 #define KNOWN_SLOTS 8192
+#define URGENT_SLOTS 1024
 
 struct ingest {
     struct ingest_settings set;
     struct health *health;
     struct mqtt *reader, *speaker; /* apart, so that no ack waits behind a record */
     struct ring *ring;
-    struct queue *queue;
+    struct queue *queue, *urgent; /* of records, to the writer of each lane */
     struct queue *known; /* back from the writer: what is stored need not be decoded again */
     struct inflight *inflight;
     struct accept *accept;
-    struct writer *writer;
+    struct writer *writer, *alerter; /* of what is bulk, of what is urgent */
     struct again *again;
     struct shards *shards;
     struct replay *replay;
@@ -119,6 +120,7 @@ static enum status start(struct ingest *in, struct fault *fault)
                         sizeof(struct arrival) + INTAKE_PAYLOAD_MAX, fault)) != ST_OK ||
         (st = queue_open(&in->queue, (size_t)set->queue_slots, sizeof(struct record *), fault)) !=
             ST_OK ||
+        (st = queue_open(&in->urgent, URGENT_SLOTS, sizeof(struct record *), fault)) != ST_OK ||
         (st = queue_open(&in->known, KNOWN_SLOTS, sizeof(struct known_note *), fault)) != ST_OK ||
         (st = inflight_open(&in->inflight, set->state_dir, set->common.site, set->instance,
                             fault)) != ST_OK ||
@@ -128,7 +130,8 @@ static enum status start(struct ingest *in, struct fault *fault)
         log_warn("suspects", "count=%zu reason=\"in hand when ingest ended without being asked\"",
                  inflight_suspects(in->inflight));
 
-    struct writer_options w = {.from = in->queue,
+    struct writer_options w = {.lane = LANE_BULK,
+                               .from = in->queue,
                                .acks = in->speaker,
                                .known = in->known,
                                .health = in->health,
@@ -141,6 +144,7 @@ static enum status start(struct ingest *in, struct fault *fault)
                                .waits = {set->count_wait_ms, set->minute_wait_ms}};
     struct accept_options a = {in->ring,
                                in->queue,
+                               in->urgent,
                                in->known,
                                in->speaker,
                                in->inflight,
@@ -152,7 +156,11 @@ static enum status start(struct ingest *in, struct fault *fault)
     struct again_options again = {set->pg,           set->influx,         in->speaker, &in->duty,
                                   set->late_wait_ms, set->start_quiet_ms, &in->broker};
 
-    if ((st = writer_start(&in->writer, &w, fault)) != ST_OK ||
+    if ((st = writer_start(&in->writer, &w, fault)) != ST_OK)
+        return st;
+    w.lane = LANE_URGENT;
+    w.from = in->urgent;
+    if ((st = writer_start(&in->alerter, &w, fault)) != ST_OK ||
         (st = again_start(&in->again, &again, fault)) != ST_OK ||
         (st = accept_start(&in->accept, &a, fault)) != ST_OK)
         return st;
@@ -214,11 +222,15 @@ static void finish(struct ingest *in)
     accept_join(in->accept);
     if (in->queue)
         queue_shut(in->queue);
+    if (in->urgent)
+        queue_shut(in->urgent);
     writer_join(in->writer);
+    writer_join(in->alerter);
     minutes_join(in->minutes);
     again_join(in->again);
     mqtt_close(in->speaker);
     queue_close(in->queue);
+    queue_close(in->urgent);
     forget_known(in->known);
     ring_close(in->ring);
     inflight_close(in->inflight);

@@ -3,6 +3,7 @@
 #include "writer.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -15,6 +16,7 @@
 #include "lib/backoff.h"
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "lib/map.h"
 #include "lib/stop.h"
 #include "meters.h"
 
@@ -26,6 +28,7 @@
 #define IDLE_MS 200
 #define ACK_LOOK_MS 50 /* the same while an ack may be waiting */
 #define NAP_MS 5
+#define AWAITED_MAX 200000
 #define DRAIN_MS 5000 /* of those we have from SIGTERM to the end */
 
 enum part { INFLUX, POSTGRES }; /* the two stores, in their order */
@@ -38,6 +41,7 @@ struct writer {
     struct history history;
     struct commit *commit;
     struct acks *acks;
+    struct map *awaited; /* urgent streams whose facts another site writes, by "VIN stream" */
     struct record *group[GROUP_RECORDS];
     size_t count;
     struct record *held; /* taken out of the queue, but for the next group */
@@ -49,6 +53,11 @@ struct writer {
     pthread_t thread;
     bool running;
 };
+
+static bool is_urgent(const struct writer *w)
+{
+    return w->set.lane == LANE_URGENT;
+}
 
 /* ---- a group */
 /* Sleep a little, to be woken by the clock and not by every record.  False: it is past `until_ms`.
@@ -117,7 +126,7 @@ static bool gather(struct writer *w)
         if (w->count == 0)
             until_ms = clock_boot_ms() + w->set.batch_wait_ms;
         w->group[w->count++] = r;
-        inflight_storing(w->set.inflight, r->flight);
+        inflight_storing(w->set.inflight, w->set.lane, r->flight);
         samples += r->telemetry.sample_count;
         bytes += r->len;
         wait_ms = 0;
@@ -125,13 +134,22 @@ static bool gather(struct writer *w)
     return true;
 }
 
+static void tell_age(const struct writer *w)
+{
+    if (is_urgent(w))
+        return;
+    metric_set(meters.unacked_age_seconds, NULL,
+               w->count ? (double)(clock_now_ms() - w->group[0]->from.received_ms) / 1000 : 0);
+    metric_set(meters.queue_depth, NULL, (double)queue_depth(w->set.from));
+}
+
 static void drop_group(struct writer *w, bool stored)
 {
-    inflight_stored(w->set.inflight, stored);
+    inflight_stored(w->set.inflight, w->set.lane, stored);
     for (size_t i = 0; i < w->count; i++)
         record_free(w->group[i]);
     w->count = 0;
-    metric_set(meters.unacked_age_seconds, NULL, 0);
+    tell_age(w);
 }
 
 /* ---- acks */
@@ -159,35 +177,66 @@ static void tell_known(struct writer *w, const struct stream_mark *mark)
         known_note_free(note);
 }
 
-static void tell(struct writer *w, const struct stream_mark *marks, size_t n)
+static void tell(struct writer *w, const struct stream_mark *mark)
+{
+    if (!mark->told)
+        return;
+    tell_known(w, mark);
+    acks_note(w->acks, mark->vin, mark->stream, &mark->mark, mark->bytes, mark->at_once);
+}
+
+/* The bulk lane hears of all streams, the urgent one minds its own alone. */
+static void await(struct writer *w, const struct stream_mark *mark)
+{
+    char key[MAP_KEY_MAX + 1];
+
+    if (!is_urgent(w))
+        return;
+    snprintf(key, sizeof key, "%.17s %.36s", mark->vin, mark->stream);
+    if (mark->mark.upto < mark->history.upto)
+        (void)!map_put(w->awaited, key); /* full: the vehicle asks again */
+    else
+        map_remove(w->awaited, key);
+}
+
+static bool is_awaited(struct writer *w, const struct stream_mark *mark)
+{
+    char key[MAP_KEY_MAX + 1];
+
+    snprintf(key, sizeof key, "%.17s %.36s", mark->vin, mark->stream);
+    return !is_urgent(w) || map_get(w->awaited, key);
+}
+
+static void tell_stored(struct writer *w, const struct stream_mark *marks, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        if (!marks[i].told)
-            continue;
-        tell_known(w, &marks[i]);
-        acks_note(w->acks, marks[i].vin, marks[i].stream, &marks[i].mark, marks[i].bytes,
-                  marks[i].at_once);
+        tell(w, &marks[i]);
+        await(w, &marks[i]);
     }
 }
 
-/* ---- stores */
-static void tell_age(const struct writer *w)
+static void tell_heard(struct writer *w, const struct stream_mark *marks, size_t n)
 {
-    metric_set(meters.unacked_age_seconds, NULL,
-               w->count ? (double)(clock_now_ms() - w->group[0]->from.received_ms) / 1000 : 0);
-    metric_set(meters.queue_depth, NULL, (double)queue_depth(w->set.from));
+    for (size_t i = 0; i < n; i++)
+        if (is_awaited(w, &marks[i])) {
+            tell(w, &marks[i]);
+            await(w, &marks[i]);
+        }
 }
 
+/* ---- stores */
 /* A store answers again, or is away: said once per change. */
 static void note(struct writer *w, enum part part, enum status st, const struct fault *fault)
 {
-    bool away = st == ST_RETRY || st == ST_FATAL;
+    bool away = st == ST_RETRY || st == ST_FATAL, was = w->away[part];
 
-    if (away && !w->away[part])
-        log_warn("store.away", "store=%s reason=\"%s\"", part_name[part], fault->text);
-    if (!away && w->away[part])
-        log_info("store.back", "store=%s", part_name[part]);
     w->away[part] = away;
+    if (is_urgent(w))
+        return; /* the bulk lane says it */
+    if (away && !was)
+        log_warn("store.away", "store=%s reason=\"%s\"", part_name[part], fault->text);
+    if (!away && was)
+        log_info("store.back", "store=%s", part_name[part]);
     health_set(w->set.health, part_name[part], !away);
     tell_age(w);
 }
@@ -221,7 +270,7 @@ static enum status store_facts(struct writer *w, struct record *const *records, 
     if (st != ST_OK)
         return st;
     metric_observe(meters.commit_seconds, "postgres", (double)(clock_boot_us() - began_us) / 1e6);
-    tell(w, marks, mark_count);
+    tell_stored(w, marks, mark_count);
     acks_due(w->acks, clock_boot_ms(), send_ack, w);
     alerts = commit_alerts(w->commit, &alert_count);
     announce_alerts(w->set.acks, alerts, alert_count);
@@ -237,7 +286,7 @@ static void hear(struct writer *w)
     enum status st = commit_hear(w->commit, &marks, &mark_count, &fault);
 
     if (st == ST_OK)
-        tell(w, marks, mark_count);
+        tell_heard(w, marks, mark_count);
     else if (st != ST_RETRY)
         log_warn("news.unreadable", "reason=\"%s\"", fault.text);
 }
@@ -300,7 +349,8 @@ static bool store(struct writer *w, struct record *const *records, size_t n)
 {
     struct fault fault = {""};
 
-    return persist(w, INFLUX, records, n, &fault) == ST_OK && commit(w, records, n);
+    return (is_urgent(w) || persist(w, INFLUX, records, n, &fault) == ST_OK) &&
+           commit(w, records, n);
 }
 
 /* Read those that were taken for stored and are not, and move them to the front. */
@@ -339,11 +389,13 @@ static void check_stores(struct writer *w)
 
     if (now_ms - w->checked_ms < CHECK_MS || stop_asked())
         return;
-    if (!w->influx_prepared && (st = influx_prepare(w->influx, &fault)) == ST_OK)
-        w->influx_prepared = true;
-    if (st == ST_OK)
-        st = influx_ping(w->influx, &fault);
-    note(w, INFLUX, st, &fault);
+    if (!is_urgent(w)) {
+        if (!w->influx_prepared && (st = influx_prepare(w->influx, &fault)) == ST_OK)
+            w->influx_prepared = true;
+        if (st == ST_OK)
+            st = influx_ping(w->influx, &fault);
+        note(w, INFLUX, st, &fault);
+    }
     st = commit_check(w->commit, &fault);
     note(w, POSTGRES, st, &fault);
     w->checked_ms = clock_boot_ms();
@@ -375,7 +427,7 @@ static void *writer_run(void *self)
 {
     struct writer *w = self;
 
-    inflight_i_store(w->set.inflight);
+    inflight_i_store(w->set.inflight, w->set.lane);
     while (!is_drain_over(w) && gather(w)) {
         tell_age(w);
         if (w->count == 0)
@@ -407,7 +459,8 @@ enum status writer_start(struct writer **out, const struct writer_options *optio
     if ((st = influx_open(&w->influx, options->influx, "fleet", fault)) == ST_OK &&
         (st = commit_open(&w->commit, options->pg, options->site, options->duty, &options->waits,
                           fault)) == ST_OK &&
-        (st = acks_open(&w->acks, fault)) == ST_OK) {
+        (st = acks_open(&w->acks, fault)) == ST_OK &&
+        (st = map_open(&w->awaited, 1, AWAITED_MAX, NULL, fault)) == ST_OK) {
         w->history.db = w->influx;
         w->checked_ms = -CHECK_MS;
         text_init(&w->history.lines);
@@ -435,6 +488,7 @@ void writer_join(struct writer *w)
     while (w->running && queue_pop(w->set.from, &left, 1, 0, &n) == ST_OK)
         record_free(left);
     acks_close(w->acks);
+    map_close(w->awaited);
     commit_close(w->commit);
     history_done(&w->history);
     influx_close(w->influx);

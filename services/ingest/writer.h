@@ -15,12 +15,15 @@
 
 struct writer;
 
+/* There are two: what is urgent needs PostgreSQL alone, and waits for no group of the other's, nor
+ * for InfluxDB.  A vehicle's urgent stream has an order of its own, so nothing is mixed up. */
 struct writer_options {
-    struct queue *from;  /* of struct record *, ownership passes */
-    struct mqtt *acks;   /* where down/ack is published */
-    struct queue *known; /* of struct known_note *: what the stores have now; full: not told */
-    struct health *health;
-    struct duty *duty; /* which shards are ours */
+    enum inflight_lane lane;
+    struct queue *from;    /* of struct record *, ownership passes; without telemetry if urgent */
+    struct mqtt *acks;     /* where down/ack is published */
+    struct queue *known;   /* of struct known_note *: what the stores have now; full: not told */
+    struct health *health; /* told by the bulk lane */
+    struct duty *duty;     /* which shards are ours */
     struct inflight *inflight;
     const char *pg, *influx, *site; /* copied */
     int64_t batch_wait_ms;

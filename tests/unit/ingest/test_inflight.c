@@ -27,7 +27,10 @@ static struct inflight *open_one(void)
     return f;
 }
 
-enum thread { DECODES, STORES, TWICE, NEITHER };
+enum thread { DECODES, STORES, STORES_URGENT, TWICE, NEITHER };
+
+#define URGENT                                                                                     \
+    400 /* a record in the hand of whoever stores the urgent ones, where it is they that end */
 
 /* A child that has `decoding` and a group of 1 .. `storing` in hand, and ends by `signal` in the
  * thread `of`. */
@@ -50,12 +53,16 @@ static void die(int signal, enum thread of, uint64_t decoding, uint64_t storing)
         if (of == DECODES)
             inflight_i_decode(f);
         if (of == STORES || of == TWICE)
-            inflight_i_store(f);
+            inflight_i_store(f, LANE_BULK);
+        if (of == STORES_URGENT) {
+            inflight_i_store(f, LANE_URGENT);
+            inflight_storing(f, LANE_URGENT, URGENT);
+        }
         inflight_decoding(f, decoding);
         for (uint64_t id = 1; id <= storing; id++)
-            inflight_storing(f, id);
+            inflight_storing(f, LANE_BULK, id);
         if (of == TWICE)
-            inflight_storing(f, 1);
+            inflight_storing(f, LANE_BULK, 1);
         raise(signal);
         _exit(2);
     }
@@ -82,7 +89,7 @@ static void a_quiet_end_blames_nobody(void **state)
     (void)state;
     assert_non_null(f);
     inflight_decoding(f, 7);
-    inflight_storing(f, 8);
+    inflight_storing(f, LANE_BULK, 8);
     inflight_close(f);
     assert_int_equal(verdict_on(7), VERDICT_NONE);
     assert_int_equal(verdict_on(8), VERDICT_NONE);
@@ -128,14 +135,25 @@ static void a_group_that_ends_the_writer_is_tried_one_by_one_and_the_culprit_con
     assert_int_equal(verdict_on(3), VERDICT_ALONE);
     f = open_one();
     assert_non_null(f);
-    inflight_storing(f, 3); /* alone, and it went well */
-    inflight_stored(f, true);
+    inflight_storing(f, LANE_BULK, 3); /* alone, and it went well */
+    inflight_stored(f, LANE_BULK, true);
     assert_int_equal(inflight_judge(f, 3), VERDICT_NONE);
     inflight_close(f);
     die(SIGSEGV, STORES, 0, 1);
     assert_int_equal(verdict_on(1), VERDICT_CONDEMNED);
     assert_int_equal(verdict_on(2), VERDICT_ALONE);
     assert_int_equal(verdict_on(3), VERDICT_NONE);
+}
+
+static void a_lane_is_not_blamed_for_the_end_of_the_other(void **state)
+{
+    (void)state;
+    die(SIGSEGV, STORES_URGENT, 0, 1);
+    assert_int_equal(verdict_on(1), VERDICT_NONE);
+    assert_int_equal(verdict_on(URGENT), VERDICT_ALONE);
+    die(SIGSEGV, STORES_URGENT, 0, 1);
+    assert_int_equal(verdict_on(1), VERDICT_NONE);
+    assert_int_equal(verdict_on(URGENT), VERDICT_CONDEMNED);
 }
 
 static void a_record_that_came_twice_in_a_group_is_blamed_once(void **state)
@@ -156,8 +174,8 @@ static void what_is_stored_after_all_is_suspected_no_more(void **state)
     f = open_one();
     assert_non_null(f);
     assert_int_equal(inflight_judge(f, 1), VERDICT_CONDEMNED);
-    inflight_storing(f, 1); /* as a dead letter */
-    inflight_stored(f, true);
+    inflight_storing(f, LANE_BULK, 1); /* as a dead letter */
+    inflight_stored(f, LANE_BULK, true);
     inflight_close(f);
     assert_int_equal(verdict_on(1), VERDICT_NONE);
     f = open_one();
@@ -257,6 +275,7 @@ int main(void)
         TEST(a_kill_from_outside_counts_against_what_was_being_decoded),
         TEST(a_kill_from_outside_says_nothing_about_what_was_being_stored),
         TEST(a_group_that_ends_the_writer_is_tried_one_by_one_and_the_culprit_condemned),
+        TEST(a_lane_is_not_blamed_for_the_end_of_the_other),
         TEST(a_record_that_came_twice_in_a_group_is_blamed_once),
         TEST(what_is_stored_after_all_is_suspected_no_more),
         TEST(a_crash_elsewhere_blames_nobody),
