@@ -1,4 +1,4 @@
--- 011: rows that are written again and again find their next version a place on their own page, so that no index is touched
+-- 012: rows that are written again and again find their next version a place on their own page, so that no index is touched
 -- and what is old goes at the next look.  A state of forty signals stays in its row, uncompressed.
 ALTER TABLE vehicle_state SET (fillfactor = 40, toast_tuple_target = 8160);
 ALTER TABLE fact_state SET (toast_tuple_target = 8160);
