@@ -25,17 +25,6 @@ static bool is_cursor(const char *text)
     return rest >= 1 && rest <= 18 && !text[first + 1 + rest];
 }
 
-/* The row a change is about, without lat and lon. */
-#define OBJECT                                                                                     \
-    " CASE WHEN c.kind = 'alert' THEN (SELECT to_jsonb(o) - ARRAY ['lat', 'lon', 'changes',"       \
-    " 'messaged_at', 'openings'] FROM alert o WHERE o.id = c.ref)"                                 \
-    " WHEN c.kind = 'event' THEN (SELECT to_jsonb(o) - ARRAY ['lat', 'lon', 'told_ms']"            \
-    " FROM event o WHERE o.vin = c.vin AND o.id = c.ref)"                                          \
-    " WHEN c.kind = 'command' THEN (SELECT to_jsonb(o) - 'n' FROM command o WHERE o.id = c.ref)"   \
-    " WHEN c.kind IN ('trip', 'stop', 'gap', 'idle', 'lapse') THEN (SELECT to_jsonb(o)"            \
-    " - ARRAY ['start_lat', 'start_lon', 'end_lat', 'end_lon'] FROM segment o WHERE o.id = c.ref)" \
-    " END"
-
 static enum status now_cursor(struct worker *w, char out[48], struct fault *fault)
 {
     PGresult *rows = NULL;
@@ -115,7 +104,7 @@ enum status feed_read(struct worker *w, const struct request *r, struct answer *
     st = pg_run(w->pg,
                 "SELECT json_strip_nulls(json_build_object('cursor', change_cursor(c),"
                 " 'at', rfc3339(c.at), 'vin', c.vin, 'kind', c.kind, 'id', c.ref, 'data', c.data,"
-                " 'object'," OBJECT ")), change_cursor(c) FROM change_after($1, $2::integer) c"
+                " 'object', change_object(c))), change_cursor(c) FROM change_after($1, $2::integer) c"
                 " ORDER BY c.xid, c.id",
                 2, params, &rows, fault);
     if (st != ST_OK)

@@ -283,6 +283,13 @@ bool fleet_has(struct fleet *f, const char *vin)
     return map_get(f->vehicles, vin) != NULL;
 }
 
+bool fleet_may_see(const struct fleet *f, const char *customer, const char *vin)
+{
+    const struct vehicle *v = map_get(f->vehicles, vin);
+
+    return !v || !v->customer[0] || strcmp(v->customer, customer) == 0;
+}
+
 /* ---- filters */
 static int compare_vins(const void *a, const void *b)
 {

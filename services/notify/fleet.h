@@ -51,6 +51,9 @@ void fleet_forget_end(struct fleet *f);
 bool fleet_take(struct fleet *f, const struct live *live, int64_t now_ms);
 bool fleet_has(struct fleet *f, const char *vin); /* known, or heard of */
 
+/* May `customer` hear of this vehicle?  Not of one that is known to be another's. */
+bool fleet_may_see(const struct fleet *f, const char *customer, const char *vin);
+
 uint64_t fleet_version(const struct fleet *f);
 /* The version at which `customer`'s vehicles last became others: one came, left, or was renamed.
  * A live frame cannot say that, a snapshot can. */

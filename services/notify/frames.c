@@ -13,6 +13,7 @@ struct shared {
     struct filter filter; /* without a list of VINs */
     uint64_t since;
     bool snapshot;
+    struct cursor cursor;
 };
 
 struct frames {
@@ -72,12 +73,15 @@ static void write_vehicles(const struct frames *f, struct frame_text *frame,
                            const struct frame_of *of, int64_t wall_ms)
 {
     struct text *text = &frame->text;
+    char cursor[CURSOR_TEXT];
 
     begin(f, text);
-    if (of->snapshot)
-        text_print(text, "{\"type\":\"snapshot\",\"cursor\":\"" FRAMES_CURSOR "\",\"vehicles\":[");
-    else
+    if (of->snapshot) {
+        cursor_print(cursor, of->cursor);
+        text_print(text, "{\"type\":\"snapshot\",\"cursor\":\"%s\",\"vehicles\":[", cursor);
+    } else {
         text_print(text, "{\"type\":\"live\",\"t\":%lld,\"vehicles\":[", (long long)wall_ms);
+    }
     frame->vehicles = fleet_print(f->fleet, text, of->customer, of->filter,
                                   of->snapshot ? 0 : of->since, of->snapshot, wall_ms);
     frame->upto = fleet_version(f->fleet);
@@ -96,7 +100,8 @@ static struct shared *find(struct frames *f, const struct frame_of *of)
     for (size_t i = 0; i < f->count; i++) {
         struct shared *s = &f->shared[i];
 
-        if (s->snapshot == of->snapshot && (of->snapshot || s->since == of->since) &&
+        if (s->snapshot == of->snapshot &&
+            (of->snapshot ? cursor_compare(s->cursor, of->cursor) == 0 : s->since == of->since) &&
             strcmp(s->customer, of->customer) == 0 && same_box(&s->filter, of->filter))
             return s;
     }
@@ -118,6 +123,7 @@ struct frame_text *frames_vehicles(struct frames *f, const struct frame_of *of, 
     s->filter = *of->filter;
     s->since = of->since;
     s->snapshot = of->snapshot;
+    s->cursor = of->cursor;
     write_vehicles(f, &s->frame, of, wall_ms);
     f->bytes += s->frame.text.len;
     return &s->frame;

@@ -3,9 +3,7 @@
 #ifndef NOTIFY_FRAMES_H
 #define NOTIFY_FRAMES_H
 
-#include "fleet.h"
-
-#define FRAMES_CURSOR "0" /* of the feed; nothing in it can be resumed yet */
+#include "feed.h"
 
 struct frames;
 
@@ -15,6 +13,7 @@ struct frame_of {
     const struct filter *filter;
     uint64_t since; /* only what changed after; a snapshot takes all */
     bool snapshot;
+    struct cursor cursor; /* of a snapshot: changes after it are still to come */
 };
 
 struct frame_text {

@@ -20,6 +20,8 @@
 #define CLOSE_WAIT_S 2 /* for the other side to take our goodbye */
 #define GOODBYE_WAIT_MS 1000
 #define CLIENTS_MAX 20000
+#define FEED_ITEMS 8192
+#define FEED_BYTES ((size_t)8 << 20)
 #define CLOSE_TEXT_MAX 123 /* RFC 6455 5.5: a control frame carries 125 bytes, two are the code */
 #define CLOSE_REQUEST 4400 /* what you sent is not in the contract */
 #define CLOSE_TICKET 4401  /* sign in again */
@@ -42,13 +44,14 @@ struct server {
     struct lws_dll2_owner all;
     struct peers *peers;
     struct frames *frames;
+    struct feed *feed;
     uint64_t last_id, tick;
     bool fleet_known;
     lws_sorted_usec_list_t ticker;
     struct metric *clients, *sent, *conflated, *refused;
 };
 
-static const char *const frame_names[] = {"none", "pong", "resync", "snapshot", "live"};
+static const char *const frame_names[] = {"none", "pong", "resync", "snapshot", "live", "change"};
 
 static struct server *server_of(struct lws *wsi)
 {
@@ -57,8 +60,12 @@ static struct server *server_of(struct lws *wsi)
 
 static struct pulse pulse_of(const struct server *s, const struct connection *c)
 {
-    return (struct pulse){s->tick, fleet_version(s->set.fleet),
-                          fleet_identity(s->set.fleet, c->session.customer), s->fleet_known};
+    return (struct pulse){s->tick,
+                          fleet_version(s->set.fleet),
+                          fleet_identity(s->set.fleet, c->session.customer),
+                          s->fleet_known,
+                          s->feed,
+                          s->set.fleet};
 }
 
 /* ---- leaving: a close code goes out only from within a callback of the connection itself */
@@ -166,19 +173,23 @@ static int write_next(struct server *s, struct lws *wsi, struct connection *c)
 {
     struct pulse pulse = pulse_of(s, c);
     enum frame frame = session_next(&c->session, &pulse);
-    struct frame_text *out;
+    struct frame_text *out = NULL;
+    enum kind kind = KIND_ALERT;
 
     if (c->close_code)
         return close_now(c, c->close_code, c->close_why);
-    if (frame == FRAME_NONE || lws_send_pipe_choked(wsi)) /* the next tick asks again */
+    if (lws_send_pipe_choked(wsi)) /* the next tick asks again */
         return 0;
-    out = session_write(&c->session, frame, s->frames, &pulse, clock_boot_ms(), clock_now_ms());
+    for (; frame != FRAME_NONE; frame = session_next(&c->session, &pulse))
+        if ((out = session_write(&c->session, frame, s->frames, &pulse, clock_boot_ms(),
+                                 clock_now_ms(), &kind)) != NULL)
+            break;
     if (!out)
         return 0;
     if (out->text.failed || lws_write(wsi, (unsigned char *)out->text.bytes + LWS_PRE,
                                       out->text.len - LWS_PRE, LWS_WRITE_TEXT) < 0)
         return -1;
-    metric_add(s->sent, frame_names[frame], 1);
+    metric_add(s->sent, frame == FRAME_CHANGE ? kind_names[kind] : frame_names[frame], 1);
     pulse = pulse_of(s, c);
     if (session_next(&c->session, &pulse) != FRAME_NONE)
         lws_callback_on_writable(wsi);
@@ -206,7 +217,7 @@ static void answer_ticket(struct server *s, const struct answer *a)
     if (!c || c->close_code) /* gone meanwhile */
         return;
     if (a->status == ST_OK) {
-        session_admit(&c->session, a->customer, clock_boot_ms());
+        session_admit(&c->session, a->customer, a->kinds, clock_boot_ms());
         lws_callback_on_writable(c->wsi);
     } else if (a->status == ST_RETRY) {
         metric_add(s->refused, "unavailable", 1);
@@ -240,6 +251,8 @@ static void take_news(struct server *s)
     while (store_take(s->store, &a) == ST_OK) {
         if (a.kind == ANSWER_TICKET)
             answer_ticket(s, &a);
+        else if (a.kind == ANSWER_CHANGES)
+            changes_hand_on(&a.news, s->feed);
         else
             answer_fleet(s, &a);
         free(a.rows);
@@ -418,6 +431,7 @@ enum status server_open(struct server **out, const struct server_options *option
     if ((st = peers_open(&s->peers, options->set->clients_per_address, CLIENTS_MAX, fault)) !=
             ST_OK ||
         (st = frames_open(&s->frames, options->fleet, LWS_PRE, fault)) != ST_OK ||
+        (st = feed_open(&s->feed, FEED_ITEMS, FEED_BYTES, fault)) != ST_OK ||
         (st = listen_on(s, fault)) != ST_OK) {
         server_close(s);
         return st;
@@ -475,5 +489,6 @@ void server_close(struct server *s)
         lws_context_destroy(s->context);
     peers_close(s->peers);
     frames_close(s->frames);
+    feed_close(s->feed);
     free(s);
 }

@@ -23,6 +23,8 @@
 #define ANSWER_MS 5000  /* it is away when it takes longer */
 #define SOON_MS 500
 #define LOOK_MS 200
+#define FOLLOW_MS 2000       /* changes that nobody announced to this connection */
+#define FOLLOW_LONG_MS 30000 /* after an announcement it is looked for so long */
 
 struct job {
     uint64_t session;
@@ -36,6 +38,8 @@ struct store {
     struct queue *jobs, *answers;
     atomic_bool fleet_wanted;
     struct vins changed; /* to be read at once */
+    struct changes changes;
+    int64_t told_ms, followed_ms; /* when a change was announced, and when all were last read */
     bool away;
     int64_t refreshed_ms; /* 0: never */
     int bell;             /* rung for the thread */
@@ -64,7 +68,7 @@ static enum status take_ticket(struct store *s, const struct job *job, struct an
     if ((st = pg_ready(s->db, fault)) != ST_OK ||
         (st = pg_run(s->db,
                      "DELETE FROM ws_ticket WHERE hash = $1 RETURNING user_id, customer_id, "
-                     "origin, expires_at > now()",
+                     "origin, expires_at > now(), kinds",
                      1, params, &rows, fault)) != ST_OK)
         return st == ST_REJECT ? ST_REJECT : ST_RETRY;
     st = ST_REJECT;
@@ -72,6 +76,7 @@ static enum status take_ticket(struct store *s, const struct job *job, struct an
         strcmp(PQgetvalue(rows, 0, 2), job->origin) == 0) {
         text_copy(a->user, sizeof a->user, PQgetvalue(rows, 0, 0));
         text_copy(a->customer, sizeof a->customer, PQgetvalue(rows, 0, 1));
+        a->kinds = kinds_read(PQgetvalue(rows, 0, 4));
         st = ST_OK;
     }
     PQclear(rows);
@@ -83,9 +88,12 @@ static enum status take_ticket(struct store *s, const struct job *job, struct an
  * nothing.  Asking twice is asking once. */
 static enum status listen_for_news(struct store *s, struct fault *fault)
 {
-    enum status st = pg_run(s->db, "LISTEN fleet", 0, NULL, NULL, fault);
+    static const char *const listen[] = {"LISTEN fleet", "LISTEN vehicle", "LISTEN change"};
+    enum status st = ST_OK;
 
-    return st == ST_OK ? pg_run(s->db, "LISTEN vehicle", 0, NULL, NULL, fault) : st;
+    for (size_t i = 0; i < sizeof listen / sizeof *listen && st == ST_OK; i++)
+        st = pg_run(s->db, listen[i], 0, NULL, NULL, fault);
+    return st;
 }
 
 static enum status read_fleet(struct store *s, const struct vins *only, struct answer *a,
@@ -111,11 +119,17 @@ static void note(struct store *s, enum status st, const struct fault *fault)
     health_set(s->set.health, "postgres", !away);
 }
 
-static void answer(struct store *s, struct answer *a)
+/* False: the loop does not keep up, and will not hear this. */
+static bool answer(struct store *s, struct answer *a)
 {
-    if (queue_push(s->answers, a, 1000) != ST_OK)
+    bool told = queue_push(s->answers, a, 1000) == ST_OK;
+
+    if (!told) {
         free(a->rows);
+        changes_drop(&a->news);
+    }
     s->set.wake(s->set.self);
+    return told;
 }
 
 static void do_ticket(struct store *s, const struct job *job)
@@ -125,7 +139,7 @@ static void do_ticket(struct store *s, const struct job *job)
 
     a.status = take_ticket(s, job, &a, &fault);
     note(s, a.status, &fault);
-    answer(s, &a);
+    (void)answer(s, &a);
 }
 
 /* What the database told us: some vehicles by name, or that it is time to read all. */
@@ -136,7 +150,9 @@ static void take_news(struct store *s)
 
     while ((st = pg_take_notify(s->db, channel, sizeof channel, payload, sizeof payload, NULL)) ==
            ST_OK)
-        if (strcmp(channel, "vehicle") != 0 || !vins_add(&s->changed, payload))
+        if (!strcmp(channel, "change"))
+            s->told_ms = clock_boot_ms();
+        else if (strcmp(channel, "vehicle") != 0 || !vins_add(&s->changed, payload))
             atomic_store(&s->fleet_wanted, true);
     if (st == ST_RETRY && !s->away) /* the connection broke: nobody would tell us now */
         atomic_store(&s->fleet_wanted, true);
@@ -171,9 +187,45 @@ static void refresh(struct store *s)
     s->changed.n = 0;
     note(s, st, &fault);
     if (st == ST_OK)
-        answer(s, &a);
+        (void)answer(s, &a);
     else
         atomic_store(&s->fleet_wanted, true);
+}
+
+/* What was told may have to wait for an older transaction, whose end nobody tells. */
+static bool follow_due(const struct store *s)
+{
+    int64_t now_ms = clock_boot_ms();
+
+    if (s->away || s->refreshed_ms == 0)
+        return false; /* the fleet finds out when it is back */
+    if (s->told_ms > s->followed_ms || now_ms - s->followed_ms >= FOLLOW_MS)
+        return true;
+    return now_ms - s->told_ms < FOLLOW_LONG_MS && now_ms - s->followed_ms >= LOOK_MS;
+}
+
+static void follow(struct store *s)
+{
+    struct fault fault = {""};
+    struct changes_news news;
+    struct answer a = {.kind = ANSWER_CHANGES};
+    enum status st = ST_OK;
+
+    if (!follow_due(s))
+        return;
+    s->followed_ms = clock_boot_ms();
+    do {
+        if ((st = pg_ready(s->db, &fault)) != ST_OK ||
+            (st = changes_read(&s->changes, &news, &fault)) != ST_OK)
+            break;
+        a.news = news;
+        if ((news.n > 0 || news.anew) && !answer(s, &a))
+            return; /* it comes again */
+        if (news.n == 0 && !news.anew)
+            changes_drop(&a.news);
+        changes_took(&s->changes, &news);
+    } while (news.more && !stop_asked());
+    note(s, st, &fault);
 }
 
 /* Until somebody asks, the database tells something, or it is time to look. */
@@ -195,6 +247,7 @@ static void *store_run(void *self)
     size_t n;
 
     refresh(s);
+    follow(s);
     while ((st = queue_pop(s->jobs, &job, 1, 0, &n)) != ST_NONE && !stop_asked()) {
         if (st == ST_OK)
             do_ticket(s, &job);
@@ -202,6 +255,7 @@ static void *store_run(void *self)
             wait_for_work(s);
         take_news(s);
         refresh(s);
+        follow(s);
     }
     return NULL;
 }
@@ -258,6 +312,7 @@ enum status store_start(struct store **out, const struct store_options *options,
         (st = queue_open(&s->jobs, JOBS_MAX, sizeof(struct job), fault)) == ST_OK &&
         (st = queue_open(&s->answers, JOBS_MAX, sizeof(struct answer), fault)) == ST_OK) {
         pg_set_patience(s->db, ANSWER_MS);
+        s->changes.db = s->db;
         s->running = pthread_create(&s->thread, NULL, store_run, s) == 0;
         if (!s->running)
             st = fault_set(fault, ST_FATAL, "cannot start the store thread");
@@ -283,8 +338,10 @@ void store_join(struct store *s)
     ring(s);
     if (s->running)
         pthread_join(s->thread, NULL);
-    while (s->answers && store_take(s, &left) == ST_OK)
+    while (s->answers && store_take(s, &left) == ST_OK) {
         free(left.rows);
+        changes_drop(&left.news);
+    }
     queue_close(s->jobs);
     queue_close(s->answers);
     pg_close(s->db);

@@ -1,25 +1,28 @@
-/* services/notify/store.h - the thread that asks PostgreSQL: tickets, and who owns which vehicle.
+/* services/notify/store.h - the thread that asks PostgreSQL: tickets, who owns which vehicle, and
+ * what changed.
  * Answers wait until the event loop takes them; `wake` tells it that there is one. */
 #ifndef NOTIFY_STORE_H
 #define NOTIFY_STORE_H
 
 #include <stdint.h>
 
-#include "fleet.h"
+#include "changes.h"
 #include "lib/health.h"
 
 struct store;
 
-enum answer_kind { ANSWER_TICKET, ANSWER_FLEET, ANSWER_VEHICLES };
+enum answer_kind { ANSWER_TICKET, ANSWER_FLEET, ANSWER_VEHICLES, ANSWER_CHANGES };
 
 struct answer {
     enum answer_kind kind;
     uint64_t session;   /* ANSWER_TICKET: who asked */
     enum status status; /* ST_OK; ST_REJECT no such ticket; ST_RETRY the database is away */
     char customer[UUID_TEXT + 1], user[UUID_TEXT + 1];
+    unsigned kinds;           /* ANSWER_TICKET: of changes its holder may hear of */
     struct vehicle_row *rows; /* ANSWER_FLEET: all vehicles there are, ANSWER_VEHICLES: some that
                                * changed; free() is the taker's */
     size_t row_count;
+    struct changes_news news; /* ANSWER_CHANGES: the items are the taker's */
 };
 
 struct store_options {

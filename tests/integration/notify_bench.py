@@ -82,6 +82,14 @@ class Dashboard:
             pass
         return frame
 
+    def changes(self, n):
+        """The next n frames that are no matter of the live view."""
+        found = []
+        while len(found) < n:
+            if (frame := self.frame())["type"] not in ("live", "snapshot"):
+                found.append(frame)
+        return found
+
     def snapshot(self):
         return {v["vin"]: v for v in self.next("snapshot")["vehicles"]}
 
@@ -144,6 +152,32 @@ class Bench:
                      f" VALUES ('{vin}', now(), {t}, 48.5, 7.7, 12.5, 90, true)")
         self.sql("NOTIFY fleet")
         return vin
+
+    # ---- what changes: a row each, of which the database tells
+    def alert(self, vin, kind="harsh_braking"):
+        identity = str(uuid.uuid4())
+        self.sql(f"INSERT INTO alert (id, vin, type, ending, state, severity, occurred_at, detected_at, last_at, lat, lon, data)"
+                 f" VALUES ('{identity}', '{vin}', '{kind}', 'point', 'open', 'major', now(), now(), now(), 48.5, 7.7,"
+                 """ '{"peak_g": 0.5, "lat": 48.5, "lon": 7.7}')""")
+        return identity
+
+    def event(self, vin):
+        identity = str(uuid.uuid4())
+        self.sql(f"INSERT INTO event (vin, id, type, source, occurred_at, detected_at, lat, lon)"
+                 f" VALUES ('{vin}', '{identity}', 'refuel', 'ingest', now(), now(), 48.5, 7.7)")
+        return identity
+
+    def segment(self, vin, kind="trip"):
+        identity = str(uuid.uuid4())
+        self.sql(f"INSERT INTO segment (id, vin, kind, state, settled, start_at, end_at, start_lat, start_lon)"
+                 f" VALUES ('{identity}', '{vin}', '{kind}', 'open', false, now(), now(), 48.5, 7.7)")
+        return identity
+
+    def command(self, vin):
+        identity = str(uuid.uuid4())
+        self.sql(f"INSERT INTO command (id, vin, type, expires_at) VALUES ('{identity}', '{vin}', 'diagnostics.read',"
+                 " now() + interval '1 min')")
+        return identity
 
     def ticket(self, owner=None, origin=ORIGIN, seconds=30):
         ticket = secrets.token_urlsafe(32)

@@ -253,6 +253,9 @@ def test_a_ticket_is_kept_as_a_hash_bound_to_user_and_page(s):
     row = s.sql(f"SELECT origin, customer_id, expires_at > now() + interval '25 s' FROM ws_ticket WHERE hash = '{digest}'")
     assert row == f"{s.url}|{s.customers[0]}|t"
     assert answer.json["ticket"] not in s.sql("SELECT string_agg(hash, ',') FROM ws_ticket")
+    for role, kinds in ("dispatcher", "alert,event,trip,command,media"), ("mechanic", "alert,event,command"):
+        ticket = s.ask("POST", "ws-tickets", token=s.token(s.fresh_user(role)), headers={"Origin": s.url}).json["ticket"]
+        assert s.sql(f"SELECT kinds FROM ws_ticket WHERE hash = '{hashlib.sha256(ticket.encode()).hexdigest()}'") == kinds, role
 
 
 def test_the_audit_chain_holds_and_an_altered_row_shows(s):

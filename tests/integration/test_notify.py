@@ -1,7 +1,9 @@
 """The live feed: what a dashboard gets from a real vigie-notify, and what it is refused."""
 import shutil
 import socket
+import threading
 import time
+import uuid
 
 import pytest
 import websocket
@@ -127,8 +129,8 @@ def connects(bench):
 def test_a_snapshot_holds_the_vehicles_of_the_tenant_with_all_that_is_known(bench):
     ours, bare, foreign = bench.vehicle(), bench.vehicle(state=False, name=""), bench.vehicle(bench.theirs)
     with bench.dashboard() as client, bench.dashboard(bench.theirs) as other:
-        seen = wait_until(lambda: {**client.subscribe().snapshot()} if ours in client.subscribe().snapshot() else None)
-        assert {ours, bare} <= set(seen) and foreign not in seen
+        seen = wait_until(lambda: (lambda found: found if {ours, bare} <= set(found) else None)(client.subscribe().snapshot()))
+        assert foreign not in seen
         v = seen[ours]
         assert v.pop("t") > 0 and 0 < v.pop("age_ms") < 600000
         assert v == {"vin": ours, "name": 'Étoile "1"', "plate": "AB-123-CD", "lat": 48.5, "lon": 7.7, "speed": 12.5,
@@ -286,6 +288,67 @@ def test_a_private_vehicle_shows_no_place_until_a_new_one_after_private_mode(ben
         told = client.until(vin, speed=54)
         assert (told["lat"], told["lon"], told["heading"]) == (48.5, 7.75, 45) and "private_since" not in told
         assert box.until(vin, speed=54)["lat"] == 48.5
+
+
+# ---- what changed
+def test_alerts_events_trips_and_commands_are_told_in_order_to_their_tenant_and_none_of_their_places(bench):
+    ours, foreign = bench.vehicle(), bench.vehicle(bench.theirs)
+    with bench.watching(ours) as client, bench.watching(foreign, owner=bench.theirs) as other:
+        made = [("alert", bench.alert(ours)), ("event", bench.event(ours)), ("trip", bench.segment(ours)),
+                ("command", bench.command(ours))]
+        bench.segment(ours, "stop")  # in the feed of REST alone
+        bench.sql(f"UPDATE alert SET state = 'acknowledged', version = 2 WHERE id = '{made[0][1]}'")
+        frames = client.changes(5)
+        assert [(f["type"], f["id"]) for f in frames] == [*made, made[0]]
+        assert {f["vin"] for f in frames} == {ours}
+        assert len({f["cursor"] for f in frames}) == 5
+        first, last = frames[0], frames[4]
+        assert first["data"] == {"type": "harsh_braking", "state": "open", "severity": "major", "count": 1, "version": 1}
+        assert first["object"]["data"] == {"peak_g": 0.5} and (last["data"]["state"], last["data"]["version"]) == ("acknowledged", 2)
+        assert frames[2]["object"]["kind"] == "trip" and frames[3]["object"]["type"] == "diagnostics.read"
+        assert not [f for f in frames if "48.5" in str(f["object"])]
+        theirs = bench.alert(foreign)
+        assert other.changes(1)[0]["id"] == theirs
+
+
+def test_who_comes_back_with_a_cursor_misses_nothing_and_gets_nothing_twice(bench):
+    vin, other = bench.vehicle(), bench.vehicle()
+    with bench.watching(vin) as client:
+        bench.alert(vin)
+        (seen,) = client.changes(1)
+    missed = [bench.alert(vin), bench.event(vin), bench.alert(other)]
+    with bench.dashboard() as client:
+        client.subscribe(resume=seen["cursor"])
+        assert client.frame()["type"] == "snapshot"
+        assert [f["id"] for f in client.changes(3)] == missed
+        named = client.subscribe([vin]).next("snapshot")  # a box or a list later, the order goes on
+        bench.alert(other)
+        last = bench.alert(vin)
+        assert [f["id"] for f in client.changes(1)] == [last] and named["cursor"]
+
+
+def test_a_slow_transaction_is_waited_for(bench):
+    vin = bench.vehicle()
+    columns = "(id, vin, type, ending, state, severity, occurred_at, detected_at, last_at)"
+    slow = (f"INSERT INTO alert {columns} VALUES ('{uuid.UUID(int=1)}', '{vin}', 'tow', 'point', 'open', 'major', now(), now(), now());"
+            " SELECT pg_sleep(2)")
+    with bench.watching(vin) as client:
+        writer = threading.Thread(target=bench.sql, args=(slow,))
+        writer.start()
+        wait_until(lambda: bench.sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'") == "1")
+        fast = bench.alert(vin)
+        assert [f["id"] for f in client.changes(2)] == [str(uuid.UUID(int=1)), fast]
+        writer.join()
+
+
+def test_a_ticket_names_the_kinds_of_changes_its_holder_may_read(bench):
+    vin, ticket = bench.vehicle(), bench.ticket()
+    bench.sql("UPDATE ws_ticket SET kinds = 'alert,command'")
+    with Dashboard(bench, ticket) as client:
+        client.subscribe().next("snapshot")
+        bench.segment(vin), bench.event(vin)
+        alert, command = bench.alert(vin), bench.command(vin)
+        assert [f["id"] for f in client.changes(2)] == [alert, command]
 
 
 # ---- what it may not say

@@ -114,6 +114,8 @@ def test_sigterm_says_goodbye_and_ends(bench):
     bench.sql(f"UPDATE vehicle_state SET private_since = {int(time.time() * 1000)} WHERE vin = '{vin}'")
     bench.sql(f"UPDATE vehicle_state SET private_since = NULL WHERE vin = '{vin}'; NOTIFY fleet")
     with bench.watching(vin) as client:
+        bench.alert(vin)
+        (seen,) = client.changes(1)
         began = time.monotonic()
         bench.process.process.send_signal(signal.SIGTERM)
         assert client.close_code() == 1001
@@ -121,7 +123,11 @@ def test_sigterm_says_goodbye_and_ends(bench):
     assert "event=stopping" in (bench.folder / "notify.log").read_text().splitlines()[-1]
     with pytest.raises(OSError):
         socket.create_connection(("127.0.0.1", bench.port), 2)
+    missed = bench.alert(vin)
     bench.start()
+    with bench.dashboard() as client:  # what changed before it started can be resumed
+        client.subscribe(resume=seen["cursor"])
+        assert client.frame()["type"] == "snapshot" and client.changes(1)[0]["id"] == missed
     with bench.dashboard() as client:  # it starts with what the database has: no place from before private mode either
         seen = client.subscribe().snapshot()[vin]
         assert seen["speed"] == 12.5 and "lat" not in seen and "private_since" not in seen

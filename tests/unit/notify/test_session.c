@@ -12,11 +12,13 @@
 
 #define VIN "WVWZZZ1KZAW000001"
 #define OURS "0197f3c2-5f0e-7abc-8def-0123456789ab"
+#define ALL (1U << KIND_ALERT | 1U << KIND_TRIP)
 #define SUBSCRIBE "{\"type\":\"subscribe\",\"vehicles\":[\"*\"]}"
 
 static struct fault fault;
 static struct fleet *fleet;
 static struct frames *frames;
+static struct feed *feed;
 static struct session session;
 static struct pulse pulse;
 static int64_t t_ms;
@@ -27,9 +29,11 @@ static int open_all(void **state)
 
     (void)state;
     t_ms = 1000;
-    pulse = (struct pulse){.tick = 100, .fleet_known = true};
-    if (fleet_open(&fleet, &fault) != ST_OK || frames_open(&frames, fleet, 3, &fault) != ST_OK)
+    if (fleet_open(&fleet, &fault) != ST_OK || frames_open(&frames, fleet, 3, &fault) != ST_OK ||
+        feed_open(&feed, 4, 1000, &fault) != ST_OK)
         return 1;
+    feed_begin(feed, (struct cursor){5, 0});
+    pulse = (struct pulse){.tick = 100, .fleet_known = true, .feed = feed, .fleet = fleet};
     fleet_know(fleet, &row, 0);
     session_init(&session, 7, 0);
     return 0;
@@ -40,6 +44,7 @@ static int close_all(void **state)
     (void)state;
     session_done(&session);
     frames_close(frames);
+    feed_close(feed);
     fleet_close(fleet);
     return 0;
 }
@@ -75,8 +80,9 @@ static void rename_to(const char *name)
 static struct frame_text *write(struct session *s)
 {
     enum frame frame = next(s);
+    enum kind kind;
 
-    return session_write(s, frame, frames, &pulse, 0, 5000);
+    return session_write(s, frame, frames, &pulse, 0, 5000, &kind);
 }
 
 static void new_tick(void)
@@ -93,7 +99,7 @@ static const char *words(const struct frame_text *frame)
 
 static void go_live(struct session *s)
 {
-    session_admit(s, OURS, 0);
+    session_admit(s, OURS, ALL, 0);
     assert_true(session_hear(s, SUBSCRIBE, sizeof SUBSCRIBE - 1, 0, &fault));
     assert_int_equal(next(s), FRAME_SNAPSHOT);
     write(s);
@@ -106,7 +112,7 @@ static void nothing_is_sent_before_the_ticket_was_good(void **state)
     assert_true(hear("{\"type\":\"ping\"}"));
     assert_true(hear(SUBSCRIBE));
     assert_int_equal(next(&session), FRAME_NONE);
-    session_admit(&session, OURS, 5);
+    session_admit(&session, OURS, ALL, 5);
     assert_int_equal(session.stage, STAGE_SNAPSHOT);
     assert_int_equal(session.stage_ms, 5);
     assert_string_equal(words(write(&session)), "{\"type\":\"pong\"}");
@@ -116,7 +122,7 @@ static void nothing_is_sent_before_the_ticket_was_good(void **state)
 static void who_has_not_subscribed_gets_pongs_and_no_vehicles(void **state)
 {
     (void)state;
-    session_admit(&session, OURS, 0);
+    session_admit(&session, OURS, ALL, 0);
     assert_int_equal(session.stage, STAGE_IDLE);
     assert_int_equal(next(&session), FRAME_NONE);
     assert_true(hear("{\"type\":\"ping\"}"));
@@ -128,13 +134,13 @@ static void who_has_not_subscribed_gets_pongs_and_no_vehicles(void **state)
 static void a_snapshot_waits_until_the_fleet_was_read(void **state)
 {
     (void)state;
-    session_admit(&session, OURS, 0);
+    session_admit(&session, OURS, ALL, 0);
     assert_true(hear(SUBSCRIBE));
     pulse.fleet_known = false;
     assert_int_equal(next(&session), FRAME_NONE);
     pulse.fleet_known = true;
     assert_string_equal(words(write(&session)),
-                        "{\"type\":\"snapshot\",\"cursor\":\"0\",\"vehicles\":[{\"vin\":\"" VIN
+                        "{\"type\":\"snapshot\",\"cursor\":\"5.0\",\"vehicles\":[{\"vin\":\"" VIN
                         "\",\"name\":\"One\",\"plate\":\"\",\"connectivity\":\"never\"}]}");
     assert_int_equal(session.stage, STAGE_LIVE);
     assert_int_equal(next(&session), FRAME_NONE);
@@ -203,13 +209,75 @@ static void a_rename_is_told_by_a_snapshot_once_a_second_at_most(void **state)
 static void an_unknown_cursor_gets_resync_then_a_snapshot(void **state)
 {
     (void)state;
-    session_admit(&session, OURS, 0);
+    session_admit(&session, OURS, ALL, 0);
     assert_true(hear("{\"type\":\"subscribe\",\"vehicles\":[\"*\"],\"resume\":\"old\"}"));
     assert_string_equal(words(write(&session)), "{\"type\":\"resync\"}");
     assert_int_equal(next(&session), FRAME_SNAPSHOT);
     write(&session);
-    assert_true(hear("{\"type\":\"subscribe\",\"vehicles\":[\"*\"],\"resume\":\"0\"}"));
+    assert_true(hear("{\"type\":\"subscribe\",\"vehicles\":[\"*\"],\"resume\":\"5.0\"}"));
     assert_int_equal(next(&session), FRAME_SNAPSHOT);
+    assert_true(hear("{\"type\":\"subscribe\",\"vehicles\":[\"*\"],\"resume\":\"4.9\"}"));
+    assert_int_equal(next(&session), FRAME_RESYNC);
+}
+
+static void change(uint64_t xid, enum kind kind, const char *frame)
+{
+    struct feed_item item = {.at = {xid, 1}, .kind = kind, .vin = VIN, .customer = OURS};
+
+    item.frame = strdup(frame);
+    assert_non_null(item.frame);
+    feed_add(feed, &item);
+}
+
+static void each_change_is_sent_once_in_order_beside_the_newest_of_live(void **state)
+{
+    (void)state;
+    go_live(&session);
+    assert_int_equal(next(&session), FRAME_NONE);
+    change(6, KIND_ALERT, "one");
+    change(7, KIND_EVENT, "not for it");
+    change(7, KIND_TRIP, "two");
+    move(10);
+    assert_int_equal(next(&session), FRAME_LIVE);
+    write(&session);
+    move(20);
+    assert_string_equal(words(write(&session)), "one");
+    assert_string_equal(words(write(&session)), "two");
+    assert_int_equal(next(&session), FRAME_NONE);
+    change(8, KIND_EVENT, "not for it");
+    assert_int_equal(next(&session), FRAME_CHANGE);
+    assert_null(write(&session));
+    assert_int_equal(next(&session), FRAME_NONE);
+}
+
+static void what_came_after_a_cursor_follows_its_snapshot(void **state)
+{
+    (void)state;
+    change(6, KIND_ALERT, "one");
+    change(7, KIND_ALERT, "two");
+    session_admit(&session, OURS, ALL, 0);
+    assert_true(hear("{\"type\":\"subscribe\",\"vehicles\":[\"*\"],\"resume\":\"6.1\"}"));
+    assert_non_null(strstr(words(write(&session)), "\"cursor\":\"6.1\"")); /* two is to come */
+    assert_string_equal(words(write(&session)), "two");
+    assert_true(hear(SUBSCRIBE)); /* other wishes, the same place in the order */
+    assert_non_null(strstr(words(write(&session)), "\"cursor\":\"7.1\""));
+    assert_int_equal(next(&session), FRAME_NONE);
+}
+
+static void who_falls_behind_what_is_kept_is_told_to_look_anew(void **state)
+{
+    (void)state;
+    go_live(&session);
+    for (uint64_t i = 0; i < 5; i++) /* there is room for four */
+        change(10 + i, KIND_ALERT, "x");
+    assert_string_equal(words(write(&session)), "{\"type\":\"resync\"}");
+    assert_int_equal(next(&session), FRAME_NONE);
+    change(20, KIND_ALERT, "next");
+    assert_string_equal(words(write(&session)), "next");
+    feed_begin(feed, (struct cursor){3, 0}); /* the database was put back */
+    assert_string_equal(words(write(&session)), "{\"type\":\"resync\"}");
+    change(4, KIND_ALERT, "again");
+    assert_string_equal(words(write(&session)), "again");
 }
 
 static void twenty_messages_a_second_are_heard_and_no_more(void **state)
@@ -230,7 +298,7 @@ static void clients_who_saw_and_want_the_same_share_a_frame(void **state)
     (void)state;
     session_init(&other, 8, 0);
     session_init(&boxed, 9, 0);
-    session_admit(&boxed, OURS, 0);
+    session_admit(&boxed, OURS, ALL, 0);
     go_live(&session);
     go_live(&other);
     boxed.filter = (struct filter){.all = true, .has_box = true, .east = 1, .north = 1};
@@ -257,7 +325,7 @@ static void more_kinds_of_frames_than_are_kept_are_right_all_the_same(void **sta
     move(1);
     for (int i = 0; i < 200; i++) {
         char customer[UUID_TEXT + 1];
-        struct frame_of of = {i == 150 ? OURS : customer, &all, 0, true};
+        struct frame_of of = {i == 150 ? OURS : customer, &all, 0, true, {0, 0}};
 
         snprintf(customer, sizeof customer, "%d", i);
         assert_int_equal(frames_vehicles(frames, &of, 0)->vehicles, i == 150);
@@ -277,6 +345,9 @@ int main(void)
         TEST(news_of_others_is_no_frame),
         TEST(a_rename_is_told_by_a_snapshot_once_a_second_at_most),
         TEST(an_unknown_cursor_gets_resync_then_a_snapshot),
+        TEST(each_change_is_sent_once_in_order_beside_the_newest_of_live),
+        TEST(what_came_after_a_cursor_follows_its_snapshot),
+        TEST(who_falls_behind_what_is_kept_is_told_to_look_anew),
         TEST(twenty_messages_a_second_are_heard_and_no_more),
         TEST(clients_who_saw_and_want_the_same_share_a_frame),
         TEST(more_kinds_of_frames_than_are_kept_are_right_all_the_same),
