@@ -177,10 +177,10 @@ static void agent_begin_privacy(struct agent *a, struct agent_running *r)
     char data[128];
 
     agent_command_privacy(a, c->args.privacy.on, c->args.privacy.until_ms);
-    snprintf(data, sizeof data, "{\"private\":%s,\"by\":\"%s\"}",
-             a->privacy.cause != PRIVACY_NONE ? "true" : "false",
+    snprintf(data, sizeof data, "{\"private\":true,\"by\":\"%s\"}",
              privacy_cause_word(a->privacy.cause));
-    agent_finish(a, r, COMMAND_DONE, "", data);
+    agent_finish(a, r, COMMAND_DONE, "",
+                 a->privacy.cause != PRIVACY_NONE ? data : "{\"private\":false}");
 }
 
 static void agent_begin(struct agent *a, struct agent_running *r)

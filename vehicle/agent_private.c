@@ -63,18 +63,20 @@ void agent_look_private(struct agent *a)
 {
     struct privacy *p = &a->privacy;
     int64_t now_ms = clock_now_ms();
-    bool was = p->cause != PRIVACY_NONE, is;
+    enum privacy_cause before = p->cause, by;
+    bool is;
     char data[96];
 
     p->button = a->set->private_file[0] != '\0' && access(a->set->private_file, F_OK) == 0;
     if (privacy_step(p, now_ms, agent_time_known(a, now_ms))) {
         is = p->cause != PRIVACY_NONE;
+        by = is ? p->cause : before; /* what it is by, or was: that has ended */
         snprintf(data, sizeof data, "{\"on\":%s,\"by\":\"%s\"}", is ? "true" : "false",
-                 privacy_cause_word(p->cause));
+                 privacy_cause_word(by));
         agent_event(a, "private_mode", data);
         agent_keep_privacy(a);
-        if (is != was)
-            log_info("private.switched", "on=%d by=%s", is, privacy_cause_word(p->cause));
+        if (is != (before != PRIVACY_NONE))
+            log_info("private.switched", "on=%d by=%s", is, privacy_cause_word(by));
     }
     herald_set_private(&a->herald, p->since_ms);
     watcher_private(a->watcher, p);

@@ -8,6 +8,7 @@
 #include "proto/json.h"
 
 #define COMMANDS_STANDING_KMH 5 /* a receiver's speed below it may be noise of a parked car */
+#define COMMANDS_PRIVATE_MS (366 * 86400000LL) /* later is a slip: microseconds, a wrong year */
 #define COMMANDS_TEXT_MAX (256 * 1024)
 
 static const struct commands_answer *commands_find(const struct commands *all, const char *id)
@@ -41,6 +42,8 @@ static const char *commands_objection(const struct command *c, const struct comm
             return "until goes with on";
         if (c->args.privacy.until_ms != 0 && car->time_known && c->args.privacy.until_ms <= now_ms)
             return "until is past";
+        if (car->time_known && c->args.privacy.until_ms - now_ms > COMMANDS_PRIVATE_MS)
+            return "until is more than a year from now: without it, it lasts until it is ended";
         return NULL;
     default:
         return NULL;

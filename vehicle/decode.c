@@ -8,12 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/log.h"
 #include "obd/dtc.h"
 #include "obd/frozen.h"
 #include "obd/pids.h"
 #include "proto/signals.h"
 
 #define DECODE_READINGS_MAX 64
+#define DECODE_WARNINGS 8 /* lines told one by one */
 #define DECODE_INPUT_MAX ((size_t)16 * 1024 * 1024)
 
 /* ---- pieces of an answer */
@@ -363,6 +365,18 @@ static enum status decode_read(char **out, size_t *len, struct fault *fault)
     return ST_OK;
 }
 
+/* What is left out is said, so that nobody takes silence for an answer. */
+static void decode_warn(const struct transcript *t)
+{
+    size_t numbers[DECODE_WARNINGS], n = transcript_left_out(t, numbers, DECODE_WARNINGS);
+
+    for (size_t i = 0; i < n && i < DECODE_WARNINGS; i++)
+        log_warn("decode.ignored",
+                 "line=%zu reason=\"no request before it: a request begins with >\"", numbers[i]);
+    if (n > DECODE_WARNINGS)
+        log_warn("decode.ignored", "more=%zu", n - DECODE_WARNINGS);
+}
+
 enum status decode_stdin(const struct makes *makes, const char *vin, struct fault *fault)
 {
     static struct exchange x;
@@ -376,6 +390,7 @@ enum status decode_stdin(const struct makes *makes, const char *vin, struct faul
         return st;
     snprintf(with.vin, sizeof with.vin, "%s", vin);
     transcript_init(&t, text, len);
+    decode_warn(&t);
     while (transcript_next(&t, &x)) {
         if ((line = decode_exchange(&x, &with)) == NULL) {
             st = fault_set(fault, ST_FATAL, "out of memory");

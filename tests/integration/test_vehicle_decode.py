@@ -139,3 +139,13 @@ def test_rubbish_is_no_value_and_no_crash():
 
 def test_what_is_no_request_is_told_so():
     assert decode(">hello\nworld\n") == [{"request": "HELLO", "answers": [], "text": "world"}]
+
+
+@pytest.mark.parametrize("end", ("\n", "\r", "\r\n"), ids=("lf", "cr", "crlf"))
+def test_lines_behind_no_request_are_named(end):
+    text = end.join(["# a car", "", "010C", "41 0C 0C 08", ">", "010D", ">010D", "41 0D 32", "", "and more", ">"] + ["x"] * 9)
+    done = subprocess.run([ROOT / BUILD / "bin/vigie-vehicle", "--decode"], input=text.encode(), capture_output=True, timeout=60)
+    assert done.returncode == 0 and len(done.stdout.splitlines()) == 1
+    told = done.stderr.decode()
+    assert re.findall(r"event=decode.ignored line=(\d+)", told) == "1 3 4 6 12 13 14 15".split(), told
+    assert re.findall(r"event=decode.ignored more=(\d+)", told) == ["5"], told

@@ -86,7 +86,7 @@ def test_with_the_button_pressed_no_place_leaves_the_car_and_the_rest_goes_on(be
     wait_for("distance to count on", lambda: b.metric("vigie_vehicle_trip_meters") > metres)
     assert not [a for a in service.of("up/alert") if "lat" in json.dumps(a)]
     b.button.unlink()
-    service.wait("the end", lambda s: switches(s) == [(True, "button"), (False, "none")])
+    service.wait("the end", lambda s: switches(s) == [(True, "button"), (False, "button")])
     until = switched_at(service, 1)
     service.wait("places again", lambda s: len(fixes(s, until)) >= 3)
     service.wait("the state", lambda s: "private" not in online(s))
@@ -110,8 +110,10 @@ def test_a_command_begins_and_ends_it_and_a_restart_does_not(bench):
     wait_for("fixes with their places dropped", lambda: hidden(b) >= count + 6)
     service.wait("samples after the restart", lambda s: len(s.samples()) >= 20)
     assert_no_place(b, service, since)
-    b.command("privacy.set", {"on": False})
-    service.wait("the end", lambda s: (False, "none") in switches(s))
+    ident = b.command("privacy.set", {"on": False})
+    service.wait("that it is over", lambda s: [r["data"] for r in s.of("up/result") if r["command"] == ident and
+                                               r["state"] == "done"] == [{"private": False}])
+    service.wait("the end", lambda s: (False, "command") in switches(s))
     service.wait("places again", lambda s: fixes(s, switched_at(s, -1)))
     assert_no_place(b, service, since, switched_at(service, -1))
 
@@ -147,5 +149,5 @@ def test_outside_the_hours_of_work_it_is_private_and_no_command_ends_that(bench)
     wait_for("fixes with their places dropped", lambda: hidden(b) >= count + 6)
     assert_no_place(b, service, since)
     b.configure(2, privacy={"work": ALWAYS_WORK})
-    service.wait("work", lambda s: switches(s) == [(True, "hours"), (False, "none")])
+    service.wait("work", lambda s: switches(s) == [(True, "hours"), (False, "hours")])
     service.wait("places", lambda s: fixes(s, switched_at(s, 1)))

@@ -69,6 +69,33 @@ static bool transcript_cut(const struct transcript *t, size_t *at, char request[
     return false;
 }
 
+static bool line_is_blank(const char *line, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (isgraph((unsigned char)line[i]))
+            return false;
+    return true;
+}
+
+size_t transcript_left_out(const struct transcript *t, size_t *numbers, size_t max)
+{
+    char request[EXCHANGE_TEXT_MAX];
+    size_t at = 0, len, number = 0, found = 0;
+    bool asked = false;
+    const char *line;
+
+    while (text_line(t->text, t->len, &at, &line, &len)) {
+        if (len == 0 && line > t->text && line[-1] == '\r' && *line == '\n')
+            continue; /* the second half of a line's end */
+        number++;
+        if (len > 0 && line[0] == '>')
+            asked = request_read(request, line, len);
+        else if (!asked && !line_is_blank(line, len) && found++ < max)
+            numbers[found - 1] = number;
+    }
+    return found;
+}
+
 static void intake_fill(struct elm_intake *in, const struct transcript *t, size_t from, size_t to)
 {
     bool substance;

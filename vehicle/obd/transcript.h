@@ -30,6 +30,10 @@ struct exchange {
 
 void transcript_init(struct transcript *t, const char *text, size_t len);
 
+/* How many lines stand behind no request and so are left out: the '>' before a request is missing.
+ * numbers[]: of the first `max` of them, counted from 1. */
+size_t transcript_left_out(const struct transcript *t, size_t *numbers, size_t max);
+
 /* The next exchange; false at the end.  Static buffers inside: one thread. */
 bool transcript_next(struct transcript *t, struct exchange *out);
 

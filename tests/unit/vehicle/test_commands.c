@@ -162,6 +162,13 @@ static void private_mode_until_a_time_that_is_past_is_refused(void **state)
     c.args.privacy.until_ms = NOW + 1;
     judge(&c);
     assert_true(v.begin);
+    c.args.privacy.until_ms = NOW + 366 * 86400000LL;
+    judge(&c);
+    assert_true(v.begin);
+    c.args.privacy.until_ms++; /* or it was microseconds */
+    judge(&c);
+    assert_int_equal(v.answer.state, COMMAND_REFUSED);
+    c.args.privacy.until_ms = NOW + 1;
     c.args.privacy.on = false;
     judge(&c);
     assert_int_equal(v.answer.state, COMMAND_REFUSED);
