@@ -158,6 +158,19 @@ static bool agent_is_trying(const struct agent *a, const struct agent_running *r
     return a->trial.state != TRIAL_NONE && a->tried.revision >= r->command.args.config.revision;
 }
 
+/* One that is under way may have been answered before the revision was there: its own.  Where too
+ * many wait already, the last of them has not begun either. */
+static void agent_fetch_config(struct agent *a, struct agent_running *r)
+{
+    enum status st = courier_send(a->courier, ERRAND_CONFIG);
+
+    if (st == ST_NONE)
+        (void)text_copy(r->why, sizeof r->why, "no configuration came, and no --api is set");
+    else if (st == ST_OK)
+        a->fetches_asked++;
+    r->fetch = a->fetches_asked;
+}
+
 static void agent_begin_config(struct agent *a, struct agent_running *r)
 {
     const struct config *good;
@@ -167,8 +180,8 @@ static void agent_begin_config(struct agent *a, struct agent_running *r)
     r->until_ms = clock_boot_ms() + AGENT_CONFIG_WAIT_MS;
     if (good->revision >= r->command.args.config.revision)
         agent_finish(a, r, COMMAND_DONE, "", NULL);
-    else if (!agent_is_trying(a, r) && courier_send(a->courier, ERRAND_CONFIG) == ST_NONE)
-        (void)text_copy(r->why, sizeof r->why, "no configuration came, and no --api is set");
+    else if (!agent_is_trying(a, r))
+        agent_fetch_config(a, r);
 }
 
 static void agent_begin_privacy(struct agent *a, struct agent_running *r)
@@ -297,13 +310,14 @@ void agent_asked_config(struct agent *a, const char *wrong)
 {
     char reason[96];
 
+    a->fetches_back++;
     snprintf(reason, sizeof reason, "the API has revision %lld", (long long)a->config.revision);
     for (size_t i = 0; i < COMMANDS_RUNNING_MAX; i++) {
         struct agent_running *r = &a->running[i];
 
         if (!r->used || !r->begun || r->command.type != COMMAND_CONFIG_APPLY)
             continue;
-        if (agent_is_trying(a, r))
+        if (agent_is_trying(a, r) || r->fetch > a->fetches_back)
             continue;
         if (wrong == NULL)
             agent_finish(a, r, COMMAND_FAILED, reason, NULL);

@@ -73,6 +73,7 @@ struct agent {
         bool used, begun;
         struct command command;
         int64_t until_ms; /* boot time: given up then */
+        unsigned fetch;   /* of the configuration, the one that was begun for it */
         char why[128];    /* what went wrong meanwhile */
     } running[COMMANDS_RUNNING_MAX];
     struct metric *orders;
@@ -85,6 +86,7 @@ struct agent {
     struct text good_text, tried_text;
     int64_t left_revision; /* tried in vain; 0 none */
     struct courier *courier;
+    unsigned fetches_asked, fetches_back; /* of the configuration; they come back in order */
     struct office office;
     struct renewal renewal;
     struct metric *expiry, *errands;

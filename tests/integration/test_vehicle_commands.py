@@ -1,7 +1,10 @@
 """Commands from outside: what the real agent answers over a real broker, and what it did to the simulated car."""
+import contextlib
+import http.server
 import json
 import signal
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -207,3 +210,41 @@ def test_without_an_adapter_codes_are_refused(bench):
     b.start_agent("--obd=none")
     service.wait("online", lambda s: s.of("up/state") and s.of("up/state")[-1]["state"] == "online")
     assert final(service, b.command("diagnostics.read")) == [("delivered", ""), ("refused", "no adapter is configured")]
+
+
+class Office(http.server.BaseHTTPRequestHandler):
+    """An API that has revision 5 while its first caller waits, and 6 from then on."""
+
+    def do_GET(self):
+        first = not self.server.asked.is_set()
+        self.server.asked.set()
+        if first:
+            self.server.go_on.wait(30)
+        body = json.dumps({"schema": "config/1", "revision": 5 if first else 6, "required_sites": ["illkirch"]}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            self.wfile.write(body)
+
+    def log_message(self, *args):
+        pass
+
+
+def test_a_command_is_not_answered_by_what_another_fetched_before_it(bench):
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Office) as office:
+        office.asked, office.go_on = threading.Event(), threading.Event()
+        threading.Thread(target=office.serve_forever, daemon=True).start()
+        b = bench(gps=False)
+        service = Service(b)
+        b.start_agent(f"--api=http://127.0.0.1:{office.server_port}", "--obd=none")
+        service.wait("online", lambda s: s.of("up/state") and s.of("up/state")[-1]["state"] == "online")
+        first = b.command("config.apply", {"revision": 5})
+        wait_for("the first fetch", office.asked.is_set)
+        second = b.command("config.apply", {"revision": 6})
+        service.wait("the second to be under way", lambda s: results(s, second) == [("delivered", "")])
+        office.go_on.set()
+        assert final(service, first) == [("delivered", ""), ("done", "")]
+        assert final(service, second) == [("delivered", ""), ("done", "")]
+        b.end("agent")
+        office.shutdown()
