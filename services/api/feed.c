@@ -101,12 +101,13 @@ enum status feed_read(struct worker *w, const struct request *r, struct answer *
         return st;
     const char *params[] = {after, p.ask};
 
-    st = pg_run(w->pg,
-                "SELECT json_strip_nulls(json_build_object('cursor', change_cursor(c),"
-                " 'at', rfc3339(c.at), 'vin', c.vin, 'kind', c.kind, 'id', c.ref, 'data', c.data,"
-                " 'object', change_object(c))), change_cursor(c) FROM change_after($1, $2::integer) c"
-                " ORDER BY c.xid, c.id",
-                2, params, &rows, fault);
+    st = pg_run(
+        w->pg,
+        "SELECT json_strip_nulls(json_build_object('cursor', change_cursor(c),"
+        " 'at', rfc3339(c.at), 'vin', c.vin, 'kind', c.kind, 'id', c.ref, 'data', c.data,"
+        " 'object', change_object(c))), change_cursor(c) FROM change_after($1, $2::integer) c"
+        " ORDER BY c.xid, c.id",
+        2, params, &rows, fault);
     if (st != ST_OK)
         return st;
     render(a, rows, after);

@@ -120,6 +120,21 @@ static enum status look_for_dues(struct again *a, struct fault *fault)
     return st;
 }
 
+/* What was cleared is told even where a later work failed. */
+static enum status look_after_rows(struct again *a, struct fault *fault)
+{
+    struct alert_change_message *cleared = calloc(UPKEEP_ALERTS, sizeof *cleared);
+    size_t n = 0;
+    enum status st;
+
+    if (!cleared)
+        return fault_set(fault, ST_RETRY, "out of memory for alerts that expire");
+    st = upkeep_step(a->db, cleared, &n, fault);
+    announce_alerts(a->set.alerts, cleared, n);
+    free(cleared);
+    return st;
+}
+
 static enum status look_round(struct again *a, struct fault *fault)
 {
     enum status st = look(a, fault);
@@ -133,7 +148,7 @@ static enum status look_round(struct again *a, struct fault *fault)
     if (st != ST_OK || clock_boot_ms() < a->upkeep_ms)
         return st;
     a->upkeep_ms = clock_boot_ms() + UPKEEP_MS;
-    return upkeep_step(a->db, fault);
+    return look_after_rows(a, fault);
 }
 
 static void *again_run(void *self)

@@ -5,7 +5,12 @@
 #define INGEST_UPKEEP_H
 
 #include "lib/store/postgres.h"
+#include "proto/alert_change.h"
 
-enum status upkeep_step(struct pg *db, struct fault *fault) MUST_CHECK;
+#define UPKEEP_ALERTS 1000 /* cleared in a step at most */
+
+/* The alerts it cleared, *n of them, are to be told: it is committed then. */
+enum status upkeep_step(struct pg *db, struct alert_change_message cleared[UPKEEP_ALERTS],
+                        size_t *n, struct fault *fault) MUST_CHECK;
 
 #endif

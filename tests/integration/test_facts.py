@@ -287,12 +287,17 @@ def test_what_a_recipient_wants_is_queued_with_the_alert(site):
 
 
 def test_small_points_that_nobody_looks_at_clear_after_a_day(site):
+    notify = site.notify()
     with site.car() as car:
         small = car.event("harsh_braking", {"peak_g": 0.45}, leaf="alert", severity="minor")
         large = car.event("harsh_braking", {"peak_g": 0.6}, leaf="alert", severity="major")
         fresh = car.event("harsh_braking", {"peak_g": 0.45}, leaf="alert", severity="minor")
         car.wait_ack(3)
+        assert notify.subscribe(topic(car.vin, "alert")) == 1
         for event, age in ((small, "24 h"), (large, "240 h"), (fresh, "23 h 50 min")):
             site.sql(f"UPDATE alert SET detected_at = detected_at - interval '{age}' WHERE id = '{event['id']}'")
         wait_until(lambda: {a.id: (a.state, a.reason) for a in alerts(site, car.vin)} ==
                    {small["id"]: ("cleared", "expired"), large["id"]: ("open", ""), fresh["id"]: ("open", "")}, 90, why="the small one to clear")
+        told = json.loads(notify.receive(20).payload)
+        cursor = site.sql(f"SELECT change_cursor(c) FROM change c WHERE ref = '{small['id']}' ORDER BY xid DESC, id DESC LIMIT 1")
+        assert (told["id"], told["state"], told["cursor"]) == (small["id"], "cleared", cursor)
