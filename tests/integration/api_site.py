@@ -17,6 +17,7 @@ import urllib.request
 from pathlib import Path
 
 from stack import influx, postgres
+from stack.ports import free_port
 from stack.process import Process, answers
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,24 +29,17 @@ THEIRS = ["WBAAAAAAA00000001", "WBAAAAAAA00000002"]
 ROLES = ["owner", "admin", "dispatcher", "mechanic", "driver", "auditor"]
 
 
-def wait_until(what, timeout_s=30, why="it"):
-    """The first true value of what(); the time bounds a failure, it measures nothing."""
+def wait_until(what, timeout_s=90, why="it"):
+    """The first true value of what(); the time bounds a failure, it measures nothing.  Asked less often than a person may ask."""
     end = time.monotonic() + timeout_s
     while not (value := what()):
         assert time.monotonic() < end, f"waited {timeout_s} s in vain for {why}"
-        time.sleep(0.03)
+        time.sleep(0.06)
     return value
 
 
 def free_ports(n):
-    sockets = [socket.socket() for _ in range(n)]
-    try:
-        for s in sockets:
-            s.bind(("127.0.0.1", 0))
-        return [s.getsockname()[1] for s in sockets]
-    finally:
-        for s in sockets:
-            s.close()
+    return [free_port() for _ in range(n)]
 
 
 class Answer:

@@ -17,7 +17,7 @@ default_crl_days = 14
 
 
 def openssl(*args):
-    done = subprocess.run(["openssl", *map(str, args)], capture_output=True, text=True, timeout=30)
+    done = subprocess.run(["openssl", *map(str, args)], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
 
 

@@ -18,6 +18,7 @@ import mqtt5
 from bench_pki import BenchPki
 from stack import influx, postgres
 from stack.broker import Broker
+from stack.ports import free_port
 from stack.process import Process, answers
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,7 +40,7 @@ def now_ms():
     return int(time.time() * 1000)
 
 
-def wait_until(what, timeout_s=40, why="it"):
+def wait_until(what, timeout_s=90, why="it"):
     """The first true value of what(); the time bounds a failure, it measures nothing."""
     end = time.monotonic() + timeout_s
     while not (value := what()):
@@ -57,12 +58,6 @@ def make(build, target):
     done = subprocess.run(["make", "-s", f"B={build}", f"SAN={sanitizer}", f"{build}/{target}"], cwd=ROOT, timeout=400,
                           capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def children(pid):
@@ -212,7 +207,8 @@ class Site:
         return [pid, *children(pid)]
 
     def freeze(self, part):
-        for pid in self.processes(part):
+        os.kill(part.process.pid, signal.SIGSTOP)  # first: a server that goes on would make children nobody stops
+        for pid in children(part.process.pid):
             os.kill(pid, signal.SIGSTOP)
 
     def go_on(self, part):
@@ -285,14 +281,14 @@ class Car:
                                "t": now_ms(), "config": 3, "sources": {"gps": "ok", "obd": "ok", "camera": "absent"},
                                **more}, retained=retained)
 
-    def next_ack(self, timeout_s=40):
+    def next_ack(self, timeout_s=90):
         message = self.client.receive(timeout_s)
         assert message.topic == topic(self.vin, "down/ack") and message.qos == 1 and not message.retained
         ack = json.loads(message.payload)
         assert ack["schema"] == "ack/1" and ack["site"] == SITE
         return Ack(ack["stream"], ack["upto"], [tuple(g) for g in ack["gaps"]])
 
-    def wait_ack(self, upto, gaps=(), stream=None, timeout_s=40):
+    def wait_ack(self, upto, gaps=(), stream=None, timeout_s=90):
         """Read acks until one says exactly this."""
         wanted, seen = Ack(stream or self.stream, upto, list(gaps)), []
         end = time.monotonic() + timeout_s

@@ -60,7 +60,7 @@ def expiry_of(properties):
 
 class Client:
     def __init__(self, port, ca, cert=None, key=None, client_id="", will=None, expiry_s=0,
-                 clean_start=True, host="127.0.0.1", timeout_s=10):
+                 clean_start=True, host="127.0.0.1", timeout_s=30):
         """`will` is (topic, payload, retained).  Returns connected, or raises Refused."""
         self.timeout_s, self.mid, self.pending = timeout_s, 0, collections.deque()
         context = ssl.create_default_context(cafile=str(ca))
@@ -185,7 +185,7 @@ class Client:
             self.wait_for(PUBLISH, timeout_s)
         return self.pending.popleft()
 
-    def wait_disconnected(self, timeout_s=10):
+    def wait_disconnected(self, timeout_s=60):
         """The reason with which the broker ends this connection."""
         try:
             self.wait_for(DISCONNECT, timeout_s)

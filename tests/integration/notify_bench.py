@@ -15,6 +15,7 @@ import mqtt5
 import websocket
 from bench_pki import BenchPki
 from stack.broker import Broker
+from stack.ports import free_port
 from stack.postgres import Postgres
 from stack.process import Process, answers
 
@@ -25,18 +26,12 @@ GUARD = (ROOT / "build" if BUILD.name.startswith("build-") else BUILD) / "lib/vi
 VIN_DIGITS = "0123456789ABCDEFGHJKLMNPRSTUVWXYZ"
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-def wait_until(what, timeout_s=20):
-    """The first true value of what(); the time bounds a failure, it measures nothing."""
+def wait_until(what, timeout_s=60):
+    """The first true value of what(); the time bounds a failure, it measures nothing.  Asked less often than a client may."""
     end = time.monotonic() + timeout_s
     while not (value := what()):
         assert time.monotonic() < end, f"waited {timeout_s} s in vain"
-        time.sleep(0.05)
+        time.sleep(0.15)
     return value
 
 
@@ -53,8 +48,8 @@ class Closed(Exception):
 class Dashboard:
     """A client: connects with a ticket, and reads frames as objects."""
 
-    def __init__(self, bench, ticket, origin=ORIGIN, path="/live", protocols=None, small=False, timeout_s=20):
-        self.end = time.monotonic() + 60  # bounds a failure, pings or not
+    def __init__(self, bench, ticket, origin=ORIGIN, path="/live", protocols=None, small=False, timeout_s=60):
+        self.end = time.monotonic() + 180  # bounds a failure, pings or not
         options = [(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)] if small else []
         self.ws = websocket.create_connection(
             f"ws://127.0.0.1:{bench.port}{path}", origin=origin, timeout=timeout_s, sockopt=options,

@@ -8,7 +8,7 @@ import columnar
 from stack.stack import Session
 
 
-def wait_for(what, condition, timeout_s=60, every_s=0.2):
+def wait_for(what, condition, timeout_s=90, every_s=0.2):
     """The first true answer of `condition`; says what was waited for when it does not come."""
     end = time.monotonic() + timeout_s
     while True:

@@ -26,12 +26,7 @@ MAKE_WITH = [f"SAN={SAN}"] if SAN else []
 sys.path.insert(0, os.path.join(ROOT, "tests"))
 
 from stack import influx, postgres  # noqa: E402
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+from stack.ports import free_port  # noqa: E402
 
 
 def served_tests(program):

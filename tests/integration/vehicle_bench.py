@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -30,25 +29,20 @@ import mqtt5  # noqa: E402
 import replay  # noqa: E402
 from bench_pki import BenchPki  # noqa: E402
 from stack.broker import Broker  # noqa: E402
+from stack.ports import free_port  # noqa: E402
 from stack.process import end_with_parent  # noqa: E402
 
 GPSD = shutil.which("gpsd", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
 MOSQUITTO = shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
 
 
-def wait_for(what, condition, timeout_s=30, every_s=0.1):
+def wait_for(what, condition, timeout_s=90, every_s=0.1):
     """The first true answer; the time bounds a failure, it measures nothing."""
     end = time.monotonic() + timeout_s
     while not (answer := condition()):
         assert time.monotonic() < end, f"waited {timeout_s} s for {what}; last answer: {answer!r}"
         time.sleep(every_s)
     return answer
-
-
-def free_port(kind=socket.SOCK_STREAM):
-    with socket.socket(socket.AF_INET, kind) as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def topic(rest, vin=VIN):
@@ -94,7 +88,7 @@ class Service:
             found.setdefault(stream, []).append(seq)
         return {stream: sorted(seqs) for stream, seqs in found.items()}
 
-    def wait(self, what, condition, timeout_s=40):
+    def wait(self, what, condition, timeout_s=90):
         return wait_for(what, lambda: condition(self.poll()), timeout_s)
 
     def ack(self, stream, upto, gaps=(), site="illkirch", retained=False):
@@ -132,7 +126,7 @@ class VehicleBench:
         self.drive, self.gps = drive, gps
         self.car_args, self.agent_args = list(car_args), list(agent_args)
         self.tty, self.control = self.folder / "tty", self.folder / "ctl"
-        self.nmea, self.gpsd_port, self.admin = free_port(socket.SOCK_DGRAM), free_port(), free_port()
+        self.nmea, self.gpsd_port, self.admin = free_port(), free_port(), free_port()
         self.epoch = time.time() - 20
         self.processes = {}
         self.replay = replay.Replay(replay.load(str(CAPTURES / drive)), replay.load(str(CAPTURES / LINE)),
@@ -155,11 +149,11 @@ class VehicleBench:
         if process and process.poll() is None:
             process.send_signal(how)
             try:
-                process.wait(15)
+                process.wait(40)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-                raise AssertionError(f"{name} did not end within 15 s of signal {how}") from None
+                raise AssertionError(f"{name} did not end within 40 s of signal {how}") from None
         return process.returncode if process else None
 
     def start_car(self):

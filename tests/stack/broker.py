@@ -21,6 +21,7 @@ import threading
 import time
 from pathlib import Path
 
+from .ports import free_port
 from .process import end_with_parent
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,12 +42,6 @@ def fill(template, **values):
     if left:
         raise ValueError(f"no value for {', '.join(left)}")
     return template
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def as_user(user):
@@ -177,7 +172,7 @@ class Broker:
             os.close(sink)
         return self.process
 
-    def wait_ready(self, timeout_s=15):
+    def wait_ready(self, timeout_s=60):
         end = time.monotonic() + timeout_s
         for port in (self.port_vehicles, self.port_services):
             while True:
@@ -210,7 +205,7 @@ class Broker:
         self.process.kill()
         self.process.wait()
 
-    def stop(self, timeout_s=10):
+    def stop(self, timeout_s=30):
         if self.process and self.process.poll() is None:
             self.process.terminate()
             try:

@@ -7,7 +7,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ import urllib.parse
 import urllib.request
 
 from . import influx_wal
+from .ports import free_port
 from .process import end_with_parent
 
 CONFIG = """\
@@ -39,12 +39,6 @@ bind-address = "127.0.0.1:{rpc_port}"
 """
 
 
-def _free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
 class Influx:
     def __init__(self, folder, port, rpc_port=None, admin=None, max_body=25_000_000, name="influxd"):
         self.name = name
@@ -56,7 +50,7 @@ class Influx:
         os.makedirs(self.folder, exist_ok=True)
         self.config = os.path.join(self.folder, "influx.conf")
         with open(self.config, "w", encoding="utf-8") as f:
-            f.write(CONFIG.format(folder=self.folder, port=port, rpc_port=rpc_port or _free_port(), max_body=max_body,
+            f.write(CONFIG.format(folder=self.folder, port=port, rpc_port=rpc_port or free_port(), max_body=max_body,
                                   auth="true" if admin else "false"))
 
     @property
@@ -68,7 +62,7 @@ class Influx:
     def pid(self):
         return self.process.pid
 
-    def start(self, seconds=30):
+    def start(self, seconds=60):
         self.spawn()
         return self.wait_ready(seconds)
 
@@ -80,7 +74,7 @@ class Influx:
                                             stderr=log, start_new_session=True, preexec_fn=end_with_parent)
         return self.process
 
-    def wait_ready(self, seconds=30):
+    def wait_ready(self, seconds=60):
         deadline = time.monotonic() + seconds
         while not self._answers():
             if self.process.poll() is not None:

@@ -87,7 +87,7 @@ class Postgres:
             with open(os.path.join(self.data, "pg_hba.conf"), "w", encoding="utf-8") as f:
                 f.write(hba)
 
-    def start(self, seconds=30):
+    def start(self, seconds=60):
         """Start and wait until it takes connections.  After a kill -9 the first tries are refused while the old
         backends still hold the shared memory: not a failure, so it is tried again."""
         self.spawn()
@@ -101,7 +101,7 @@ class Postgres:
                                             start_new_session=True, preexec_fn=end_with_parent)
         return self.process
 
-    def wait_ready(self, seconds=30):
+    def wait_ready(self, seconds=60):
         deadline = time.monotonic() + seconds
         while True:
             while self.process.poll() is None:

@@ -22,7 +22,7 @@ def end_with_parent():
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def answers(url, timeout_s=1):
+def answers(url, timeout_s=5):
     """The status an HTTP address answers with; 0 when it does not."""
     try:
         with urllib.request.urlopen(url, timeout=timeout_s) as answer:
@@ -48,7 +48,7 @@ class Process:
                                             stderr=log, start_new_session=True, preexec_fn=end_with_parent)
         return self.process
 
-    def wait_ready(self, timeout_s=20):
+    def wait_ready(self, timeout_s=60):
         end = time.monotonic() + timeout_s
         while not self.ready():
             if self.process.poll() is not None:
@@ -67,7 +67,7 @@ class Process:
         self.process.kill()
         self.process.wait()
 
-    def stop(self, timeout_s=12):
+    def stop(self, timeout_s=30):
         if self.process is None or self.process.poll() is not None:
             return
         self.process.send_signal(self.stop_signal)
@@ -89,11 +89,13 @@ class Supervisor:
         self.thread = threading.Thread(target=self.watch, daemon=True)
 
     def start(self, member):
+        self.hold(member)
         with self.lock:
             member.spawn()
             self.note(member)
             self.members.append(member)
         member.wait_ready()
+        self.release(member)
         if not self.thread.is_alive():
             self.thread.start()
         return member
@@ -113,12 +115,15 @@ class Supervisor:
             self.held.discard(member.name)
 
     def start_again(self, member):
-        """One that was held, and is dead."""
+        """One that was held, and is dead.  Held until it is ready: one that tries more than once by itself, as PostgreSQL
+        does, must not be started by two."""
         with self.lock:
             member.spawn()
             self.note(member)
-            self.release(member)
         member.wait_ready()
+        with self.lock:
+            self.note(member)
+            self.release(member)
 
     def watch(self):
         while not self.ending.wait(0.1):
