@@ -152,14 +152,15 @@ def test_help_and_version(s):
 
 
 def test_a_missing_database_is_said_not_hung(s):
-    done = subprocess.run([PROGRAM, "user", "list"], capture_output=True, text=True, timeout=30,
+    done = subprocess.run([PROGRAM, "user", "list"], capture_output=True, text=True, timeout=60,
                           env={**s.env(), "VIGIE_PG": "host=/nonexistent dbname=x"})
     assert done.returncode == 1 and "nonexistent" in done.stderr
-    done = subprocess.run([PROGRAM, "user", "list"], capture_output=True, text=True, timeout=30,
+    done = subprocess.run([PROGRAM, "user", "list"], capture_output=True, text=True, timeout=60,
                           env={k: v for k, v in os.environ.items() if not k.startswith("VIGIE_")})
     assert done.returncode == 2 and "VIGIE_PG" in done.stderr
 
 
 def test_what_is_done_from_a_shell_is_in_the_audit_log(s):
+    s.run("enroll-token", OURS[1])
     done = set(s.sql("SELECT DISTINCT action FROM audit WHERE address = 'shell'").splitlines())
     assert {"customer.create", "user.create", "vehicle.create", "enroll-token.create"} <= done

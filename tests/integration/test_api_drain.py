@@ -33,9 +33,9 @@ def test_the_last_answer_is_given_and_no_new_question_taken(tmp_path):
                 return True
         wait_until(refused, why="a new connection to be refused")
         lock.rollback()
-        slow.join(20)
+        slow.join(60)
         assert answers and answers[0].code == 200 and answers[0].json["name"] == "x"
-        assert s.api.process.wait(15) == 0
+        assert s.api.process.wait(60) == 0
     finally:
         lock.close()
         s.stop()

@@ -186,8 +186,10 @@ def test_a_wrong_body_is_pointed_at(s, body, code):
 
 def test_enrolment_is_rate_limited(s, tmp_path):
     csr = key_and_request(tmp_path)[1]
-    codes = [enroll(s, "ZZ000000000000000", "x", csr).code for _ in range(14)]
-    assert codes[:10] == [403] * 10 and 429 in codes
+    codes = []
+    while 429 not in codes and len(codes) < 200:  # one more is let in every second: how many come before depends on the machine
+        codes.append(enroll(s, "ZZ000000000000000", "x", csr).code)
+    assert codes[:10] == [403] * 10 and codes[-1] == 429
 
 
 # ---- the door itself
@@ -230,7 +232,7 @@ def test_old_protocols_and_http2_are_not_offered(s):
             raw, server_hostname="localhost") as tls:
         assert tls.selected_alpn_protocol() == "http/1.1" and tls.version() in ("TLSv1.2", "TLSv1.3")
     old = subprocess.run(["openssl", "s_client", "-connect", f"localhost:{s.https}", "-tls1_1", "-cipher", "DEFAULT:@SECLEVEL=0"],
-                         input="", capture_output=True, text=True, timeout=20)
+                         input="", capture_output=True, text=True, timeout=60)
     assert old.returncode != 0
 
 
@@ -320,4 +322,4 @@ def test_an_agent_cut_off_between_answer_and_certificate_enrols_again(s, tmp_pat
         wait_until(lambda: "event=started" in log.read_text(), why="the agent to start without being told brokers")
     finally:
         agent.terminate()
-    assert agent.wait(15) == 0 and s.sql(f"SELECT count(*) FROM certificate WHERE vin = '{vin}'") == "1"
+    assert agent.wait(60) == 0 and s.sql(f"SELECT count(*) FROM certificate WHERE vin = '{vin}'") == "1"

@@ -82,7 +82,7 @@ def test_a_connection_is_good_again_after_a_refused_body(s):
         connection.request("GET", "/api/frontend/health")
         answer = connection.getresponse()
         assert answer.status == 200 and answer.read()
-    except http.client.RemoteDisconnected:
+    except ConnectionError:
         assert cut_off(b""), "only libwebsockets 4.3 ends it, when the rest of the body came late"
     connection.close()
     still_well(s)
@@ -101,7 +101,7 @@ def test_a_body_that_drips_is_cut_off(s):
                     if c.recv(100) == b"":
                         break
                 except TimeoutError:
-                    assert time.monotonic() - started < 30, "still open"
+                    assert time.monotonic() - started < 120, "still open"
         except (ConnectionResetError, BrokenPipeError):
             pass
     wait_until(lambda: s.metric('vigie_api_refused_total{reason="slow-body"}') == before + 1)
@@ -266,7 +266,7 @@ def test_slow_work_does_not_hold_up_the_rest(s):
     quick = [s.ask("GET", "config").code for _ in range(20)]
     for t in threads:
         t.join()
-    assert quick == [200] * 20 and set(done) <= {200, 503}
+    assert quick == [200] * 20 and len(done) == 6 and set(done) <= {200, 503}
 
 
 def test_an_overfull_hashing_lane_says_so(tmp_path):
@@ -278,11 +278,10 @@ def test_an_overfull_hashing_lane_says_so(tmp_path):
             t.start()
         for t in threads:
             t.join()
-        codes = sorted(a.code for a in answers)
-        assert set(codes) <= {200, 503} and codes.count(200) >= 16
-        for a in answers:
-            if a.code == 503:
-                assert a.type == "busy" and a.headers["retry-after"] == "1"
+        busy = [a for a in answers if a.code == 503 and a.type == "busy"]
+        assert len(answers) == 28 and len(busy) <= 28 - 16 and all(a.headers["retry-after"] == "1" for a in busy)
+        for a in answers:  # on a slow machine the last of the lane may have waited too long
+            assert a in busy or a.code == 200 or (a.code == 503 and a.type == "slow")
         assert own.sign_in().code == 200
     finally:
         own.stop()
@@ -290,8 +289,17 @@ def test_an_overfull_hashing_lane_says_so(tmp_path):
 
 def test_a_rush_of_one_user_is_slowed_and_counted(s):
     token = s.token(s.fresh_user())
-    codes = [s.ask("GET", "me", token=token).code for _ in range(90)]
-    assert codes[:60] == [200] * 60 and 429 in codes
+    lines, codes = [http.client.HTTPConnection("127.0.0.1", s.http, timeout=60) for _ in range(20)], []
+    while 429 not in codes and len(codes) < 4000:  # twenty a second are let in: how many come before depends on the machine
+        for line in lines:
+            line.request("GET", "/api/frontend/me", headers={"Authorization": f"Bearer {token}"})
+        for line in lines:
+            answer = line.getresponse()
+            codes.append(answer.status)
+            answer.read()
+    for line in lines:
+        line.close()
+    assert codes[:60] == [200] * 60 and set(codes[60:]) <= {200, 429} and 429 in codes
     assert s.ask("GET", "me", token=s.token(s.fresh_user())).code == 200
 
 
