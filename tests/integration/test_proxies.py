@@ -40,13 +40,18 @@ def guess_with_two_headers(s, first, second):
     return status
 
 
+def held_back(ask):
+    """After ten wrong guesses, and a second is soon over: each one more doubles it."""
+    return any(ask() == 429 for _ in range(20))
+
+
 def is_refused(ask):
     """A refusal begins with one second, which a loaded machine may let pass; each wrong guess doubles it."""
     return any(ask() == 429 for _ in range(6))
 
 
 def test_who_guesses_locks_out_nobody_else(s):
-    assert 429 in guess(s, "198.51.100.7", 12)
+    assert held_back(lambda: guess(s, "198.51.100.7")[0])
     assert guess(s, "203.0.113.7") == [401]
     assert is_refused(lambda: guess(s, "203.0.113.8, 198.51.100.7")[0]), "what the client wrote in front is not looked at"
     assert guess(s, "nonsense\"'<>") == [401], "then it is the proxy"
@@ -77,8 +82,8 @@ def test_a_proxy_may_hold_many_connections_open(s):
 def test_nobody_is_believed_unless_named(s):
     s.restart()
     try:
-        assert 429 in guess(s, "198.51.100.17", 12)
-        assert guess(s, "203.0.113.17") == [429]
+        assert held_back(lambda: guess(s, "198.51.100.17")[0])
+        assert is_refused(lambda: guess(s, "203.0.113.17")[0])
     finally:
         s.restart("--trusted-proxies=127.0.0.0/8,::1")
 
