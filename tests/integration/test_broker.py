@@ -33,7 +33,7 @@ def tree(vin, rest, shard=None):
     return f"fleet/v1/{zlib.crc32(vin.encode()) % 64 if shard is None else shard:02x}/{vin}/{rest}"
 
 
-def wait_until(what, timeout_s=20):
+def wait_until(what, timeout_s=60):
     """The first true value of what(); the time bounds a failure, it measures nothing."""
     end = time.monotonic() + timeout_s
     while not (value := what()):
@@ -340,6 +340,20 @@ def test_a_service_that_is_away_gets_what_was_published_meanwhile(site):
 # ---- revocation
 
 
+def assert_granted_nothing(site, vin):
+    """CONNECT cannot be refused, but nothing after it is granted; the kick comes within a second, perhaps before both are asked."""
+    def asked():
+        with site.car(vin) as car:
+            try:
+                assert car.subscribe(tree(vin, "down/#")) == NOT_AUTHORIZED
+                assert car.publish(tree(vin, "up/event"), b"after") == NOT_AUTHORIZED
+                return car.wait_disconnected() == ADMINISTRATIVE
+            except mqtt5.Disconnected as gone:
+                assert gone.reason in (ADMINISTRATIVE, None)
+                return False
+    wait_until(asked)
+
+
 def test_a_revoked_car_is_disconnected_and_refused_and_may_come_back_when_forgiven(site):
     vin, will = "ZZREV0KED00000001", b"will of a revoked car"
     with site.service("ingest") as ingest, site.car(CAR) as neighbour:
@@ -348,17 +362,17 @@ def test_a_revoked_car_is_disconnected_and_refused_and_may_come_back_when_forgiv
         assert car.publish(tree(vin, "up/event"), b"before") == SUCCESS
         site.broker.revoke([vin, OTHER])
         assert car.wait_disconnected() == ADMINISTRATIVE
-        with site.car(vin) as again:  # CONNECT cannot be refused, but nothing after it is granted
-            assert again.subscribe(tree(vin, "down/#")) == NOT_AUTHORIZED
-            assert again.publish(tree(vin, "up/event"), b"after") == NOT_AUTHORIZED
-            assert again.wait_disconnected() == ADMINISTRATIVE
+        assert_granted_nothing(site, vin)
         assert neighbour.publish(tree(CAR, "up/event")) in ACCEPTED
         wait_until(lambda: site.refusals(vin, reason="revoked", access="subscribe"))
         site.broker.revoke([])
 
         def forgiven():
-            with site.car(vin) as car:
-                return car.publish(tree(vin, "up/event"), b"forgiven") in ACCEPTED
+            try:
+                with site.car(vin) as car:
+                    return car.publish(tree(vin, "up/event"), b"forgiven") in ACCEPTED
+            except mqtt5.Disconnected:
+                return False
 
         wait_until(forgiven)
         assert [m.payload for m in ingest.drain()] == [b"before", b"forgiven"]
@@ -372,13 +386,10 @@ def test_a_missing_deny_file_keeps_the_revoked_out(site):
     lines = site.broker.log_text().count("event=guard.deny_file")
     site.broker.deny_file.unlink()
     wait_until(lambda: site.broker.log_text().count("event=guard.deny_file") == lines + 1)
-    with site.car(vin) as car:
-        assert car.publish(tree(vin, "up/event")) == NOT_AUTHORIZED
+    assert_granted_nothing(site, vin)
     site.broker.reload()  # neither does SIGHUP forget it
     wait_until(lambda: "Reloading config" in site.broker.log_text())
-    with site.car(vin) as car:
-        assert car.publish(tree(vin, "up/event")) == NOT_AUTHORIZED
-        assert car.wait_disconnected() == ADMINISTRATIVE
+    assert_granted_nothing(site, vin)
     assert site.broker.log_text().count("event=guard.deny_file") == lines + 1  # said once
     site.broker.revoke([])
 
@@ -426,10 +437,10 @@ def test_another_client_sees_135_too(site):
     base = ["-V", "mqttv5", "-h", "127.0.0.1", "-p", str(site.broker.port_vehicles), "-q", "1", "-d",
             "--cafile", str(site.pki.path("service-root.pem")), "--cert", str(cert), "--key", str(key)]
     pub = subprocess.run(["mosquitto_pub", *base, "-t", tree(OTHER, "up/event"), "-m", "{}"],
-                         capture_output=True, text=True, timeout=20)
+                         capture_output=True, text=True, timeout=60)
     assert "RC:135" in pub.stdout + pub.stderr
     sub = subprocess.run(["mosquitto_sub", *base, "-t", "#", "-W", "5"],
-                         capture_output=True, text=True, timeout=20)
+                         capture_output=True, text=True, timeout=60)
     assert "135" in sub.stdout or "not authorised" in (sub.stdout + sub.stderr).lower()
 
 
@@ -459,7 +470,7 @@ def test_a_broker_whose_guard_cannot_start_does_not_start(site, tmp_path, spoil)
     assert f"\n{old}" in text or old in text
     broker.conf.write_text(text.replace(old, new.format(pki=site.pki.folder)))
     try:
-        assert broker.spawn().wait(20) != 0
+        assert broker.spawn().wait(60) != 0
     finally:
         broker.stop()
     wait_until(lambda: "event=guard.failed" in broker.log_text())
@@ -474,7 +485,7 @@ def test_of_mosquittos_own_lines_the_refusals_are_kept_and_a_flood_of_them_is_co
         for text in [*chatter, "mosquitto version 2 running", *[denied.format("flood")] * 1000,
                      denied.format("a"), "Dropped too large PUBLISH from flood (d0, q1, r0, m1, 't')"]:
             broker.write(f"2026-01-31T09:00:00+0000: {text}\n")
-    log.thread.join(20)
+    log.thread.join(60)
     kept = (tmp_path / "log").read_text()
     assert "running" in kept and "from a (" in kept and "too large PUBLISH from flood" in kept
     assert not any(text in kept for text in chatter)
