@@ -123,7 +123,7 @@ def test_an_alert_of_the_car_is_stored_and_told_once(site):
         car.publish("alert", body)  # the same once more
         car.event("refuel", {"litres": 40})
         car.wait_ack(2)
-        told = json.loads(notify.receive(20).payload)
+        told = json.loads(notify.receive(60).payload)
         assert notify.drain() == []
         (alert,) = alerts(site, car.vin)
         assert [e[0] for e in events(site, car.vin)] == ["harsh_braking", "refuel"]

@@ -88,7 +88,7 @@ def test_a_record_that_comes_late_corrects_the_rows_around_it(site, in_order):
             car.telemetry(samples, seq=seq, stream=OTHER)
         car.wait_ack(len(hidden), stream=OTHER)
         check(site, car, start, expected)
-        assert site.ingest.metric("vigie_ingest_recomputed_total", 'cause="late"') >= 1
+        wait_until(lambda: site.ingest.metric("vigie_ingest_recomputed_total", 'cause="late"') >= 1, why="it to be counted")
 
 
 def test_a_drive_sent_backwards_ends_as_the_same_rows(site, in_order):
@@ -128,7 +128,7 @@ def test_a_history_that_was_lost_takes_nothing_away(site, in_order):
         car.wait_ack(1, stream=OTHER)
         wait_until(lambda: settled(site, car.vin), why="the late record to be looked at")
         assert what(segments(site, car.vin, start, EVERY)) == what(expected)
-        assert "the history lacks samples" in site.ingest.log_text()
+        wait_until(lambda: "the history lacks samples" in site.ingest.log_text(), why="it to be said")
 
 
 def test_private_mode_that_is_told_late_takes_the_places_away(site):

@@ -34,7 +34,7 @@ def test_a_car_that_is_lost_is_a_case_until_its_first_record(site):
             speak(car)
         driving.telemetry({now_ms(): {SPEED: 50.0, LAT: 48.5, LON: 7.7}})
         driving.wait_ack(driving.seq)
-        last_heard(site, parked.vin, "19 min")  # late, not lost: its heart may beat every ten minutes
+        last_heard(site, parked.vin, "15 min")  # late, not lost: its heart may beat every ten minutes
         last_heard(site, driving.vin, "4 min", driving=True)
         site.sql(f"UPDATE vehicle_state SET presence = 'sleeping', last_seen = now() - interval '3 h' WHERE vin = '{asleep.vin}'")
         (case,) = wait_until(lambda: silent(site, driving.vin), why="the silent car")

@@ -113,7 +113,7 @@ def test_live_is_published_for_news_only(site):
     with site.notify() as notify, site.car() as car:
         assert notify.subscribe(topic(car.vin, "live"), qos=0) == 0
         car.telemetry({t: {SPEED: 50.0, LAT: 48.5, LON: 7.7, HEADING: 90.0}}, seq=2)
-        live = notify.receive()
+        live = notify.receive(60)
         assert json.loads(live.payload) == {"schema": "live/1", "t": t, "vin": car.vin, "lat": 48.5, "lon": 7.7,
                                             "speed": 50, "heading": 90, "connectivity": "online"}
         car.telemetry({t - 5000: {SPEED: 40.0}}, seq=1)  # late: no news
@@ -463,7 +463,7 @@ def test_a_change_in_the_fleet_is_noticed_without_waiting_for_what_is_remembered
             car.one(seq=2)
             time.sleep(0.1)
             return until()
-        wait_until(sent, 20)  # what is remembered would last a minute
+        wait_until(sent, 50)  # what is remembered would last a minute
 
     with site.car() as car:
         car.one(seq=1)
@@ -487,7 +487,8 @@ def test_a_vehicle_deleted_meanwhile_does_not_wedge_the_writer(site):
         gone.online(retained=False)
         other.wait_ack(8)
         counted.wait(8)
-        assert gone.acks_so_far() == [] and site.ingest.metric("vigie_ingest_queue_depth") == 0
+        wait_until(lambda: site.ingest.metric("vigie_ingest_queue_depth") == 0, why="the queue to be empty")
+        assert gone.acks_so_far() == []
 
 
 def test_more_than_the_rate_is_dropped_unread_and_comes_again(site):
@@ -501,7 +502,7 @@ def test_more_than_the_rate_is_dropped_unread_and_comes_again(site):
                 car.publish("telemetry", body, qos=0)
             sent += 1
             assert sent < 20
-        end = time.monotonic() + 40
+        end = time.monotonic() + 180
         while site.watermark(car.vin, car.stream) != (n, "{}"):
             assert time.monotonic() < end
             for body in bodies:
@@ -570,7 +571,12 @@ def test_two_instances_share_the_shards_and_take_over_at_once(site):
         for car in cars:
             car.one()
             car.wait_ack(1)
-        assert all(i.metric("vigie_ingest_messages_total", 'kind="telemetry"') for i in (site.ingest, second))
+        told = lambda: second.metric("vigie_ingest_messages_total", 'kind="telemetry"')
+        while not told() and len(cars) < 60:  # which half of the shards it has is chance
+            cars.append(site.car())
+            cars[-1].one()
+            cars[-1].wait_ack(1)
+        assert told()
         second.kill()
         wait_until(lambda: site.ingest.metric("vigie_ingest_shards_owned") == 64, why="taking over")
         for car in cars:

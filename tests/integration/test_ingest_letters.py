@@ -46,9 +46,9 @@ def letters(site, car):
 
 
 def test_a_sample_from_the_future_is_stored_once_its_time_has_come(site):
-    now = now_ms()
-    ahead = now + 600_000 + 4000
     with site.car() as car:
+        now = now_ms()
+        ahead = now + 600_000 + 6000
         car.telemetry({now: {SPEED: 1.0}, ahead: {SPEED: 2.0}})
         car.wait_ack(1)
         letter = letters(site, car)[0]
