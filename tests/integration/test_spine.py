@@ -52,7 +52,6 @@ def test_state_and_influx_hold_the_same_double(fleet_of_three):
     vin = stack.cars[0].vin
     state = wait_for("a state with speed", lambda: (
         lambda s: s if "Vehicle.Speed" in s["signals"] else None)(signed_in.get(f"vehicles/{vin}/state")))
-    time.sleep(0.1)
     stored = Stores(stack).readings(vin)
     for path, signal in state["signals"].items():
         assert stored[(ms(signal["t"]), path)] == signal["value"], path
@@ -114,7 +113,7 @@ def test_history_and_track_show_what_is_stored(fleet_of_three):
 def test_live_moves_on_the_websocket(fleet_of_three):
     stack, signed_in = fleet_of_three, session(fleet_of_three)
     ticket = signed_in.call("POST", "ws-tickets")["ticket"]
-    feed = websocket.create_connection(stack.env["VIGIE_WS"], origin=stack.env["VIGIE_URL"], timeout=20,
+    feed = websocket.create_connection(stack.env["VIGIE_WS"], origin=stack.env["VIGIE_URL"], timeout=60,
                                        subprotocols=["fleet.v1", "ticket." + ticket])
     try:
         feed.send(json.dumps({"type": "subscribe", "vehicles": ["*"]}))
@@ -122,7 +121,7 @@ def test_live_moves_on_the_websocket(fleet_of_three):
         assert snapshot["type"] == "snapshot"
         assert {v["vin"] for v in snapshot["vehicles"]} == {c.vin for c in stack.cars}
         places, frames, began = {}, 0, time.monotonic()
-        while time.monotonic() - began < 15 and not any(len(p) > 3 for p in places.values()):
+        while time.monotonic() - began < 60 and not any(len(p) > 3 for p in places.values()):
             frame = json.loads(feed.recv())
             frames += 1
             assert frame["type"] == "live"
@@ -139,10 +138,11 @@ def test_the_car_forgets_only_what_is_acknowledged(fleet_of_three):
     stack = fleet_of_three
     for n, car in enumerate(stack.cars, 1):
         outbox = Outbox(stack.folder / f"vehicle-{n}")
+        marks = Stores(stack).watermarks(car.vin)  # first: what is acknowledged meanwhile was made meanwhile
         for stream, given in outbox.streams().items():
             if not given:
                 continue
-            upto, _ = Stores(stack).watermarks(car.vin)[stream]
+            upto, _ = marks.get(stream, (0, "{}"))
             kept = outbox.rows(f"SELECT min(seq), max(seq), count(*) FROM record WHERE stream = "
                                f"(SELECT name FROM stream WHERE id = '{stream}')")[0]
             assert kept[0] == 1 and kept[2] == kept[1], "24 h of acknowledged records are kept"
@@ -153,16 +153,16 @@ def test_metrics_of_every_program_are_served(fleet_of_three):
     import urllib.request
     for name, port in fleet_of_three.ports.numbers.items():
         if name.startswith("admin_"):
-            text = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5).read().decode()
+            text = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30).read().decode()
             assert "vigie_build_info{" in text and "process_resident_memory_bytes" in text, name
 
 
 @pytest.mark.parametrize("program", ["ingest", "api", "notify", "vehicle"])
 def test_programs_explain_themselves(fleet_of_three, program):
     binary = fleet_of_three.build / "bin" / f"vigie-{program}"
-    shown = subprocess.run([binary, "--help"], capture_output=True, text=True, timeout=10)
+    shown = subprocess.run([binary, "--help"], capture_output=True, text=True, timeout=60)
     assert shown.returncode == 0 and "VIGIE_" in shown.stdout
-    wrong = subprocess.run([binary, "--no-such-flag"], capture_output=True, text=True, timeout=10)
+    wrong = subprocess.run([binary, "--no-such-flag"], capture_output=True, text=True, timeout=60)
     assert wrong.returncode == 2 and len(wrong.stderr.strip().splitlines()) == 1
     assert "no-such-flag" in wrong.stderr
 

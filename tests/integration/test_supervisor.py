@@ -7,7 +7,7 @@ import time
 import pytest
 from stack.process import Process, Supervisor
 
-TELLS = 'trap \'sleep "$1"; echo "$0" >>"$2"; exit 0\' TERM; while :; do sleep 0.02; done'
+TELLS = 'trap \'sleep "$1"; echo "$0" >>"$2"; exit 0\' TERM; echo $$ >>"$2.able"; while :; do sleep 0.02; done'
 
 
 @pytest.fixture
@@ -21,7 +21,13 @@ def start(supervisor, folder, name, linger_s=0):
     return supervisor.start(Process(name, ["sh", "-c", TELLS, name, linger_s, folder / "ended"], folder / f"{name}.log"))
 
 
-def wait_for(what, timeout_s=10):
+def is_able(folder, process):
+    """Its shell has set the trap."""
+    file = folder / "ended.able"
+    return file.exists() and str(process.pid) in file.read_text().split()
+
+
+def wait_for(what, timeout_s=60):
     end = time.monotonic() + timeout_s
     while not what():
         assert time.monotonic() < end
@@ -56,12 +62,12 @@ def test_who_fails_again_and_again_is_started_less_often_but_not_postgresql(supe
 
 def test_what_was_brought_back_still_ends_in_its_turn(supervisor, tmp_path):
     base = start(supervisor, tmp_path, "base")
-    start(supervisor, tmp_path, "top", linger_s=1)
+    top = start(supervisor, tmp_path, "top", linger_s=1)
     first = base.process.pid
     os.kill(first, signal.SIGKILL)
     wait_for(lambda: base.process.pid != first)
     assert (tmp_path / "pids/base.pid").read_text() == f"{base.process.pid}\n"
-    time.sleep(0.3)  # its shell has set the trap
+    wait_for(lambda: is_able(tmp_path, base.process) and is_able(tmp_path, top.process))
     supervisor.stop()
     assert (tmp_path / "ended").read_text().split() == ["top", "base"]
     assert not list((tmp_path / "pids").iterdir())

@@ -56,7 +56,7 @@ def assert_the_bridge_carries_each_message_once(sites, load):
                 heard[name] += [m for m in ear.drain() if event["id"].encode() in m.payload]
             return all(heard.values())
 
-        wait_for("both to hear it", hear, 30)
+        wait_for("both to hear it", hear, 90)
         time.sleep(1.5)  # a loop would go on
         hear()
         assert {name: len(copies) for name, copies in heard.items()} == {FIRST: 1, SECOND: 1}
@@ -86,7 +86,7 @@ def assert_one_site_is_not_enough(sites, cars, alive, dead, agents_too):
     wait_for_more(cars, alive)
     assert acks_of(cars, dead) == gone and cars.runs[0].said()["acked"] <= gone
     if agents_too:
-        wait_for("the agent to make more", lambda: len(held()) > len(before) + 2, 30)
+        wait_for("the agent to make more", lambda: len(held()) > len(before) + 2)
         assert before <= held(), "forgotten although a site that is required has it not"
 
 
