@@ -27,13 +27,15 @@ def polled(tmp_path):
         service = Service(b)
         b.start_agent()
         service.wait("rounds", lambda s: len(rounds(s)) >= 8, 60)
-        before, asked = len(rounds(service.poll())), json.loads(b.order("state"))["requests"]
-        service.wait("more rounds", lambda s: len(rounds(s)) >= before + wanted, 90)
-        done = json.loads(b.order("state"))["requests"] - asked
+        first = json.loads(b.order("state"))
+        service.wait("more rounds", lambda s: len([t for t in rounds(s) if t > first["time"] * 1000]) >= wanted)
+        last = json.loads(b.order("state"))
+        service.wait("those of the end", lambda s: max(rounds(s)) > last["time"] * 1000)  # what was measured is told later
+        between = [t for t in rounds(service) if first["time"] * 1000 < t <= last["time"] * 1000]
         for t, sample in rounds(service).items():
             assert_as_recorded(b, t, sample)
         service.wait("every signal", lambda s: set(RECORDED) <= {path for sample in rounds(s).values() for path in sample}, 90)
-        return done / (len(rounds(service.poll())) - before)
+        return (last["requests"] - first["requests"]) / len(between)
 
     yield make
     for one in made:

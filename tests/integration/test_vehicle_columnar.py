@@ -38,7 +38,7 @@ def test_columns_end_as_the_doubles_json_would_give(tmp_path):
             lambda rows: rows if len(rows) >= 6 else None)(telemetry(outbox)), 90)
         kept = {key: value for record in made for key, value in columns(record).items()}
         assert len({t for t, _ in kept}) >= 30 and len(made) < len({t for t, _ in kept}) / 4
-        wait_for("all of it stored", lambda: stack_has(stack, vin, kept), 60)
+        wait_for("all of it stored", lambda: stack_has(stack, vin, kept), 90)
         stored = Stores(stack).readings(vin)
         for (t, path), value in kept.items():
             assert stored[t, path] == value, (t, path)

@@ -167,5 +167,5 @@ def test_after_all_that_every_signal_is_there(lines, line):
     since = time.time() * 1000
     b.seen.wait("every signal", lambda s: set(RECORDED) <= {path for t, x in rounds(s).items() if t > since for path in x}, 120)
     assert_well_again(b, since)
-    found = b.rows("SELECT payload FROM record WHERE leaf = 'up/diagnostics' ORDER BY seq DESC LIMIT 1")
-    assert codes(json.loads(found[0][0])) == CODES
+    newest = lambda: b.rows("SELECT payload FROM record WHERE leaf = 'up/diagnostics' ORDER BY seq DESC LIMIT 1")[0][0]
+    wait_for("all of its codes", lambda: codes(json.loads(newest())) == CODES)  # read again every three seconds

@@ -1,10 +1,12 @@
 """What the agent says to systemd, as systemd hears it: a datagram socket, and nothing else of systemd."""
 import ctypes
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -58,16 +60,17 @@ def start(b, name, **env):
 
 @pytest.mark.parametrize("abstract", [False, True])
 def test_it_says_ready_then_that_it_turns_then_that_it_stops(bench, tmp_path, abstract):
-    supervisor = start(bench, f"@vigie-{os.getpid()}" if abstract else f"/tmp/vigie-notify-{os.getpid()}")
+    folder = tempfile.mkdtemp(prefix="vigie-", dir="/tmp")  # the address of a socket is short
+    began = time.monotonic()
+    supervisor = start(bench, f"@vigie-{os.getpid()}" if abstract else f"{folder}/notify")
     wait_for("ready", lambda: supervisor.said("READY=1"))
     assert supervisor.said(f"STATUS={VIN}") and bench.ready()
     wait_for("the watchdog, again and again", lambda: len(supervisor.said("WATCHDOG=1")) >= 3)
-    turns = [t for t, text in supervisor.heard if text == "WATCHDOG=1"]
-    assert min(b - a for a, b in zip(turns, turns[1:])) > INTERVAL_S / 8, "at half of its time, not at every turn"
+    turns = len(supervisor.said("WATCHDOG=1"))
+    assert turns <= (time.monotonic() - began) / (INTERVAL_S / 4) + 1, "at half of its time, not at every turn"
     assert bench.end("agent") == 0
     assert supervisor.said("STOPPING=1")
-    if not abstract:
-        os.unlink(f"/tmp/vigie-notify-{os.getpid()}")
+    shutil.rmtree(folder)
 
 
 def test_the_watchdog_hears_nothing_while_the_main_loop_stands(bench):
@@ -81,8 +84,8 @@ def test_the_watchdog_hears_nothing_while_the_main_loop_stands(bench):
         assert libc.ptrace(PTRACE_INTERRUPT, main, None, None) == 0
         os.waitpid(main, 0x40000000)  # __WALL
         time.sleep(0.1)
+        supervisor.poll()  # what it had said before
         stood = time.monotonic()
-        supervisor.poll()
         while time.monotonic() < stood + 2 * INTERVAL_S:
             assert bench.get("/healthz")[0] == 200, "the admin thread answers meanwhile"
             time.sleep(0.2)
@@ -102,7 +105,7 @@ def test_a_watchdog_meant_for_another_process_is_not_told(bench):
 
 @pytest.mark.parametrize("env", [{"NOTIFY_SOCKET": "nowhere"}, {"NOTIFY_SOCKET": "@x", "WATCHDOG_USEC": "soon"}])
 def test_nonsense_from_the_supervisor_is_refused(bench, env):
-    done = subprocess.run([str(a) for a in bench.agent_argv()], env={**os.environ, **env}, capture_output=True, text=True, timeout=30)
+    done = subprocess.run([str(a) for a in bench.agent_argv()], env={**os.environ, **env}, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2 and list(env)[-1] in done.stderr
 
 
