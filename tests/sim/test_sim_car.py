@@ -13,12 +13,13 @@ import tty
 
 import pytest
 from simbench import HERE, VIN, capture
+from stack.ports import free_port
 
 import control
 
 QUICK = ["--delay-search", "20", "--delay-reset", "10", "--delay-ecu", "3", "--baud", "1000000",
          "--offset", "1"]
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 def until(condition, what):
@@ -50,6 +51,14 @@ class Host:
                 break
             data += os.read(self.fd, 4096)
         return data.decode("latin-1")
+
+    def gather(self, enough):
+        """What comes, until it is `enough`, and whatever more comes at once."""
+        text, deadline = "", time.monotonic() + PATIENCE_S
+        while not enough(text):
+            assert time.monotonic() < deadline, f"no more after {text!r}"
+            text += self.read(end=b"never", seconds=0.2)
+        return text + self.read(end=b"never", seconds=0.5)
 
     def ask(self, command):
         self.write(command + "\r")
@@ -120,7 +129,7 @@ def test_two_commands_at_once_are_answered_in_turn(start):
 
 
 def test_writing_before_the_prompt_stops_the_request(start):
-    car = start("--delay-ecu", "300")
+    car = start("--delay-ecu", "2000")
     host = car.open()
     host.ask("ATE0")
     host.ask("ATSP6")
@@ -148,7 +157,7 @@ def test_a_lost_prompt_is_found_with_a_return(start):
     host.ask("ATE0")
     assert car.order("fault lost-prompt") == "ok"
     host.write("ATI\r")
-    assert host.read(end=b"\r\r", seconds=2) == "ELM327 v2.1\r\r"
+    assert host.read(end=b"\r\r") == "ELM327 v2.1\r\r"
     assert host.ask("") == "ELM327 v2.1\r\r>"
 
 
@@ -158,18 +167,18 @@ def test_a_reply_is_cut_or_full_of_rubbish(start):
     host.ask("ATE0")
     car.order("fault cut 3")
     host.write("ATI\r")
-    assert host.read(seconds=1) == "ELM"
+    assert host.gather(lambda text: "ELM" in text) == "ELM"
     car.order("fault garbage 40")
     host.write("ATI\r")
     reply = host.read(end=b"ELM327 v2.1\r\r>")
     assert len(reply) == 40 + len("ELM327 v2.1\r\r>")
     car.order("fault nul")
     host.write("ATI\r")
-    reply = until(lambda: host.read(seconds=1), "the reply")
+    reply = host.gather(lambda text: ">" in text)
     assert "\0" in reply and reply.replace("\0", "") == "ELM327 v2.1\r\r>"
     assert host.ask("ATI") == "ELM327 v2.1\r\r>"
     car.order("burst 10")
-    assert len(host.read(end=b"never", seconds=1)) == 10
+    assert len(host.gather(lambda text: len(text) >= 10)) == 10
 
 
 def test_echo_that_stays_and_an_adapter_that_falls_silent(start):
@@ -268,7 +277,7 @@ def test_what_is_answered_is_what_the_car_does(start):
         before = car.state()["values"]
         speed = int(host.ask("010D").split()[2], 16)
         after = car.state()["values"]
-        assert speed in (before["0D"], after["0D"])
+        assert min(before["0D"], after["0D"]) <= speed <= max(before["0D"], after["0D"])
     now = car.state()
     assert json.loads(car.order(f"at {now['time']}"))["lat"] == now["lat"]
 
@@ -307,9 +316,10 @@ def test_the_receiver_speaks_once_a_second_and_has_its_own_faults(start):
         receiver.settimeout(PATIENCE_S)
         port = receiver.getsockname()[1]
         car = start("--nmea", f"127.0.0.1:{port}", "--track", capture("caliber"))
-        text = datagram(receiver, "GPRMC")
-        rmc = text.split(",")
-        assert rmc[2] == "A" and time.strftime("%d%m%y", time.gmtime()) == rmc[9]
+        day = lambda: time.strftime("%d%m%y", time.gmtime())
+        yesterday = day()  # at midnight
+        rmc = datagram(receiver, "GPRMC").split(",")
+        assert rmc[2] == "A" and rmc[9] in (yesterday, day())
         car.order("fault gps-nofix")
         assert "GPGSA,A,1" in datagram(receiver, ",V,")
         car.order("fault gps-silent")
@@ -322,13 +332,7 @@ def test_the_receiver_speaks_once_a_second_and_has_its_own_faults(start):
 @pytest.mark.skipif(not shutil.which("gpsd", path=os.environ["PATH"] + ":/usr/sbin"),
                     reason="gpsd is not installed")
 def test_gpsd_makes_a_fix_of_it(start):
-    ports = []
-    holders = [socket.socket(socket.AF_INET, kind)
-               for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM)]
-    for holder in holders:
-        holder.bind(("127.0.0.1", 0))
-        ports.append(holder.getsockname()[1])
-        holder.close()
+    ports = [free_port(), free_port()]
     gpsd = subprocess.Popen([shutil.which("gpsd", path=os.environ["PATH"] + ":/usr/sbin"), "-N",
                              "-n", "-S", str(ports[0]), f"udp://127.0.0.1:{ports[1]}"],
                             stderr=subprocess.DEVNULL)
