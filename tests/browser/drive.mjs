@@ -14,7 +14,7 @@ import {
 } from './lib.mjs'
 
 /** A recorded drive may stand at a red light for a while. */
-const DRIVE_MS = 120_000
+const DRIVE_MS = 180_000
 const VEHICLES = Number(process.env.VIGIE_VEHICLES ?? 3)
 
 await openBrowser()
@@ -101,7 +101,7 @@ await step('its other values are shown with their age and source', async () => {
   for (const name of ['Engine speed', 'Throttle', 'Intake air']) {
     const gauge = page.getByRole('listitem').filter({ hasText: name }).first()
     await gauge.waitFor({ timeout: DRIVE_MS })
-    assert(/ago · OBD/.test(await gauge.innerText()), `${name} without age and source`)
+    await until(`${name} with age and source`, async () => /ago · OBD/.test(await gauge.innerText()))
   }
 })
 
@@ -114,7 +114,7 @@ await step('its history is drawn, and told as a table', async () => {
   await shot(page, 'vehicle')
   await history.getByText('Table', { exact: true }).click()
   await history.getByRole('table').waitFor()
-  assert((await history.getByRole('row').count()) > 2, 'the table of the history is empty')
+  await until('rows in the table', async () => (await history.getByRole('row').count()) > 2)
 })
 
 await step('the page comes back signed in after a reload', async () => {

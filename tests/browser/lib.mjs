@@ -7,7 +7,7 @@ const require = createRequire(new URL('../../dashboard/package.json', import.met
 const { chromium } = require('playwright-core')
 export const { default: AxeBuilder } = require('@axe-core/playwright')
 
-export const WAIT_MS = 30_000
+export const WAIT_MS = 90_000
 
 const ARGS = [
   '--no-sandbox',

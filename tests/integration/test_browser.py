@@ -14,7 +14,7 @@ SCRIPTS = sorted(p.name for p in (ROOT / "tests/browser").glob("*.mjs") if p.nam
 def test_in_the_browser(fleet_of_three, script, tmp_path):
     chromium = shutil.which("chromium")
     assert chromium, "chromium is missing: make test installs it"
-    done = subprocess.run(["node", ROOT / "tests/browser" / script], capture_output=True, text=True, timeout=900, env={
+    done = subprocess.run(["node", ROOT / "tests/browser" / script], capture_output=True, text=True, timeout=1500, env={
         **os.environ, **fleet_of_three.env, "CHROMIUM": chromium,
         "VIGIE_SCREENSHOT_DIR": os.environ.get("VIGIE_TEST_LOGS", str(tmp_path))})
     lines = [line for line in done.stdout.splitlines() if line.startswith(("ok ", "not ok "))]
