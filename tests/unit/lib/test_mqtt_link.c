@@ -17,7 +17,7 @@ static void a_broker_killed_and_restarted_is_found_again(void **state)
         assert_int_equal(send_text(m, "test/back/1", "away", 1), ST_RETRY);
         assert_int_equal(send_text(m, "test/back/1", "away", 0), ST_RETRY);
         ask("start broker");
-        WAIT_FOR(h.ups == round + 1);
+        WAIT_FOR(h.ups >= round + 1);
         before = h.messages;
         WAIT_FOR(send_text(m, "test/back/1", "here", 1) == ST_OK &&
                  (nap_ms(50), h.messages > before));
@@ -80,10 +80,10 @@ static void files_renewed_while_a_try_is_under_way_are_used_after_it(void **stat
     (void)state;
     ask("freeze broker");
     m = open_with(&o);
-    nap_ms(300); /* it has read its files and waits for the broker's side of the handshake */
+    nap_ms(1500); /* it has read its files and waits for the broker's side of the handshake */
     mqtt_reload(m);
     ask("thaw broker");
-    WAIT_FOR(h.ups == 2);
+    WAIT_FOR(h.ups >= 2);
     mqtt_close(m);
 }
 
@@ -148,10 +148,12 @@ static void the_last_will_is_sent_for_who_is_lost_and_not_for_who_says_goodbye(v
     m = open_with(&o);
     WAIT_FOR(mqtt_is_connected(m));
     thief = open_with(&plain);
-    WAIT_FOR(h.messages == 1);
+    WAIT_FOR(h.messages >= 1); /* the two throw each other out again and again */
     assert_int_equal(h.last_len, 6);
     mqtt_close(m);
     mqtt_close(thief);
+    assert_int_equal(send_text(watcher, "test/end", "so far", 1), ST_OK);
+    WAIT_FOR(says(&h, h.last_payload, "so far"));
     m = open_with(&o);
     WAIT_FOR(mqtt_is_connected(m));
     h.messages = 0;
