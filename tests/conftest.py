@@ -11,6 +11,14 @@ for folder in (HERE, HERE / "sim", HERE / "integration"):
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
 
+# Files that take minutes: begun first, or the whole run waits for the last of them.
+LONG = ("test_browser", "test_vehicle_agent", "test_vehicle_faults", "test_vehicle_batch", "test_soak", "test_vehicle_power",
+        "test_vehicle_diagnosis", "test_vehicle_slcan", "test_vehicle_facts", "test_vehicle_clock", "test_two_sites")
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
+
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):

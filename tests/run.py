@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = Path(os.environ.get("VIGIE_BUILD") or "build")
 PYTHON = "/usr/bin/python3"
-WORKERS = 3  # files at once: most of them wait for servers, clocks and time-outs
+WORKERS = 4  # files at once: most of them wait for servers, clocks and time-outs
 
 
 class Tally:
