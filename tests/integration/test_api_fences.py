@@ -88,8 +88,8 @@ def test_a_connection_is_good_again_after_a_refused_body(s):
     still_well(s)
 
 
-def test_a_body_that_drips_is_cut_off(s):
-    before = s.metric('vigie_api_refused_total{reason="slow-body"}')
+def drip(s):
+    """A body, a byte at a time; returns when the other side has had enough."""
     started = time.monotonic()
     with socket.create_connection(("127.0.0.1", s.http), timeout=40) as c:
         c.sendall((SESSION + "Content-Length: 60000\r\n\r\n").encode())
@@ -104,20 +104,20 @@ def test_a_body_that_drips_is_cut_off(s):
                     assert time.monotonic() - started < 120, "still open"
         except (ConnectionResetError, BrokenPipeError):
             pass
-    wait_until(lambda: s.metric('vigie_api_refused_total{reason="slow-body"}') == before + 1)
 
 
-def test_headers_that_never_end_are_cut_off(s):
-    with socket.create_connection(("127.0.0.1", s.http), timeout=40) as c:
-        c.sendall(b"GET /api/frontend/health HTTP/1.1\r\nHost: x\r\nX-A: ")
-        assert c.recv(100) == b""
-
-
-def test_an_unknown_last_header_that_begins_like_a_known_one_hangs_until_it_is_cut_off(s):
-    """A known flaw of lws: a proxy in front hides it, a single box lives with the time-out."""
-    with socket.create_connection(("127.0.0.1", s.http), timeout=40) as c:
-        c.sendall(b"GET /api/frontend/health HTTP/1.1\r\nHost: x\r\nIf: 1\r\n\r\n")
-        assert c.recv(1000)[:12] in (b"HTTP/1.1 200", b"")
+def test_headers_that_never_end_and_a_body_that_drips_are_cut_off(s):
+    """With them, a known flaw of lws: an unknown last header that begins like a known one hangs until it is cut off.  A proxy in
+    front hides it, a single box lives with the time-out."""
+    before = s.metric('vigie_api_refused_total{reason="slow-body"}')
+    with socket.create_connection(("127.0.0.1", s.http), timeout=90) as endless, \
+            socket.create_connection(("127.0.0.1", s.http), timeout=90) as unknown:
+        endless.sendall(b"GET /api/frontend/health HTTP/1.1\r\nHost: x\r\nX-A: ")
+        unknown.sendall(b"GET /api/frontend/health HTTP/1.1\r\nHost: x\r\nIf: 1\r\n\r\n")
+        drip(s)
+        wait_until(lambda: s.metric('vigie_api_refused_total{reason="slow-body"}') == before + 1)
+        assert endless.recv(100) == b""
+        assert unknown.recv(1000)[:12] in (b"HTTP/1.1 200", b"")
     still_well(s)
 
 

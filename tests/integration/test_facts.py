@@ -296,6 +296,8 @@ def test_small_points_that_nobody_looks_at_clear_after_a_day(site):
         assert notify.subscribe(topic(car.vin, "alert")) == 1
         for event, age in ((small, "24 h"), (large, "240 h"), (fresh, "23 h 50 min")):
             site.sql(f"UPDATE alert SET detected_at = detected_at - interval '{age}' WHERE id = '{event['id']}'")
+        site.ingest.stop()
+        site.ingest.start()  # it looks once a minute, and when it starts
         wait_until(lambda: {a.id: (a.state, a.reason) for a in alerts(site, car.vin)} ==
                    {small["id"]: ("cleared", "expired"), large["id"]: ("open", ""), fresh["id"]: ("open", "")}, 90, why="the small one to clear")
         told = json.loads(notify.receive(20).payload)

@@ -19,19 +19,20 @@ def test_a_service_connects_anew_and_goes_on(fleet_of_three, service):
     wait_for("records to be stored again", lambda: Stores(stack).watermarks(vin) != marks)
 
 
-@pytest.mark.parametrize("name", ["ingest", "api", "notify", "vehicle-1"])
-def test_the_log_level_is_read_again_from_its_file(own_stack, name, monkeypatch, tmp_path):
+def test_the_log_level_is_read_again_from_its_file(own_stack, monkeypatch, tmp_path):
     level = tmp_path / "level"
     level.write_text("error\n")
     monkeypatch.setenv("VIGIE_LOG_LEVEL", f"@{level}")
     stack = own_stack(vehicles=1)
-    member = stack.members[name]
-    assert "level=info" not in member.log.read_text()
+    members = [stack.members[name] for name in ("ingest", "api", "notify", "vehicle-1")]
+    assert not [m.name for m in members if "level=info" in m.log.read_text()]
     level.write_text("debug\n")
-    member.process.send_signal(signal.SIGHUP)
-    wait_for("a line of info or debug", lambda: any(w in member.log.read_text() for w in ("level=info", "level=debug")))
+    for member in members:
+        member.process.send_signal(signal.SIGHUP)
+        wait_for(f"a line of info or debug of {member.name}", lambda m=member: any(
+            w in m.log.read_text() for w in ("level=info", "level=debug")))
     time.sleep(0.2)
-    assert member.process.poll() is None
+    assert all(m.process.poll() is None for m in members)
 
 
 def test_reloads_in_a_row_under_traffic_all_come_back(fleet_of_three):

@@ -12,6 +12,7 @@ import pytest
 sys.path[:0] = [str(Path(__file__).resolve().parent)]
 
 import columnar  # noqa: E402
+from lying_clock import LyingClock  # noqa: E402
 from vehicle_bench import GPSD, MOSQUITTO, VIN, Service, VehicleBench, topic, wait_for  # noqa: E402
 
 pytestmark = pytest.mark.skipif(not GPSD or not MOSQUITTO, reason="gpsd or mosquitto is not installed")
@@ -190,8 +191,9 @@ def test_a_restarting_adapter_is_set_up_again(bench):
 
 def test_a_sleeping_car_is_left_alone_and_woken_by_its_voltage(bench):
     b = bench(gps=False)
+    clock = LyingClock(b.folder)
     service = Service(b)
-    b.start_agent()
+    b.spawn("agent", b.agent_argv(), env=clock.env)
     service.wait("rounds", lambda s: len(rounds(s)) >= 2)
     b.order("ignition off")
     b.order("voltage 12.4")
@@ -202,6 +204,7 @@ def test_a_sleeping_car_is_left_alone_and_woken_by_its_voltage(bench):
                       "Vehicle.LowVoltageBattery.CurrentVoltage": 12.4}
     b.order("ignition on")
     b.order("voltage 14.1")
+    clock.pass_by(31)  # it looks twice a minute
     service.wait("waking", lambda s: obd_state(s) == "ok", 90)
 
 
