@@ -7,6 +7,7 @@
 #include "again.h"
 #include "duty.h"
 #include "inflight.h"
+#include "bridge.h"
 #include "intake.h"
 #include "known.h"
 #include "lib/health.h"
@@ -75,7 +76,8 @@ static void message(void *self, const struct mqtt_message *m)
 {
     struct ingest *in = self;
 
-    intake_message(in->ring, m);
+    if (!bridge_message(m))
+        intake_message(in->ring, m);
 }
 
 static enum status connect_broker(struct ingest *in, struct fault *fault)
@@ -98,7 +100,10 @@ static enum status connect_broker(struct ingest *in, struct fault *fault)
     snprintf(id, sizeof id, "svc-ingest-%.60s-%.60s", set->common.site, set->instance);
     o.on_message = message;
     o.on_connection = reader_connection;
-    return mqtt_open(&in->reader, &o, fault);
+    if ((st = mqtt_open(&in->reader, &o, fault)) != ST_OK)
+        return st;
+    st = mqtt_subscribe(in->reader, BRIDGE_FILTER, 1, fault);
+    return st == ST_RETRY ? ST_OK : st; /* asked for once connected */
 }
 
 static enum status start(struct ingest *in, struct fault *fault)

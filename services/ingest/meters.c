@@ -59,6 +59,8 @@ void meters_open(void)
     meters.commit_seconds =
         metric_histogram("vigie_ingest_commit_seconds", "Time to store one group, seconds.",
                          "store", commit, sizeof commit / sizeof *commit);
+    meters.bridge_up = metric_gauge(
+        "vigie_ingest_bridge_up", "1 while the bridge that this site keeps is connected.", "site");
     meters.shards_owned =
         metric_gauge("vigie_ingest_shards_owned", "Shards this instance holds.", NULL);
     meters.own_silences = metric_counter("vigie_ingest_own_silences_total",

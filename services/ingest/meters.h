@@ -25,6 +25,7 @@ struct meters {
     struct metric *lag_seconds;    /* now - sample time */
     struct metric *commit_seconds; /* {store} */
     struct metric *shards_owned;
+    struct metric *bridge_up;    /* {site} that keeps it; none where no bridge is kept */
     struct metric *own_silences; /* outages of ours that would have looked like silent vehicles */
     struct metric *recomputed;   /* {cause} late, gap: facts of a vehicle computed again */
 };

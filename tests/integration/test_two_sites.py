@@ -2,7 +2,9 @@
 forgets a record only when both have it, what one acknowledged is there, and the history of the one that was away fills."""
 import json
 import os
+import re
 import time
+import urllib.request
 import uuid
 
 import mqtt5
@@ -99,7 +101,15 @@ def both_have_the_agents(sites, vin):
     return readings[0] and readings[0] == readings[1]
 
 
+def bridge_is_up(sites):
+    """As the ingest of the site that keeps the bridge says; None: it does not."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{sites.port('admin_ingest', FIRST)}/metrics", timeout=10) as answer:
+        found = re.search(rf'^vigie_ingest_bridge_up{{site="{FIRST}"}} (\d)$', answer.read().decode(), re.M)
+    return found and int(found[1])
+
+
 def test_a_site_dies_and_comes_back_and_then_the_other(sites):
+    wait_for("the bridge", lambda: bridge_is_up(sites) == 1, 30)
     cars, alerts = sites.load("cars", 10), sites.load("alerts", 4, "WVWZZZ1KZCW")
     assert_the_bridge_carries_each_message_once(sites, alerts)
     ports = {site: sites.port("mqtt", site) for site in sites.sites}
@@ -115,6 +125,8 @@ def test_a_site_dies_and_comes_back_and_then_the_other(sites):
     for dead, alive in ((SECOND, FIRST), (FIRST, SECOND)):
         sites.kill(dead)
         assert_one_site_is_not_enough(sites, cars, alive, dead, agents_too=dead == SECOND)
+        if alive == FIRST:
+            wait_for("the bridge to be told down", lambda: bridge_is_up(sites) == 0, 60)
         assert alerts.check_facts(sites.postgres)[1] == 0
         survivor = cars.check(sites.influx_of(alive), alive)
         assert survivor["missing"] == survivor["altered"] == survivor["extra"] == 0 and survivor["records"] > 40, survivor
