@@ -22,7 +22,7 @@
     " 'last_at', rfc3339(l.last_at), 'ended_at', rfc3339(l.ended_at),"                             \
     " 'cleared_at', rfc3339(l.cleared_at), 'cleared_by', l.cleared_by,"                            \
     " 'acknowledged_at', rfc3339(l.acknowledged_at), 'acknowledged_by', l.acknowledged_by,"        \
-    " 'assigned_to', l.assigned_to, 'assigned_name', u.name,"                                      \
+    " 'assigned_to', l.assigned_to, 'assigned_name', coalesce(nullif(u.name, ''), u.username),"    \
     " 'lat', CASE WHEN $1::boolean THEN l.lat END, 'lon', CASE WHEN $1::boolean THEN l.lon END,"   \
     " 'data', l.data, 'version', l.version"
 #define ALERT_TABLES                                                                               \
@@ -110,7 +110,8 @@ static enum status answer_one(struct worker *w, const struct request *r, int cod
     st = pg_run(w->pg,
                 "SELECT json_strip_nulls(" ALERT_JSON
                 ", 'comments', (SELECT coalesce(json_agg(json_build_object('id', c.id,"
-                " 'user_id', c.user_id, 'user', n.name, 'at', rfc3339(c.at), 'text', c.text)"
+                " 'user_id', c.user_id, 'user', coalesce(nullif(n.name, ''), n.username), 'at', "
+                "rfc3339(c.at), 'text', c.text)"
                 " ORDER BY c.at, c.id), '[]') FROM alert_comment c LEFT JOIN app_user n"
                 " ON n.id = c.user_id WHERE c.alert_id = l.id))), l.version" ALERT_TABLES
                 "WHERE l.id = $2::uuid",

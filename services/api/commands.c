@@ -24,7 +24,8 @@
 #define COMMAND_JSON                                                                               \
     "json_strip_nulls(json_build_object('id', c.id, 'vin', c.vin, 'type', c.type, 'args', c.args," \
     " 'state', c.state, 'reason', c.reason, 'data', c.data, 'created_by', c.created_by,"           \
-    " 'created_by_name', u.name, 'created_at', rfc3339(c.created_at),"                             \
+    " 'created_by_name', coalesce(nullif(u.name, ''), u.username), 'created_at', "                 \
+    "rfc3339(c.created_at),"                                                                       \
     " 'expires_at', rfc3339(c.expires_at), 'sent_at', rfc3339(c.sent_at),"                         \
     " 'delivered_at', rfc3339(c.delivered_at), 'ended_at', rfc3339(c.ended_at),"                   \
     " 'version', c.version))"

@@ -124,6 +124,7 @@ def test_a_command_goes_to_the_car_and_its_result_comes_back(s, car, token):
     car.result(command["id"], "done", data={"media": "m1"})
     row = car.wait_state(token, command["id"], "done")
     assert row["data"] == {"media": "m1"} and row["ended_at"] and "reason" not in row
+    assert row["created_by_name"] == s.sql(f"SELECT username FROM app_user WHERE id = '{row['created_by']}' AND name = ''")
     listed = s.ask("GET", f"vehicles/{car.vin}/commands", token=token).json
     assert listed["items"] == [row] and listed["next"] is None
     kinds = s.sql(f"SELECT data ->> 'state' FROM change WHERE ref = '{command['id']}' ORDER BY xid, id").split()
