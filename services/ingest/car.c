@@ -146,11 +146,10 @@ static void step_places(struct car *c, const struct car_settings *set, const str
 
     if ((set->fences.n > 0 || c->fences.stamp != set->fences.stamp) &&
         trip_place(&c->trip, seen, &at))
-        fences_step(&c->fences, &set->fences, set->offset_min, seen->t_ms, &at, out);
+        fences_step(&c->fences, &set->fences, set->wall, seen->t_ms, &at, out);
     limits_step(&c->overspeed, &set->limits, &set->fences, &c->fences, seen, out);
     if (set->rules.n > 0 || c->rules.n > 0)
-        rules_step(&c->rules, &set->rules, &c->fences, set->offset_min, seen->t_ms, readings, n,
-                   out);
+        rules_step(&c->rules, &set->rules, &c->fences, set->wall, seen->t_ms, readings, n, out);
 }
 
 void car_step(struct car *c, const struct car_settings *set, const struct moment_map *map,

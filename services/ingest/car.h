@@ -23,7 +23,7 @@ struct car_settings {
     struct limits_settings limits;
     struct fence_list fences;
     struct rule_list rules;
-    int offset_min; /* what the clock of its zone is ahead of UTC */
+    const struct wall *wall; /* of its zone; NULL: UTC */
 };
 
 struct car {

@@ -161,8 +161,7 @@ static enum status compare(struct customers *c, struct customer *to, bool *same,
     PGresult *rows = NULL;
     enum status st = pg_run(
         c->db,
-        "SELECT speed_limit_kmh, (extract(epoch FROM (now() AT TIME ZONE timezone) - "
-        "(now() AT TIME ZONE 'UTC')) / 60)::int, "
+        "SELECT speed_limit_kmh, timezone, "
         "md5(coalesce((SELECT string_agg(id::text || version, ',' ORDER BY id) FROM geofence "
         "WHERE customer_id = c.id), '')) || md5(coalesce((SELECT string_agg(id::text || version "
         "|| enabled, ',' ORDER BY id) FROM rule WHERE customer_id = c.id), '')) "
@@ -172,7 +171,7 @@ static enum status compare(struct customers *c, struct customer *to, bool *same,
     *same = true;
     if (st == ST_OK && PQntuples(rows) == 1) {
         to->limit_kmh = number(rows, 0, 0);
-        to->offset_min = (int)strtol(PQgetvalue(rows, 0, 1), NULL, 10);
+        text_copy(to->zone, sizeof to->zone, PQgetvalue(rows, 0, 1));
         *same = !strcmp(to->fingerprint, PQgetvalue(rows, 0, 2));
         if (!*same)
             drop(to);

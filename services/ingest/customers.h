@@ -17,7 +17,7 @@ struct customer {
     char fingerprint[80]; /* of its zones and rules */
     uint64_t stamp;       /* of the same */
     double limit_kmh;     /* NaN: none */
-    int offset_min;       /* what its clock is ahead of UTC now */
+    char zone[64];        /* of its clocks, IANA */
     struct fence *fences;
     char (*fence_groups)[RULE_SCOPE_MAX + 1]; /* "": all vehicles */
     size_t fences_n;

@@ -66,7 +66,7 @@ static void forget(struct fences *s, struct fence_near *near)
     s->near[s->n] = (struct fence_near){.version = 0};
 }
 
-static void tell(const struct fence *f, const struct geofence_fact *fact, int offset_min,
+static void tell(const struct fence *f, const struct geofence_fact *fact, const struct wall *wall,
                  int64_t told_ms, struct car_out *out)
 {
     bool dwell = fact->kind == GEOFENCE_DWELL;
@@ -76,7 +76,7 @@ static void tell(const struct fence *f, const struct geofence_fact *fact, int of
     if (fact->kind == GEOFENCE_EXIT && f->set.dwell_ms > 0 &&
         (found = car_out_add(out, FOUND_END, "geofence_dwell", fact->t_ms, told_ms)) != NULL)
         text_copy(found->subject, sizeof found->subject, f->id);
-    if (!schedule_holds(&f->schedule, fact->t_ms, offset_min))
+    if (!schedule_holds(&f->schedule, fact->t_ms, wall_ahead_min(wall, fact->t_ms)))
         return;
     found = car_out_add(out, parts, geofence_word(fact->kind), fact->t_ms, told_ms);
     if (!found)
@@ -89,7 +89,7 @@ static void tell(const struct fence *f, const struct geofence_fact *fact, int of
                    fact->interpolated ? ",\"interpolated\":true" : "");
 }
 
-static void step_one(struct fences *s, const struct fence *f, int offset_min, int64_t t_ms,
+static void step_one(struct fences *s, const struct fence *f, const struct wall *wall, int64_t t_ms,
                      const struct fix *at, struct car_out *out)
 {
     struct geofence_fact facts[GEOFENCE_FACTS_MAX];
@@ -109,7 +109,7 @@ static void step_one(struct fences *s, const struct fence *f, int offset_min, in
         g = (struct geofence){0};
     n = geofence_step(&g, &f->set, &f->zone, t_ms, at->lat, at->lon, at->accuracy_m, facts);
     for (size_t i = 0; i < n; i++)
-        tell(f, &facts[i], offset_min, t_ms, out);
+        tell(f, &facts[i], wall, t_ms, out);
     if (is_plain(&g, t_ms)) {
         if (near)
             forget(s, near);
@@ -153,21 +153,21 @@ static void adopt(struct fences *s, const struct fence_list *list)
     car_out_done(&none);
 }
 
-void fences_step(struct fences *s, const struct fence_list *list, int offset_min, int64_t t_ms,
-                 const struct fix *place, struct car_out *out)
+void fences_step(struct fences *s, const struct fence_list *list, const struct wall *wall,
+                 int64_t t_ms, const struct fix *place, struct car_out *out)
 {
     if (s->stamp != list->stamp)
         adopt(s, list);
     for (size_t i = 0; i < list->n; i++)
-        step_one(s, list->all[i], offset_min, t_ms, place, out);
+        step_one(s, list->all[i], wall, t_ms, place, out);
     s->t_ms = t_ms;
     s->lat = place->lat;
     s->lon = place->lon;
     s->accuracy_m = place->accuracy_m;
 }
 
-void fences_tick(struct fences *s, const struct fence_list *list, int offset_min, int64_t now_ms,
-                 struct car_out *out)
+void fences_tick(struct fences *s, const struct fence_list *list, const struct wall *wall,
+                 int64_t now_ms, struct car_out *out)
 {
     struct geofence_fact facts[GEOFENCE_FACTS_MAX];
 
@@ -179,7 +179,7 @@ void fences_tick(struct fences *s, const struct fence_list *list, int offset_min
                        : 0;
 
         for (size_t k = 0; k < n; k++)
-            tell(f, &facts[k], offset_min, 0, out);
+            tell(f, &facts[k], wall, 0, out);
     }
 }
 

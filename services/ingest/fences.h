@@ -9,6 +9,7 @@
 #include "lib/drive/fix.h"
 #include "proto/envelope.h"
 #include "facts/schedule.h"
+#include "facts/wall.h"
 
 struct fence {
     char id[UUID_TEXT + 1];
@@ -47,13 +48,13 @@ struct fences {
 };
 
 /* A good fix, or the anchor. */
-void fences_step(struct fences *f, const struct fence_list *list, int offset_min, int64_t t_ms,
-                 const struct fix *place, struct car_out *out);
+void fences_step(struct fences *f, const struct fence_list *list, const struct wall *wall,
+                 int64_t t_ms, const struct fix *place, struct car_out *out);
 
 /* Time passes without a fix: what geofence_tick says of those that are near.  No sample tells it.
  */
-void fences_tick(struct fences *f, const struct fence_list *list, int offset_min, int64_t now_ms,
-                 struct car_out *out);
+void fences_tick(struct fences *f, const struct fence_list *list, const struct wall *wall,
+                 int64_t now_ms, struct car_out *out);
 
 /* Is it known where the car is at t_ms?  One without GPS, or in private mode, is soon neither
  * inside nor outside of anything. */

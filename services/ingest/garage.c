@@ -10,6 +10,7 @@
 #include "lib/map.h"
 #include "lib/text.h"
 #include "proto/vin.h"
+#include "walls.h"
 
 #define VEHICLES_MAX 200000
 #define FRESH_MS 5000
@@ -26,6 +27,7 @@ struct vehicle {
     bool detects; /* we do, the car does not */
     double limit_kmh, redline_rpm;
     struct customer *customer;
+    const struct wall *wall;
     char group[RULE_SCOPE_MAX + 1];
 };
 
@@ -35,6 +37,7 @@ struct garage {
     struct columns c;
     int64_t swept_ms;
     struct customers *customers;
+    struct walls *walls;
     const struct fence **fences; /* of the vehicle asked for last */
     const struct rule_entry **rules;
     size_t fences_room, rules_room;
@@ -52,7 +55,8 @@ enum status garage_open(struct garage **out, struct pg *db, struct fault *fault)
         free(g);
         return st;
     }
-    if ((st = customers_open(&g->customers, db, fault)) != ST_OK) {
+    if ((st = customers_open(&g->customers, db, fault)) != ST_OK ||
+        (st = walls_open(&g->walls, db, fault)) != ST_OK) {
         garage_close(g);
         return st;
     }
@@ -67,6 +71,7 @@ void garage_close(struct garage *g)
     columns_done(&g->c);
     map_close(g->vehicles);
     customers_close(g->customers);
+    walls_close(g->walls);
     free(g->fences);
     free(g->rules);
     free(g);
@@ -98,11 +103,16 @@ static enum status take_row(struct garage *g, const PGresult *rows, int row, int
                             struct fault *fault)
 {
     struct vehicle *v = map_get(g->vehicles, PQgetvalue(rows, row, 0));
+    const char *zone;
     enum status st;
 
     if (!v)
         return ST_OK;
     st = customers_fetch(g->customers, PQgetvalue(rows, row, 10), now_ms, &v->customer, fault);
+    if (st != ST_OK)
+        return st;
+    zone = PQgetisnull(rows, row, 12) ? v->customer->zone : PQgetvalue(rows, row, 12);
+    st = walls_fetch(g->walls, zone, now_ms, &v->wall, fault);
     if (st != ST_OK)
         return st;
     v->read_ms = now_ms;
@@ -145,7 +155,7 @@ enum status garage_fetch(struct garage *g, const char *const *vins, size_t n, in
     st = columns_run(&g->c, g->db, 1,
                      "SELECT v.vin, v.fuel, v.displacement_l, v.tank_l, v.co2_kg_l, v.detects, "
                      "v.class, v.nominal_v, v.speed_limit_kmh, v.group_name, v.customer_id, "
-                     "v.redline_rpm "
+                     "v.redline_rpm, v.timezone "
                      "FROM vehicle v WHERE v.vin = ANY ($1)",
                      &rows, fault);
     for (int i = 0; st == ST_OK && i < PQntuples(rows); i++)
@@ -190,7 +200,7 @@ static void choose(struct garage *g, const char *vin, const struct vehicle *v,
     out->fences = (struct fence_list){g->fences, fences, fences ? mix(c->stamp, v->group) : 0};
     out->rules = (struct rule_list){g->rules, rules};
     out->limits = (struct limits_settings){v->limit_kmh, c->limit_kmh};
-    out->offset_min = c->offset_min;
+    out->wall = v->wall;
 }
 
 static double redline(const struct vehicle *v)

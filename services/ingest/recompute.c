@@ -425,8 +425,8 @@ static enum status add_silent(struct recompute *r, size_t i, const char *vin, in
     fact_states_get(r->states, i, &row);
     car_out_clear(&r->out);
     if (row.wait_ms == 0)
-        fences_tick(&row.car.fences, &r->set.fences, r->set.offset_min,
-                    car_t_ms(&row.car) + unfed_ms, &r->out);
+        fences_tick(&row.car.fences, &r->set.fences, r->set.wall, car_t_ms(&row.car) + unfed_ms,
+                    &r->out);
     tell_found(r->tell, vin, r->out.found, r->out.found_n, now_ms);
     row.car.shown_ms = car_t_ms(&row.car);
     row.car.shown_wall_ms = now_ms;

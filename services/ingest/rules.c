@@ -60,7 +60,7 @@ static void tell(const struct rule_entry *rule, enum rule_fact fact, const struc
 }
 
 void rules_step(struct rules *s, const struct rule_list *list, const struct fences *fences,
-                int offset_min, int64_t t_ms, const struct reading *readings, size_t n,
+                const struct wall *wall, int64_t t_ms, const struct reading *readings, size_t n,
                 struct car_out *out)
 {
     bool placed = fences_placed(fences, t_ms);
@@ -79,7 +79,7 @@ void rules_step(struct rules *s, const struct rule_list *list, const struct fenc
             !(state = state_of(s, rule)))
             continue;
         fact = rule_step(state, &rule->rule, t_ms, readings[k].value,
-                         fences_inside(fences, rule->fence), offset_min);
+                         fences_inside(fences, rule->fence), wall_ahead_min(wall, t_ms));
         if (fact != RULE_NONE)
             tell(rule, fact, state, t_ms, readings[k].value, out);
     }

@@ -31,7 +31,7 @@ struct rules {
 
 /* One sample's readings.  `fences` as of the last place. */
 void rules_step(struct rules *s, const struct rule_list *list, const struct fences *fences,
-                int offset_min, int64_t t_ms, const struct reading *readings, size_t n,
+                const struct wall *wall, int64_t t_ms, const struct reading *readings, size_t n,
                 struct car_out *out);
 
 #endif

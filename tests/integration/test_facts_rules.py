@@ -1,7 +1,9 @@
 """Zones, limits and rules of a customer, held against cars that drive through the real stack."""
+import datetime
 import json
 import time
 import uuid
+import zoneinfo
 
 import pytest
 
@@ -158,6 +160,38 @@ def test_a_rule_holds_in_its_zone_and_hours_only(site, car):
     send(car, drives.north(start, [(20, 0), (120, 72)]))
     found = [e for e in events(site, car.vin) if e[0] == "rule"]
     assert [e[1] for e in found] == [inside] and 64 <= second(found[0][2], start) <= 70
+
+
+def clock_change():
+    """(zone, moment before its clocks were changed lately, and after it at the same time of day UTC); without any, just two days."""
+    now = datetime.datetime.now(datetime.UTC).replace(minute=0, second=0, microsecond=0)
+    for days in range(3, 50):
+        for name in ("Europe/Paris", "America/New_York", "Australia/Sydney", "Pacific/Auckland", "America/Santiago", "Africa/Cairo",
+                     "Asia/Beirut", "Africa/Casablanca", "America/Asuncion"):
+            before, after = (now - datetime.timedelta(days=d) for d in (days + 2, days))
+            zone = zoneinfo.ZoneInfo(name)
+            if before.astimezone(zone).utcoffset() != after.astimezone(zone).utcoffset():
+                return zone, before, after
+    return zoneinfo.ZoneInfo("Asia/Tokyo"), now - datetime.timedelta(days=5), now - datetime.timedelta(days=3)
+
+
+def test_hours_of_a_rule_are_those_the_clocks_showed_where_the_vehicle_is(site, car):
+    zone, before, after = clock_change()
+
+    def hour(at, name):
+        local = at.astimezone(zone)
+        spans = [{"from": local.strftime("%H:%M"), "to": (local + datetime.timedelta(minutes=20)).strftime("%H:%M")}]
+        return rule(site, car, name=name, signal="Vehicle.Speed", test="above", threshold=30, schedule=json.dumps({"spans": spans}))
+
+    site.sql(f"UPDATE vehicle SET timezone = '{zone.key}' WHERE vin = '{car.vin}'")
+    rules = {before: hour(before, "Before"), after: hour(after, "After")}
+    for at in (before, after):
+        send(car, drives.north(round(at.timestamp() * 1000) + 60000, [(20, 0), (60, 72)]))
+    changed = before.astimezone(zone).utcoffset() != after.astimezone(zone).utcoffset()
+    found = [(subject, at) for kind, subject, at, _ in events(site, car.vin) if kind == "rule"]
+    held = {(rules[at], round(at.timestamp() * 1000)) for at in rules} if changed else {
+        (r, round(at.timestamp() * 1000)) for r in rules.values() for at in rules}
+    assert {(r, at // 3600000 * 3600000) for r, at in found} == held and len(found) == len(held)
 
 
 def test_fuel_that_is_gone_in_the_morning_is_a_case_for_a_person(site, car):
