@@ -7,8 +7,9 @@
 
 #include "lib/mqtt.h"
 
-#define BRIDGE_FILTER "site/+/bridge" /* retained, 1 or 0; only at the site that keeps the bridge  \
-                                       */
+#define BRIDGE_FILTER                                                                              \
+    "site/+/bridge" /* retained, 1 or 0; only at the site that keeps the bridge                    \
+                     */
 
 /* False: the message is about something else. */
 bool bridge_message(const struct mqtt_message *m);

@@ -44,7 +44,6 @@ static struct score_sums sums_of(const PGresult *rows, int row)
         .moving_s = number(rows, row, MOVING_S),
         .high_rpm_s = number(rows, row, HIGH_S),
         .cold_s = number(rows, row, COLD_S),
-        .trips = 1,
     };
 
     for (int i = 0; i < 3; i++)

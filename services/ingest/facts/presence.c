@@ -14,34 +14,6 @@ const struct presence_settings presence_defaults = {
     .mass_share = 0.2,
 };
 
-const char *connectivity_word(enum connectivity word)
-{
-    static const char *const name[] = {"never", "online", "late", "lost", "sleeping"};
-
-    return name[word];
-}
-
-bool presence_hear(struct presence_state *p, int64_t now_ms, bool driving, int64_t *silent_ms)
-{
-    bool silent = p->silent_since_ms > 0;
-
-    if (now_ms < p->heard_ms)
-        return false;
-    *silent_ms = silent ? now_ms - p->heard_ms : 0;
-    p->heard_ms = now_ms;
-    p->driving = driving;
-    p->sleeping = false;
-    p->silent_since_ms = 0;
-    return silent;
-}
-
-void presence_sleep(struct presence_state *p, int64_t wake_ms)
-{
-    p->sleeping = true;
-    p->driving = false;
-    p->wake_ms = wake_ms;
-}
-
 static int64_t heartbeat(const struct presence_state *p, const struct presence_settings *set)
 {
     return p->heartbeat_ms > 0 ? p->heartbeat_ms : set->heartbeat_ms;

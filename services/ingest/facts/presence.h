@@ -8,12 +8,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum connectivity {
-    CONNECTIVITY_NEVER = 0,
-    CONNECTIVITY_ONLINE,
-    CONNECTIVITY_LATE,
-    CONNECTIVITY_LOST,
-    CONNECTIVITY_SLEEPING
+enum connectivity { /* as the words of the contract */
+                    CONNECTIVITY_NEVER = 0,
+                    CONNECTIVITY_ONLINE,
+                    CONNECTIVITY_LATE,
+                    CONNECTIVITY_LOST,
+                    CONNECTIVITY_SLEEPING
 };
 
 struct presence_settings {
@@ -38,15 +38,8 @@ struct presence_state {
     int64_t silent_since_ms; /* `vehicle_silent` is open since; 0: it is not */
 };
 
-/* A record came.  True when it ended a silence: *silent_ms tells how long, from the record before.
- */
-bool presence_hear(struct presence_state *p, int64_t now_ms, bool driving, int64_t *silent_ms);
-void presence_sleep(struct presence_state *p, int64_t wake_ms); /* it says it goes to sleep */
-
 enum connectivity presence_now(const struct presence_state *p, const struct presence_settings *set,
                                int64_t now_ms);
-const char *
-connectivity_word(enum connectivity word); /* "never" "online" "late" "lost" "sleeping" */
 int64_t presence_late_at_ms(const struct presence_state *p, const struct presence_settings *set);
 
 /* Our own part of it, of one site.  {0} starts; give it our start time. */

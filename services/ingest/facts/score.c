@@ -10,9 +10,6 @@ const struct score_settings score_defaults = {
     .least_km = 1,
     .harsh_km = 5,
     .least_caps = 60,
-    .driver_km = 100,
-    .driver_trips = 5,
-    .grades = {90, 75, 60, 40},
 };
 
 static double share(double part, double of)
@@ -60,38 +57,4 @@ struct score score_trip(const struct score_sums *sums, const struct score_settin
     score.present = true;
     score.value = floor(1000 * (1 - lost / caps) + 0.5 + 1e-9) / 10;
     return score;
-}
-
-struct score score_driver(const struct score_sums *sums, const struct score_settings *set)
-{
-    struct score score = score_trip(sums, set);
-
-    if (sums->km < set->driver_km || sums->trips < set->driver_trips)
-        score.present = false;
-    return score;
-}
-
-void score_add(struct score_sums *to, const struct score_sums *trip)
-{
-    to->km += trip->km;
-    for (int i = 0; i < 3; i++)
-        to->bands[i] += trip->bands[i];
-    to->idle_s += trip->idle_s;
-    to->engine_s += trip->engine_s;
-    to->above_s += trip->above_s;
-    to->moving_s += trip->moving_s;
-    to->high_rpm_s += trip->high_rpm_s;
-    to->cold_s += trip->cold_s;
-    for (int i = 0; i < SCORE_TERMS; i++)
-        to->measured[i] = to->measured[i] || trip->measured[i];
-    to->trips++;
-}
-
-char score_grade(const struct score *score, const struct score_settings *set)
-{
-    int grade = 0;
-
-    while (grade < 4 && score->value < set->grades[grade])
-        grade++;
-    return (char)('A' + grade);
 }

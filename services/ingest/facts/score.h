@@ -1,6 +1,6 @@
-/* services/ingest/facts/score.h - the eco score of a trip, and of a driver over 28 days.  Pure.
+/* services/ingest/facts/score.h - the eco score of a trip.  Pure.
  * 100 x (1 - sum of penalties / sum of caps) over what was measured; each lost point can be traced
- * to what lost it.  A driver's score is the same formula on the sums of the trips, never a mean. */
+ * to what lost it. */
 #ifndef INGEST_SCORE_H
 #define INGEST_SCORE_H
 
@@ -18,9 +18,6 @@ struct score_settings {
     double least_km;            /* 1: a shorter trip has none; harsh events count on at least ... */
     double harsh_km;            /* ... 5 km */
     double least_caps;          /* 60: with less measured there is no score */
-    double driver_km;           /* 100 and ... */
-    int driver_trips;           /* ... 5 trips in 28 days */
-    double grades[4];           /* A from 90, B 75, C 60, D 40, else E */
 };
 extern const struct score_settings score_defaults;
 
@@ -31,7 +28,6 @@ struct score_sums {
     double above_s, moving_s;
     double high_rpm_s, cold_s;  /* of engine_s */
     bool measured[SCORE_TERMS]; /* was there anything that could have told? */
-    int trips;
 };
 
 struct score {
@@ -41,8 +37,5 @@ struct score {
 };
 
 struct score score_trip(const struct score_sums *sums, const struct score_settings *set);
-struct score score_driver(const struct score_sums *sums, const struct score_settings *set);
-void score_add(struct score_sums *to, const struct score_sums *trip);
-char score_grade(const struct score *score, const struct score_settings *set); /* 'A' .. 'E' */
 
 #endif

@@ -1,4 +1,4 @@
-/* Eco scores, and the drivers'. */
+/* Eco scores. */
 #include "services/ingest/facts/score.h"
 #include "tests/unit/ingest/drives.h"
 
@@ -14,7 +14,6 @@ static struct score_sums example(void)
         .high_rpm_s = 30,
         .cold_s = 60,
         .measured = {true, true, true, true, true},
-        .trips = 1,
     };
 }
 
@@ -61,35 +60,12 @@ static void a_penalty_is_capped(void **state)
     NEAR(score_trip(&sums, &score_defaults).penalty[SCORE_HARSH], 20, 1e-9);
 }
 
-static void a_driver_is_scored_on_sums_not_on_a_mean(void **state)
-{
-    struct score_sums all = {0}, calm = example(), wild = example();
-    struct score score;
-
-    (void)state;
-    calm.bands[0] = calm.bands[1] = 0;
-    wild.km = 2;
-    for (int i = 0; i < 4; i++)
-        score_add(&all, &calm);
-    assert_false(score_driver(&all, &score_defaults).present); /* four trips */
-    score_add(&all, &wild);
-    score = score_driver(&all, &score_defaults);
-    assert_true(score.present);
-    NEAR(score.penalty[SCORE_HARSH], 3 * 100 / 162.0, 1e-9);
-    assert_int_equal(score_grade(&score, &score_defaults), 'A');
-    score.value = 74.9;
-    assert_int_equal(score_grade(&score, &score_defaults), 'C');
-    score.value = 39;
-    assert_int_equal(score_grade(&score, &score_defaults), 'E');
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_example_of_the_product_page_is_84_8),
         cmocka_unit_test(too_little_measured_or_driven_has_no_score),
         cmocka_unit_test(a_penalty_is_capped),
-        cmocka_unit_test(a_driver_is_scored_on_sums_not_on_a_mean),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
