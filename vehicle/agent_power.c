@@ -24,9 +24,8 @@ static bool agent_is_drained(const struct agent *a)
 static int64_t agent_heartbeat_ms(const struct agent *a)
 {
     int64_t own_ms = a->config.heartbeat_ms > 0 ? a->config.heartbeat_ms : a->set->heartbeat_ms;
-    int64_t low_ms = watcher_low_heartbeat_ms(a->watcher);
 
-    return low_ms > own_ms ? low_ms : own_ms;
+    return watcher_heartbeat_ms(a->watcher, own_ms);
 }
 
 /* ---- presence, as the server judges silence by it */

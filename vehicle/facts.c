@@ -361,11 +361,9 @@ bool facts_battery_empty(const struct facts *f)
     return f->s.battery.open[BATTERY_EMPTY];
 }
 
-int64_t facts_low_heartbeat_ms(const struct facts *f)
+int64_t facts_heartbeat_ms(const struct facts *f, int64_t parked_ms)
 {
-    const struct battery *b = &f->s.battery;
-
-    return b->open[BATTERY_LOW] || b->open[BATTERY_EMPTY] ? battery_defaults.low_heartbeat_ms : 0;
+    return battery_heartbeat_ms(&f->s.battery, &battery_defaults, parked_ms);
 }
 
 double facts_trip_m(const struct facts *f)

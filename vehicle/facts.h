@@ -61,7 +61,8 @@ void facts_clock_set(struct facts *f);            /* times begin anew */
 /* What they say of the supply just now, whichever end tells. */
 enum known facts_ignition(const struct facts *f);
 bool facts_battery_empty(const struct facts *f);
-int64_t facts_low_heartbeat_ms(const struct facts *f); /* 0: the battery is well */
+/* Of a parked car that else has one each `parked_ms`: rarer while its battery is low. */
+int64_t facts_heartbeat_ms(const struct facts *f, int64_t parked_ms);
 
 /* Since the ignition went on, or since the start. */
 double facts_trip_m(const struct facts *f);

@@ -196,9 +196,9 @@ bool watcher_battery_empty(const struct watcher *w)
     return facts_battery_empty(w->facts);
 }
 
-int64_t watcher_low_heartbeat_ms(const struct watcher *w)
+int64_t watcher_heartbeat_ms(const struct watcher *w, int64_t parked_ms)
 {
-    return facts_low_heartbeat_ms(w->facts);
+    return facts_heartbeat_ms(w->facts, parked_ms);
 }
 
 void watcher_clock_set(struct watcher *w)

@@ -29,8 +29,8 @@ bool watcher_pass(struct watcher *w, int64_t now_ms);
 void watcher_private(struct watcher *w, const struct privacy *privacy);
 enum known watcher_ignition(const struct watcher *w);
 bool watcher_battery_empty(const struct watcher *w);
-/* The longest time between heartbeats that a low battery calls for; 0: it is well. */
-int64_t watcher_low_heartbeat_ms(const struct watcher *w);
+/* Of a parked car that else has one each `parked_ms`: rarer while its battery is low. */
+int64_t watcher_heartbeat_ms(const struct watcher *w, int64_t parked_ms);
 
 void watcher_clock_set(struct watcher *w);
 void watcher_flush(struct watcher *w); /* before the last commit */

@@ -26,7 +26,6 @@ const struct battery_settings battery_defaults = {
     .hole_ms = 7500000,
     .running_hole_ms = 60000,
     .nominal_v = 0,
-    .heartbeat_ms = 600000,
     .low_heartbeat_ms = 3600000,
 };
 
@@ -42,10 +41,12 @@ const char *battery_word(enum battery_kind kind)
     return word[kind];
 }
 
-int64_t battery_heartbeat_ms(const struct battery *b, const struct battery_settings *set)
+int64_t battery_heartbeat_ms(const struct battery *b, const struct battery_settings *set,
+                             int64_t parked_ms)
 {
-    return b->open[BATTERY_LOW] || b->open[BATTERY_EMPTY] ? set->low_heartbeat_ms
-                                                          : set->heartbeat_ms;
+    bool low = b->open[BATTERY_LOW] || b->open[BATTERY_EMPTY];
+
+    return low && parked_ms < set->low_heartbeat_ms ? set->low_heartbeat_ms : parked_ms;
 }
 
 static void keep(float *list, int *n, double volts)

@@ -95,13 +95,3 @@ unsigned engine_step(struct engine *e, const struct engine_settings *set,
     ignition = ignition_now(e, set, in);
     return changes(e, ignition, running_now(e, set, in, ignition, rpm_read));
 }
-
-bool ignition_on_for_trip(enum known ignition)
-{
-    return ignition != KNOWN_NO;
-}
-
-bool ignition_on_for_idle(enum known ignition)
-{
-    return ignition == KNOWN_YES;
-}

@@ -54,8 +54,4 @@ struct engine {
 unsigned engine_step(struct engine *e, const struct engine_settings *set,
                      const struct engine_input *in);
 
-/* Unknown counts as on for trips, as off for idle. */
-bool ignition_on_for_trip(enum known ignition);
-bool ignition_on_for_idle(enum known ignition);
-
 #endif

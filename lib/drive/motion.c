@@ -41,8 +41,3 @@ enum motion_fact motion_step(struct motion *m, const struct motion_settings *set
         m->going_ms = t_ms;
     return m->going >= set->go_samples ? turn(m, MOTION_MOVING, m->going_ms) : MOTION_SAME;
 }
-
-int64_t motion_stood_ms(const struct motion *m)
-{
-    return m->state == MOTION_STANDING ? m->t_ms - m->since_ms : 0;
-}

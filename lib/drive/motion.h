@@ -34,6 +34,4 @@ struct motion {
 enum motion_fact motion_step(struct motion *m, const struct motion_settings *set, int64_t t_ms,
                              struct speed speed, bool ignition_known_off);
 
-int64_t motion_stood_ms(const struct motion *m); /* until the newest sample; 0 unless standing */
-
 #endif

@@ -41,7 +41,8 @@ static void at_rest_12_2_for_180_s_is_low_and_12_21_is_not(void **state)
     assert_int_equal(hold_volts(&x, KNOWN_NO, 12.2, 180000, 1000), 0); /* 179 s since the first */
     assert_int_equal(hold_volts(&x, KNOWN_NO, 12.2, 1000, 1000), BATTERY_RAISED(BATTERY_LOW));
     assert_int_equal(x.b.since_ms[BATTERY_LOW], x.t_ms - 180000);
-    assert_int_equal(battery_heartbeat_ms(&x.b, &battery_defaults), 3600000);
+    assert_int_equal(battery_heartbeat_ms(&x.b, &battery_defaults, 600000), 3600000);
+    assert_int_equal(battery_heartbeat_ms(&x.b, &battery_defaults, 7200000), 7200000);
     assert_string_equal(battery_severity(BATTERY_LOW), "minor");
 }
 
@@ -52,7 +53,7 @@ static void before_10_minutes_without_the_engine_nothing_is_low(void **state)
     (void)state;
     hold_volts(&x, KNOWN_NO, 11.0, 600000, 1000);
     assert_int_equal(x.all, 0);
-    assert_int_equal(battery_heartbeat_ms(&x.b, &battery_defaults), 600000);
+    assert_int_equal(battery_heartbeat_ms(&x.b, &battery_defaults, 600000), 600000);
     x = (struct bench){.t_ms = 1000};
     hold_volts(&x, KNOWN_NOT, 11.0, 2000000, 1000);
     assert_int_equal(x.all, 0);

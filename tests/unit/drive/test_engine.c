@@ -52,10 +52,6 @@ static void silence_without_an_adapter_is_unknown(void **state)
         run(&e, t, NOT_MEASURED, false, NOT_MEASURED);
     assert_int_equal(e.ignition, KNOWN_NOT);
     assert_int_equal(e.running, KNOWN_NOT);
-    assert_true(ignition_on_for_trip(KNOWN_NOT));
-    assert_false(ignition_on_for_idle(KNOWN_NOT));
-    assert_false(ignition_on_for_trip(KNOWN_NO));
-    assert_true(ignition_on_for_idle(KNOWN_YES));
 }
 
 static void silence_on_the_road_is_unknown_and_a_red_light_does_not_make_it_off(void **state)
