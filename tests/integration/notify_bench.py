@@ -140,12 +140,12 @@ class Bench:
 
     def vehicle(self, owner=None, name="Étoile \"1\"", plate="AB-123-CD", state=True):
         vin, t = new_vin(), int(time.time() * 1000) - 5000
-        self.sql(f"INSERT INTO vehicle (vin, customer_id, name, plate, status)"
-                 f" VALUES ('{vin}', '{(owner or self.ours)[0]}', '{name}', '{plate}', 'active')")
+        made = (f"INSERT INTO vehicle (vin, customer_id, name, plate, status)"
+                f" VALUES ('{vin}', '{(owner or self.ours)[0]}', '{name}', '{plate}', 'active');")
         if state:
-            self.sql(f"INSERT INTO vehicle_state (vin, last_seen, t_ms, lat, lon, speed_kmh, heading_deg, ignition_on)"
-                     f" VALUES ('{vin}', now(), {t}, 48.5, 7.7, 12.5, 90, true)")
-        self.sql("NOTIFY fleet")
+            made += (f"INSERT INTO vehicle_state (vin, last_seen, t_ms, lat, lon, speed_kmh, heading_deg, ignition_on)"
+                     f" VALUES ('{vin}', now(), {t}, 48.5, 7.7, 12.5, 90, true);")
+        self.sql(made + "NOTIFY fleet")  # in one: the fleet is read at any moment
         return vin
 
     # ---- what changes: a row each, of which the database tells
