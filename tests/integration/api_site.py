@@ -2,6 +2,7 @@
 
 One site serves all of them (site()); a test that stops servers starts its own (ApiSite(folder))."""
 import atexit
+import functools
 import http.client
 import json
 import os
@@ -16,7 +17,7 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 
-from stack import influx, postgres
+from stack import influx, postgres, wait
 from stack.ports import free_port
 from stack.process import Process, answers
 
@@ -29,13 +30,7 @@ THEIRS = ["WBAAAAAAA00000001", "WBAAAAAAA00000002"]
 ROLES = ["owner", "admin", "dispatcher", "mechanic", "driver", "auditor"]
 
 
-def wait_until(what, timeout_s=90, why="it"):
-    """The first true value of what(); the time bounds a failure, it measures nothing.  Asked less often than a person may ask."""
-    end = time.monotonic() + timeout_s
-    while not (value := what()):
-        assert time.monotonic() < end, f"waited {timeout_s} s in vain for {why}"
-        time.sleep(0.06)
-    return value
+wait_until = functools.partial(wait.wait_until, every_s=0.06)  # a person may ask 20 times a second
 
 
 def free_ports(n):

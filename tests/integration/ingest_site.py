@@ -20,6 +20,7 @@ from stack import influx, postgres
 from stack.broker import Broker
 from stack.ports import free_port
 from stack.process import Process, answers
+from stack.wait import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = os.environ.get("VIGIE_BUILD", "build")
@@ -38,15 +39,6 @@ MISSING = [name for name in ("mosquitto", "influxd", "pg_config", "openssl")
 
 def now_ms():
     return int(time.time() * 1000)
-
-
-def wait_until(what, timeout_s=90, why="it"):
-    """The first true value of what(); the time bounds a failure, it measures nothing."""
-    end = time.monotonic() + timeout_s
-    while not (value := what()):
-        assert time.monotonic() < end, f"waited {timeout_s} s in vain for {why}"
-        time.sleep(0.03)
-    return value
 
 
 def topic(vin, rest):

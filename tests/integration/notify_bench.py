@@ -1,4 +1,5 @@
 """vigie-notify between a real broker and a real PostgreSQL, and what a dashboard is to it."""
+import functools
 import hashlib
 import json
 import os
@@ -14,6 +15,7 @@ from pathlib import Path
 import mqtt5
 import websocket
 from bench_pki import BenchPki
+from stack import wait
 from stack.broker import Broker
 from stack.ports import free_port
 from stack.postgres import Postgres
@@ -26,13 +28,7 @@ GUARD = (ROOT / "build" if BUILD.name.startswith("build-") else BUILD) / "lib/vi
 VIN_DIGITS = "0123456789ABCDEFGHJKLMNPRSTUVWXYZ"
 
 
-def wait_until(what, timeout_s=60):
-    """The first true value of what(); the time bounds a failure, it measures nothing.  Asked less often than a client may."""
-    end = time.monotonic() + timeout_s
-    while not (value := what()):
-        assert time.monotonic() < end, f"waited {timeout_s} s in vain"
-        time.sleep(0.15)
-    return value
+wait_until = functools.partial(wait.wait_until, every_s=0.15)  # a client may ask 20 times a second
 
 
 def new_vin():

@@ -1,23 +1,11 @@
 """What whole-system tests share: waiting, reading an agent's outbox, reading both stores."""
 import json
 import sqlite3
-import time
 import urllib.error
 
 import columnar
 from stack.stack import Session
-
-
-def wait_for(what, condition, timeout_s=90, every_s=0.2):
-    """The first true answer of `condition`; says what was waited for when it does not come."""
-    end = time.monotonic() + timeout_s
-    while True:
-        answer = condition()
-        if answer:
-            return answer
-        if time.monotonic() > end:
-            raise AssertionError(f"waited {timeout_s} s for {what}; last answer: {answer!r}")
-        time.sleep(every_s)
+from stack.wait import wait_for
 
 
 def patient(call, *args):

@@ -18,6 +18,7 @@ from bench_pki import BenchPki  # noqa: E402
 from mqtt5 import (ADMINISTRATIVE, NO_SUBSCRIBERS, NOT_AUTHORIZED, PACKET_TOO_LARGE,  # noqa: E402
                    SUCCESS)
 from stack.broker import Broker, LogFilter, fill  # noqa: E402
+from stack.wait import wait_until  # noqa: E402
 
 BUILD = os.environ.get("VIGIE_BUILD", "build")
 GUARD = ROOT / BUILD / "lib/vigie_guard.so"
@@ -31,15 +32,6 @@ pytestmark = pytest.mark.skipif(not shutil.which("mosquitto", path=os.environ["P
 
 def tree(vin, rest, shard=None):
     return f"fleet/v1/{zlib.crc32(vin.encode()) % 64 if shard is None else shard:02x}/{vin}/{rest}"
-
-
-def wait_until(what, timeout_s=60):
-    """The first true value of what(); the time bounds a failure, it measures nothing."""
-    end = time.monotonic() + timeout_s
-    while not (value := what()):
-        assert time.monotonic() < end, f"waited {timeout_s} s in vain"
-        time.sleep(0.05)
-    return value
 
 
 def make(target):

@@ -2,10 +2,10 @@
 import os
 import signal
 import subprocess
-import time
 
 import pytest
 from stack.process import Process, Supervisor
+from stack.wait import wait_until
 
 TELLS = 'trap \'sleep "$1"; echo "$0" >>"$2"; exit 0\' TERM; echo $$ >>"$2.able"; while :; do sleep 0.02; done'
 
@@ -25,13 +25,6 @@ def is_able(folder, process):
     """Its shell has set the trap."""
     file = folder / "ended.able"
     return file.exists() and str(process.pid) in file.read_text().split()
-
-
-def wait_for(what, timeout_s=60):
-    end = time.monotonic() + timeout_s
-    while not what():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 class Failing:
@@ -56,7 +49,7 @@ def test_who_fails_again_and_again_is_started_less_often_but_not_postgresql(supe
     program, server = Failing("program"), Failing("server", refuses_at_first=True)
     supervisor.start(program)
     supervisor.start(server)
-    wait_for(lambda: program.starts == 5)  # after 0.1, 0.2, 0.4 and 0.8 s
+    wait_until(lambda: program.starts == 5)  # after 0.1, 0.2, 0.4 and 0.8 s
     assert server.starts > program.starts
 
 
@@ -65,9 +58,9 @@ def test_what_was_brought_back_still_ends_in_its_turn(supervisor, tmp_path):
     top = start(supervisor, tmp_path, "top", linger_s=1)
     first = base.process.pid
     os.kill(first, signal.SIGKILL)
-    wait_for(lambda: base.process.pid != first)
+    wait_until(lambda: base.process.pid != first)
     assert (tmp_path / "pids/base.pid").read_text() == f"{base.process.pid}\n"
-    wait_for(lambda: is_able(tmp_path, base.process) and is_able(tmp_path, top.process))
+    wait_until(lambda: is_able(tmp_path, base.process) and is_able(tmp_path, top.process))
     supervisor.stop()
     assert (tmp_path / "ended").read_text().split() == ["top", "base"]
     assert not list((tmp_path / "pids").iterdir())

@@ -31,18 +31,10 @@ from bench_pki import BenchPki  # noqa: E402
 from stack.broker import Broker  # noqa: E402
 from stack.ports import free_port  # noqa: E402
 from stack.process import end_with_parent  # noqa: E402
+from stack.wait import wait_for  # noqa: E402
 
 GPSD = shutil.which("gpsd", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
 MOSQUITTO = shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
-
-
-def wait_for(what, condition, timeout_s=90, every_s=0.1):
-    """The first true answer; the time bounds a failure, it measures nothing."""
-    end = time.monotonic() + timeout_s
-    while not (answer := condition()):
-        assert time.monotonic() < end, f"waited {timeout_s} s for {what}; last answer: {answer!r}"
-        time.sleep(every_s)
-    return answer
 
 
 def topic(rest, vin=VIN):

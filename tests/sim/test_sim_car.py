@@ -14,22 +14,13 @@ import tty
 import pytest
 from simbench import HERE, VIN, capture
 from stack.ports import free_port
+from stack.wait import wait_until
 
 import control
 
 QUICK = ["--delay-search", "20", "--delay-reset", "10", "--delay-ecu", "3", "--baud", "1000000",
          "--offset", "1"]
 PATIENCE_S = 60.0
-
-
-def until(condition, what):
-    deadline = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.02)
-    raise AssertionError(f"waited {PATIENCE_S} s for {what}")
 
 
 class Host:
@@ -134,7 +125,7 @@ def test_writing_before_the_prompt_stops_the_request(start):
     host.ask("ATE0")
     host.ask("ATSP6")
     host.write("010C\r")
-    until(lambda: car.state()["ports"][0]["received"] == 16, "the request")
+    wait_until(lambda: car.state()["ports"][0]["received"] == 16, why="the request")
     host.write("010D\r")
     assert host.read() == "STOPPED\r\r>"
     assert host.ask("010D") == "41 0D 00 \r\r>"
@@ -215,11 +206,11 @@ def test_unplugging_hangs_up_and_replugging_gives_a_new_line(start):
     assert gone and not os.path.lexists(car.link)
     assert car.state()["ports"][0]["plugged"] is False
     assert car.order("fault replug") == "ok"
-    until(lambda: os.path.exists(car.link), "the new line")
+    wait_until(lambda: os.path.exists(car.link), why="the new line")
     fresh = car.open()
     assert fresh.ask("ATI") == "ATI\rELM327 v2.1\r\r>"
     car.order("unplug 0.1")
-    until(lambda: car.state()["ports"][0]["plugged"], "the adapter to come back")
+    wait_until(lambda: car.state()["ports"][0]["plugged"], why="the adapter to come back")
     assert car.open().ask("ATI") == "ATI\rELM327 v2.1\r\r>"
 
 
@@ -263,7 +254,7 @@ def test_over_tcp_too(start):
         car.order("unplug")
         assert link.recv(10) == b""
     car.order("replug")
-    until(lambda: car.state()["ports"][1]["plugged"], "the adapter to come back")
+    wait_until(lambda: car.state()["ports"][1]["plugged"], why="the adapter to come back")
     with socket.create_connection(("127.0.0.1", car.ready["tcp"])) as link:
         assert Host(link.fileno()).ask("ATI") == "ATI\rELM327 v2.1\r\r>"
 
@@ -307,7 +298,7 @@ def datagram(receiver, wanted):
     def look():
         text = receiver.recv(4096).decode()
         return text if (wanted[1:] not in text if wanted[0] == "-" else wanted in text) else None
-    return until(look, f"a datagram with {wanted}")
+    return wait_until(look, why=f"a datagram with {wanted}")
 
 
 def test_the_receiver_speaks_once_a_second_and_has_its_own_faults(start):
@@ -344,7 +335,7 @@ def test_gpsd_makes_a_fix_of_it(start):
                 return socket.create_connection(("127.0.0.1", ports[0]), timeout=PATIENCE_S)
             except OSError:
                 return None
-        with until(connect, "gpsd") as link:
+        with wait_until(connect, why="gpsd") as link:
             link.sendall(b'?WATCH={"enable":true,"json":true}\n')
             for line in link.makefile():
                 report = json.loads(line)
