@@ -120,7 +120,7 @@ tables:
 	$(PYTHON) proto/tables.py
 
 # ---- unit tests: tests/unit/ROOM/test_FILE.c, one program each
-UNIT_SRC := $(wildcard tests/unit/*/test_*.c)
+UNIT_SRC := $(wildcard tests/unit/$(or $(ROOM),*)/test_*.c)
 UNIT_BIN := $(patsubst tests/unit/%.c,$(B)/unit/%,$(UNIT_SRC))
 unit: $(UNIT_BIN)
 define unit_room
