@@ -34,8 +34,55 @@ static enum status read_span(const struct request *r, struct series_query *q, st
     return ST_NONE;
 }
 
-static void render_geojson(struct text *out, const char *vin, const struct places *p)
+/* When private mode was switched: what lies on both sides of it is no way that was driven so. */
+struct switches {
+    int64_t *at_ms; /* oldest first */
+    size_t n;
+};
+
+static enum status read_switches(struct worker *w, const struct series_query *q,
+                                 struct switches *out, struct fault *fault)
 {
+    char from[24], to[24];
+    const char *params[] = {q->vin, from, to};
+    PGresult *rows = NULL;
+    enum status st;
+
+    snprintf(from, sizeof from, "%lld", (long long)q->from_ms);
+    snprintf(to, sizeof to, "%lld", (long long)q->to_ms);
+    st = pg_run(w->pg,
+                "SELECT ms(occurred_at) FROM event WHERE vin = $1 AND type = 'private_mode'"
+                " AND source = 'agent' AND NOT withdrawn AND occurred_at BETWEEN"
+                " to_timestamp($2::bigint / 1000.0) AND to_timestamp($3::bigint / 1000.0)"
+                " ORDER BY 1",
+                3, params, &rows, fault);
+    if (st != ST_OK)
+        return st;
+    out->n = (size_t)PQntuples(rows);
+    out->at_ms = calloc(out->n + 1, sizeof *out->at_ms);
+    for (size_t i = 0; out->at_ms && i < out->n; i++)
+        out->at_ms[i] = strtoll(PQgetvalue(rows, (int)i, 0), NULL, 10);
+    PQclear(rows);
+    return out->at_ms ? ST_OK : fault_set(fault, ST_RETRY, "out of memory for a track");
+}
+
+/* Does a part of the way begin with the i-th place?  *next: the first switch not passed yet. */
+static bool begins(const struct places *p, const struct switches *s, size_t i, size_t *next)
+{
+    bool switched = false;
+
+    while (*next < s->n && s->at_ms[*next] <= p->items[i].t_ms) {
+        ++*next;
+        switched = true;
+    }
+    return i == 0 || switched;
+}
+
+static void render_geojson(struct text *out, const char *vin, const struct places *p,
+                           const struct switches *s)
+{
+    size_t next = 0, parts = 0;
+
     text_print(out, "{\"type\":\"FeatureCollection\",\"features\":[{\"type\":\"Feature\","
                     "\"geometry\":{\"type\":\"LineString\",\"coordinates\":[");
     for (size_t i = 0; i < p->count; i++) {
@@ -54,11 +101,17 @@ static void render_geojson(struct text *out, const char *vin, const struct place
             text_add(out, ",", 1);
         render_double(out, p->items[i].speed_kmh); /* NAN is null */
     }
+    text_print(out, "],\"parts\":[");
+    for (size_t i = 0; i < p->count; i++)
+        if (begins(p, s, i, &next))
+            text_print(out, "%s%zu", parts++ ? "," : "", i);
     text_print(out, "]}}]}");
 }
 
-static void render_gpx(struct text *out, const char *vin, const struct places *p)
+static void render_gpx(struct text *out, const char *vin, const struct places *p,
+                       const struct switches *s)
 {
+    size_t next = 0;
     char t[25];
 
     text_print(out,
@@ -68,6 +121,8 @@ static void render_gpx(struct text *out, const char *vin, const struct places *p
                "<trk><name>%s</name><trkseg>\n",
                vin);
     for (size_t i = 0; i < p->count; i++) {
+        if (begins(p, s, i, &next) && i > 0)
+            text_print(out, "</trkseg><trkseg>\n");
         clock_print(t, p->items[i].t_ms);
         text_print(out, "<trkpt lat=\"");
         render_double(out, p->items[i].lat);
@@ -103,18 +158,18 @@ static void render_csv(struct text *out, const struct places *p)
 }
 
 static void respond(struct answer *a, const struct request *r, enum form form,
-                    const struct places *p)
+                    const struct places *p, const struct switches *s)
 {
     answer_header(a, "vary:", "Accept");
     switch (form) {
     case FORM_GEOJSON:
-        render_geojson(&a->body, r->vin, p);
+        render_geojson(&a->body, r->vin, p, s);
         answer_json(a, 200);
         a->content_type = accept_names(r->accept, "application/geo+json") ? "application/geo+json"
                                                                           : "application/json";
         break;
     case FORM_GPX:
-        render_gpx(&a->body, r->vin, p);
+        render_gpx(&a->body, r->vin, p, s);
         answer_json(a, 200);
         a->content_type = "application/gpx+xml";
         break;
@@ -134,6 +189,7 @@ enum status track_read(struct worker *w, const struct request *r, struct answer 
                      : accept_names(r->accept, "text/csv")          ? FORM_CSV
                                                                     : FORM_GEOJSON;
     struct places places = {0};
+    struct switches switches = {0};
     struct series_query q;
     char detail[96];
     enum status st;
@@ -145,10 +201,12 @@ enum status track_read(struct worker *w, const struct request *r, struct answer 
     if ((st = tenant_begin(w, r, a, fault)) != ST_OK ||
         (st = tenant_owns(w, r, a, fault)) != ST_OK ||
         (st = audit_request(w, r, "track.read", detail, fault)) != ST_OK ||
-        (st = pg_commit(w->pg, fault)) != ST_OK ||
-        (st = places_read(w->influx, &q, &places, fault)) != ST_OK)
+        (st = read_switches(w, &q, &switches, fault)) != ST_OK)
         return st;
-    respond(a, r, form, &places);
+    if ((st = pg_commit(w->pg, fault)) == ST_OK &&
+        (st = places_read(w->influx, &q, &places, fault)) == ST_OK)
+        respond(a, r, form, &places, &switches);
+    free(switches.at_ms);
     free(places.items);
-    return ST_OK;
+    return st;
 }

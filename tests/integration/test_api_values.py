@@ -217,6 +217,22 @@ def test_a_track_as_gpx_and_as_csv_is_the_same(s, token):
     assert [float(r["speed_kmh"]) if r["speed_kmh"] else None for r in rows] == line["properties"]["speeds"]
 
 
+def test_a_track_has_a_hole_where_private_mode_was_switched(s, token):
+    assert track(s, token, to=T0 + 21000).json["features"][0]["properties"]["parts"] == [0]
+    for at in (T0 + 5000, T0 + 5100, T0 + 12500):
+        s.sql("INSERT INTO event (vin, id, type, source, occurred_at, detected_at, data) VALUES "
+              f"('{VIN}', gen_random_uuid(), 'private_mode', 'agent', to_timestamp({at} / 1000.0), now(), '{{\"on\": true}}')")
+    try:
+        line = track(s, token, to=T0 + 21000).json["features"][0]
+        times, parts = line["properties"]["times"], line["properties"]["parts"]
+        assert [times[i] for i in parts] == [T0 + 500, T0 + 6500, T0 + 12500] and len(times) == 11
+        gpx = ElementTree.fromstring(track(s, token, "application/gpx+xml", to=T0 + 21000).body)
+        segments = gpx.findall(".//{http://www.topografix.com/GPX/1/1}trkseg")
+        assert [len(part) for part in segments] == [3, 3, 5]
+    finally:
+        s.sql(f"DELETE FROM event WHERE vin = '{VIN}' AND type = 'private_mode'")
+
+
 def test_a_track_of_nowhere_is_an_empty_line(s, token):
     answer = track(s, token, **{"from": T0 - 86400000, "to": T0 - 1})
     assert answer.json["features"][0]["geometry"]["coordinates"] == []

@@ -107,7 +107,8 @@ export interface Track {
   features: {
     type: 'Feature'
     geometry: { type: 'LineString'; coordinates: [number, number][] } | null
-    properties: { vin: string; times: number[]; speeds: (number | null)[] }
+    /** parts: indices of places no way leads to from the one before */
+    properties: { vin: string; times: number[]; speeds: (number | null)[]; parts?: number[] }
   }[]
 }
 

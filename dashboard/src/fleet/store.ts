@@ -4,8 +4,8 @@ import { type LiveVehicle, timeMs, type Vehicle } from '../api/types'
 import { clockSee } from '../sites/clock'
 import type { Row } from './state'
 
-/** One point of a vehicle's recent way: [lon, lat, ms]. */
-export type Point = [number, number, number]
+/** One point of a vehicle's recent way: [lon, lat, ms]; true: no way leads to it from the one before. */
+export type Point = [number, number, number, boolean?]
 const TRAIL_POINTS = 900
 
 export class FleetStore {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
+import type { Track } from '../api/types'
 import type { Row } from '../fleet/state'
 import type { Point } from '../fleet/store'
-import { boundsOf, pieces, trailFeatures, vehicleFeatures } from './features'
+import { boundsOf, pieces, trackPoints, trailFeatures, vehicleFeatures } from './features'
 
 const NOW = 1_800_000_000_000
 const row = (vin: string, more: Partial<Row> = {}): Row => ({
@@ -60,6 +61,28 @@ describe('the trail', () => {
         [7.7001, 48.5],
       ],
     ])
+  })
+
+  it('has a hole where private mode was switched', () => {
+    const track: Track = {
+      type: 'FeatureCollection',
+      features: [
+        {
+          type: 'Feature',
+          geometry: {
+            type: 'LineString',
+            coordinates: [0, 1, 2, 3].map((i) => [step(i)[0], 48.5]),
+          },
+          properties: {
+            vin: 'A',
+            times: [0, 1, 2, 3].map((i) => step(i)[2]),
+            speeds: [],
+            parts: [0, 2],
+          },
+        },
+      ],
+    }
+    expect(pieces(trackPoints(track)).map((line) => line.length)).toEqual([2, 2])
   })
 
   it('goes from the recorded way into the live one without repeating it', () => {

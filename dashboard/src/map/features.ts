@@ -39,7 +39,10 @@ const BREAK_MS = 120_000
 const FASTEST_MPS = 100
 
 /** Metres between two points; good for the short steps of a trail. */
-export function metres(a: readonly number[], b: readonly number[]): number {
+export function metres(
+  a: Readonly<Point> | [number, number],
+  b: Readonly<Point> | [number, number],
+): number {
   const rad = Math.PI / 180
   const [lonA = 0, latA = 0] = a
   const [lonB = 0, latB = 0] = b
@@ -48,7 +51,7 @@ export function metres(a: readonly number[], b: readonly number[]): number {
   return Math.hypot(x, y) * 6_371_008.8
 }
 
-/** The way of a vehicle in pieces: a long silence or an impossible jump is not drawn as a road. */
+/** The way in pieces: a long silence, an impossible jump or private mode is not drawn as a road. */
 export function pieces(points: readonly Point[]): [number, number][][] {
   const lines: [number, number][][] = []
   let line: [number, number][] = []
@@ -56,7 +59,11 @@ export function pieces(points: readonly Point[]): [number, number][][] {
     const before = points[i - 1]
     if (before) {
       const ms = point[2] - before[2]
-      if (ms > BREAK_MS || metres(before, point) > (FASTEST_MPS * Math.max(ms, 1000)) / 1000) {
+      if (
+        point[3] ||
+        ms > BREAK_MS ||
+        metres(before, point) > (FASTEST_MPS * Math.max(ms, 1000)) / 1000
+      ) {
         lines.push(line)
         line = []
       }
@@ -70,7 +77,13 @@ export function pieces(points: readonly Point[]): [number, number][][] {
 export function trackPoints(track: Track | undefined): Point[] {
   const line = track?.features[0]
   const times = line?.properties.times ?? []
-  return (line?.geometry?.coordinates ?? []).map(([lon, lat], i) => [lon, lat, times[i] ?? 0])
+  const begins = new Set(line?.properties.parts)
+  return (line?.geometry?.coordinates ?? []).map(([lon, lat], i) => [
+    lon,
+    lat,
+    times[i] ?? 0,
+    begins.has(i),
+  ])
 }
 
 /** Recorded way first, then what has come live since. */
