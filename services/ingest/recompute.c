@@ -424,7 +424,7 @@ static enum status add_silent(struct recompute *r, size_t i, const char *vin, in
         return fault_set(fault, ST_REJECT, "vehicle %s is gone", vin);
     fact_states_get(r->states, i, &row);
     car_out_clear(&r->out);
-    if (row.wait_ms == 0)
+    if (row.wait_ms == 0 && !privacy_is_on(&row.car.trip.privacy)) /* nobody knows where it is */
         fences_tick(&row.car.fences, &r->set.fences, r->set.wall, car_t_ms(&row.car) + unfed_ms,
                     &r->out);
     tell_found(r->tell, vin, r->out.found, r->out.found_n, now_ms);

@@ -85,11 +85,18 @@ def test_staying_long_in_a_zone_is_a_case_until_the_car_leaves(site, car):
 def test_a_car_that_sleeps_in_a_zone_has_stayed_there_all_the_same(site, car):
     start = now_ms() - 60 * 1000
     here = zone(site, car, 1000, dwell_s=15)
-    send(car, drives.north(start, [(52, 72), (3, 0)]))  # ten seconds inside, and no more of it
+    drive = drives.north(start, [(52, 72), (3, 0)])
+    with site.car() as private:  # one of whom nobody knows where it is since
+        site.sql(f"UPDATE vehicle SET customer_id = '{car.customer}' WHERE vin = '{private.vin}'")
+        send(private, drive)
+        private.event("private_mode", {"on": True, "by": "button"}, t=max(drive) + 500)
+        private.wait_ack(private.seq)
+    send(car, drive)  # ten seconds inside, and no more of it
     (dwell,) = wait_until(lambda: [a for a in alerts(site, car.vin) if a.type == "geofence_dwell"], why="the dwell")
     (entered,) = [at for kind, _, at, _ in events(site, car.vin) if kind == "geofence_enter"]
     assert (dwell.subject, dwell.state, int(dwell.occurred)) == (here, "open", entered + 15 * 1000)
     assert not [e for e in events(site, car.vin) if e[0] == "geofence_exit"]
+    assert [e[0] for e in events(site, private.vin)] == ["geofence_enter", "private_mode"]
 
 
 def test_a_zone_drawn_around_a_standing_car_is_no_enter_and_leaving_it_is_an_exit(site, car):
