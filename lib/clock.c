@@ -8,6 +8,8 @@
 #include <string.h>
 #include <time.h>
 
+#define PAIR_TRIES 8 /* to read two clocks without being interrupted in between */
+#define PAIR_US 1000
 #define EARLIEST_MS INT64_C(-62135596800000) /* 0001-01-01T00:00:00.000Z */
 #define LATEST_MS INT64_C(253402300799999)   /* 9999-12-31T23:59:59.999Z */
 
@@ -30,6 +32,20 @@ int64_t clock_now_ms(void)
 void clock_correct(int64_t ms)
 {
     atomic_store_explicit(&correction_ms, ms, memory_order_relaxed);
+}
+
+void clock_kernel_ms(int64_t *kernel_ms, int64_t *boot_ms)
+{
+    int64_t before_us, after_us;
+
+    for (int i = 0; i < PAIR_TRIES; i++) {
+        before_us = read_us(CLOCK_BOOTTIME);
+        *kernel_ms = read_us(CLOCK_REALTIME) / 1000;
+        after_us = read_us(CLOCK_BOOTTIME);
+        *boot_ms = before_us / 1000;
+        if (after_us - before_us <= PAIR_US)
+            return;
+    }
 }
 
 int64_t clock_boot_ms(void)

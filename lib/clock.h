@@ -9,6 +9,8 @@
 #include "proto/status.h"
 
 int64_t clock_now_ms(void); /* ms since 1970-01-01 UTC: CLOCK_REALTIME and the correction */
+/* CLOCK_REALTIME without the correction, and clock_boot_ms of the same moment. */
+void clock_kernel_ms(int64_t *kernel_ms, int64_t *boot_ms);
 /* What clock_now_ms adds from now on, 0 at first: for a machine whose clock nobody has set.  Any
  * thread. */
 void clock_correct(int64_t ms);

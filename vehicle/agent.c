@@ -18,7 +18,7 @@
 
 void agent_event(struct agent *a, const char *type, const char *data)
 {
-    journal_event(a->journal, type, clock_now_ms(), data);
+    journal_event(a->journal, type, agent_date(a, clock_boot_ms()), data);
     a->urgent = true;
 }
 
@@ -65,7 +65,7 @@ enum status agent_run(struct agent *a, struct supervisor *supervisor, struct fau
         }
         agent_watch_clock(a);
         agent_look_private(a);
-        a->urgent = watcher_pass(a->watcher, clock_now_ms()) || a->urgent;
+        a->urgent = watcher_pass(a->watcher, agent_date(a, clock_boot_ms())) || a->urgent;
         if ((st = agent_power(a, fault)) != ST_OK)
             return st;
         if ((a->urgent || clock_boot_ms() >= a->commit_ms) &&

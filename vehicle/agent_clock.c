@@ -1,5 +1,6 @@
 /* vehicle/agent_clock.c - the timekeeper's verdicts carried out: the correction, what waits for its
- * time, what was measured before it came.  See agent_inside.h. */
+ * time, what was measured before it came.  Other threads stamp what they bring by the boot clock,
+ * which nobody sets; here it is dated.  See agent_inside.h. */
 #include "agent_inside.h"
 
 #include <stdio.h>
@@ -10,8 +11,7 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 
-#define CLOCK_LATE_MS 10000 /* so long after a step notes may come that were stamped before it */
-#define CLOCK_HAIR_MS 200   /* less than that is slewing */
+#define CLOCK_HAIR_MS 200 /* less than that is slewing */
 
 void agent_clock_begin(struct agent *a)
 {
@@ -35,7 +35,8 @@ void agent_clock_begin(struct agent *a)
                  (long long)clock_now_ms());
 }
 
-/* What waits for its time gets it; what is still going on ends with the old clock. */
+/* What is dated and not written yet moves with the clock; what is still going on ends with the
+ * old one. */
 static void agent_shift(struct agent *a, int64_t step_ms)
 {
     watcher_flush(a->watcher);
@@ -62,35 +63,28 @@ void agent_watch_clock(struct agent *a)
 {
     struct timekeeper *t = &a->timekeeper;
     bool held = journal_is_held(a->journal);
-    int64_t boot_ms = clock_boot_ms(), now_ms, moved_ms, step_ms;
+    bool by_ntp = kept_clock_by_ntp(); /* asked first: what it vouches for is what is read next */
+    int64_t boot_ms, now_ms, moved_ms, step_ms;
 
-    timekeeper_pass(t, clock_now_ms(), boot_ms, kept_clock_by_ntp());
+    clock_kernel_ms(&now_ms, &boot_ms);
+    timekeeper_pass(t, now_ms, boot_ms, by_ntp);
     clock_correct(t->correction_ms);
-    now_ms = clock_now_ms();
+    now_ms += t->correction_ms;
     moved_ms = now_ms - boot_ms - a->clock_offset_ms;
     a->clock_offset_ms = now_ms - boot_ms;
-    if (llabs(moved_ms) > CLOCK_HAIR_MS) {
-        a->clock_moved_ms = moved_ms;
-        a->clock_moved_boot_ms = boot_ms;
-        if (held)
-            agent_shift(a, moved_ms);
-    }
+    if (llabs(moved_ms) > CLOCK_HAIR_MS)
+        agent_shift(a, moved_ms);
     if ((step_ms = timekeeper_step(t, now_ms, boot_ms)) != 0)
         agent_clock_set(a, now_ms, step_ms);
+    a->clock_is = timekeeper_source(t, now_ms, boot_ms, by_ntp);
     journal_hold(a->journal, timekeeper_holds(t, boot_ms));
     if (held && !journal_is_held(a->journal)) {
-        log_info("clock.known", "source=%s",
-                 clock_name(timekeeper_source(t, now_ms, boot_ms, kept_clock_by_ntp())));
+        log_info("clock.known", "source=%s", clock_name(a->clock_is));
         a->urgent = true;
     }
 }
 
-/* A note that was under way when the clock moved was stamped by the old one. */
-int64_t agent_mend_time(const struct agent *a, int64_t t_ms)
+int64_t agent_date(const struct agent *a, int64_t boot_ms)
 {
-    int64_t now_ms = clock_now_ms(), moved_ms = a->clock_moved_ms;
-
-    if (t_ms == 0 || moved_ms == 0 || clock_boot_ms() - a->clock_moved_boot_ms > CLOCK_LATE_MS)
-        return t_ms;
-    return llabs(t_ms + moved_ms - now_ms) < llabs(t_ms - now_ms) ? t_ms + moved_ms : t_ms;
+    return boot_ms + a->clock_offset_ms;
 }

@@ -69,11 +69,11 @@ static struct agent_running *agent_find(struct agent *a, const char *id)
 
 /* ---- what comes */
 
-static struct commands_car agent_car(struct agent *a, int64_t now_ms)
+static struct commands_car agent_car(const struct agent *a)
 {
     int64_t boot_ms = clock_boot_ms();
     struct commands_car car = {
-        .time_known = agent_time_known(a, now_ms),
+        .time_known = agent_time_known(a),
         .is_private = a->privacy.cause != PRIVACY_NONE,
         .gps_kmh =
             a->fix_ms != 0 && boot_ms - a->fix_ms <= AGENT_FIX_FRESH_MS ? a->gps_kmh : (double)NAN};
@@ -98,7 +98,7 @@ void agent_command(struct agent *a, const char *bytes, size_t len)
     struct fault why = {""};
     struct command c;
     int64_t now_ms = clock_now_ms();
-    struct commands_car car = agent_car(a, now_ms);
+    struct commands_car car = agent_car(a);
     enum status read = command_read(&c, bytes, len, &why);
 
     if (c.id[0] == '\0') {
@@ -200,7 +200,7 @@ static void agent_begin(struct agent *a, struct agent_running *r)
 {
     int64_t now_ms = clock_now_ms(), left_ms = r->command.expires_ms - now_ms;
 
-    if (left_ms <= 0 && agent_time_known(a, now_ms)) { /* the disk took it too late */
+    if (left_ms <= 0 && agent_time_known(a)) { /* the disk took it too late */
         agent_finish(a, r, COMMAND_EXPIRED, "it was kept too late", NULL);
         return;
     }

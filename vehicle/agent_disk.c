@@ -7,7 +7,6 @@
 
 #include "announce.h"
 #include "known.h"
-#include "kept_clock.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 
@@ -156,9 +155,8 @@ enum status agent_recover(struct agent *a, struct fault *fault)
 
 enum status agent_commit(struct agent *a, bool all, struct fault *fault)
 {
-    int64_t now_ms = clock_now_ms(), boot_ms = clock_boot_ms();
-    enum clock_source clock =
-        timekeeper_source(&a->timekeeper, now_ms, boot_ms, kept_clock_by_ntp());
+    int64_t boot_ms = clock_boot_ms(), now_ms = agent_date(a, boot_ms);
+    enum clock_source clock = a->clock_is; /* of the times that are to be written */
     enum status st = outbox_is_open(a->outbox) ? ST_OK : agent_recover(a, fault);
 
     metric_set(a->clock, NULL, clock);

@@ -40,8 +40,7 @@ void agent_pass_errands(struct agent *a)
 {
     int64_t now_ms = clock_now_ms(), boot_ms = clock_boot_ms();
 
-    if (a->courier != NULL &&
-        renewal_begin(&a->renewal, now_ms, boot_ms, agent_time_known(a, now_ms)) &&
+    if (a->courier != NULL && renewal_begin(&a->renewal, now_ms, boot_ms, agent_time_known(a)) &&
         courier_send(a->courier, ERRAND_RENEW) != ST_OK)
         renewal_ended(&a->renewal, boot_ms, false);
 }

@@ -51,15 +51,14 @@ struct agent {
     struct timekeeper timekeeper;
     struct ledger ledgers[STREAMS];
     struct sampler sampler;
-    int64_t commit_ms;           /* boot time of the next commit */
-    enum outbox_trouble disk;    /* what the last commit met */
-    pid_t switching_off;         /* --power-off's process; 0: none */
-    int64_t recovered_ms;        /* boot time when the outbox was last found damaged; 0 never */
-    struct text config_text;     /* config/1 as it came */
-    int64_t refused_revision;    /* of a configuration, told already; 0 none */
-    int64_t clock_offset_ms;     /* our time - boot, last tick */
-    int64_t clock_moved_ms;      /* by how much our time moved last; 0: never */
-    int64_t clock_moved_boot_ms; /* ... and when */
+    int64_t commit_ms;          /* boot time of the next commit */
+    enum outbox_trouble disk;   /* what the last commit met */
+    pid_t switching_off;        /* --power-off's process; 0: none */
+    int64_t recovered_ms;       /* boot time when the outbox was last found damaged; 0 never */
+    struct text config_text;    /* config/1 as it came */
+    int64_t refused_revision;   /* of a configuration, told already; 0 none */
+    int64_t clock_offset_ms;    /* our time - boot, last tick */
+    enum clock_source clock_is; /* what it was worth then */
     struct power power;
     struct rates rates;
     struct supply_line line;
@@ -98,11 +97,11 @@ void agent_event(struct agent *a, const char *type, const char *data);
 /* What may be sent now. */
 enum status agent_send(struct agent *a, struct fault *fault) MUST_CHECK;
 
-/* What the clock is worth at the start; on every tick; of a note that comes just after it was set.
- */
+/* What the clock is worth at the start; on every tick. */
 void agent_clock_begin(struct agent *a);
 void agent_watch_clock(struct agent *a);
-int64_t agent_mend_time(const struct agent *a, int64_t t_ms);
+/* When that was, by our clock as we know it: if it is set, all that is dated already moves. */
+int64_t agent_date(const struct agent *a, int64_t boot_ms);
 
 /* How awake we are, and what follows from it; on every tick. */
 enum status agent_power(struct agent *a, struct fault *fault) MUST_CHECK;
@@ -111,7 +110,7 @@ enum status agent_tell_cut(struct agent *a, struct fault *fault) MUST_CHECK;
 /* Into the outbox: that we run, or that we stopped in order. */
 void agent_mark(struct agent *a, bool running);
 /* Is the clock's date possible at all? */
-bool agent_time_known(struct agent *a, int64_t now_ms);
+bool agent_time_known(const struct agent *a);
 
 /* One note out of the inbox. */
 void agent_take(struct agent *a, const struct note *note);

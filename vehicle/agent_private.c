@@ -6,17 +6,15 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "kept_clock.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 
 #define PRIVATE_PATH_MAX 600
 #define PRIVATE_MAX 4096
 
-bool agent_time_known(struct agent *a, int64_t now_ms)
+bool agent_time_known(const struct agent *a)
 {
-    return timekeeper_source(&a->timekeeper, now_ms, clock_boot_ms(), kept_clock_by_ntp()) !=
-           CLOCK_NONE;
+    return a->clock_is != CLOCK_NONE;
 }
 
 static bool agent_private_path(const struct agent *a, char out[PRIVATE_PATH_MAX])
@@ -62,13 +60,13 @@ void agent_keep_privacy(struct agent *a)
 void agent_look_private(struct agent *a)
 {
     struct privacy *p = &a->privacy;
-    int64_t now_ms = clock_now_ms();
+    int64_t now_ms = agent_date(a, clock_boot_ms());
     enum privacy_cause before = p->cause, by;
     bool is;
     char data[96];
 
     p->button = a->set->private_file[0] != '\0' && access(a->set->private_file, F_OK) == 0;
-    if (privacy_step(p, now_ms, agent_time_known(a, now_ms))) {
+    if (privacy_step(p, now_ms, agent_time_known(a))) {
         is = p->cause != PRIVACY_NONE;
         by = is ? p->cause : before; /* what it is by, or was: that has ended */
         snprintf(data, sizeof data, "{\"on\":%s,\"by\":\"%s\"}", is ? "true" : "false",

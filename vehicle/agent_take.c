@@ -35,7 +35,7 @@ static void agent_fix(struct agent *a, const struct fix *fix)
 {
     struct fix told = *fix;
 
-    told.received_ms = agent_mend_time(a, fix->received_ms);
+    told.received_ms = agent_date(a, fix->received_boot_ms);
     metric_add(a->fixes, NULL, 1);
     agent_happened(a, "gps");
     a->gps_kmh = fix->speed_kmh;
@@ -90,7 +90,7 @@ static void agent_round(struct agent *a, const struct round *round)
 {
     struct round told = *round;
 
-    told.t_ms = agent_mend_time(a, round->t_ms);
+    told.t_ms = agent_date(a, round->boot_ms);
     for (uint16_t i = 0; i < round->count; i++)
         if (round->readings[i].signal == SIGNAL_BATTERY_VOLTAGE) {
             metric_set(a->volts, NULL, round->readings[i].value);
@@ -102,10 +102,13 @@ static void agent_round(struct agent *a, const struct round *round)
 
 static void agent_diagnosis(struct agent *a, const struct diagnosis *d)
 {
-    journal_diagnosis(a->journal, d);
+    struct diagnosis told = *d;
+
+    told.t_ms = agent_date(a, d->boot_ms);
+    journal_diagnosis(a->journal, &told);
     agent_keep_protocol(a, d);
     a->urgent = true;
-    watcher_vin(a->watcher, d->vin, a->vin);
+    watcher_vin(a->watcher, d->vin, a->vin, told.t_ms);
     if (d->vin[0] != '\0' && strcmp(d->vin, a->vin) != 0)
         log_warn("vin.mismatch", "certificate=%s car=%s", a->vin, d->vin);
 }

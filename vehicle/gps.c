@@ -77,7 +77,7 @@ static bool gps_take_fix(const struct gps_data_t *d, struct fix *out)
         !isfinite(f->latitude) || !isfinite(f->longitude) || fabs(f->latitude) > 90 ||
         fabs(f->longitude) > 180)
         return false;
-    out->received_ms = clock_now_ms();
+    out->received_boot_ms = clock_boot_ms();
     out->t_ms =
         (d->set & TIME_SET) != 0 ? (int64_t)f->time.tv_sec * 1000 + f->time.tv_nsec / 1000000 : 0;
     out->lat = f->latitude;

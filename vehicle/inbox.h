@@ -33,18 +33,20 @@ enum note_kind {
 
 /* A usable position.  NAN: not measured. */
 struct fix {
-    int64_t t_ms;        /* the receiver's time, 0 none */
-    int64_t received_ms; /* our clock */
-    double lat, lon;     /* degrees */
-    double altitude_m;   /* above the ellipsoid */
+    int64_t t_ms;             /* the receiver's time, 0 none */
+    int64_t received_boot_ms; /* when it came */
+    int64_t received_ms;      /* ... by our clock: whoever takes the note dates it */
+    double lat, lon;          /* degrees */
+    double altitude_m;        /* above the ellipsoid */
     double heading_deg, speed_kmh;
     double accuracy_m, vertical_accuracy_m;
 };
 
 /* One polling round of the car, or one look at the supply while it sleeps. */
 struct round {
-    int64_t t_ms;   /* of the vehicle speed's answer, else of the last one */
-    bool answering; /* at least one ECU answered; false: the bus sleeps */
+    int64_t boot_ms; /* of the vehicle speed's answer, else of the last one */
+    int64_t t_ms;    /* ... by our clock: whoever takes the note dates it */
+    bool answering;  /* at least one ECU answered; false: the bus sleeps */
     uint16_t count;
     struct reading readings[ROUND_READINGS_MAX]; /* not rounded */
 };
@@ -59,7 +61,8 @@ struct source_change {
 
 /* What a survey of the car's ECUs found. */
 struct diagnosis {
-    int64_t t_ms;
+    int64_t boot_ms;       /* when it was found */
+    int64_t t_ms;          /* ... by our clock: whoever takes the note dates it */
     char vin[VIN_LEN + 1]; /* as the car says, twice alike; "" when it does not */
     char protocol;
     struct dtc_set dtcs;

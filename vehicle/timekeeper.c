@@ -9,20 +9,24 @@ static bool is_possible(int64_t t_ms)
     return t_ms >= TIMEKEEPER_FLOOR_MS && t_ms < TIMEKEEPER_CEILING_MS;
 }
 
+static bool timekeeper_is_behind(const struct timekeeper *t, int64_t kernel_ms)
+{
+    return kernel_ms < t->floor_ms - TIMEKEEPER_AGREE_MS;
+}
+
 void timekeeper_init(struct timekeeper *t, const struct timekeeper_start *start)
 {
-    int64_t floor_ms = TIMEKEEPER_FLOOR_MS;
-
     memset(t, 0, sizeof *t);
     t->has_rtc = start->has_rtc;
     t->began_ms = start->boot_ms;
     t->was_none = start->now_ms < TIMEKEEPER_FLOOR_MS;
-    if (is_possible(start->floor_ms) && start->floor_ms > floor_ms)
-        floor_ms = start->floor_ms;
+    t->floor_ms = TIMEKEEPER_FLOOR_MS;
+    if (is_possible(start->floor_ms) && start->floor_ms > t->floor_ms)
+        t->floor_ms = start->floor_ms;
     /* a clock that somebody keeps may be behind what was stored: that was wrong then */
     if (t->was_none ||
-        (!start->has_rtc && !start->ntp_synced && start->now_ms < floor_ms - TIMEKEEPER_AGREE_MS))
-        t->correction_ms = floor_ms - start->now_ms;
+        (!start->has_rtc && !start->ntp_synced && timekeeper_is_behind(t, start->now_ms)))
+        t->correction_ms = t->floor_ms - start->now_ms;
 }
 
 void timekeeper_fix(struct timekeeper *t, const struct fix *fix, int64_t boot_ms, bool ntp_synced)
@@ -53,15 +57,26 @@ void timekeeper_fix(struct timekeeper *t, const struct fix *fix, int64_t boot_ms
     t->fixes = 0;
 }
 
-void timekeeper_pass(struct timekeeper *t, int64_t now_ms, int64_t boot_ms, bool ntp_synced)
+/* What was added to the clock before it was set has no meaning any more. */
+static void timekeeper_kernel_set(struct timekeeper *t, int64_t kernel_ms)
 {
-    int64_t kernel_ms = now_ms - t->correction_ms;
+    bool lifted = !t->known && timekeeper_is_behind(t, kernel_ms);
 
-    (void)boot_ms;
+    t->correction_ms = lifted ? t->floor_ms - kernel_ms : 0;
+}
+
+void timekeeper_pass(struct timekeeper *t, int64_t kernel_ms, int64_t boot_ms, bool ntp_synced)
+{
+    int64_t offset_ms = kernel_ms - boot_ms;
+
     if (ntp_synced && is_possible(kernel_ms)) {
         t->correction_ms = 0;
         t->known = true;
+    } else if (t->passed && llabs(offset_ms - t->kernel_offset_ms) >= TIMEKEEPER_STEP_MS) {
+        timekeeper_kernel_set(t, kernel_ms);
     }
+    t->kernel_offset_ms = offset_ms;
+    t->passed = true;
     if (t->has_rtc && !t->was_none)
         t->known = true;
 }

@@ -33,12 +33,15 @@ struct timekeeper_start {
 
 struct timekeeper {
     bool has_rtc;
-    bool known;              /* since this start; stays */
-    bool was_none;           /* the kernel's date was impossible at the start */
-    int64_t began_ms;        /* boot time of the start */
-    int64_t correction_ms;   /* to be added to the kernel's time: clock_correct() */
-    int64_t vouched_boot_ms; /* 0: never */
-    int64_t offset_ms;       /* our time - boot, last time */
+    bool known;               /* since this start; stays */
+    bool was_none;            /* the kernel's date was impossible at the start */
+    int64_t began_ms;         /* boot time of the start */
+    int64_t correction_ms;    /* to be added to the kernel's time: clock_correct() */
+    int64_t vouched_boot_ms;  /* 0: never */
+    int64_t floor_ms;         /* it is later, whatever the kernel says */
+    int64_t kernel_offset_ms; /* the kernel's time - boot, last time */
+    bool passed;
+    int64_t offset_ms; /* our time - boot, last time */
     bool started;
     int fixes;               /* in a row that agree, and are not ours */
     int64_t fixes_offset_ms; /* receiver's time - boot of the last one */
@@ -49,9 +52,9 @@ void timekeeper_init(struct timekeeper *t, const struct timekeeper_start *start)
 /* A fix arrived, received_ms by our corrected time; may change the correction. */
 void timekeeper_fix(struct timekeeper *t, const struct fix *fix, int64_t boot_ms, bool ntp_synced);
 
-/* On every tick, `now_ms` by our corrected time: may change `known`, and takes the correction back
- * once NTP keeps the kernel's clock. */
-void timekeeper_pass(struct timekeeper *t, int64_t now_ms, int64_t boot_ms, bool ntp_synced);
+/* On every tick, with the kernel's own time: may change `known`, and takes the correction back once
+ * NTP keeps the kernel's clock, or somebody has set it (who keeps it is said some time after). */
+void timekeeper_pass(struct timekeeper *t, int64_t kernel_ms, int64_t boot_ms, bool ntp_synced);
 
 /* Must what is measured now wait for its time? */
 bool timekeeper_holds(const struct timekeeper *t, int64_t boot_ms);

@@ -152,7 +152,7 @@ void watcher_adapter(struct watcher *w, enum source state)
 }
 
 /* Whose car this is the certificate says; that the car says otherwise is told once. */
-void watcher_vin(struct watcher *w, const char *car, const char *certificate)
+void watcher_vin(struct watcher *w, const char *car, const char *certificate, int64_t t_ms)
 {
     struct facts_found found = {.type = "vin_mismatch", .severity = "major"};
     char data[64];
@@ -166,7 +166,7 @@ void watcher_vin(struct watcher *w, const char *car, const char *certificate)
     snprintf(w->foreign, sizeof w->foreign, "%s", car);
     snprintf(data, sizeof data, "{\"vin\":\"%s\"}", w->foreign);
     found.data = data;
-    found.t_ms = clock_now_ms();
+    found.t_ms = t_ms;
     watcher_tell(w, &found);
 }
 

@@ -18,7 +18,8 @@ void watcher_detect(struct watcher *w, bool here); /* config/1's `detects` is ag
 void watcher_fix(struct watcher *w, const struct fix *fix);
 void watcher_round(struct watcher *w, const struct round *round);
 void watcher_adapter(struct watcher *w, enum source state);
-void watcher_vin(struct watcher *w, const char *car, const char *certificate); /* car: "" unknown */
+void watcher_vin(struct watcher *w, const char *car, const char *certificate,
+                 int64_t t_ms); /* car: "" unknown */
 
 /* On every tick.  True: something was put into the journal since the last call. */
 bool watcher_pass(struct watcher *w, int64_t now_ms);

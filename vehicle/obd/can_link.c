@@ -198,7 +198,7 @@ static enum status can_ask(struct can_link *c, const struct link_request *reques
                          .once = request->once,
                          .extended = can_is_long(c->link.protocol),
                          .end_ms = clock_boot_ms() + CAN_LONGEST_MS};
-    int64_t began = clock_now_ms();
+    int64_t began = clock_boot_ms();
     unsigned broken = c->port->broken;
     enum status st;
 
@@ -215,7 +215,7 @@ static enum status can_ask(struct can_link *c, const struct link_request *reques
     st = talk_run(&t, fault);
     if (isotp_rx_open(&c->rx) > 0 || c->port->broken != broken)
         answer->cut = true;
-    answer->t_ms = began + (clock_now_ms() - began) / 2;
+    answer->boot_ms = began + (clock_boot_ms() - began) / 2;
     answering_finish(&a);
     if (st == ST_REJECT) {
         answer->outcome = LINK_BUS;
@@ -290,7 +290,7 @@ static enum status can_search(struct link *link, struct link_answer *answer, str
         return ST_OK;
     }
     link->protocol = '0';
-    *answer = (struct link_answer){.outcome = LINK_NO_ECU, .t_ms = clock_now_ms()};
+    *answer = (struct link_answer){.outcome = LINK_NO_ECU, .boot_ms = clock_boot_ms()};
     return c->port->alive(c->port, fault);
 }
 

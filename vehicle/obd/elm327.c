@@ -139,7 +139,7 @@ static enum status elm_ask(struct elm327 *e, const struct link_request *request,
     if (st != ST_OK)
         return st;
     elm_reply_parse(answer, &e->talk.in, &asked);
-    answer->t_ms = e->talk.t_ms;
+    answer->boot_ms = e->talk.boot_ms;
     if (!prompt)
         answer->outcome = LINK_TIMEOUT;
     else if (answer->outcome == LINK_ANSWERED)

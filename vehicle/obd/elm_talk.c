@@ -14,7 +14,7 @@
 /* Read to the prompt.  ST_OK: *prompt says whether it came in time. */
 static enum status elm_collect(struct elm_talk *t, int wait_ms, bool *prompt, struct fault *fault)
 {
-    int64_t deadline = clock_boot_ms() + wait_ms, began = clock_now_ms(), ended = began;
+    int64_t began = clock_boot_ms(), deadline = began + wait_ms, ended = began;
     char chunk[512];
     bool substance;
     enum status st;
@@ -30,9 +30,9 @@ static enum status elm_collect(struct elm_talk *t, int wait_ms, bool *prompt, st
         substance = false;
         elm_intake_feed(&t->in, chunk, n, &substance);
         if (substance)
-            ended = clock_now_ms();
+            ended = clock_boot_ms();
     }
-    t->t_ms = began + (ended - began) / 2;
+    t->boot_ms = began + (ended - began) / 2;
     *prompt = t->in.prompt;
     return stop_asked() ? ST_NONE : ST_OK;
 }

@@ -12,7 +12,7 @@
 struct elm_talk {
     struct serial *serial; /* taken: elm_hang_up closes it */
     struct elm_intake in;  /* the last reply */
-    int64_t t_ms;          /* UTC, midpoint of the last exchange */
+    int64_t boot_ms;       /* midpoint of the last exchange */
     bool wary;             /* its last command may be one that must not be repeated */
 };
 

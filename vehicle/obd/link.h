@@ -46,8 +46,8 @@ struct link_refusal {
 
 struct link_answer {
     enum link_outcome outcome;
-    int64_t t_ms; /* UTC, midpoint of request and reply */
-    size_t count; /* messages, in the order in which they were complete */
+    int64_t boot_ms; /* midpoint of request and reply; no clock that may be set meanwhile */
+    size_t count;    /* messages, in the order in which they were complete */
     struct link_message messages[LINK_MESSAGES_MAX];
     uint8_t bytes[LINK_BYTES_MAX];
     size_t used;

@@ -41,7 +41,7 @@ static void round_answer(struct polling_round *rr, const struct ask *ask,
                          const struct link_answer *answer)
 {
     rr->answered++;
-    rr->round->t_ms = answer->t_ms;
+    rr->round->boot_ms = answer->boot_ms;
     for (size_t i = 0; i < answer->count; i++) {
         const struct link_message *m = &answer->messages[i];
 

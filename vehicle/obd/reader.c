@@ -257,7 +257,7 @@ static enum status reader_poll(struct reader *r, struct fault *fault)
 
 static void reader_report_sleep(struct reader *r, double volts)
 {
-    struct round round = {.t_ms = clock_now_ms(), .answering = false};
+    struct round round = {.boot_ms = clock_boot_ms(), .answering = false};
 
     if (isfinite(volts)) {
         round.readings[0].signal = SIGNAL_BATTERY_VOLTAGE;

@@ -214,6 +214,6 @@ enum status survey_codes(struct link *link, bool physical, struct diagnosis *out
         st = frozen_read(link, physical, &out->frozen, fault);
     else if (out->dtcs.lists[DTC_STORED] == DTC_LIST_FULL)
         out->frozen.count = 0;
-    out->t_ms = clock_now_ms();
+    out->boot_ms = clock_boot_ms();
     return st;
 }

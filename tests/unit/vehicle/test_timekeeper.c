@@ -20,7 +20,7 @@ static void start(int64_t now_ms, int64_t boot_ms, int64_t floor_ms, bool has_rt
     struct timekeeper_start s = {now_ms, boot_ms, floor_ms, has_rtc, ntp};
 
     timekeeper_init(&t, &s);
-    timekeeper_pass(&t, now_ms + t.correction_ms, boot_ms, ntp);
+    timekeeper_pass(&t, now_ms, boot_ms, ntp);
 }
 
 /* A fix of `gps_ms`, received at boot_ms on a kernel's clock that said `kernel_ms`. */
@@ -137,12 +137,36 @@ static void ntp_takes_the_correction_back(void **state)
 {
     (void)state;
     start(1000, 5000, T0, false, false);
-    timekeeper_pass(&t, 2000 + t.correction_ms, 6000, true); /* kept, but still in 1970: not yet */
+    timekeeper_pass(&t, 2000, 6000, true); /* kept, but still in 1970: not yet */
     assert_true(timekeeper_holds(&t, 6000));
-    timekeeper_pass(&t, T0 + DAY + t.correction_ms, 7000, true); /* the kernel's clock was set */
+    timekeeper_pass(&t, T0 + DAY, 7000, true); /* the kernel's clock was set */
     assert_int_equal(t.correction_ms, 0);
     assert_false(timekeeper_holds(&t, 7000));
     assert_int_equal(timekeeper_source(&t, T0 + DAY, 7000, true), CLOCK_NTP);
+}
+
+static void a_clock_that_was_set_needs_no_correction_whoever_set_it(void **state)
+{
+    (void)state;
+    start(1000, 5000, T0, false, false);
+    assert_int_equal(1000 + t.correction_ms, T0);
+    timekeeper_pass(&t, 2000, 6000, false);
+    assert_int_equal(2000 + t.correction_ms, T0 + 1000); /* it runs on */
+    timekeeper_pass(&t, T0 + DAY, 7000, false); /* set, and nobody says yet that he keeps it */
+    assert_int_equal(t.correction_ms, 0);
+    assert_true(timekeeper_holds(&t, 7000));
+    timekeeper_pass(&t, T0 + DAY + 1000, 8000, true);
+    assert_false(timekeeper_holds(&t, 8000));
+}
+
+static void a_clock_that_was_set_to_the_past_is_lifted_again(void **state)
+{
+    (void)state;
+    start(1000, 5000, T0, false, false);
+    timekeeper_pass(&t, T0 - DAY, 7000, false); /* as the machine was switched off */
+    assert_int_equal(t.correction_ms, DAY);
+    timekeeper_pass(&t, 3000, 8000, false); /* back in 1970 */
+    assert_int_equal(3000 + t.correction_ms, T0);
 }
 
 static void after_ten_minutes_it_goes_without(void **state)
@@ -180,6 +204,8 @@ int main(void)
         cmocka_unit_test(a_date_1024_weeks_off_is_no_time),
         cmocka_unit_test(a_receiver_sets_no_clock_that_somebody_keeps),
         cmocka_unit_test(ntp_takes_the_correction_back),
+        cmocka_unit_test(a_clock_that_was_set_needs_no_correction_whoever_set_it),
+        cmocka_unit_test(a_clock_that_was_set_to_the_past_is_lifted_again),
         cmocka_unit_test(after_ten_minutes_it_goes_without),
         cmocka_unit_test(a_jump_of_the_clock_is_noticed_and_slewing_is_not),
     };
