@@ -13,15 +13,16 @@
 #include "lib/map.h"
 #include "meters.h"
 #include "newest.h"
+#include "pace.h"
 #include "rate.h"
 #include "vehicles.h"
 
 #define VEHICLES_MAX 200000
-#define SHOW_MS 250 /* dashboards are told four times a second: more of `live` is for nobody */
-#define LOOK_MS 50  /* while news wait */
+#define LOOK_MS 50 /* while news wait */
 #define IDLE_MS 500
 #define OLD_MS 60000
-#define NAP_US 1000 /* an empty ring fills up meanwhile: one waking for many messages */
+#define BEHIND_BYTES (4 << 20) /* of records that wait: some of them may come again meanwhile */
+#define NAP_US 1000            /* an empty ring fills up meanwhile: one waking for many messages */
 
 struct vehicle {
     struct bucket bucket;
@@ -38,7 +39,9 @@ struct accept {
     struct vehicles *allowed;
     struct map *seen; /* VIN -> struct vehicle */
     struct vehicle *owed;
-    int64_t look_ms; /* when to look at them next */
+    int64_t look_ms;       /* when to look at them next */
+    int64_t second;        /* the one that runs */
+    size_t showing, shown; /* vehicles told of in it, and in the one before */
     pthread_t thread;
     bool running;
 };
@@ -76,7 +79,31 @@ static bool is_known(const struct vehicle *v, const struct arrival *from, const 
            known_has(&v->known, head->stream, head->seq);
 }
 
+/* Its first copy waits for the stores: they have enough to do.  When that is stored it is told. */
+static bool is_waiting(const struct accept *a, const struct arrival *from, const char *payload,
+                       size_t len)
+{
+    struct envelope head;
+
+    return records_held_bytes() > BEHIND_BYTES && record_peek(&head, from, payload, len) &&
+           inhand_has(a->set.inhand, inhand_key(from->topic.vin, head.stream, head.seq),
+                      clock_boot_ms());
+}
+
 /* ---- what the map shows */
+
+static void count_shown(struct accept *a, struct vehicle *v, int64_t now_ms)
+{
+    int64_t second = now_ms / 1000;
+
+    if (second != a->second) {
+        a->shown = second == a->second + 1 ? a->showing : 0;
+        a->showing = 0;
+        a->second = second;
+    }
+    a->showing += v->shown_ms / 1000 != second;
+    v->shown_ms = now_ms;
+}
 
 /* A lost live message is replaced by the next one: failures are not told. */
 static void publish_live(struct accept *a, struct vehicle *v, int64_t state_t_ms)
@@ -94,7 +121,7 @@ static void publish_live(struct accept *a, struct vehicle *v, int64_t state_t_ms
     if (live_write(&live, payload, sizeof payload, &p.len, NULL) == ST_OK &&
         mqtt_publish(a->set.live, &p, NULL) != ST_OK)
         metric_add(meters.live_dropped, NULL, 1);
-    v->shown_ms = clock_boot_ms();
+    count_shown(a, v, clock_boot_ms());
 }
 
 /* At once, or when its turn comes: the newest then. */
@@ -103,7 +130,7 @@ static void show_newest(struct accept *a, struct vehicle *v)
     v->sleeping = false;
     if (v->owed)
         return;
-    if (clock_boot_ms() - v->shown_ms >= SHOW_MS) {
+    if (clock_boot_ms() - v->shown_ms >= pace_live_ms(a->shown)) {
         publish_live(a, v, 0);
         return;
     }
@@ -114,7 +141,7 @@ static void show_newest(struct accept *a, struct vehicle *v)
 
 static void show_owed(struct accept *a)
 {
-    int64_t now_ms = a->owed ? clock_boot_ms() : 0;
+    int64_t now_ms = a->owed ? clock_boot_ms() : 0, pace_ms = pace_live_ms(a->shown);
 
     if (now_ms < a->look_ms)
         return;
@@ -122,7 +149,7 @@ static void show_owed(struct accept *a)
     for (struct vehicle **at = &a->owed; *at;) {
         struct vehicle *v = *at;
 
-        if (now_ms - v->shown_ms < SHOW_MS) {
+        if (now_ms - v->shown_ms < pace_ms) {
             at = &v->next_owed;
             continue;
         }
@@ -199,6 +226,11 @@ static bool hand_on(struct accept *a, struct record *r)
 {
     size_t held = records_held_bytes(), most = a->set.held_bytes_max;
 
+    if (record_is_journalled(r) &&
+        record_has_seq(r)) { /* before the writer may have done with it */
+        r->hand = inhand_key(r->from.topic.vin, r->head.stream, r->head.seq);
+        inhand_take(a->set.inhand, r->hand, clock_boot_ms());
+    }
     if (record_is_urgent(r))
         return queue_push(a->set.urgent, &r, 0) == ST_OK;
     if (is_old(r, clock_now_ms()))
@@ -224,12 +256,17 @@ static void accept_one(struct accept *a, const struct arrival *from, const char 
         metric_add(meters.rejected, st == ST_REJECT ? "vehicle" : "unavailable", 1);
         return;
     }
+    if (is_waiting(a, from, payload, len)) {
+        metric_add(meters.rejected, "waiting", 1);
+        return;
+    }
     if (!(r = take_apart(a, v, from, payload, len))) {
         metric_add(meters.rejected, "memory", 1);
         return;
     }
     if (!hand_on(a, r)) {
         metric_add(meters.ring_dropped, NULL, 1);
+        inhand_drop(a->set.inhand, r->hand);
         record_free(r);
     }
 }

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "inflight.h"
+#include "inhand.h"
 #include "lib/mqtt.h"
 #include "lib/queue.h"
 #include "proto/status.h"
@@ -18,6 +19,7 @@ struct accept_options {
     struct queue *known;       /* of struct known_note *: what the writer says is stored */
     struct mqtt *live;         /* where live/1 is published */
     struct inflight *inflight;
+    struct inhand *inhand;
     const char *pg;           /* connection string, copied */
     double rate_per_s, burst; /* per vehicle */
     size_t held_bytes_max;    /* of decoded records that wait to be stored */

@@ -5,9 +5,10 @@
 
 #include "accept.h"
 #include "again.h"
+#include "bridge.h"
 #include "duty.h"
 #include "inflight.h"
-#include "bridge.h"
+#include "inhand.h"
 #include "intake.h"
 #include "known.h"
 #include "lib/health.h"
@@ -33,6 +34,7 @@ struct ingest {
     struct queue *queue, *urgent; /* of records, to the writer of each lane */
     struct queue *known; /* back from the writer: what is stored need not be decoded again */
     struct inflight *inflight;
+    struct inhand *inhand;
     struct accept *accept;
     struct writer *writer, *alerter; /* of what is bulk, of what is urgent */
     struct again *again;
@@ -129,6 +131,7 @@ static enum status start(struct ingest *in, struct fault *fault)
         (st = queue_open(&in->known, KNOWN_SLOTS, sizeof(struct known_note *), fault)) != ST_OK ||
         (st = inflight_open(&in->inflight, set->state_dir, set->common.site, set->instance,
                             fault)) != ST_OK ||
+        (st = inhand_open(&in->inhand, fault)) != ST_OK ||
         (st = connect_broker(in, fault)) != ST_OK)
         return st;
     if (inflight_suspects(in->inflight) > 0)
@@ -141,6 +144,7 @@ static enum status start(struct ingest *in, struct fault *fault)
                                .known = in->known,
                                .health = in->health,
                                .inflight = in->inflight,
+                               .inhand = in->inhand,
                                .duty = &in->duty,
                                .pg = set->pg,
                                .influx = set->influx,
@@ -153,6 +157,7 @@ static enum status start(struct ingest *in, struct fault *fault)
                                in->known,
                                in->speaker,
                                in->inflight,
+                               in->inhand,
                                set->pg,
                                (double)set->rate_per_s,
                                (double)set->burst,
@@ -239,6 +244,7 @@ static void finish(struct ingest *in)
     forget_known(in->known);
     ring_close(in->ring);
     inflight_close(in->inflight);
+    inhand_close(in->inhand);
     health_close(in->health);
 }
 

@@ -39,6 +39,7 @@ struct record {
     bool again;                 /* stored before, as far as we know: only its head was read */
     bool missed;                /* ... but the database does not have it: to be read after all */
     uint64_t flight;            /* its inflight_id */
+    uint64_t hand;              /* its inhand_key, 0 none */
     size_t held;                /* bytes it takes, all in all */
     size_t len;
     char payload[];

@@ -146,8 +146,10 @@ static void tell_age(const struct writer *w)
 static void drop_group(struct writer *w, bool stored)
 {
     inflight_stored(w->set.inflight, w->set.lane, stored);
-    for (size_t i = 0; i < w->count; i++)
+    for (size_t i = 0; i < w->count; i++) {
+        inhand_drop(w->set.inhand, w->group[i]->hand);
         record_free(w->group[i]);
+    }
     w->count = 0;
     tell_age(w);
 }

@@ -8,6 +8,7 @@
 #include "commit.h"
 #include "duty.h"
 #include "inflight.h"
+#include "inhand.h"
 #include "lib/health.h"
 #include "lib/mqtt.h"
 #include "lib/queue.h"
@@ -25,6 +26,7 @@ struct writer_options {
     struct health *health; /* told by the bulk lane */
     struct duty *duty;     /* which shards are ours */
     struct inflight *inflight;
+    struct inhand *inhand;
     const char *pg, *influx, *site; /* copied */
     int64_t batch_wait_ms;
     struct commit_waits waits;
