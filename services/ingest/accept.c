@@ -280,6 +280,7 @@ static void *accept_run(void *self)
     size_t len, left;
 
     inflight_i_decode(a->set.inflight);
+    vehicles_prepare(a->allowed);
     while (payload && (st = intake_take(a->set.from, &from, payload, &len,
                                         a->owed ? LOOK_MS : IDLE_MS)) != ST_NONE) {
         left = ring_used_bytes(a->set.from);

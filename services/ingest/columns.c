@@ -1,6 +1,13 @@
 /* services/ingest/columns.c - one statement per table and group. */
 #include "columns.h"
 
+static _Thread_local bool rehearses;
+
+void columns_rehearse(bool on)
+{
+    rehearses = on;
+}
+
 void columns_begin(struct columns *c, size_t n, const Oid *types)
 {
     for (size_t i = 0; i < n; i++)
@@ -14,7 +21,7 @@ enum status columns_run(struct columns *c, struct pg *db, size_t n, const char *
     const char *params[COLUMNS_MAX];
     int lengths[COLUMNS_MAX], formats[COLUMNS_MAX];
 
-    if (c->column[0].count == 0)
+    if (c->column[0].count == 0 && !rehearses)
         return ST_OK;
     for (size_t i = 0; i < n; i++) {
         pg_array_end(&c->column[i]);

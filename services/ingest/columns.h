@@ -3,6 +3,7 @@
 #ifndef INGEST_COLUMNS_H
 #define INGEST_COLUMNS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "lib/store/postgres.h"
@@ -20,6 +21,10 @@ void columns_begin(struct columns *c, size_t n, const Oid *types);
  * stays NULL. */
 enum status columns_run(struct columns *c, struct pg *db, size_t n, const char *sql,
                         PGresult **result, struct fault *fault) MUST_CHECK;
+
+/* While it is on, what this thread runs is run without rows too: the server has read and planned it
+ * then before it is needed.  *result of such a statement has no rows. */
+void columns_rehearse(bool on);
 
 /* A double that may be unknown. */
 void columns_add_double(struct pg_array *column, bool known, double value);

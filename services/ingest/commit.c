@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "columns.h"
 #include "facts.h"
 #include "letters.h"
 #include "lib/clock.h"
@@ -420,6 +421,36 @@ enum status commit_check(struct commit *c, struct fault *fault)
     enum status st = prepare(c, fault);
 
     return st == ST_OK ? pg_run(c->db, "SELECT FROM watermark LIMIT 0", 0, NULL, NULL, fault) : st;
+}
+
+static enum status rehearse_step(struct commit *c, unsigned step, struct fault *fault)
+{
+    switch (step) {
+    case 0:
+        return marks_lock(&c->marks, c->db, c->site, fault);
+    case 1:
+        return states_write(c->states, NULL, NULL, 0, fault);
+    case 2:
+        return facts_rehearse(c->facts, fault);
+    case 3:
+        return touched_write(c->touched, NULL, NULL, 0, clock_boot_ms(), fault);
+    case 4:
+        return marks_write(&c->marks, c->db, c->site, fault);
+    default:
+        return ST_NONE;
+    }
+}
+
+enum status commit_rehearse(struct commit *c, unsigned step, struct fault *fault)
+{
+    enum status st = prepare(c, fault);
+
+    if (st != ST_OK)
+        return st;
+    columns_rehearse(true);
+    st = rehearse_step(c, step, fault);
+    columns_rehearse(false);
+    return st;
 }
 
 void commit_close(struct commit *c)

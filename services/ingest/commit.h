@@ -64,6 +64,11 @@ enum status commit_tallies(struct commit *c, bool all, struct fault *fault) MUST
 /* Does the database answer, with our tables in it? */
 enum status commit_check(struct commit *c, struct fault *fault) MUST_CHECK;
 
+/* Connect, and let the database read and plan part of what a group of telemetry asks of it: the
+ * first one shall not wait for that.  Without rows, so it leaves nothing behind.  `step` from 0 on;
+ * ST_NONE: there is no such step.  Else as commit_check. */
+enum status commit_rehearse(struct commit *c, unsigned step, struct fault *fault) MUST_CHECK;
+
 void commit_close(struct commit *c);
 
 #endif

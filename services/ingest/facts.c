@@ -316,6 +316,15 @@ enum status facts_write(struct facts *f, struct record *const *records, const bo
     return st == ST_OK ? tell_write(f->tell, now_ms, fault) : st;
 }
 
+enum status facts_rehearse(struct facts *f, struct fault *fault)
+{
+    enum status st = garage_fetch(f->garage, NULL, 0, 0, fault);
+
+    if (st != ST_OK || (st = fact_states_lock(f->states, NULL, 0, fault)) != ST_OK)
+        return st;
+    return fact_states_write(f->states, fault);
+}
+
 const struct alert_change_message *facts_changes(const struct facts *f, size_t *n)
 {
     return tell_changes(f->tell, n);

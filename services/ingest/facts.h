@@ -19,6 +19,9 @@ enum status facts_open(struct facts **out, struct pg *db, struct fault *fault) M
 enum status facts_write(struct facts *f, struct record *const *records, const bool *fresh, size_t n,
                         const struct marks *marks, int64_t now_ms, struct fault *fault) MUST_CHECK;
 
+/* Its statements without rows, where columns_rehearse is on. */
+enum status facts_rehearse(struct facts *f, struct fault *fault) MUST_CHECK;
+
 /* Alerts that the newest facts_write changed: to be published once that is committed. */
 const struct alert_change_message *facts_changes(const struct facts *f, size_t *n);
 

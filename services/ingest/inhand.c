@@ -5,8 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SLOTS 16384 /* more than wait in the queue; two that meet in one: the older is forgotten   \
-                     */
+#define SLOTS                                                                                      \
+    16384 /* more than wait in the queue; two that meet in one: the older is forgotten             \
+           */
 #define TIME_BITS 16
 #define TICK_MS 64 /* so that the time comes round after more than an hour */
 #define TIME_MASK ((UINT64_C(1) << TIME_BITS) - 1)

@@ -11,8 +11,9 @@
 
 #include "proto/status.h"
 
-#define INHAND_FRESH_MS 1000 /* what comes twice at once is let in, and counted as it always was   \
-                              */
+#define INHAND_FRESH_MS                                                                            \
+    1000 /* what comes twice at once is let in, and counted as it always was                       \
+          */
 #define INHAND_STALE_MS 60000
 
 struct inhand;

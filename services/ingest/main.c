@@ -91,21 +91,23 @@ static enum status connect_broker(struct ingest *in, struct fault *fault)
                              .ca = set->ca,
                              .cert = set->cert,
                              .key = set->key,
-                             .on_connection = speaker_connection,
+                             .on_message = message,
+                             .on_connection = reader_connection,
                              .on_refused = refused,
                              .self = in};
     enum status st;
 
-    snprintf(id, sizeof id, "svc-ingest-%.60s-%.60s-out", set->common.site, set->instance);
-    if ((st = mqtt_open(&in->speaker, &o, fault)) != ST_OK)
-        return st;
+    /* The reader first: they connect one after the other, and what comes takes a while until
+     * there is something to say. */
     snprintf(id, sizeof id, "svc-ingest-%.60s-%.60s", set->common.site, set->instance);
-    o.on_message = message;
-    o.on_connection = reader_connection;
-    if ((st = mqtt_open(&in->reader, &o, fault)) != ST_OK)
+    if ((st = mqtt_open(&in->reader, &o, fault)) != ST_OK ||
+        ((st = mqtt_subscribe(in->reader, BRIDGE_FILTER, 1, fault)) != ST_OK &&
+         st != ST_RETRY)) /* asked for once connected */
         return st;
-    st = mqtt_subscribe(in->reader, BRIDGE_FILTER, 1, fault);
-    return st == ST_RETRY ? ST_OK : st; /* asked for once connected */
+    snprintf(id, sizeof id, "svc-ingest-%.60s-%.60s-out", set->common.site, set->instance);
+    o.on_message = NULL;
+    o.on_connection = speaker_connection;
+    return mqtt_open(&in->speaker, &o, fault);
 }
 
 static enum status start(struct ingest *in, struct fault *fault)

@@ -200,7 +200,7 @@ static enum status lock_rows(struct marks *m, struct pg *db, int *found, struct 
         "ORDER BY w.vin, w.stream, w.site FOR UPDATE OF w",
         &rows, fault);
 
-    if (st != ST_OK)
+    if (st != ST_OK || !rows)
         return st;
     *found = PQntuples(rows);
     for (int i = 0; i < *found && st == ST_OK; i++) {
@@ -219,8 +219,6 @@ static enum status lock(struct marks *m, struct pg *db, struct fault *fault)
     int found = 0, wanted = m->c.column[0].count;
     enum status st;
 
-    if (wanted == 0)
-        return ST_OK;
     if ((st = lock_rows(m, db, &found, fault)) != ST_OK || found == wanted)
         return st;
     if ((st = columns_run(&m->c, db, 3,

@@ -15,6 +15,8 @@
 #define NO_MS 2000
 #define AWAY_MS 5000   /* between two questions to a database that does not answer */
 #define ANSWER_MS 1000 /* it does not answer when it takes longer */
+#define FILL_MS 30000  /* between two questions about all that drive */
+#define LOOK_MS 20     /* between two looks at what changed */
 
 struct known {
     bool active;
@@ -26,6 +28,7 @@ struct vehicles {
     struct map *known;
     unsigned connections; /* pg_connections when we listened last */
     int64_t listening_since_ms, away_until_ms;
+    int64_t filled_ms, looked_ms;
 };
 
 enum status vehicles_open(struct vehicles **out, const char *conninfo, struct fault *fault)
@@ -46,10 +49,13 @@ enum status vehicles_open(struct vehicles **out, const char *conninfo, struct fa
 }
 
 /* Forget what changed since we last looked. */
-static void notice_changes(struct vehicles *v)
+static void notice_changes(struct vehicles *v, int64_t now_ms)
 {
     char channel[32], vin[64];
 
+    if (now_ms - v->looked_ms < LOOK_MS)
+        return;
+    v->looked_ms = now_ms;
     while (pg_take_notify(v->db, channel, sizeof channel, vin, sizeof vin, NULL) == ST_OK)
         map_remove(v->known, vin);
 }
@@ -65,6 +71,7 @@ static enum status listen(struct vehicles *v)
         return st;
     v->connections = pg_connections(v->db);
     v->listening_since_ms = clock_boot_ms();
+    v->filled_ms = v->listening_since_ms - FILL_MS; /* none is current any more */
     return ST_OK;
 }
 
@@ -81,6 +88,37 @@ static enum status ask(struct vehicles *v, const char *vin, bool *active)
     return ST_OK;
 }
 
+/* All that were heard of lately, in one question: a start would ask for each of thousands that
+ * drive already, and a minute later again. */
+static enum status fill(struct vehicles *v)
+{
+    enum status st = listen(v);
+    int64_t now_ms = clock_boot_ms();
+    PGresult *rows = NULL;
+
+    v->filled_ms = now_ms;
+    if (st != ST_OK || pg_run(v->db,
+                              "SELECT v.vin FROM vehicle v JOIN vehicle_state s ON s.vin = v.vin "
+                              "WHERE v.status IN ('awaiting', 'active') "
+                              "AND s.last_seen > now() - interval '15 minutes' LIMIT 100000",
+                              0, NULL, &rows, NULL) != ST_OK)
+        return ST_RETRY;
+    for (int i = 0; i < PQntuples(rows); i++) {
+        struct known *k = map_put(v->known, PQgetvalue(rows, i, 0));
+
+        if (k)
+            *k = (struct known){true, now_ms};
+    }
+    PQclear(rows);
+    return ST_OK;
+}
+
+void vehicles_prepare(struct vehicles *v)
+{
+    if (fill(v) != ST_OK)
+        v->away_until_ms = clock_boot_ms() + AWAY_MS;
+}
+
 static bool is_current(const struct vehicles *v, const struct known *k, int64_t now_ms)
 {
     return k->asked_ms >= v->listening_since_ms &&
@@ -93,7 +131,9 @@ enum status vehicles_allow(struct vehicles *v, const char *vin)
     struct known *k;
     bool active;
 
-    notice_changes(v);
+    notice_changes(v, now_ms);
+    if (now_ms - v->filled_ms >= FILL_MS && now_ms >= v->away_until_ms)
+        vehicles_prepare(v);
     k = map_get(v->known, vin);
     if (k && is_current(v, k, now_ms))
         return k->active ? ST_OK : ST_REJECT;

@@ -10,6 +10,10 @@ struct vehicles;
 enum status vehicles_open(struct vehicles **out, const char *conninfo,
                           struct fault *fault) MUST_CHECK;
 
+/* Connect, and ask about all that were heard of lately.  Takes as long as the database does,
+ * seconds at most. */
+void vehicles_prepare(struct vehicles *v);
+
 /* May records of this VIN be stored?
  *   ST_OK      yes            ST_REJECT  no such vehicle, or it is revoked or retired
  *   ST_RETRY   not known, and the database is away: not acknowledged, so it comes again */

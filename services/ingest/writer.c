@@ -3,22 +3,19 @@
 #include "writer.h"
 
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "acks.h"
 #include "announce.h"
 #include "commit.h"
 #include "history.h"
-#include "known.h"
 #include "lib/backoff.h"
 #include "lib/clock.h"
 #include "lib/log.h"
-#include "lib/map.h"
 #include "lib/stop.h"
 #include "meters.h"
+#include "stored.h"
 
 #define GROUP_RECORDS INFLIGHT_GROUP_MAX
 #define GROUP_SAMPLES 5000
@@ -28,7 +25,6 @@
 #define IDLE_MS 200
 #define ACK_LOOK_MS 50 /* the same while an ack may be waiting */
 #define NAP_MS 5
-#define AWAITED_MAX 200000
 #define DRAIN_MS 5000 /* of those we have from SIGTERM to the end */
 
 enum part { INFLUX, POSTGRES }; /* the two stores, in their order */
@@ -40,8 +36,7 @@ struct writer {
     struct influx *influx;
     struct history history;
     struct commit *commit;
-    struct acks *acks;
-    struct map *awaited; /* urgent streams whose facts another site writes, by "VIN stream" */
+    struct stored *stored;
     struct record *group[GROUP_RECORDS];
     size_t count;
     struct record *held; /* taken out of the queue, but for the next group */
@@ -103,7 +98,7 @@ static bool gather(struct writer *w)
 {
     size_t samples = 0, bytes = 0;
     int64_t until_ms = 0;
-    int wait_ms = acks_waiting(w->acks) || awaits_others(w) ? ACK_LOOK_MS : IDLE_MS;
+    int wait_ms = stored_waits(w->stored) || awaits_others(w) ? ACK_LOOK_MS : IDLE_MS;
     bool alone = false, urgent = false;
 
     w->count = 0;
@@ -154,78 +149,6 @@ static void drop_group(struct writer *w, bool stored)
     tell_age(w);
 }
 
-/* ---- acks */
-static bool send_ack(void *self, const char *vin, const char *stream, const struct watermark *mark)
-{
-    struct writer *w = self;
-    char topic[TOPIC_MAX], payload[4096];
-    struct mqtt_publish p = {.topic = topic, .payload = payload, .qos = 1};
-    struct ack ack = {.mark = *mark};
-
-    text_copy(ack.site, sizeof ack.site, w->set.site);
-    text_copy(ack.stream, sizeof ack.stream, stream);
-    topic_format(topic, vin, LEAF_ACK);
-    return ack_write(&ack, payload, sizeof payload, &p.len, NULL) == ST_OK &&
-           mqtt_publish(w->set.acks, &p, NULL) == ST_OK;
-}
-
-/* What comes again shall not be taken apart again.  Told before the ack is, or a fast answer would
- * overtake it. */
-static void tell_known(struct writer *w, const struct stream_mark *mark)
-{
-    struct known_note *note = known_note_make(mark->vin, mark->stream, &mark->mark);
-
-    if (note && queue_push(w->set.known, &note, 0) != ST_OK)
-        known_note_free(note);
-}
-
-static void tell(struct writer *w, const struct stream_mark *mark)
-{
-    if (!mark->told)
-        return;
-    tell_known(w, mark);
-    acks_note(w->acks, mark->vin, mark->stream, &mark->mark, mark->bytes, mark->at_once);
-}
-
-/* The bulk lane hears of all streams, the urgent one minds its own alone. */
-static void await(struct writer *w, const struct stream_mark *mark)
-{
-    char key[MAP_KEY_MAX + 1];
-
-    if (!is_urgent(w))
-        return;
-    snprintf(key, sizeof key, "%.17s %.36s", mark->vin, mark->stream);
-    if (mark->mark.upto < mark->history.upto)
-        (void)!map_put(w->awaited, key); /* full: the vehicle asks again */
-    else
-        map_remove(w->awaited, key);
-}
-
-static bool is_awaited(struct writer *w, const struct stream_mark *mark)
-{
-    char key[MAP_KEY_MAX + 1];
-
-    snprintf(key, sizeof key, "%.17s %.36s", mark->vin, mark->stream);
-    return !is_urgent(w) || map_get(w->awaited, key);
-}
-
-static void tell_stored(struct writer *w, const struct stream_mark *marks, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        tell(w, &marks[i]);
-        await(w, &marks[i]);
-    }
-}
-
-static void tell_heard(struct writer *w, const struct stream_mark *marks, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (is_awaited(w, &marks[i])) {
-            tell(w, &marks[i]);
-            await(w, &marks[i]);
-        }
-}
-
 /* ---- stores */
 /* A store answers again, or is away: said once per change. */
 static void note(struct writer *w, enum part part, enum status st, const struct fault *fault)
@@ -272,8 +195,8 @@ static enum status store_facts(struct writer *w, struct record *const *records, 
     if (st != ST_OK)
         return st;
     metric_observe(meters.commit_seconds, "postgres", (double)(clock_boot_us() - began_us) / 1e6);
-    tell_stored(w, marks, mark_count);
-    acks_due(w->acks, clock_boot_ms(), send_ack, w);
+    stored_tell(w->stored, marks, mark_count);
+    stored_send(w->stored, clock_boot_ms());
     alerts = commit_alerts(w->commit, &alert_count);
     announce_alerts(w->set.acks, alerts, alert_count);
     return ST_OK;
@@ -288,7 +211,7 @@ static void hear(struct writer *w)
     enum status st = commit_hear(w->commit, &marks, &mark_count, &fault);
 
     if (st == ST_OK)
-        tell_heard(w, marks, mark_count);
+        stored_heard(w->stored, marks, mark_count);
     else if (st != ST_RETRY)
         log_warn("news.unreadable", "reason=\"%s\"", fault.text);
 }
@@ -309,7 +232,7 @@ static enum status persist(struct writer *w, enum part part, struct record *cons
 
     while ((st = store_in[part](w, records, n, fault)) == ST_RETRY || st == ST_FATAL) {
         note(w, part, st, fault);
-        acks_due(w->acks, clock_boot_ms(), send_ack, w); /* of what was stored before */
+        stored_send(w->stored, clock_boot_ms()); /* of what was stored before */
         if (!backoff_wait(&pause))
             return ST_RETRY;
     }
@@ -381,6 +304,16 @@ static bool store_group(struct writer *w)
     return missed == 0 || store(w, w->group, missed);
 }
 
+/* So that the first group does not wait for it, unless that is there already. */
+static void rehearse(struct writer *w)
+{
+    struct fault fault; /* what is wrong the group will tell */
+
+    for (unsigned i = 0; queue_depth(w->set.from) == 0; i++)
+        if (commit_rehearse(w->commit, i, &fault) != ST_OK)
+            return;
+}
+
 /* ---- while nothing comes, the stores are asked all the same: /readyz shall be true before the
  * first car drives */
 static void check_stores(struct writer *w)
@@ -400,6 +333,8 @@ static void check_stores(struct writer *w)
     }
     st = commit_check(w->commit, &fault);
     note(w, POSTGRES, st, &fault);
+    if (st == ST_OK && w->checked_ms < 0)
+        rehearse(w);
     w->checked_ms = clock_boot_ms();
 }
 
@@ -430,6 +365,9 @@ static void *writer_run(void *self)
     struct writer *w = self;
 
     inflight_i_store(w->set.inflight, w->set.lane);
+    if (!is_urgent(
+            w)) /* what is urgent comes when it comes, and the two shall not hold up each other */
+        check_stores(w);
     while (!is_drain_over(w) && gather(w)) {
         tell_age(w);
         if (w->count == 0)
@@ -439,12 +377,12 @@ static void *writer_run(void *self)
         drop_group(w, true);
         hear(w);
         write_tallies(w, false);
-        acks_due(w->acks, clock_boot_ms(), send_ack, w);
+        stored_send(w->stored, clock_boot_ms());
     }
     drop_group(w, false);
     record_free(w->held);
     write_tallies(w, true);
-    acks_due(w->acks, INT64_MAX, send_ack, w);
+    stored_send(w->stored, INT64_MAX);
     return NULL;
 }
 
@@ -458,11 +396,12 @@ enum status writer_start(struct writer **out, const struct writer_options *optio
     if (!w)
         return fault_set(fault, ST_FATAL, "out of memory");
     w->set = *options;
+    const struct stored_options stored = {w->set.known, w->set.acks, w->set.site, is_urgent(w)};
+
     if ((st = influx_open(&w->influx, options->influx, "fleet", fault)) == ST_OK &&
         (st = commit_open(&w->commit, options->pg, options->site, options->duty, &options->waits,
                           fault)) == ST_OK &&
-        (st = acks_open(&w->acks, fault)) == ST_OK &&
-        (st = map_open(&w->awaited, 1, AWAITED_MAX, NULL, fault)) == ST_OK) {
+        (st = stored_open(&w->stored, &stored, fault)) == ST_OK) {
         w->history.db = w->influx;
         w->checked_ms = -CHECK_MS;
         text_init(&w->history.lines);
@@ -489,8 +428,7 @@ void writer_join(struct writer *w)
         pthread_join(w->thread, NULL);
     while (w->running && queue_pop(w->set.from, &left, 1, 0, &n) == ST_OK)
         record_free(left);
-    acks_close(w->acks);
-    map_close(w->awaited);
+    stored_close(w->stored);
     commit_close(w->commit);
     history_done(&w->history);
     influx_close(w->influx);
