@@ -2,6 +2,7 @@
  * sent twice. */
 #include "history.h"
 
+#include "lib/clock.h"
 #include "lib/store/line.h"
 #include "meters.h"
 
@@ -20,8 +21,15 @@ static size_t add_lines(struct text *lines, struct record *const *records, size_
     return count;
 }
 
-enum status history_store(struct history *h, struct record *const *records, size_t n,
-                          struct fault *fault)
+enum status history_open(struct history *h, const char *url, struct fault *fault)
+{
+    *h = (struct history){0};
+    text_init(&h->lines);
+    return influx_open(&h->db, url, "fleet", fault);
+}
+
+static enum status store(struct history *h, struct record *const *records, size_t n,
+                         struct fault *fault)
 {
     size_t samples = add_lines(&h->lines, records, n);
     enum status st;
@@ -39,12 +47,44 @@ enum status history_store(struct history *h, struct record *const *records, size
         record_condemn(records[0], "store", fault->text);
         return ST_OK;
     }
-    if ((st = history_store(h, records, n / 2, fault)) != ST_OK)
+    if ((st = store(h, records, n / 2, fault)) != ST_OK)
         return st;
-    return history_store(h, records + n / 2, n - n / 2, fault);
+    return store(h, records + n / 2, n - n / 2, fault);
+}
+
+static enum status prepare(struct history *h, struct fault *fault)
+{
+    enum status st = h->prepared ? ST_OK : influx_prepare(h->db, fault);
+
+    h->prepared = st == ST_OK;
+    return st;
+}
+
+enum status history_store(struct history *h, struct record *const *records, size_t n,
+                          struct fault *fault)
+{
+    int64_t began_us = clock_boot_us();
+    enum status st = prepare(h, fault);
+
+    if (st == ST_OK)
+        st = store(h, records, n, fault);
+    if (st == ST_OK)
+        metric_observe(meters.commit_seconds, "influx", (double)(clock_boot_us() - began_us) / 1e6);
+    else if (st == ST_FATAL)
+        h->prepared = false; /* perhaps the database was dropped */
+    return st;
+}
+
+enum status history_check(struct history *h, struct fault *fault)
+{
+    enum status st = prepare(h, fault);
+
+    return st == ST_OK ? influx_ping(h->db, fault) : st;
 }
 
 void history_done(struct history *h)
 {
     text_done(&h->lines);
+    influx_close(h->db);
+    *h = (struct history){0};
 }

@@ -3,16 +3,20 @@
 #ifndef INGEST_HISTORY_H
 #define INGEST_HISTORY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "lib/store/influx.h"
 #include "lib/text.h"
 #include "record.h"
 
-struct history {
-    struct influx *db; /* borrowed */
+struct history { /* all zero: closed */
+    struct influx *db;
     struct text lines; /* memory kept between groups */
+    bool prepared;     /* the database is there */
 };
+
+enum status history_open(struct history *h, const char *url, struct fault *fault) MUST_CHECK;
 
 /* Store the samples of `n` records (those that are not dead).  A record InfluxDB refuses becomes a
  * dead letter (reason "store"); the others are stored. `fault` is not NULL. ST_RETRY  no answer:
@@ -20,6 +24,9 @@ struct history {
  * somebody should look */
 enum status history_store(struct history *h, struct record *const *records, size_t n,
                           struct fault *fault) MUST_CHECK;
+
+/* Does it answer, with our database in it? */
+enum status history_check(struct history *h, struct fault *fault) MUST_CHECK;
 
 void history_done(struct history *h);
 

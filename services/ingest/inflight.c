@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #define MAGIC                                                                                      \
-    UINT64_C(0x3374686769667676) /* changes with the layout: an old file is begun anew             \
+    UINT64_C(0x3474686769667676) /* changes with the layout: an old file is begun anew             \
                                   */
 #define SUSPECTS 8192
 #define SUSPECTS_KEPT 1000 /* more, and they are forgotten: the next crash tells who it is */

@@ -28,7 +28,7 @@ enum verdict {
 };
 
 /* Who stores: one thread each, with a group of its own. */
-enum inflight_lane { LANE_BULK, LANE_URGENT, LANES };
+enum inflight_lane { LANE_HISTORY, LANE_BULK, LANE_URGENT, LANES };
 
 /* Map DIR/inflight-SITE-INSTANCE, judge what it holds, watch for crashes from now on (process-wide:
  * one at a time).  `dir` "": nothing outlives us and nobody is ever suspected.

@@ -113,10 +113,10 @@ static enum status fill(struct vehicles *v)
     return ST_OK;
 }
 
+/* Nobody was turned away for it yet: the first record asks again. */
 void vehicles_prepare(struct vehicles *v)
 {
-    if (fill(v) != ST_OK)
-        v->away_until_ms = clock_boot_ms() + AWAY_MS;
+    (void)!fill(v);
 }
 
 static bool is_current(const struct vehicles *v, const struct known *k, int64_t now_ms)
@@ -132,8 +132,8 @@ enum status vehicles_allow(struct vehicles *v, const char *vin)
     bool active;
 
     notice_changes(v, now_ms);
-    if (now_ms - v->filled_ms >= FILL_MS && now_ms >= v->away_until_ms)
-        vehicles_prepare(v);
+    if (now_ms - v->filled_ms >= FILL_MS && now_ms >= v->away_until_ms && fill(v) != ST_OK)
+        v->away_until_ms = clock_boot_ms() + AWAY_MS;
     k = map_get(v->known, vin);
     if (k && is_current(v, k, now_ms))
         return k->active ? ST_OK : ST_REJECT;

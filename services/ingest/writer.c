@@ -4,46 +4,32 @@
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
 #include "announce.h"
 #include "commit.h"
+#include "edge.h"
+#include "group.h"
+#include "historian.h"
 #include "history.h"
-#include "lib/backoff.h"
 #include "lib/clock.h"
 #include "lib/log.h"
-#include "lib/stop.h"
 #include "meters.h"
 #include "stored.h"
 
-#define GROUP_RECORDS INFLIGHT_GROUP_MAX
-#define GROUP_SAMPLES 5000
-#define GROUP_BYTES                                                                                \
-    (8 << 20) /* of payload: what InfluxDB takes in one request is bounded, and in how long */
-#define CHECK_MS 2000
 #define IDLE_MS 200
 #define ACK_LOOK_MS 50 /* the same while an ack may be waiting */
-#define NAP_MS 5
-#define DRAIN_MS 5000 /* of those we have from SIGTERM to the end */
-
-enum part { INFLUX, POSTGRES }; /* the two stores, in their order */
-
-static const char *const part_name[] = {[INFLUX] = "influx", [POSTGRES] = "postgres"};
 
 struct writer {
     struct writer_options set;
-    struct influx *influx;
-    struct history history;
+    struct historian *historian; /* of the bulk lane, NULL in the other */
+    struct gatherer gatherer;    /* of the urgent lane */
+    struct group *own;           /* filled by it */
+    struct group *group;         /* in hand, NULL none */
+    struct history history;      /* for what was taken for stored and is not */
+    struct edge influx, postgres;
     struct commit *commit;
     struct stored *stored;
-    struct record *group[GROUP_RECORDS];
-    size_t count;
-    struct record *held; /* taken out of the queue, but for the next group */
-    bool influx_prepared;
-    int64_t checked_ms;     /* when the stores were last asked without anything to store */
     int64_t drain_until_ms; /* 0: nobody asked for stop */
-    bool away[2];           /* by enum part */
     bool tallies_wait;      /* they could not be written */
     pthread_t thread;
     bool running;
@@ -55,137 +41,63 @@ static bool is_urgent(const struct writer *w)
 }
 
 /* ---- a group */
-/* Sleep a little, to be woken by the clock and not by every record.  False: it is past `until_ms`.
- */
-static bool nap(int64_t until_ms)
-{
-    int64_t left_ms = until_ms - clock_boot_ms();
-    struct timespec pause = {.tv_nsec = 1000000 * (left_ms < NAP_MS ? left_ms : NAP_MS)};
-
-    if (left_ms <= 0)
-        return false;
-    nanosleep(&pause, NULL);
-    return true;
-}
-
 /* Do other sites write facts of ours?  Then what they say is waited for. */
 static bool awaits_others(const struct writer *w)
 {
     return atomic_load(&w->set.duty->history) & ~atomic_load(&w->set.duty->facts);
 }
 
-/* The next record: the one that was held, or from the queue.  Statuses of queue_pop. */
-static enum status next(struct writer *w, struct record **out, int wait_ms)
+static void tell_age(struct writer *w)
 {
-    size_t n;
-
-    if (!w->held)
-        return queue_pop(w->set.from, out, 1, wait_ms, &n);
-    *out = w->held;
-    w->held = NULL;
-    return ST_OK;
+    if (w->historian)
+        historian_tell_age(w->historian, w->group);
 }
 
-static bool is_suspect(const struct writer *w, const struct record *r)
+/* The next group into w->group, which stays NULL when none comes.  False: there will be no more. */
+static bool take_group(struct writer *w)
 {
-    return inflight_judge(w->set.inflight, r->flight) != VERDICT_NONE;
-}
-
-/* What has arrived, up to 5,000 samples or batch_wait_ms after the first; what is urgent waits for
- * nothing else, and a record that may have ended us has a group of its own.  False: shut and empty.
- */
-static bool gather(struct writer *w)
-{
-    size_t samples = 0, bytes = 0;
-    int64_t until_ms = 0;
     int wait_ms = stored_waits(w->stored) || awaits_others(w) ? ACK_LOOK_MS : IDLE_MS;
-    bool alone = false, urgent = false;
+    enum status st;
 
-    w->count = 0;
-    while (w->count < GROUP_RECORDS && samples < GROUP_SAMPLES && bytes < GROUP_BYTES && !alone) {
-        struct record *r;
-        enum status st = next(w, &r, wait_ms);
-
-        if (st == ST_NONE)
-            return w->count > 0;
-        if (st != ST_OK && (w->count == 0 || urgent || !nap(until_ms)))
-            return true;
-        if (st != ST_OK)
-            continue;
-        alone = is_suspect(w, r);
-        if (w->count > 0 && (alone || (urgent && !record_is_urgent(r)))) {
-            w->held = r;
-            return true;
-        }
-        urgent |= record_is_urgent(r);
-        if (w->count == 0)
-            until_ms = clock_boot_ms() + w->set.batch_wait_ms;
-        w->group[w->count++] = r;
-        inflight_storing(w->set.inflight, w->set.lane, r->flight);
-        samples += r->telemetry.sample_count;
-        bytes += r->len;
-        wait_ms = 0;
+    if (is_urgent(w)) {
+        if (!group_gather(&w->gatherer, w->own, wait_ms))
+            return false;
+        w->group = w->own->count ? w->own : NULL;
+        return true;
     }
-    return true;
-}
-
-static void tell_age(const struct writer *w)
-{
-    if (is_urgent(w))
-        return;
-    metric_set(meters.unacked_age_seconds, NULL,
-               w->count ? (double)(clock_now_ms() - w->group[0]->from.received_ms) / 1000 : 0);
-    metric_set(meters.queue_depth, NULL, (double)queue_depth(w->set.from));
+    st = historian_take(w->historian, &w->group, wait_ms);
+    if (st == ST_OK)
+        group_arrive(w->group, w->set.inflight, w->set.lane);
+    tell_age(w);
+    return st != ST_NONE;
 }
 
 static void drop_group(struct writer *w, bool stored)
 {
-    inflight_stored(w->set.inflight, w->set.lane, stored);
-    for (size_t i = 0; i < w->count; i++) {
-        inhand_drop(w->set.inhand, w->group[i]->hand);
-        record_free(w->group[i]);
-    }
-    w->count = 0;
+    struct group *g = w->group;
+
+    if (!g)
+        return;
+    group_drop(g, w->set.inflight, w->set.lane, stored, w->set.inhand);
+    w->group = NULL;
     tell_age(w);
+    if (w->historian)
+        historian_give_back(w->historian, g);
 }
 
 /* ---- stores */
-/* A store answers again, or is away: said once per change. */
-static void note(struct writer *w, enum part part, enum status st, const struct fault *fault)
-{
-    bool away = st == ST_RETRY || st == ST_FATAL, was = w->away[part];
-
-    w->away[part] = away;
-    if (is_urgent(w))
-        return; /* the bulk lane says it */
-    if (away && !was)
-        log_warn("store.away", "store=%s reason=\"%s\"", part_name[part], fault->text);
-    if (!away && was)
-        log_info("store.back", "store=%s", part_name[part]);
-    health_set(w->set.health, part_name[part], !away);
-    tell_age(w);
-}
-
-static enum status store_history(struct writer *w, struct record *const *records, size_t n,
+static enum status store_history(void *self, struct record *const *records, size_t n,
                                  struct fault *fault)
 {
-    enum status st = ST_OK;
-    int64_t began_us = clock_boot_us();
+    struct writer *w = self;
 
-    if (!w->influx_prepared && (st = influx_prepare(w->influx, fault)) == ST_OK)
-        w->influx_prepared = true;
-    if (st == ST_OK)
-        st = history_store(&w->history, records, n, fault);
-    if (st == ST_OK)
-        metric_observe(meters.commit_seconds, "influx", (double)(clock_boot_us() - began_us) / 1e6);
-    else if (st == ST_FATAL)
-        w->influx_prepared = false; /* perhaps the database was dropped */
-    return st;
+    return history_store(&w->history, records, n, fault);
 }
 
-static enum status store_facts(struct writer *w, struct record *const *records, size_t n,
+static enum status store_facts(void *self, struct record *const *records, size_t n,
                                struct fault *fault)
 {
+    struct writer *w = self;
     const struct alert_change_message *alerts;
     struct stream_mark *marks;
     size_t mark_count, alert_count;
@@ -216,28 +128,21 @@ static void hear(struct writer *w)
         log_warn("news.unreadable", "reason=\"%s\"", fault.text);
 }
 
-static enum status (*const store_in[])(struct writer *w, struct record *const *records, size_t n,
-                                       struct fault *fault) = {
-    [INFLUX] = store_history,
-    [POSTGRES] = store_facts,
-};
-
-/* Try until the store answers: ST_OK, or ST_REJECT with its words; ST_RETRY when we were asked to
- * stop meanwhile. */
-static enum status persist(struct writer *w, enum part part, struct record *const *records,
-                           size_t n, struct fault *fault)
+/* Of what was stored before, while a store does not answer. */
+static void meanwhile(void *self)
 {
-    struct backoff pause = {100, 2000, 0};
-    enum status st;
+    struct writer *w = self;
 
-    while ((st = store_in[part](w, records, n, fault)) == ST_RETRY || st == ST_FATAL) {
-        note(w, part, st, fault);
-        stored_send(w->stored, clock_boot_ms()); /* of what was stored before */
-        if (!backoff_wait(&pause))
-            return ST_RETRY;
-    }
-    note(w, part, st, fault);
-    return st;
+    tell_age(w);
+    stored_send(w->stored, clock_boot_ms());
+}
+
+static enum status persist_facts(struct writer *w, struct record *const *records, size_t n,
+                                 struct fault *fault)
+{
+    const struct attempt attempt = {store_facts, meanwhile, w};
+
+    return edge_persist(&w->postgres, &attempt, records, n, fault);
 }
 
 /* PostgreSQL takes the others but not this one: as a dead letter, then not at all (its vehicle may
@@ -248,7 +153,7 @@ static bool quarantine(struct writer *w, struct record *r, struct fault *fault)
 
     if (!r->dead) {
         record_condemn(r, "store", fault->text);
-        st = persist(w, POSTGRES, &r, 1, fault);
+        st = persist_facts(w, &r, 1, fault);
     }
     if (st == ST_REJECT) {
         metric_add(meters.rejected, "store", 1);
@@ -261,7 +166,7 @@ static bool quarantine(struct writer *w, struct record *r, struct fault *fault)
 static bool commit(struct writer *w, struct record *const *records, size_t n)
 {
     struct fault fault = {""};
-    enum status st = persist(w, POSTGRES, records, n, &fault);
+    enum status st = persist_facts(w, records, n, &fault);
 
     if (st != ST_REJECT)
         return st == ST_OK;
@@ -270,38 +175,35 @@ static bool commit(struct writer *w, struct record *const *records, size_t n)
     return commit(w, records, n / 2) && commit(w, records + n / 2, n - n / 2);
 }
 
-static bool store(struct writer *w, struct record *const *records, size_t n)
-{
-    struct fault fault = {""};
-
-    return (is_urgent(w) || persist(w, INFLUX, records, n, &fault) == ST_OK) &&
-           commit(w, records, n);
-}
-
 /* Read those that were taken for stored and are not, and move them to the front. */
-static size_t read_missed(struct writer *w)
+static size_t read_missed(struct group *g)
 {
     size_t missed = 0;
 
-    for (size_t i = 0; i < w->count; i++) {
-        struct record *r = w->group[i];
+    for (size_t i = 0; i < g->count; i++) {
+        struct record *r = g->records[i];
 
         if (!r->missed || record_read(r, clock_now_ms()) != ST_OK)
             continue; /* no memory: it comes again */
-        w->group[i] = w->group[missed];
-        w->group[missed++] = r;
+        g->records[i] = g->records[missed];
+        g->records[missed++] = r;
     }
     return missed;
 }
 
 static bool store_group(struct writer *w)
 {
+    const struct attempt attempt = {store_history, meanwhile, w};
+    struct fault fault = {""};
     size_t missed;
 
-    if (!store(w, w->group, w->count))
+    if (!commit(w, w->group->records, w->group->count))
         return false;
-    missed = read_missed(w);
-    return missed == 0 || store(w, w->group, missed);
+    missed = read_missed(w->group);
+    if (missed > 0 && !is_urgent(w) &&
+        edge_persist(&w->influx, &attempt, w->group->records, missed, &fault) != ST_OK)
+        return false;
+    return missed == 0 || commit(w, w->group->records, missed);
 }
 
 /* So that the first group does not wait for it, unless that is there already. */
@@ -309,33 +211,25 @@ static void rehearse(struct writer *w)
 {
     struct fault fault; /* what is wrong the group will tell */
 
-    for (unsigned i = 0; queue_depth(w->set.from) == 0; i++)
+    for (unsigned i = 0; historian_is_idle(w->historian); i++)
         if (commit_rehearse(w->commit, i, &fault) != ST_OK)
             return;
 }
 
-/* ---- while nothing comes, the stores are asked all the same: /readyz shall be true before the
- * first car drives */
-static void check_stores(struct writer *w)
+/* While nothing comes the database is asked all the same: /readyz shall be true before the first
+ * car drives. */
+static void check(struct writer *w)
 {
-    int64_t now_ms = clock_boot_ms();
+    bool first = w->postgres.checked_ms == 0;
     struct fault fault = {""};
-    enum status st = ST_OK;
+    enum status st;
 
-    if (now_ms - w->checked_ms < CHECK_MS || stop_asked())
+    if (!edge_is_due(&w->postgres, clock_boot_ms()))
         return;
-    if (!is_urgent(w)) {
-        if (!w->influx_prepared && (st = influx_prepare(w->influx, &fault)) == ST_OK)
-            w->influx_prepared = true;
-        if (st == ST_OK)
-            st = influx_ping(w->influx, &fault);
-        note(w, INFLUX, st, &fault);
-    }
     st = commit_check(w->commit, &fault);
-    note(w, POSTGRES, st, &fault);
-    if (st == ST_OK && w->checked_ms < 0)
+    edge_note(&w->postgres, st, &fault);
+    if (st == ST_OK && first && w->historian)
         rehearse(w);
-    w->checked_ms = clock_boot_ms();
 }
 
 /* Counting never holds up storing: what cannot be written waits. */
@@ -343,21 +237,11 @@ static void write_tallies(struct writer *w, bool all)
 {
     struct fault fault = {""};
 
-    enum status st = w->away[POSTGRES] ? ST_OK : commit_tallies(w->commit, all, &fault);
+    enum status st = w->postgres.away ? ST_OK : commit_tallies(w->commit, all, &fault);
 
     if (st != ST_OK && !w->tallies_wait)
         log_warn("tallies.wait", "reason=\"%s\"", fault.text);
     w->tallies_wait = st != ST_OK;
-}
-
-/* What is left then was never acknowledged: it comes again. */
-static bool is_drain_over(struct writer *w)
-{
-    if (!stop_asked())
-        return false;
-    if (w->drain_until_ms == 0)
-        w->drain_until_ms = clock_boot_ms() + DRAIN_MS;
-    return clock_boot_ms() >= w->drain_until_ms;
 }
 
 static void *writer_run(void *self)
@@ -366,12 +250,11 @@ static void *writer_run(void *self)
 
     inflight_i_store(w->set.inflight, w->set.lane);
     if (!is_urgent(
-            w)) /* what is urgent comes when it comes, and the two shall not hold up each other */
-        check_stores(w);
-    while (!is_drain_over(w) && gather(w)) {
-        tell_age(w);
-        if (w->count == 0)
-            check_stores(w);
+            w)) /* what is urgent comes when it comes: the two shall not be in each other's way */
+        check(w);
+    while (!group_drain_is_over(&w->drain_until_ms) && take_group(w)) {
+        if (!w->group)
+            check(w);
         else if (!store_group(w))
             break;
         drop_group(w, true);
@@ -380,31 +263,48 @@ static void *writer_run(void *self)
         stored_send(w->stored, clock_boot_ms());
     }
     drop_group(w, false);
-    record_free(w->held);
     write_tallies(w, true);
     stored_send(w->stored, INT64_MAX);
     return NULL;
 }
 
 /* ---- life */
+/* Where its groups come from. */
+static enum status open_source(struct writer *w, struct fault *fault)
+{
+    const struct writer_options *set = &w->set;
+    const struct historian_options h = {set->from,   set->inflight, set->inhand,
+                                        set->health, set->influx,   set->batch_wait_ms};
+
+    if (!is_urgent(w))
+        return historian_start(&w->historian, &h, fault);
+    w->gatherer = (struct gatherer){.from = set->from,
+                                    .inflight = set->inflight,
+                                    .lane = set->lane,
+                                    .batch_wait_ms = set->batch_wait_ms};
+    w->own = calloc(1, sizeof *w->own);
+    return w->own ? ST_OK : fault_set(fault, ST_FATAL, "out of memory");
+}
+
 enum status writer_start(struct writer **out, const struct writer_options *options,
                          struct fault *fault)
 {
+    const struct stored_options stored = {options->known, options->acks, options->site,
+                                          options->lane == LANE_URGENT};
     struct writer *w = calloc(1, sizeof *w);
     enum status st;
 
     if (!w)
         return fault_set(fault, ST_FATAL, "out of memory");
     w->set = *options;
-    const struct stored_options stored = {w->set.known, w->set.acks, w->set.site, is_urgent(w)};
-
-    if ((st = influx_open(&w->influx, options->influx, "fleet", fault)) == ST_OK &&
+    w->postgres =
+        (struct edge){.name = "postgres", .health = is_urgent(w) ? NULL : options->health};
+    w->influx = (struct edge){.name = "influx"}; /* the historian tells */
+    if ((st = history_open(&w->history, options->influx, fault)) == ST_OK &&
         (st = commit_open(&w->commit, options->pg, options->site, options->duty, &options->waits,
                           fault)) == ST_OK &&
-        (st = stored_open(&w->stored, &stored, fault)) == ST_OK) {
-        w->history.db = w->influx;
-        w->checked_ms = -CHECK_MS;
-        text_init(&w->history.lines);
+        (st = stored_open(&w->stored, &stored, fault)) == ST_OK &&
+        (st = open_source(w, fault)) == ST_OK) {
         w->running = pthread_create(&w->thread, NULL, writer_run, w) == 0;
         if (!w->running)
             st = fault_set(fault, ST_FATAL, "cannot start the writer thread");
@@ -426,11 +326,13 @@ void writer_join(struct writer *w)
         return;
     if (w->running)
         pthread_join(w->thread, NULL);
+    historian_join(w->historian);
     while (w->running && queue_pop(w->set.from, &left, 1, 0, &n) == ST_OK)
         record_free(left);
+    record_free(w->gatherer.held);
+    free(w->own);
     stored_close(w->stored);
     commit_close(w->commit);
     history_done(&w->history);
-    influx_close(w->influx);
     free(w);
 }

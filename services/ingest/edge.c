@@ -1,0 +1,46 @@
+/* services/ingest/edge.c */
+#include "edge.h"
+
+#include "lib/backoff.h"
+#include "lib/log.h"
+#include "lib/stop.h"
+
+#define CHECK_MS 2000
+
+void edge_note(struct edge *e, enum status st, const struct fault *fault)
+{
+    bool away = st == ST_RETRY || st == ST_FATAL, was = e->away;
+
+    e->away = away;
+    if (!e->health)
+        return;
+    if (away && !was)
+        log_warn("store.away", "store=%s reason=\"%s\"", e->name, fault->text);
+    if (!away && was)
+        log_info("store.back", "store=%s", e->name);
+    health_set(e->health, e->name, !away);
+}
+
+bool edge_is_due(struct edge *e, int64_t now_ms)
+{
+    if ((e->checked_ms != 0 && now_ms - e->checked_ms < CHECK_MS) || stop_asked())
+        return false;
+    e->checked_ms = now_ms;
+    return true;
+}
+
+enum status edge_persist(struct edge *e, const struct attempt *attempt,
+                         struct record *const *records, size_t n, struct fault *fault)
+{
+    struct backoff pause = {100, 2000, 0};
+    enum status st;
+
+    while ((st = attempt->store(attempt->self, records, n, fault)) == ST_RETRY || st == ST_FATAL) {
+        edge_note(e, st, fault);
+        attempt->meanwhile(attempt->self);
+        if (!backoff_wait(&pause))
+            return ST_RETRY;
+    }
+    edge_note(e, st, fault);
+    return st;
+}
