@@ -4,3 +4,7 @@ ALTER TABLE vehicle_state SET (fillfactor = 40, toast_tuple_target = 8160);
 ALTER TABLE fact_state SET (toast_tuple_target = 8160);
 ALTER TABLE watermark SET (fillfactor = 50);
 ALTER TABLE loss_hour SET (fillfactor = 70);
+
+-- Ingest asks the same short questions over and over: compiling one takes longer than answering it (0.3 s each time for who
+-- has fallen silent, before the tables' sizes are known).
+ALTER ROLE vigie_ingest SET jit = off;
