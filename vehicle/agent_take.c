@@ -46,7 +46,7 @@ static void agent_fix(struct agent *a, const struct fix *fix)
     agent_hide_place(a, &told);
     sampler_fix(&a->sampler, &told);
     told.t_ms = fix->t_ms;
-    timekeeper_fix(&a->timekeeper, &told, a->fix_ms, kept_clock_by_ntp());
+    timekeeper_fix(&a->timekeeper, &told, kept_clock_by_ntp());
     if (a->herald.state.obd == SOURCE_SILENT && isfinite(fix->speed_kmh) &&
         fix->speed_kmh >= SAMPLER_MOVING_GPS_KMH)
         reader_hint_moving(a->reader);

@@ -29,9 +29,11 @@ void timekeeper_init(struct timekeeper *t, const struct timekeeper_start *start)
         t->correction_ms = t->floor_ms - start->now_ms;
 }
 
-void timekeeper_fix(struct timekeeper *t, const struct fix *fix, int64_t boot_ms, bool ntp_synced)
+void timekeeper_fix(struct timekeeper *t, const struct fix *fix, bool ntp_synced)
 {
-    int64_t apart_ms = fix->t_ms - fix->received_ms, offset_ms = fix->t_ms - boot_ms;
+    int64_t boot_ms = fix->received_boot_ms, ours_ms = fix->received_ms - boot_ms;
+    int64_t offset_ms = fix->t_ms - boot_ms, apart_ms = offset_ms - ours_ms;
+    bool agrees;
 
     if (!is_possible(fix->t_ms)) {
         t->fixes = 0;
@@ -45,13 +47,13 @@ void timekeeper_fix(struct timekeeper *t, const struct fix *fix, int64_t boot_ms
     }
     if (ntp_synced || (t->has_rtc && !t->was_none))
         return; /* somebody keeps it: the receiver is wrong */
-    t->fixes = t->fixes > 0 && llabs(offset_ms - t->fixes_offset_ms) <= TIMEKEEPER_AGREE_MS
-                   ? t->fixes + 1
-                   : 1;
-    t->fixes_offset_ms = offset_ms;
+    agrees = t->fixes > 0 && llabs(offset_ms - t->fixes_offset_ms) <= TIMEKEEPER_AGREE_MS;
+    t->fixes = agrees ? t->fixes + 1 : 1;
+    if (!agrees || offset_ms > t->fixes_offset_ms)
+        t->fixes_offset_ms = offset_ms; /* on its way here a fix can only have become older */
     if (t->fixes < TIMEKEEPER_FIXES)
         return;
-    t->correction_ms += apart_ms;
+    t->correction_ms += t->fixes_offset_ms - ours_ms;
     t->vouched_boot_ms = boot_ms > 0 ? boot_ms : 1;
     t->known = true;
     t->fixes = 0;

@@ -44,13 +44,13 @@ struct timekeeper {
     int64_t offset_ms; /* our time - boot, last time */
     bool started;
     int fixes;               /* in a row that agree, and are not ours */
-    int64_t fixes_offset_ms; /* receiver's time - boot of the last one */
+    int64_t fixes_offset_ms; /* receiver's time - boot of the one that came fastest */
 };
 
 void timekeeper_init(struct timekeeper *t, const struct timekeeper_start *start);
 
 /* A fix arrived, received_ms by our corrected time; may change the correction. */
-void timekeeper_fix(struct timekeeper *t, const struct fix *fix, int64_t boot_ms, bool ntp_synced);
+void timekeeper_fix(struct timekeeper *t, const struct fix *fix, bool ntp_synced);
 
 /* On every tick, with the kernel's own time: may change `known`, and takes the correction back once
  * NTP keeps the kernel's clock, or somebody has set it (who keeps it is said some time after). */

@@ -26,9 +26,10 @@ static void start(int64_t now_ms, int64_t boot_ms, int64_t floor_ms, bool has_rt
 /* A fix of `gps_ms`, received at boot_ms on a kernel's clock that said `kernel_ms`. */
 static void fix(int64_t gps_ms, int64_t kernel_ms, int64_t boot_ms)
 {
-    struct fix f = {.t_ms = gps_ms, .received_ms = kernel_ms + t.correction_ms};
+    struct fix f = {
+        .t_ms = gps_ms, .received_boot_ms = boot_ms, .received_ms = kernel_ms + t.correction_ms};
 
-    timekeeper_fix(&t, &f, boot_ms, false);
+    timekeeper_fix(&t, &f, false);
 }
 
 static void a_receiver_that_agrees_vouches_for_the_clock(void **state)
@@ -105,6 +106,16 @@ static void fixes_that_disagree_with_each_other_set_nothing(void **state)
     assert_true(timekeeper_holds(&t, 33000));
 }
 
+static void the_fix_that_came_fastest_tells_the_time(void **state)
+{
+    (void)state;
+    start(1000, 5000, 0, false, false);
+    fix(T0, 2900, 6900); /* 900 ms on its way */
+    fix(T0 + 1000, 3050, 7050);
+    fix(T0 + 2000, 5400, 9400);
+    assert_int_equal(3050 + t.correction_ms, T0 + 1000);
+}
+
 static void a_date_1024_weeks_off_is_no_time(void **state)
 {
     (void)state;
@@ -119,7 +130,7 @@ static void a_date_1024_weeks_off_is_no_time(void **state)
 
 static void a_receiver_sets_no_clock_that_somebody_keeps(void **state)
 {
-    struct fix f = {.t_ms = T0 + 3600000, .received_ms = T0};
+    struct fix f = {.t_ms = T0 + 3600000, .received_boot_ms = 5000, .received_ms = T0};
 
     (void)state;
     start(T0, 5000, 0, true, false);
@@ -127,8 +138,8 @@ static void a_receiver_sets_no_clock_that_somebody_keeps(void **state)
         fix(T0 + 3600000 + i * 1000, T0 + i * 1000, 5000 + i * 1000);
     assert_int_equal(t.correction_ms, 0);
     start(T0, 5000, 0, false, true);
-    for (int i = 0; i < 10; i++, f.t_ms += 1000, f.received_ms += 1000)
-        timekeeper_fix(&t, &f, 5000 + i * 1000, true);
+    for (int i = 0; i < 10; i++, f.t_ms += 1000, f.received_ms += 1000, f.received_boot_ms += 1000)
+        timekeeper_fix(&t, &f, true);
     assert_int_equal(t.correction_ms, 0);
     assert_int_equal(timekeeper_source(&t, T0, 15000, true), CLOCK_NTP);
 }
@@ -201,6 +212,7 @@ int main(void)
         cmocka_unit_test(the_time_never_starts_before_what_must_have_passed),
         cmocka_unit_test(three_fixes_that_agree_set_a_clock_nobody_keeps),
         cmocka_unit_test(fixes_that_disagree_with_each_other_set_nothing),
+        cmocka_unit_test(the_fix_that_came_fastest_tells_the_time),
         cmocka_unit_test(a_date_1024_weeks_off_is_no_time),
         cmocka_unit_test(a_receiver_sets_no_clock_that_somebody_keeps),
         cmocka_unit_test(ntp_takes_the_correction_back),
