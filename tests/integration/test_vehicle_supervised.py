@@ -1,5 +1,4 @@
 """What the agent says to systemd, as systemd hears it: a datagram socket, and nothing else of systemd."""
-import ctypes
 import os
 import shutil
 import signal
@@ -14,12 +13,11 @@ import pytest
 
 sys.path[:0] = [str(Path(__file__).resolve().parent)]
 
-from vehicle_bench import GPSD, MOSQUITTO, VIN, VehicleBench, wait_for  # noqa: E402
+from vehicle_bench import GPSD, MOSQUITTO, VIN, VehicleBench, main_loop_stands, wait_for  # noqa: E402
 
 pytestmark = pytest.mark.skipif(not GPSD or not MOSQUITTO, reason="gpsd or mosquitto is not installed")
 
 INTERVAL_S = 2
-PTRACE_DETACH, PTRACE_SEIZE, PTRACE_INTERRUPT = 17, 0x4206, 0x4207
 
 
 class Supervisor:
@@ -76,13 +74,7 @@ def test_it_says_ready_then_that_it_turns_then_that_it_stops(bench, tmp_path, ab
 def test_the_watchdog_hears_nothing_while_the_main_loop_stands(bench):
     supervisor = start(bench, f"@vigie-loop-{os.getpid()}")
     wait_for("the watchdog", lambda: supervisor.said("WATCHDOG=1"))
-    main = bench.processes["agent"].pid  # the main thread's; the others go on
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p]
-    assert libc.ptrace(PTRACE_SEIZE, main, None, None) == 0, os.strerror(ctypes.get_errno())
-    try:
-        assert libc.ptrace(PTRACE_INTERRUPT, main, None, None) == 0
-        os.waitpid(main, 0x40000000)  # __WALL
+    with main_loop_stands(bench.processes["agent"].pid):
         time.sleep(0.1)
         supervisor.poll()  # what it had said before
         stood = time.monotonic()
@@ -90,8 +82,6 @@ def test_the_watchdog_hears_nothing_while_the_main_loop_stands(bench):
             assert bench.get("/healthz")[0] == 200, "the admin thread answers meanwhile"
             time.sleep(0.2)
         assert not supervisor.since(stood)
-    finally:
-        assert libc.ptrace(PTRACE_DETACH, main, None, None) == 0
     wait_for("the watchdog again", lambda: [t for t in supervisor.since(stood) if t == "WATCHDOG=1"])
 
 

@@ -1,5 +1,7 @@
 """A car on the bench: the real agent, a simulated car and adapter, a real gpsd, a real broker, and a service's eyes.
 No ingest: the tests read what the agent publishes and acknowledge it themselves."""
+import contextlib
+import ctypes
 import json
 import os
 import shutil
@@ -20,6 +22,7 @@ CAPTURES = ROOT / "tests/captures"
 VIN = "WVWZZZ1KZAW000001"
 DRIVE = "kit_2018-02-23_RT_RT_Frei_Beschleunigung.csv"
 LINE = "envirocar_track_2_dodge_caliber.json"
+PTRACE_DETACH, PTRACE_SEIZE, PTRACE_INTERRUPT = 17, 0x4206, 0x4207
 
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests/integration"), str(ROOT / "tests/sim")]
 
@@ -35,6 +38,20 @@ from stack.wait import wait_for  # noqa: E402
 
 GPSD = shutil.which("gpsd", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
 MOSQUITTO = shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+
+
+@contextlib.contextmanager
+def main_loop_stands(pid):
+    """The main thread of a program of ours is held, the others go on."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p]
+    assert libc.ptrace(PTRACE_SEIZE, pid, None, None) == 0, os.strerror(ctypes.get_errno())
+    try:
+        assert libc.ptrace(PTRACE_INTERRUPT, pid, None, None) == 0
+        os.waitpid(pid, 0x40000000)  # __WALL
+        yield
+    finally:
+        assert libc.ptrace(PTRACE_DETACH, pid, None, None) == 0
 
 
 def topic(rest, vin=VIN):
@@ -196,7 +213,7 @@ class VehicleBench:
 
     def get(self, path):
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.admin}{path}", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.admin}{path}", timeout=30) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as e:
             return e.code, ""
@@ -234,7 +251,7 @@ class VehicleBench:
         return ident
 
     def rows(self, statement):
-        db = sqlite3.connect(f"file:{self.folder}/outbox/outbox.db?mode=ro", uri=True, timeout=10)
+        db = sqlite3.connect(f"file:{self.folder}/outbox/outbox.db?mode=ro", uri=True, timeout=60)
         try:
             return db.execute(statement).fetchall()
         finally:
