@@ -41,5 +41,11 @@ export default defineConfig({
     rollupOptions: { output: { assetFileNames: (asset) => assetName(asset.names) } },
   },
   worker: { format: 'es' },
-  test: { environment: 'node', include: ['src/**/*.test.{ts,tsx}', 'build/**/*.test.mjs'] },
+  // Nothing here is a matter of seconds: a loaded machine may take its time.
+  test: {
+    environment: 'node',
+    include: ['src/**/*.test.{ts,tsx}', 'build/**/*.test.mjs'],
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+  },
 })

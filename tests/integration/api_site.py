@@ -111,11 +111,11 @@ class ApiSite:
         self.query("CREATE DATABASE fleet")
         request = urllib.request.Request(f"{self.influx.address}/write?db=fleet&precision=ms{where}", data=lines.encode(),
                                          method="POST")
-        urllib.request.urlopen(request, timeout=10).close()
+        urllib.request.urlopen(request, timeout=60).close()
 
     def query(self, statement):
         data = urllib.parse.urlencode({"q": statement}).encode()
-        with urllib.request.urlopen(f"{self.influx.address}/query?db=fleet", data=data, timeout=10) as answer:
+        with urllib.request.urlopen(f"{self.influx.address}/query?db=fleet", data=data, timeout=60) as answer:
             return json.load(answer)
 
     # ---- the program
@@ -138,7 +138,7 @@ class ApiSite:
 
     def metric(self, name):
         """Sum of all series that begin so."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.admin}/metrics", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.admin}/metrics", timeout=60) as answer:
             lines = answer.read().decode().splitlines()
         return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(name))
 
@@ -157,7 +157,7 @@ class ApiSite:
             headers.setdefault("Content-Type", "application/json")
         if not path.startswith("/"):
             path = "/api/frontend/" + path
-        connection = http.client.HTTPConnection("127.0.0.1", self.http, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.http, timeout=60)
         try:
             connection.request(method, path, body, headers)
             return Answer(connection.getresponse())
@@ -179,7 +179,7 @@ class ApiSite:
         return context
 
     def ask_car(self, method, path, body=None, cert=None, headers=None):
-        connection = http.client.HTTPSConnection("localhost", self.https, timeout=30, context=self.tls(cert))
+        connection = http.client.HTTPSConnection("localhost", self.https, timeout=60, context=self.tls(cert))
         try:
             data = json.dumps(body) if body is not None else None
             connection.request(method, path, data, {"Content-Type": "application/json", **(headers or {})})
@@ -187,7 +187,7 @@ class ApiSite:
         finally:
             connection.close()
 
-    def raw(self, text, wait_s=30):
+    def raw(self, text, wait_s=60):
         """Bytes in, bytes out until the other side closes (b"" when it said nothing)."""
         with socket.create_connection(("127.0.0.1", self.http), timeout=wait_s) as s:
             s.sendall(text if isinstance(text, bytes) else text.encode())
@@ -199,7 +199,7 @@ class ApiSite:
                 pass
             return got
 
-    def raw_answer(self, text, wait_s=30):
+    def raw_answer(self, text, wait_s=60):
         """The first answer on a connection of its own, which may stay open."""
         with socket.create_connection(("127.0.0.1", self.http), timeout=wait_s) as s:
             s.sendall(text if isinstance(text, bytes) else text.encode())

@@ -104,7 +104,7 @@ class Ingest(Process):
         super().wait_ready(timeout_s)
 
     def page(self, path):
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.admin}{path}", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.admin}{path}", timeout=60) as answer:
             return answer.read().decode()
 
     def metric(self, name, label=None):

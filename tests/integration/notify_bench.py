@@ -201,7 +201,7 @@ class Bench:
         self.broker.stop()
 
     def metrics(self):
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.admin}/metrics", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.admin}/metrics", timeout=60) as answer:
             return answer.read().decode()
 
     def metric(self, name, **labels):

@@ -23,7 +23,7 @@ class Outbox:
         self.path = home / "outbox" / "outbox.db"
 
     def rows(self, statement):
-        db = sqlite3.connect(f"file:{self.path}?mode=ro", uri=True, timeout=10)
+        db = sqlite3.connect(f"file:{self.path}?mode=ro", uri=True, timeout=60)
         try:
             return db.execute(statement).fetchall()
         finally:

@@ -70,7 +70,7 @@ class Car:
         self.publish("result", {"schema": "result/1", "stream": self.stream, "seq": self.seq, "clock": "gps", "command": command,
                                 "state": state, **more})
 
-    def next(self, leaf="command", timeout_s=40):
+    def next(self, leaf="command", timeout_s=90):
         while True:
             message = self.client.receive(timeout_s)
             if message.topic == topic(self.vin, "down/" + leaf):

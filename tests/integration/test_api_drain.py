@@ -13,7 +13,7 @@ def test_the_last_answer_is_given_and_no_new_question_taken(tmp_path):
     lock = psycopg2.connect(s.postgres.conninfo())
     try:
         token, answers = s.token(), []
-        kept = http.client.HTTPConnection("127.0.0.1", s.http, timeout=30)
+        kept = http.client.HTTPConnection("127.0.0.1", s.http, timeout=60)
         kept.request("GET", "/api/frontend/health")
         assert kept.getresponse().read()
         lock.cursor().execute(f"SELECT 1 FROM vehicle WHERE vin = '{OURS[0]}' FOR UPDATE")
@@ -26,7 +26,7 @@ def test_the_last_answer_is_given_and_no_new_question_taken(tmp_path):
 
         def refused():
             try:
-                with socket.create_connection(("127.0.0.1", s.http), timeout=5) as new:
+                with socket.create_connection(("127.0.0.1", s.http), timeout=30) as new:
                     new.sendall(b"GET /api/frontend/health HTTP/1.1\r\nHost: localhost\r\n\r\n")
                     return new.recv(100) == b""
             except OSError:

@@ -25,7 +25,7 @@ def unhurried(s):
 
 
 def openssl(*argv, stdin=None):
-    done = subprocess.run(["openssl", *map(str, argv)], input=stdin, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(["openssl", *map(str, argv)], input=stdin, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -210,7 +210,7 @@ def test_a_person_s_token_opens_nothing_there(s):
 def refused_in_handshake(s, cert):
     with pytest.raises((ssl.SSLError, ConnectionResetError, BrokenPipeError)):
         context = s.tls(cert)
-        with socket.create_connection(("localhost", s.https), timeout=20) as raw, context.wrap_socket(
+        with socket.create_connection(("localhost", s.https), timeout=60) as raw, context.wrap_socket(
                 raw, server_hostname="localhost") as tls:
             tls.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
             if tls.recv(100) == b"":
@@ -228,7 +228,7 @@ def test_a_certificate_of_another_root_is_refused_in_the_handshake(s, tmp_path):
 def test_old_protocols_and_http2_are_not_offered(s):
     context = s.tls()
     context.set_alpn_protocols(["h2", "http/1.1"])
-    with socket.create_connection(("localhost", s.https), timeout=20) as raw, context.wrap_socket(
+    with socket.create_connection(("localhost", s.https), timeout=60) as raw, context.wrap_socket(
             raw, server_hostname="localhost") as tls:
         assert tls.selected_alpn_protocol() == "http/1.1" and tls.version() in ("TLSv1.2", "TLSv1.3")
     old = subprocess.run(["openssl", "s_client", "-connect", f"localhost:{s.https}", "-tls1_1", "-cipher", "DEFAULT:@SECLEVEL=0"],

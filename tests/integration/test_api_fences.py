@@ -75,7 +75,7 @@ def test_a_body_over_64_kib_is_refused_unread(s):
 
 
 def test_a_connection_is_good_again_after_a_refused_body(s):
-    connection = http.client.HTTPConnection("127.0.0.1", s.http, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", s.http, timeout=60)
     connection.request("POST", "/api/frontend/session", b" " * 70000, {"Content-Type": "application/json"})
     assert connection.getresponse().read() and True
     try:
@@ -160,7 +160,7 @@ def test_a_pipelined_body_with_more_behind_it_does_not_stop_the_loop(s, token):
 
 def test_a_client_that_leaves_while_we_work_hurts_nobody(s):
     for _ in range(20):
-        with socket.create_connection(("127.0.0.1", s.http), timeout=10) as c:
+        with socket.create_connection(("127.0.0.1", s.http), timeout=60) as c:
             c.sendall(f"GET /api/frontend/health HTTP/1.1\r\n{HEAD}\r\n".encode())
     still_well(s)
 
@@ -224,7 +224,7 @@ def test_one_address_gets_32_connections_and_they_are_given_back(tmp_path):
         for _ in range(2):
             open_ones = []
             for _ in range(48):
-                c = socket.create_connection(("127.0.0.1", own.http), timeout=20)
+                c = socket.create_connection(("127.0.0.1", own.http), timeout=60)
                 open_ones.append(c)
             alive = 0
             for c in open_ones:

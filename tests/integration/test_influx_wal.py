@@ -8,7 +8,7 @@ from stack import influx, influx_wal
 
 def write(db, n):
     body = "".join(f"telemetry,vin=A v={i}.0 {i}\n" for i in range(n, n + 100)).encode()
-    urllib.request.urlopen(urllib.request.Request(f"{db.address}/write?db=fleet&precision=ms", data=body), timeout=10).close()
+    urllib.request.urlopen(urllib.request.Request(f"{db.address}/write?db=fleet&precision=ms", data=body), timeout=60).close()
 
 
 @pytest.mark.parametrize("tail", [b"\x01", b"\x01\x00\x00\x10\x00half of it", b"\x00" * 300], ids=["head", "entry", "zeros"])

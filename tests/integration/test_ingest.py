@@ -429,7 +429,7 @@ def test_a_record_influxdb_refuses_is_alone_put_aside(site):
         # a field of another type within the same shard is what makes InfluxDB refuse a point
         field = "Vehicle.Acceleration.Vertical"
         text = f'telemetry,vin={poison.vin} {field}="x" {t}'.encode()
-        urllib.request.urlopen(f"{site.influx.address}/write?db=fleet&precision=ms", text, timeout=10).close()
+        urllib.request.urlopen(f"{site.influx.address}/write?db=fleet&precision=ms", text, timeout=60).close()
         for k in range(20):
             other.one(t=t + k, seq=k + 1)
             if k == 10:

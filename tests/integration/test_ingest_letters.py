@@ -72,7 +72,7 @@ def test_what_influxdb_refused_comes_back_once_it_takes_it(site):
     t = now_ms() - 40 * DAY_MS  # a shard of its own, so that it can be repaired by dropping it
     with site.car() as car:
         text = f'telemetry,vin={car.vin} {VERTICAL}="x" {t}'.encode()
-        urllib.request.urlopen(f"{site.influx.address}/write?db=fleet&precision=ms", text, timeout=10).close()
+        urllib.request.urlopen(f"{site.influx.address}/write?db=fleet&precision=ms", text, timeout=60).close()
         samples = {t + k: {VERTICAL: 1.0 + k, SPEED: 2.0} for k in range(1, 4)}
         car.telemetry(samples)
         car.wait_ack(1)

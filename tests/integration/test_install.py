@@ -87,5 +87,5 @@ def test_the_default_settings_pass_the_programs_own_check(install, name, tmp_pat
             env[key] = f"{folder}{file}"
             Path(env[key]).write_text("what an operator puts there")
     env |= {"VIGIE_PG": "host=/none", "VIGIE_KEY": "/none"} if name != "vehicle" else {"VIGIE_OUTBOX": str(tmp_path)}
-    done = subprocess.run([folder / f"usr/local/bin/vigie-{name}", "--check"], env=env, capture_output=True, text=True, timeout=30)
+    done = subprocess.run([folder / f"usr/local/bin/vigie-{name}", "--check"], env=env, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr

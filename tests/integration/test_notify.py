@@ -24,7 +24,7 @@ def bench(tmp_path_factory):
 
 def status_of(request, port):
     """The first line of what a raw request is answered with."""
-    with socket.create_connection(("127.0.0.1", port), 10) as s:
+    with socket.create_connection(("127.0.0.1", port), 60) as s:
         s.sendall(request.encode())
         return s.recv(4096).split(b"\r\n")[0].decode()
 
@@ -96,7 +96,7 @@ def test_plain_http_is_not_here(bench, request_line):
 
 
 def test_the_upgrade_to_http_2_leads_nowhere(bench):
-    with socket.create_connection(("127.0.0.1", bench.port), 10) as s:
+    with socket.create_connection(("127.0.0.1", bench.port), 60) as s:
         s.sendall(b"GET /live HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
                   b"HTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n")
         assert b"fleet" not in s.recv(4096)
@@ -106,7 +106,7 @@ def test_the_upgrade_to_http_2_leads_nowhere(bench):
 def test_one_address_has_32_connections_and_no_more(bench):
     before = bench.refused("address")
     wait_until(lambda: bench.metric("vigie_notify_clients") == 0)
-    held = [socket.create_connection(("127.0.0.1", bench.port), 10) for _ in range(40)]
+    held = [socket.create_connection(("127.0.0.1", bench.port), 60) for _ in range(40)]
     try:
         wait_until(lambda: bench.refused("address") >= before + 8)
     finally:

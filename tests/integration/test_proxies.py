@@ -28,7 +28,7 @@ def guess(s, client, times=1):
 
 
 def guess_with_two_headers(s, first, second):
-    connection = http.client.HTTPConnection("127.0.0.1", s.http, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", s.http, timeout=60)
     connection.putrequest("POST", "/api/frontend/session")
     body = json.dumps({"username": "nobody", "password": "not this one"}).encode()
     for name, value in (("X-Forwarded-For", first), ("X-Forwarded-For", second),
@@ -69,7 +69,7 @@ def test_a_proxy_may_hold_many_connections_open(s):
     open_ones = []
     try:
         for i in range(48):
-            c = http.client.HTTPConnection("127.0.0.1", s.http, timeout=30)
+            c = http.client.HTTPConnection("127.0.0.1", s.http, timeout=60)
             c.request("GET", "/api/frontend/health", headers={"X-Forwarded-For": f"203.0.113.{i % 2}"})
             answer = c.getresponse()
             assert answer.status == 200 and answer.read()
@@ -104,7 +104,7 @@ def test_notify_counts_connections_per_client(tmp_path):
         bench.process.start()
 
         def connect(client):
-            return websocket.create_connection(f"ws://127.0.0.1:{bench.port}/live", origin=ORIGIN, timeout=20,
+            return websocket.create_connection(f"ws://127.0.0.1:{bench.port}/live", origin=ORIGIN, timeout=60,
                                                subprotocols=["fleet.v1", f"ticket.{bench.ticket()}"],
                                                header={"X-Forwarded-For": client})
 

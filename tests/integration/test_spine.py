@@ -181,6 +181,6 @@ def test_a_forged_token_is_refused(fleet_of_three):
         request = urllib.request.Request(stack.env["VIGIE_URL"] + "/api/frontend/vehicles",
                                          headers={"Authorization": f"Bearer {token}"})
         with pytest.raises(urllib.error.HTTPError) as refused:
-            urllib.request.urlopen(request, timeout=10)
+            urllib.request.urlopen(request, timeout=60)
         assert refused.value.code == 401, what
         assert refused.value.headers["Content-Type"] == "application/problem+json"

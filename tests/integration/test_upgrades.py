@@ -17,7 +17,7 @@ def test_the_api_answers_an_offer_of_http_2_as_http_1(path, code, name):
 
 def test_the_connection_lives_on_and_bodies_still_come():
     body = '{"username":"owner","password":"not this one"}'
-    with socket.create_connection(("127.0.0.1", site().http), timeout=30) as s:
+    with socket.create_connection(("127.0.0.1", site().http), timeout=60) as s:
         for _ in range(3):
             s.sendall((f"POST /api/frontend/session HTTP/1.1\r\nHost: localhost\r\n{H2C}Content-Type: application/json\r\n"
                        f"Content-Length: {len(body)}\r\n\r\n{body}").encode())
@@ -45,7 +45,7 @@ def test_notify_answers_an_offer_of_http_2_as_http_1(tmp_path):
     bench = Bench(tmp_path)
     try:
         bench.start()
-        with socket.create_connection(("127.0.0.1", bench.port), timeout=30) as s:
+        with socket.create_connection(("127.0.0.1", bench.port), timeout=60) as s:
             s.sendall(f"GET /live HTTP/1.1\r\nHost: localhost\r\n{H2C}\r\n".encode())
             assert s.recv(65536).startswith(b"HTTP/1.1 404")
         with bench.dashboard() as client:

@@ -78,7 +78,7 @@ def test_a_row_is_for_its_make_alone():
 def test_a_wrong_row_is_refused_with_its_line(tmp_path, line):
     (tmp_path / "bad.csv").write_text("# a remark\n" + HEADER + GOOD + line + "\n")
     done = subprocess.run([ROOT / BUILD / "bin/vigie-vehicle", "--decode", f"--makes={tmp_path}"], input="", capture_output=True,
-                          text=True, timeout=30)
+                          text=True, timeout=60)
     assert done.returncode == 2 and "bad.csv:4" in done.stderr, done.stderr
 
 

@@ -22,7 +22,7 @@ QUICK = ["--obd-period=200ms", "--record=250ms", "--encoding=json"]
 
 
 def openssl(*argv):
-    done = subprocess.run(["openssl", *map(str, argv)], capture_output=True, text=True, timeout=30)
+    done = subprocess.run(["openssl", *map(str, argv)], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -63,7 +63,7 @@ class SitePki:
 
     def register(self, vin, cert):
         """As if the API had issued it then."""
-        der = subprocess.run(["openssl", "x509", "-in", str(cert), "-outform", "DER"], capture_output=True, timeout=30).stdout
+        der = subprocess.run(["openssl", "x509", "-in", str(cert), "-outform", "DER"], capture_output=True, timeout=60).stdout
         serial = openssl("x509", "-in", cert, "-noout", "-serial").strip().split("=")[1].lower()
         self.site.sql("INSERT INTO certificate (serial, vin, sha256, key_sha256, not_before, not_after, pem, created_at) VALUES"
                       f" ('{serial}', '{vin}', '\\x{hashlib.sha256(der).hexdigest()}', '\\x{'0' * 64}',"

@@ -19,7 +19,7 @@ if COMPILER:  # a C++ compiler is no package this project asks for
         program = tmp_path_factory.mktemp("sketch") / "sketch"
         subprocess.run([COMPILER, "-std=c++11", "-Wall", "-Wextra", "-Werror", "-fsanitize=address,undefined",
                         f"-I{ROOT}/tests/arduino", "-o", program, ROOT / "tests/arduino/bench.cpp"], check=True, timeout=120)
-        return lambda text: subprocess.run([program], input=text.encode(), capture_output=True, timeout=30,
+        return lambda text: subprocess.run([program], input=text.encode(), capture_output=True, timeout=60,
                                            check=True).stdout.decode()
 
     ASK = "t7DF802010C0000000000\r"

@@ -40,7 +40,7 @@ def short(path):
         os.close(folder)
 
 
-def ask(path, line, timeout_s=5.0):
+def ask(path, line, timeout_s=60.0):
     """Send one order to a car and return its answer; for tests and scripts."""
     with socket.socket(socket.AF_UNIX) as link:
         link.settimeout(timeout_s)

@@ -93,7 +93,7 @@ class Influx:
 
     def _answers(self):
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/ping", timeout=2) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/ping", timeout=10) as answer:
                 return answer.status == 204
         except (OSError, urllib.error.URLError):
             return False
@@ -106,7 +106,7 @@ class Influx:
         if self.admin:
             form["u"], form["p"] = self.admin
         data = urllib.parse.urlencode(form).encode()
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/query", data=data, timeout=30) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/query", data=data, timeout=60) as answer:
             result = json.load(answer)["results"][0]
         if "error" in result:
             raise RuntimeError(result["error"])

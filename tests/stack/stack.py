@@ -165,7 +165,7 @@ class Stack:
     # ---- helpers
     def run(self, argv, env=None):
         done = subprocess.run([str(a) for a in argv], env={**os.environ, **self.env, **(env or {})}, text=True,
-                              capture_output=True, timeout=60)
+                              capture_output=True, timeout=120)
         if done.returncode != 0:
             raise RuntimeError(f"{' '.join(str(a) for a in argv[:3])} failed: {done.stderr.strip()[-500:]}")
         return done.stdout
@@ -210,7 +210,7 @@ class Session:
             headers["Authorization"] = f"Bearer {self.token}"
         request = urllib.request.Request(self.base + path, method=method, headers=headers,
                                          data=None if body is None else json.dumps(body).encode())
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             text = answer.read()
         return json.loads(text) if text else None
 
