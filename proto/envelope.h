@@ -19,10 +19,10 @@ enum clock_source {
 }; /* as the columnar flags count them */
 
 struct envelope {
-    char schema[32];            /* "telemetry/1" */
-    char stream[UUID_TEXT + 1]; /* the outbox stream's UUID */
     int64_t seq;                /* from 1, +1 each */
     enum clock_source clock;    /* what set the sender's clock */
+    char stream[UUID_TEXT + 1]; /* the outbox stream's UUID */
+    char schema[32];            /* "telemetry/1" */
 };
 
 bool uuid_is_valid(const char *text, size_t len); /* 8-4-4-4-12, lower-case hex */

@@ -26,12 +26,12 @@ struct sample {
 /* One record.  Grows on the heap as needed and is reused: telemetry_init once, telemetry_done at
  * the end. */
 struct telemetry {
-    struct envelope head;
     struct sample *samples;
     size_t sample_count, sample_room;
     struct reading *readings;
     size_t reading_count, reading_room;
     size_t unknown_signals; /* left out: paths that are not in the table */
+    struct envelope head;
 };
 
 void telemetry_init(struct telemetry *t);  /* empty, owns nothing */

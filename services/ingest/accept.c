@@ -38,6 +38,7 @@ struct accept {
     struct accept_options set;
     struct vehicles *allowed;
     struct map *seen; /* VIN -> struct vehicle */
+    struct telemetry desk;
     struct vehicle *owed;
     int64_t look_ms;       /* when to look at them next */
     int64_t second;        /* the one that runs */
@@ -202,7 +203,7 @@ static struct record *take_apart(struct accept *a, struct vehicle *v, const stru
     else if (is_known(v, from, payload, len, &head))
         r = record_again(from, &head, payload, len);
     else
-        r = record_decode(from, payload, len, now_ms);
+        r = record_decode(from, payload, len, now_ms, &a->desk);
     if (r) {
         r->flight = id;
         count(r, now_ms);
@@ -307,6 +308,7 @@ enum status accept_start(struct accept **out, const struct accept_options *optio
     if (!a)
         return fault_set(fault, ST_FATAL, "out of memory");
     a->set = *options;
+    telemetry_init(&a->desk);
     if ((st = vehicles_open(&a->allowed, options->pg, fault)) == ST_OK &&
         (st = map_open(&a->seen, sizeof(struct vehicle), VEHICLES_MAX, vehicle_done, fault)) ==
             ST_OK) {
@@ -328,6 +330,7 @@ void accept_join(struct accept *a)
         return;
     if (a->running)
         pthread_join(a->thread, NULL);
+    telemetry_done(&a->desk);
     vehicles_close(a->allowed);
     map_close(a->seen);
     free(a);

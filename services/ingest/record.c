@@ -2,6 +2,7 @@
 #include "record.h"
 
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -180,27 +181,84 @@ static enum status decode(struct record *r, int64_t now_ms)
     return ST_OK;
 }
 
+/* A desk that one large record made large is made anew. */
+#define DESK_READINGS 4096
+
+static size_t rows_bytes(const struct telemetry *t)
+{
+    return t->sample_count * sizeof *t->samples + t->reading_count * sizeof *t->readings;
+}
+
 static void weigh(struct record *r)
 {
-    const struct telemetry *t = &r->telemetry;
     size_t before = r->held;
 
-    r->held = sizeof *r + r->len + t->sample_room * sizeof *t->samples +
-              t->reading_room * sizeof *t->readings;
+    r->held = sizeof *r + r->len + rows_bytes(&r->telemetry);
     atomic_fetch_add(&held_bytes, r->held - before);
 }
 
-static struct record *copy(const struct arrival *from, const char *payload, size_t len)
+/* Bytes behind `r` for its rows and payload. */
+static size_t room_behind(size_t rows, size_t len)
 {
-    struct record *r = malloc(sizeof *r + len + 1);
+    return rows + len + 1;
+}
+
+/* The rows as they lie on the desk into `room`, which is theirs from now on. */
+static void take_rows(struct record *r, void *room)
+{
+    struct telemetry *t = &r->telemetry;
+    struct sample *samples = room;
+    struct reading *readings = (struct reading *)(samples + t->sample_count);
+
+    if (t->sample_count)
+        memcpy(samples, t->samples, t->sample_count * sizeof *samples);
+    if (t->reading_count)
+        memcpy(readings, t->readings, t->reading_count * sizeof *readings);
+    t->samples = samples;
+    t->readings = readings;
+    t->sample_room = t->reading_room = 0; /* not to be freed, not to be added to */
+}
+
+/* Is there nothing in what stands last in it? */
+static bool is_plain(const struct record *r)
+{
+    return r->from.topic.leaf == LEAF_TELEMETRY && !r->reason[0];
+}
+
+/* A record like `from`, its rows and payload behind it. */
+static struct record *settle(const struct record *from)
+{
+    size_t rows = rows_bytes(&from->telemetry);
+    struct record *r = malloc(sizeof *r + room_behind(rows, from->len));
 
     if (!r)
         return NULL;
-    *r = (struct record){.from = *from, .len = len};
-    if (len)
-        memcpy(r->payload, payload, len);
-    r->payload[len] = '\0';
+    memcpy(r, from, is_plain(from) ? offsetof(struct record, fact) : sizeof *r);
+    take_rows(r, r + 1);
+    r->payload = (char *)(r + 1) + rows;
+    if (r->len)
+        memcpy(r->payload, from->payload, r->len);
+    r->payload[r->len] = '\0';
+    weigh(r);
     return r;
+}
+
+/* Decode on the desk: the rows of *r lie there then. */
+static enum status decode_on(struct record *r, int64_t now_ms, struct telemetry *desk)
+{
+    enum status st;
+
+    telemetry_clear(desk);
+    r->telemetry = *desk;
+    st = decode(r, now_ms);
+    *desk = r->telemetry;
+    return st;
+}
+
+static void tidy(struct telemetry *desk)
+{
+    if (desk->reading_room > DESK_READINGS)
+        telemetry_done(desk);
 }
 
 bool record_peek(struct envelope *head, const struct arrival *from, const char *payload, size_t len)
@@ -214,57 +272,59 @@ bool record_peek(struct envelope *head, const struct arrival *from, const char *
 struct record *record_again(const struct arrival *from, const struct envelope *head,
                             const char *payload, size_t len)
 {
-    struct record *r = copy(from, payload, len);
+    struct record r = {
+        .from = *from, .head = *head, .again = true, .payload = (char *)payload, .len = len};
 
-    if (!r)
-        return NULL;
-    r->head = *head;
-    r->again = true;
-    weigh(r);
-    return r;
+    return settle(&r);
 }
 
-enum status record_read(struct record *r, int64_t now_ms)
+enum status record_read(struct record *r, int64_t now_ms, struct telemetry *desk)
 {
-    enum status st = decode(r, now_ms);
+    struct record read = *r;
+    void *rows = NULL;
+    enum status st = decode_on(&read, now_ms, desk);
 
-    if (st != ST_OK)
-        return st;
-    r->again = r->missed = false;
-    weigh(r);
-    return ST_OK;
+    if (st == ST_OK && rows_bytes(&read.telemetry) && !(rows = malloc(rows_bytes(&read.telemetry))))
+        st = ST_FATAL;
+    if (st == ST_OK) {
+        take_rows(&read, rows);
+        read.again = read.missed = false;
+        read.rows = rows;
+        *r = read;
+        weigh(r);
+    }
+    tidy(desk);
+    return st;
 }
 
 struct record *record_decode(const struct arrival *from, const char *payload, size_t len,
-                             int64_t now_ms)
+                             int64_t now_ms, struct telemetry *desk)
 {
-    struct record *r = copy(from, payload, len);
+    struct record r = {.from = *from, .payload = (char *)payload, .len = len}, *out = NULL;
 
-    if (r && record_read(r, now_ms) != ST_OK) {
-        record_free(r);
-        return NULL;
-    }
-    return r;
+    if (decode_on(&r, now_ms, desk) == ST_OK)
+        out = settle(&r);
+    tidy(desk);
+    return out;
+}
+
+static void read_head(struct record *r)
+{
+    if (!columnar_is(r->payload, r->len))
+        envelope_salvage(&r->head, r->payload, r->len);
+    else if (columnar_head(&r->head, r->payload, r->len, NULL) != ST_OK)
+        r->head = (struct envelope){0};
 }
 
 struct record *record_poison(const struct arrival *from, const char *payload, size_t len,
                              bool with_head)
 {
-    struct record *r = copy(from, payload, len);
+    struct record r = {.from = *from, .payload = (char *)payload, .len = len};
 
-    if (!r)
-        return NULL;
-    if (with_head && from->topic.leaf != LEAF_STATE) {
-        if (columnar_is(payload, len)) {
-            if (columnar_head(&r->head, payload, len, NULL) != ST_OK)
-                r->head = (struct envelope){0};
-        } else {
-            envelope_salvage(&r->head, payload, len);
-        }
-    }
-    record_condemn(r, "poison", "ingest ended twice while it had this in hand");
-    weigh(r);
-    return r;
+    if (with_head && from->topic.leaf != LEAF_STATE)
+        read_head(&r);
+    record_condemn(&r, "poison", "ingest ended twice while it had this in hand");
+    return settle(&r);
 }
 
 bool record_is_journalled(const struct record *r)
@@ -287,7 +347,7 @@ void record_free(struct record *r)
     if (!r)
         return;
     atomic_fetch_sub(&held_bytes, r->held);
-    telemetry_done(&r->telemetry);
+    free(r->rows);
     free(r);
 }
 

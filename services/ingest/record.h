@@ -22,40 +22,44 @@ struct arrival {
 /* Why a record, or part of it, goes to the dead letters; "" = it does not. */
 #define REASON_MAX 16
 
+/* A group has thousands of them and goes over all of them time and again: what is looked at of each
+ * stands in front, the rest is not even fetched into the cache. */
 struct record {
     struct arrival from;
-    struct envelope head;       /* of a journalled message; stream "" or seq 0: unreadable */
-    struct telemetry telemetry; /* LEAF_TELEMETRY */
-    struct fact fact;           /* LEAF_EVENT .. LEAF_RESULT */
-    struct vehicle_state state; /* LEAF_STATE */
-    char lost_stream[UUID_TEXT +
-                     1]; /* an outbox_lost event: first .. last of this stream will never come */
-    int64_t lost_first, lost_last;
-    char reason[REASON_MAX]; /* dead letter: "json", "time", "store", ... */
-    char detail[200];
-    char letter[UUID_TEXT + 1]; /* the dead letter it was and is decoded from once more; "" none:
-                                 * it takes no number, whatever the watermark says */
-    bool dead;                  /* nothing of it can be stored but the dead letter */
-    bool again;                 /* stored before, as far as we know: only its head was read */
-    bool missed;                /* ... but the database does not have it: to be read after all */
+    bool dead;   /* nothing of it can be stored but the dead letter */
+    bool again;  /* stored before, as far as we know: only its head was read */
+    bool missed; /* ... but the database does not have it: to be read after all */
+    size_t len;
     uint64_t flight;            /* its inflight_id */
     uint64_t hand;              /* its inhand_key, 0 none */
+    char reason[REASON_MAX];    /* dead letter: "json", "time", "store", ... */
+    char letter[UUID_TEXT + 1]; /* the dead letter it was and is decoded from once more; "" none:
+                                 * it takes no number, whatever the watermark says */
+    char lost_stream[UUID_TEXT +
+                     1];  /* an outbox_lost event: first .. last of this stream will never come */
+    struct envelope head; /* of a journalled message; stream "" or seq 0: unreadable */
+    struct telemetry telemetry; /* LEAF_TELEMETRY; nothing can be added to it */
+    char *payload;              /* `len` bytes and a terminator, behind the record */
+    void *rows;                 /* of the telemetry, where they do not stand behind it too */
     size_t held;                /* bytes it takes, all in all */
-    size_t len;
-    char payload[];
+    int64_t lost_first, lost_last;
+    struct fact fact;           /* LEAF_EVENT .. LEAF_RESULT */
+    struct vehicle_state state; /* LEAF_STATE */
+    char detail[200];           /* where there is a `reason` */
 };
 
 /* Decode `payload` of `len` bytes.  Never NULL but when out of memory: a record that cannot be
  * decoded is `dead`, with its reason.  `now_ms` bounds sample times: 60 days back, 10 minutes
- * ahead; samples outside are taken out. */
+ * ahead; samples outside are taken out.  `desk`: what telemetry is taken apart on, to be used again
+ * and again by one thread; telemetry_init before, telemetry_done in the end. */
 struct record *record_decode(const struct arrival *from, const char *payload, size_t len,
-                             int64_t now_ms);
+                             int64_t now_ms, struct telemetry *desk);
 
 /* One that seems to be stored already: its `head` was read, nothing else is.  NULL: no memory. */
 struct record *record_again(const struct arrival *from, const struct envelope *head,
                             const char *payload, size_t len);
 /* Read what record_again left unread.  ST_FATAL: no memory; the record is as before. */
-enum status record_read(struct record *r, int64_t now_ms) MUST_CHECK;
+enum status record_read(struct record *r, int64_t now_ms, struct telemetry *desk) MUST_CHECK;
 
 /* Read stream and seq alone, without taking the rest apart.  False: that takes more. */
 bool record_peek(struct envelope *head, const struct arrival *from, const char *payload,

@@ -24,6 +24,7 @@ struct replay {
     char site[32];
     const struct shards *shards;
     struct queue *to;
+    struct telemetry desk;
     unsigned connections; /* pg_connections when we listened last */
     int64_t look_ms;      /* when to look without having been told */
 };
@@ -39,6 +40,7 @@ enum status replay_open(struct replay **out, const char *conninfo, const char *s
     snprintf(r->site, sizeof r->site, "%s", site);
     r->shards = shards;
     r->to = to;
+    telemetry_init(&r->desk);
     if ((st = pg_open(&r->db, conninfo, "vigie-ingest-replay", fault)) != ST_OK) {
         free(r);
         return st;
@@ -153,7 +155,7 @@ static void hand_over(struct replay *r, const PGresult *rows, int row)
     if (payload && text_unhex((unsigned char *)payload, hex, 2 * len) &&
         arrival_of(&from, PQgetvalue(rows, row, 1), PQgetvalue(rows, row, 2),
                    PQgetvalue(rows, row, 3)))
-        record = record_decode(&from, payload, len, clock_now_ms());
+        record = record_decode(&from, payload, len, clock_now_ms(), &r->desk);
     free(payload);
     if (!record)
         return;
@@ -205,6 +207,7 @@ void replay_close(struct replay *r)
 {
     if (!r)
         return;
+    telemetry_done(&r->desk);
     pg_close(r->db);
     free(r);
 }

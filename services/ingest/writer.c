@@ -26,6 +26,7 @@ struct writer {
     struct group *own;           /* filled by it */
     struct group *group;         /* in hand, NULL none */
     struct history history;      /* for what was taken for stored and is not */
+    struct telemetry desk;       /* ... is read on */
     struct edge influx, postgres;
     struct commit *commit;
     struct stored *stored;
@@ -176,14 +177,15 @@ static bool commit(struct writer *w, struct record *const *records, size_t n)
 }
 
 /* Read those that were taken for stored and are not, and move them to the front. */
-static size_t read_missed(struct group *g)
+static size_t read_missed(struct writer *w)
 {
+    struct group *g = w->group;
     size_t missed = 0;
 
     for (size_t i = 0; i < g->count; i++) {
         struct record *r = g->records[i];
 
-        if (!r->missed || record_read(r, clock_now_ms()) != ST_OK)
+        if (!r->missed || record_read(r, clock_now_ms(), &w->desk) != ST_OK)
             continue; /* no memory: it comes again */
         g->records[i] = g->records[missed];
         g->records[missed++] = r;
@@ -199,7 +201,7 @@ static bool store_group(struct writer *w)
 
     if (!commit(w, w->group->records, w->group->count))
         return false;
-    missed = read_missed(w->group);
+    missed = read_missed(w);
     if (missed > 0 && !is_urgent(w) &&
         edge_persist(&w->influx, &attempt, w->group->records, missed, &fault) != ST_OK)
         return false;
@@ -297,6 +299,7 @@ enum status writer_start(struct writer **out, const struct writer_options *optio
     if (!w)
         return fault_set(fault, ST_FATAL, "out of memory");
     w->set = *options;
+    telemetry_init(&w->desk);
     w->postgres =
         (struct edge){.name = "postgres", .health = is_urgent(w) ? NULL : options->health};
     w->influx = (struct edge){.name = "influx"}; /* the historian tells */
@@ -334,5 +337,6 @@ void writer_join(struct writer *w)
     stored_close(w->stored);
     commit_close(w->commit);
     history_done(&w->history);
+    telemetry_done(&w->desk);
     free(w);
 }

@@ -24,10 +24,12 @@
     EVENT "\"type\":\"outbox_lost\",\"data\":{\"stream\":\"" stream "\",\"first\":" first          \
           ",\"last\":" last "}}"
 
+static struct telemetry desk;
+
 static struct record *decode(enum leaf leaf, const char *bytes, size_t len)
 {
     struct arrival from = {.topic = {.vin = VIN, .leaf = leaf}, .received_ms = NOW};
-    struct record *r = record_decode(&from, bytes, len, NOW);
+    struct record *r = record_decode(&from, bytes, len, NOW, &desk);
 
     assert_non_null(r);
     return r;
@@ -284,7 +286,7 @@ static void what_was_left_unread_can_be_read_after_all(void **state)
     assert_true(r->again && record_has_seq(r) && record_is_journalled(r));
     assert_int_equal(r->telemetry.sample_count, 0);
     r->missed = true;
-    assert_int_equal(record_read(r, NOW), ST_OK);
+    assert_int_equal(record_read(r, NOW, &desk), ST_OK);
     assert_false(r->again || r->missed || r->dead);
     assert_int_equal(r->telemetry.sample_count, 2);
     assert_int_equal(records_held_bytes(), before + r->held);
