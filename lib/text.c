@@ -72,19 +72,27 @@ void text_add(struct text *t, const char *bytes, size_t len)
     t->bytes[t->len] = '\0';
 }
 
+/* Most often there is room already: printed once. */
 void text_print(struct text *t, const char *format, ...)
 {
+    size_t left = t->failed || t->room == 0 ? 0 : t->room - t->len;
     va_list args, again;
     int len;
 
     va_start(args, format);
     va_copy(again, args);
-    len = vsnprintf(NULL, 0, format, args);
-    if (len < 0)
+    len = vsnprintf(left ? t->bytes + t->len : NULL, left, format, args);
+    if (len >= 0 && (size_t)len < left) {
+        t->len += (size_t)len;
+    } else if (len < 0) {
         t->failed = true;
-    else if (text_reserve(t, (size_t)len)) {
+        if (left)
+            t->bytes[t->len] = '\0';
+    } else if (text_reserve(t, (size_t)len)) {
         vsnprintf(t->bytes + t->len, (size_t)len + 1, format, again);
         t->len += (size_t)len;
+    } else if (left) {
+        t->bytes[t->len] = '\0'; /* what did not fit was cut */
     }
     va_end(again);
     va_end(args);

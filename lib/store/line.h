@@ -11,4 +11,12 @@
 size_t line_add(struct text *out, const char *vin, const struct telemetry *record,
                 size_t first_sample, size_t count);
 
+/* The same into `room` bytes at `out`: from sample *next on whole lines as long as one more surely
+ * fits.  *next moves on, *lines grows; returns the bytes written.  A line of `count` readings
+ * surely fits into LINE_ROOM(count); more than what is returned may have been written over, within
+ * `room`. */
+#define LINE_ROOM(count) (64 + (size_t)(count) * (SIGNAL_FIELD_MAX + 32))
+size_t line_fill(char *out, size_t room, const char *vin, const struct telemetry *record,
+                 size_t *next, size_t *lines);
+
 #endif

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <setjmp.h>
 #include <cmocka.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -183,6 +184,92 @@ static void a_number_is_printed_as_json_prints_it(void **state)
     }
 }
 
+static uint64_t next_random(uint64_t *random)
+{
+    *random ^= *random << 13;
+    *random ^= *random >> 7;
+    *random ^= *random << 17;
+    return *random >> 20;
+}
+
+/* Samples that share most of their values with the one before, some of their signals, or nothing;
+ * now and then with what cannot be written. */
+static void fill_alike(struct fixture *f, uint64_t *random)
+{
+    size_t samples = 1 + next_random(random) % 12, signals = 1 + next_random(random) % 90;
+    unsigned change = (unsigned)(next_random(random) % 8);
+
+    telemetry_clear(&f->t);
+    for (size_t i = 0; i < samples; i++) {
+        sample(f, (int64_t)(next_random(random) * 257));
+        for (size_t k = 0; k < signals; k++) {
+            uint16_t id = (uint16_t)(1 + (k + (next_random(random) % 16 == 0)) % signal_count());
+            double v = next_random(random) % 8 < change
+                           ? (double)(next_random(random) % 100000) / 100
+                           : (double)id;
+
+            reading(f, id, next_random(random) % 2 ? v : -v);
+        }
+    }
+    for (size_t i = 0; i < f->t.reading_count; i++) {
+        if (next_random(random) % 64 == 0)
+            f->t.readings[i].value = NAN;
+        if (next_random(random) % 64 == 0)
+            f->t.readings[i].signal = next_random(random) % 2 ? SIGNAL_NONE : UINT16_MAX;
+    }
+}
+
+/* What stays the same from sample to sample is taken over; that must not show, nor where a buffer
+ * ends. */
+static void a_line_is_the_same_whatever_stands_before_it(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t random = 88172645463325252;
+    struct text alone;
+    char piece[LINE_ROOM(91) + 700];
+
+    text_init(&alone);
+    for (int round = 0; round < 2000; round++) {
+        size_t lines = 0, next = 0, counted = 0, at = 0;
+
+        fill_alike(f, &random);
+        text_clear(&f->out);
+        text_clear(&alone);
+        for (size_t i = 0; i < f->t.sample_count; i++)
+            lines += line_add(&alone, VIN, &f->t, i, 1);
+        assert_int_equal(line_add(&f->out, VIN, &f->t, 0, f->t.sample_count), lines);
+        assert_string_equal(f->out.bytes, alone.bytes);
+        while (next < f->t.sample_count) {
+            size_t len = line_fill(piece, sizeof piece, VIN, &f->t, &next, &counted);
+
+            assert_true(at + len <= alone.len);
+            assert_memory_equal(piece, alone.bytes + at, len);
+            at += len;
+        }
+        assert_int_equal(at, alone.len);
+        assert_int_equal(counted, lines);
+    }
+    text_done(&alone);
+}
+
+static void a_time_has_all_its_digits(void **state)
+{
+    static const int64_t times[] = {
+        0, 1, 99999999, 100000000, 1795248000000, 1000000000000, 123456789012345, 9007199254740992};
+    struct fixture *f = *state;
+    char expected[40];
+
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+        telemetry_clear(&f->t);
+        text_clear(&f->out);
+        sample(f, times[i]);
+        reading(f, SIGNAL_SPEED, 5);
+        assert_int_equal(line_add(&f->out, VIN, &f->t, 0, 1), 1);
+        snprintf(expected, sizeof expected, "=5 %lld\n", (long long)times[i]);
+        assert_string_equal(strstr(f->out.bytes, "=5"), expected);
+    }
+}
+
 static void no_name_in_the_table_needs_escaping(void **state)
 {
     (void)state;
@@ -208,6 +295,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(every_value_reads_back_to_the_same_double, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_number_is_printed_as_json_prints_it, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_line_is_the_same_whatever_stands_before_it, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_time_has_all_its_digits, set_up, tear_down),
         cmocka_unit_test(no_name_in_the_table_needs_escaping),
     };
 
