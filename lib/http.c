@@ -9,6 +9,7 @@
 
 #define STANDARD_TIMEOUT_MS 5000
 #define STANDARD_MAX_ANSWER (1024 * 1024)
+#define PIECE_BYTES 262144L /* of a body that is made while it is sent: stays in a core's cache */
 
 struct http {
     CURL *curl;
@@ -102,12 +103,46 @@ static bool set_common(struct http *h)
            (!h->key || curl_late.easy_setopt(c, CURLOPT_SSLKEY, h->key) == CURLE_OK);
 }
 
+static size_t read_made(char *out, size_t one, size_t n, void *self)
+{
+    const struct http_body *made = self;
+
+    return made->read(made->self, out, one * n);
+}
+
+/* A connection that was kept turns out to be dead: what went into it is sent through a new one. */
+static int rewind_made(void *self, curl_off_t offset, int origin)
+{
+    const struct http_body *made = self;
+
+    if (offset != 0 || origin != SEEK_SET)
+        return CURL_SEEKFUNC_CANTSEEK;
+    made->rewind(made->self);
+    return CURL_SEEKFUNC_OK;
+}
+
+static bool set_made(struct http *h, const struct http_request *r)
+{
+    CURL *c = h->curl;
+
+    r->made->rewind(r->made->self);
+    return curl_late.easy_setopt(c, CURLOPT_POST, 1L) == CURLE_OK &&
+           curl_late.easy_setopt(c, CURLOPT_READFUNCTION, read_made) == CURLE_OK &&
+           curl_late.easy_setopt(c, CURLOPT_READDATA, (void *)r->made) == CURLE_OK &&
+           curl_late.easy_setopt(c, CURLOPT_SEEKFUNCTION, rewind_made) == CURLE_OK &&
+           curl_late.easy_setopt(c, CURLOPT_SEEKDATA, (void *)r->made) == CURLE_OK &&
+           curl_late.easy_setopt(c, CURLOPT_UPLOAD_BUFFERSIZE, PIECE_BYTES) == CURLE_OK &&
+           curl_late.easy_setopt(c, CURLOPT_CUSTOMREQUEST, r->method) == CURLE_OK;
+}
+
 static bool set_request(struct http *h, const struct http_request *r)
 {
     CURL *c = h->curl;
 
     if (curl_late.easy_setopt(c, CURLOPT_URL, r->url) != CURLE_OK)
         return false;
+    if (r->made)
+        return set_made(h, r);
     if (!r->body && strcmp(r->method, "GET") == 0)
         return curl_late.easy_setopt(c, CURLOPT_HTTPGET, 1L) == CURLE_OK;
     if (strcmp(r->method, "HEAD") == 0)
@@ -139,7 +174,8 @@ static bool make_headers(struct curl_slist **list, const struct http_request *r)
     text_init(&type);
     text_print(&type, "Content-Type:%s%s", r->content_type ? " " : "",
                r->content_type ? r->content_type : "");
-    done = !type.failed && add_header(list, type.bytes);
+    done = !type.failed && add_header(list, type.bytes) &&
+           (!r->made || add_header(list, "Transfer-Encoding: chunked"));
     text_done(&type);
     for (size_t i = 0; done && r->headers && r->headers[i]; i++)
         done = add_header(list, r->headers[i]);

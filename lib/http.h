@@ -16,13 +16,21 @@ struct http_options {
     size_t max_answer_bytes;     /* 0: 1 MiB; a longer answer is ST_REJECT */
 };
 
+/* A body that is made while it is sent, a piece at a time, and so never stands in memory whole. */
+struct http_body {
+    size_t (*read)(void *self, char *out, size_t room); /* the next bytes; 0: that was all */
+    void (*rewind)(void *self); /* from the beginning: before the first, and when sent again */
+    void *self;
+};
+
 struct http_request {
     const char *method; /* "GET", "POST", "PUT" */
     const char *url;
     const char *content_type; /* of the body */
     const char *body;
     size_t len;
-    const char *const *headers; /* "Name: value", NULL-terminated; NULL: none */
+    const struct http_body *made; /* instead of `body`, with POST or PUT; NULL: none */
+    const char *const *headers;   /* "Name: value", NULL-terminated; NULL: none */
 };
 
 enum status http_open(struct http **out, const struct http_options *options,

@@ -121,23 +121,32 @@ static enum status unreachable(enum status st)
     return st == ST_REJECT ? ST_FATAL : st;
 }
 
-static enum status write_to(struct influx *db, const char *url, const char *lines, size_t len,
-                            struct fault *fault)
+static enum status send_lines(struct influx *db, struct http_request *request, struct fault *fault)
 {
-    const struct http_request request = {.method = "POST",
-                                         .url = url,
-                                         .content_type = "text/plain; charset=utf-8",
-                                         .body = lines,
-                                         .len = len};
     enum status st;
     int code;
 
-    if (len == 0)
-        return ST_OK;
-    st = http_call(db->writer, &request, &code, &db->answer, fault);
+    request->method = "POST";
+    request->content_type = "text/plain; charset=utf-8";
+    st = http_call(db->writer, request, &code, &db->answer, fault);
     if (st != ST_OK)
         return unreachable(st);
     return code == 204 ? ST_OK : explain(db, code, fault);
+}
+
+static enum status write_to(struct influx *db, const char *url, const char *lines, size_t len,
+                            struct fault *fault)
+{
+    struct http_request request = {.url = url, .body = lines, .len = len};
+
+    return len ? send_lines(db, &request, fault) : ST_OK;
+}
+
+enum status influx_pour(struct influx *db, const struct http_body *lines, struct fault *fault)
+{
+    struct http_request request = {.url = db->write_url.bytes, .made = lines};
+
+    return send_lines(db, &request, fault);
 }
 
 enum status influx_write(struct influx *db, const char *lines, size_t len, struct fault *fault)

@@ -8,6 +8,7 @@
 
 #include <jansson.h>
 
+#include "lib/http.h"
 #include "proto/status.h"
 
 struct influx;
@@ -28,6 +29,11 @@ enum status influx_prepare(struct influx *db, struct fault *fault) MUST_CHECK;
  *   ST_FATAL   401, 403, 404: credentials or database are wrong; an answer not InfluxDB's */
 enum status influx_write(struct influx *db, const char *lines, size_t len,
                          struct fault *fault) MUST_CHECK;
+
+/* The same with lines that are made while they are sent.  A batch of over 413's limit may get no
+ * answer but a closed connection, ST_RETRY: influx_write tells. */
+enum status influx_pour(struct influx *db, const struct http_body *lines,
+                        struct fault *fault) MUST_CHECK;
 
 /* Make the retention policy of 1-minute values (two years) unless there is one; write lines to it.
  * Statuses as above. */

@@ -1,25 +1,13 @@
 /* services/ingest/history.c - idempotent: the same series and time overwrite, so a group may be
- * sent twice. */
+ * sent twice.  Lines are made while they are sent: of the megabytes of a group a piece at a time
+ * stands in the cache, and none in memory. */
 #include "history.h"
+
+#include <string.h>
 
 #include "lib/clock.h"
 #include "lib/store/line.h"
 #include "meters.h"
-
-static size_t add_lines(struct text *lines, struct record *const *records, size_t n)
-{
-    size_t count = 0;
-
-    text_clear(lines);
-    for (size_t i = 0; i < n; i++) {
-        const struct record *r = records[i];
-
-        if (!r->dead && !r->again && r->from.topic.leaf == LEAF_TELEMETRY)
-            count +=
-                line_add(lines, r->from.topic.vin, &r->telemetry, 0, r->telemetry.sample_count);
-    }
-    return count;
-}
 
 enum status history_open(struct history *h, const char *url, struct fault *fault)
 {
@@ -28,19 +16,136 @@ enum status history_open(struct history *h, const char *url, struct fault *fault
     return influx_open(&h->db, url, "fleet", fault);
 }
 
+/* Of a group, what is to be poured next. */
+struct pour {
+    struct record *const *records;
+    size_t n, record, sample;
+    size_t lines;
+    struct text *spill; /* a line that was longer than the room there was */
+    size_t spilled;     /* of it, given out */
+};
+
+/* The record to go on with; NULL: all are poured. */
+static const struct record *rest_of(struct pour *p)
+{
+    for (; p->record < p->n; p->record++, p->sample = 0) {
+        const struct record *r = p->records[p->record];
+
+        if (!r->dead && !r->again && r->from.topic.leaf == LEAF_TELEMETRY &&
+            p->sample < r->telemetry.sample_count)
+            return r;
+    }
+    return NULL;
+}
+
+static size_t give_out(struct pour *p, char *out, size_t room)
+{
+    size_t n = p->spill->len - p->spilled;
+
+    if (n > room)
+        n = room;
+    if (n > 0)
+        memcpy(out, p->spill->bytes + p->spilled, n);
+    p->spilled += n;
+    return n;
+}
+
+/* The next line that has something in it, aside.  Without memory nothing is, and the sample stays
+ * the next. */
+static void spill_line(struct pour *p)
+{
+    const struct record *r;
+
+    text_clear(p->spill);
+    p->spilled = 0;
+    while (p->spill->len == 0 && (r = rest_of(p)) != NULL) {
+        p->lines += line_add(p->spill, r->from.topic.vin, &r->telemetry, p->sample, 1);
+        if (p->spill->failed)
+            return;
+        p->sample++;
+    }
+}
+
+static size_t pour_more(void *self, char *out, size_t room)
+{
+    struct pour *p = self;
+    size_t used = give_out(p, out, room);
+    const struct record *r;
+
+    while ((r = rest_of(p)) != NULL && used < room) {
+        const struct telemetry *t = &r->telemetry;
+
+        if (LINE_ROOM(t->samples[p->sample].count) <= room - used) {
+            used += line_fill(out + used, room - used, r->from.topic.vin, t, &p->sample, &p->lines);
+            continue;
+        }
+        if (used == 0)
+            spill_line(p);
+        if (used > 0 || p->spill->len == 0)
+            return used;
+        used = give_out(p, out, room);
+    }
+    return used;
+}
+
+/* The first line stands ready: whether there is one is known before anything is sent. */
+static void pour_anew(void *self)
+{
+    struct pour *p = self;
+
+    p->record = p->sample = p->lines = 0;
+    spill_line(p);
+}
+
+static enum status out_of_memory(size_t n, struct fault *fault)
+{
+    return fault_set(fault, ST_RETRY, "out of memory for %zu records", n);
+}
+
+/* *lines: how many were stored. */
+static enum status pour(struct history *h, struct record *const *records, size_t n, size_t *lines,
+                        struct fault *fault)
+{
+    struct pour p = {.records = records, .n = n, .spill = &h->lines};
+    const struct http_body body = {pour_more, pour_anew, &p};
+    enum status st;
+
+    pour_anew(&p);
+    if (h->lines.len == 0 && !h->lines.failed)
+        return ST_OK;
+    st = influx_pour(h->db, &body, fault);
+    if (h->lines.failed || (st == ST_OK && rest_of(&p)))
+        return out_of_memory(n, fault);
+    *lines = p.lines;
+    return st;
+}
+
+static enum status write_whole(struct history *h, struct record *const *records, size_t n,
+                               size_t *lines, struct fault *fault)
+{
+    text_clear(&h->lines);
+    for (size_t i = 0; i < n; i++) {
+        const struct record *r = records[i];
+
+        if (!r->dead && !r->again && r->from.topic.leaf == LEAF_TELEMETRY)
+            *lines +=
+                line_add(&h->lines, r->from.topic.vin, &r->telemetry, 0, r->telemetry.sample_count);
+    }
+    if (h->lines.failed)
+        return out_of_memory(n, fault);
+    return influx_write(h->db, h->lines.bytes, h->lines.len, fault);
+}
+
 static enum status store(struct history *h, struct record *const *records, size_t n,
                          struct fault *fault)
 {
-    size_t samples = add_lines(&h->lines, records, n);
-    enum status st;
+    size_t lines = 0;
+    enum status st = h->unanswered ? write_whole(h, records, n, &lines, fault)
+                                   : pour(h, records, n, &lines, fault);
 
-    if (h->lines.failed)
-        return fault_set(fault, ST_RETRY, "out of memory for %zu records", n);
-    if (samples == 0)
-        return ST_OK;
-    st = influx_write(h->db, h->lines.bytes, h->lines.len, fault);
-    if (st == ST_OK)
-        metric_add(meters.stored, "influx", (double)samples);
+    h->unanswered = st == ST_RETRY;
+    if (st == ST_OK && lines > 0)
+        metric_add(meters.stored, "influx", (double)lines);
     if (st != ST_REJECT)
         return st;
     if (n == 1) {

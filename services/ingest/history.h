@@ -14,6 +14,7 @@ struct history { /* all zero: closed */
     struct influx *db;
     struct text lines; /* memory kept between groups */
     bool prepared;     /* the database is there */
+    bool unanswered;   /* the last one: the next is sent in one piece, so that a 413 is heard */
 };
 
 enum status history_open(struct history *h, const char *url, struct fault *fault) MUST_CHECK;

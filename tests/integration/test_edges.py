@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 import time
+import zlib
 
 import pytest
 
@@ -304,11 +305,24 @@ class Manners(http.server.BaseHTTPRequestHandler):
             self.answer(200, "bye")
             self.close_connection = True  # without having said so
 
+    def body(self):
+        if self.headers["Transfer-Encoding"] != "chunked":
+            return self.rfile.read(int(self.headers["Content-Length"]))
+        pieces = []
+        while size := int(self.rfile.readline(), 16):
+            pieces.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(pieces)
+
     def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"]))
+        body = self.body()
         if self.path.startswith("/answers/"):
             code = int(self.path.split("/")[2])
             self.answer(code, "" if code == 204 else '{"error":"so it is"}')
+            return
+        if self.path == "/sum":
+            self.answer(200, f"{len(body)} {zlib.crc32(body)}")
             return
         self.answer(200, f"{self.command} {self.headers['Content-Type']} expect={self.headers['Expect']} "
                          f"test={self.headers['X-Test']} {len(body)}")

@@ -1,6 +1,8 @@
 /* The HTTP client, against a server with good and bad manners (tests/integration/test_edges.py). */
 #include "tests/unit/served.h"
 
+#include <zlib.h>
+
 #include "lib/http.h"
 
 struct answer {
@@ -131,6 +133,76 @@ static void a_body_arrives_as_it_is_without_expect(void **state)
     http_close(h);
 }
 
+/* A body of so many bytes, each another than the one before, in pieces of any length. */
+struct made {
+    size_t len, at, step;
+};
+
+static size_t made_read(void *self, char *out, size_t room)
+{
+    struct made *m = self;
+    size_t n = m->len - m->at;
+
+    m->step = m->step * 7 % 65537;
+    n = n < room ? n : room;
+    n = n < m->step ? n : m->step;
+    for (size_t i = 0; i < n; i++)
+        out[i] = (char)((m->at + i) * 31 >> 3);
+    m->at += n;
+    return n;
+}
+
+static void made_rewind(void *self)
+{
+    ((struct made *)self)->at = 0;
+}
+
+static void expect_made(struct http *h, struct made *m)
+{
+    const struct http_body body = {made_read, made_rewind, m};
+    char url[256], expected[64], *whole = malloc(m->len + 1);
+    const struct http_request r = {
+        .method = "POST", .url = url, .content_type = "text/plain", .made = &body};
+    struct answer a;
+
+    assert_non_null(whole);
+    for (size_t i = 0; i < m->len; i++)
+        whole[i] = (char)(i * 31 >> 3);
+    address(url, sizeof url, "VIGIE_TEST_HTTP", "/sum");
+    call(h, &a, &r);
+    if (a.st != ST_OK)
+        fail_msg("%s", a.fault.text);
+    snprintf(expected, sizeof expected, "%zu %lu", m->len,
+             crc32(0, (const unsigned char *)whole, (unsigned)m->len));
+    assert_string_equal(a.body.bytes, expected);
+    text_done(&a.body);
+    free(whole);
+}
+
+static void a_body_can_be_made_while_it_is_sent(void **state)
+{
+    static const size_t lengths[] = {1, 3000, 262144, 3000000};
+    struct http *h = open_patient(0);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++)
+        expect_made(h, &(struct made){.len = lengths[i], .step = 3});
+    expect_status(h, "VIGIE_TEST_HTTP", "/status/200", ST_OK);
+    http_close(h);
+}
+
+static void a_body_that_is_made_finds_a_new_connection_too(void **state)
+{
+    struct http *h = open_patient(0);
+    struct made m = {.len = 500000, .step = 3};
+
+    (void)state;
+    expect_body(h, "/hang-up", 200, "bye");
+    nap_ms(100);
+    expect_made(h, &m);
+    http_close(h);
+}
+
 static void a_redirect_is_an_answer_and_not_followed(void **state)
 {
     struct http *h = open_patient(0);
@@ -251,6 +323,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(calls_share_one_connection),
         cmocka_unit_test(a_connection_the_server_has_dropped_is_replaced_unseen),
         cmocka_unit_test(a_body_arrives_as_it_is_without_expect),
+        cmocka_unit_test(a_body_can_be_made_while_it_is_sent),
+        cmocka_unit_test(a_body_that_is_made_finds_a_new_connection_too),
         cmocka_unit_test(a_redirect_is_an_answer_and_not_followed),
         cmocka_unit_test(an_answer_longer_than_allowed_is_refused),
         cmocka_unit_test(silence_ends_at_the_deadline),

@@ -190,6 +190,51 @@ static void one_bad_line_is_refused_and_the_good_ones_stay(void **state)
     influx_close(db);
 }
 
+struct comments { /* so many bytes of nothing, and a point */
+    size_t len, at;
+};
+
+static size_t comments_read(void *self, char *out, size_t room)
+{
+    static const char point[] = "\ntelemetry,vin=" VIN " Vehicle.Speed=7\n";
+    struct comments *c = self;
+    size_t n = c->at < c->len ? c->len - c->at : 0;
+
+    n = n < room ? n : room;
+    memset(out, '#', n);
+    if (n == 0 && c->at == c->len) {
+        n = sizeof point - 1;
+        memcpy(out, point, n);
+    }
+    c->at += n;
+    return n;
+}
+
+static void comments_rewind(void *self)
+{
+    ((struct comments *)self)->at = 0;
+}
+
+static void lines_can_be_made_while_they_are_sent(void **state)
+{
+    struct influx *db = open_prepared("poured");
+    struct comments c = {.len = 700000};
+    const struct http_body lines = {comments_read, comments_rewind, &c};
+    struct fault fault = {""};
+    enum status st;
+
+    (void)state;
+    assert_int_equal(influx_pour(db, &lines, &fault), ST_OK);
+    assert_int_equal(count_rows(db), 1);
+    c.len = 5000000; /* over the limit: refused, or hung up on */
+    st = influx_pour(db, &lines, &fault);
+    if (st != ST_REJECT && st != ST_RETRY)
+        fail_msg("%s: %s", status_name(st), fault.text);
+    c.len = 10;
+    assert_int_equal(influx_pour(db, &lines, &fault), ST_OK);
+    influx_close(db);
+}
+
 static void a_batch_over_the_servers_limit_is_refused(void **state)
 {
     static char big[1200000];
@@ -337,6 +382,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_parameter_is_a_value_whatever_is_in_it),
         cmocka_unit_test(one_bad_line_is_refused_and_the_good_ones_stay),
         cmocka_unit_test(a_batch_over_the_servers_limit_is_refused),
+        cmocka_unit_test(lines_can_be_made_while_they_are_sent),
         cmocka_unit_test(a_missing_database_is_fatal),
         cmocka_unit_test(a_wrong_statement_is_refused_with_the_servers_words),
         cmocka_unit_test(credentials_in_the_address_count_and_are_never_quoted),
