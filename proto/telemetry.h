@@ -2,6 +2,7 @@
 #ifndef PROTO_TELEMETRY_H
 #define PROTO_TELEMETRY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,6 +32,7 @@ struct telemetry {
     struct reading *readings;
     size_t reading_count, reading_room;
     size_t unknown_signals; /* left out: paths that are not in the table */
+    bool alike; /* somebody looked: each sample has the signals of the first, in its order */
     struct envelope head;
 };
 

@@ -90,7 +90,7 @@ static enum origin origin_of(uint16_t signal, const struct reading *r, uint32_t 
 }
 
 /* From the last sample back: of each signal the first one met is the newest of the record, and the
- * others need not be looked at. */
+ * others need not be looked at; nor the other samples, where all are alike. */
 static bool merge(struct newest *n, const struct telemetry *record, int64_t latest_ms,
                   bool shown_only)
 {
@@ -106,13 +106,17 @@ static bool merge(struct newest *n, const struct telemetry *record, int64_t late
             uint16_t signal = r[k].signal;
             uint64_t bit = UINT64_C(1) << signal % 64, *word = &met[signal / 64 % MET_WORDS];
 
-            if ((*word & bit && signal < MET_WORDS * 64) || (shown_only && !is_shown(signal)))
+            if (*word & bit && signal < MET_WORDS * 64)
                 continue;
             *word |= bit;
+            if (shown_only && !is_shown(signal))
+                continue;
             changed |= newest_take(n, signal, t_ms, r[k].value, origin_of(signal, r, s->count));
         }
         if (t_ms > n->t_ms)
             n->t_ms = t_ms;
+        if (record->alike)
+            break;
     }
     return changed;
 }

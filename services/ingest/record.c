@@ -57,14 +57,52 @@ static void drop_untimely(struct record *r, int64_t now_ms)
     t->sample_count = kept;
 }
 
-/* Can the signal say this at all?  A step of rounding is forgiven. */
-static bool is_possible(const struct reading *reading)
+/* What the signal at one place of a sample can say at all: the next sample has most likely the
+ * same there. */
+#define PLACES 64
+
+struct place {
+    uint16_t signal; /* SIGNAL_NONE: nobody was here */
+    double least, most;
+};
+
+/* A step of rounding is forgiven. */
+static bool is_possible(const struct reading *reading, struct place *at)
 {
     static const double steps[] = {1, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9};
-    const struct signal_row *row = signal_row(reading->signal);
-    double slack = steps[row->decimals];
 
-    return reading->value >= row->lowest - slack && reading->value <= row->highest + slack;
+    if (reading->signal != at->signal) {
+        const struct signal_row *row = signal_row(reading->signal);
+        double slack = steps[row->decimals];
+
+        *at = (struct place){reading->signal, row->lowest - slack, row->highest + slack};
+    }
+    return reading->value >= at->least && reading->value <= at->most;
+}
+
+/* How many of the readings are possible; they move to the front. */
+static uint32_t keep_possible(struct reading *of, uint32_t count, struct place *places)
+{
+    struct place spare = {SIGNAL_NONE, 0, 0};
+    uint32_t kept = 0;
+
+    for (uint32_t k = 0; k < count; k++) {
+        if (!is_possible(&of[k], k < PLACES ? &places[k] : &spare))
+            continue;
+        if (kept != k)
+            of[kept] = of[k];
+        kept++;
+    }
+    return kept;
+}
+
+static bool are_alike(const struct reading *a, const struct reading *b, uint32_t count)
+{
+    bool alike = true;
+
+    for (uint32_t k = 0; k < count; k++)
+        alike &= a[k].signal == b[k].signal;
+    return alike;
 }
 
 /* Values outside what their signal can say leave; the record then also becomes a dead letter, the
@@ -72,18 +110,20 @@ static bool is_possible(const struct reading *reading)
 static void drop_impossible(struct record *r)
 {
     struct telemetry *t = &r->telemetry;
+    struct place places[PLACES] = {0};
+    bool alike = true;
     size_t dropped = 0;
 
     for (size_t i = 0; i < t->sample_count; i++) {
-        struct reading *of = t->readings + t->samples[i].first;
-        uint32_t kept = 0;
+        struct sample *s = &t->samples[i];
+        uint32_t kept = keep_possible(t->readings + s->first, s->count, places);
 
-        for (uint32_t k = 0; k < t->samples[i].count; k++)
-            if (is_possible(&of[k]))
-                of[kept++] = of[k];
-        dropped += t->samples[i].count - kept;
-        t->samples[i].count = kept;
+        dropped += s->count - kept;
+        s->count = kept;
+        alike = alike && kept == t->samples[0].count &&
+                are_alike(t->readings + t->samples[0].first, t->readings + s->first, kept);
     }
+    t->alike = alike;
     if (!dropped || r->reason[0])
         return;
     snprintf(r->reason, sizeof r->reason, "range");

@@ -207,6 +207,32 @@ static void what_is_shown_needs_six_signals_and_no_more(void **state)
     telemetry_done(&t);
 }
 
+static void of_samples_that_are_alike_the_last_says_all(void **state)
+{
+    struct newest all = {0}, last = {0};
+    struct telemetry t;
+
+    (void)state;
+    telemetry_init(&t);
+    for (int64_t i = 1; i <= 5; i++) {
+        assert_int_equal(telemetry_sample(&t, T + 1000 * i, NULL), ST_OK);
+        for (uint16_t signal = 1; signal <= 20; signal++)
+            assert_int_equal(telemetry_reading(&t, signal, (double)(signal * i), NULL), ST_OK);
+    }
+    for (int64_t latest = T; latest <= T + 6000; latest += 1500) {
+        t.alike = false;
+        newest_merge(&all, &t, latest);
+        t.alike = true;
+        newest_merge(&last, &t, latest);
+        assert_int_equal(last.t_ms, all.t_ms);
+        assert_int_equal(last.count, all.count);
+        assert_memory_equal(last.values, all.values, all.count * sizeof *all.values);
+    }
+    newest_done(&all);
+    newest_done(&last);
+    telemetry_done(&t);
+}
+
 static void a_clock_that_is_ahead_does_not_hold_the_picture_still(void **state)
 {
     struct newest n = {0};
@@ -229,6 +255,7 @@ static void a_clock_that_is_ahead_does_not_hold_the_picture_still(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(of_samples_that_are_alike_the_last_says_all),
         cmocka_unit_test(a_clock_that_is_ahead_does_not_hold_the_picture_still),
         cmocka_unit_test(newer_wins_and_late_does_not_replace),
         cmocka_unit_test(every_signal_has_its_place_whatever_the_order),

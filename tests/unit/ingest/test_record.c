@@ -86,6 +86,40 @@ static void the_window_of_time_is_sixty_days_back_and_ten_minutes_ahead(void **s
     record_free(r);
 }
 
+static bool read_alike(const char *samples)
+{
+    char text[1024];
+    struct record *r;
+    bool alike;
+
+    snprintf(text, sizeof text, "{\"schema\":\"telemetry/1\"," HEAD ",\"samples\":[%s]}", samples);
+    r = read(LEAF_TELEMETRY, text);
+    assert_false(r->dead);
+    alike = r->telemetry.alike;
+    record_free(r);
+    return alike;
+}
+
+/* What newest.c leaves out because of it would be lost otherwise. */
+static void samples_are_alike_only_when_all_have_the_same_signals(void **state)
+{
+    (void)state;
+#define FIRST                                                                                      \
+    "{\"t\":1795248000000,\"s\":{\"Vehicle.Speed\":50,\"Vehicle.CurrentLocation.Heading\":7}}"
+#define NEXT(s) ",{\"t\":1795248001000,\"s\":{" s "}}"
+    assert_true(read_alike(FIRST));
+    assert_true(
+        read_alike(FIRST NEXT("\"Vehicle.Speed\":51,\"Vehicle.CurrentLocation.Heading\":7")));
+    assert_false(
+        read_alike(FIRST NEXT("\"Vehicle.CurrentLocation.Heading\":7,\"Vehicle.Speed\":51")));
+    assert_false(read_alike(FIRST NEXT("\"Vehicle.Speed\":51")));
+    assert_false(
+        read_alike(FIRST NEXT("\"Vehicle.Speed\":51,\"Vehicle.CurrentLocation.Altitude\":7")));
+    assert_false(
+        read_alike(/* a value that cannot be leaves */
+                   FIRST NEXT("\"Vehicle.Speed\":51,\"Vehicle.CurrentLocation.Heading\":7000")));
+}
+
 static void the_good_samples_of_an_untimely_record_are_kept(void **state)
 {
     const int64_t times[] = {0, NOW - 61 * DAY, NOW - 5, NOW, NOW + DAY};
@@ -391,6 +425,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_good_record_is_read_whole),
         cmocka_unit_test(the_window_of_time_is_sixty_days_back_and_ten_minutes_ahead),
+        cmocka_unit_test(samples_are_alike_only_when_all_have_the_same_signals),
         cmocka_unit_test(the_good_samples_of_an_untimely_record_are_kept),
         cmocka_unit_test(a_value_no_signal_can_have_leaves_and_the_rest_stays),
         cmocka_unit_test(a_record_of_nothing_we_know_is_no_dead_letter),
