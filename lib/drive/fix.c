@@ -28,6 +28,16 @@ double fix_leg_kmh(const struct fix *a, const struct fix *b)
     return geo_distance_m(a->lat, a->lon, b->lat, b->lon) * 3600 / (double)(b->t_ms - a->t_ms);
 }
 
+/* No leg is longer than if meridians were everywhere as far apart as at the equator. */
+static double leg_at_most_kmh(const struct fix *a, const struct fix *b)
+{
+    double up = b->lat - a->lat, over = b->lon - a->lon;
+
+    if (a->t_ms <= 0 || b->t_ms <= a->t_ms)
+        return (double)NAN;
+    return sqrt(up * up + over * over) * GEO_DEGREE_M * 3600 / (double)(b->t_ms - a->t_ms);
+}
+
 static bool reachable(const struct fix_settings *set, const struct fix *a, const struct fix *b)
 {
     bool a_knows = speed_valid(a->speed_kmh), b_knows = speed_valid(b->speed_kmh);
@@ -35,7 +45,7 @@ static bool reachable(const struct fix_settings *set, const struct fix *a, const
     double limit_ms = a_knows || b_knows ? set->jump_factor * known_kmh / 3.6 + set->jump_slack_ms
                                          : set->jump_unknown_ms;
 
-    return fix_leg_kmh(a, b) <= limit_ms * 3.6;
+    return leg_at_most_kmh(a, b) <= limit_ms * 3.6 || fix_leg_kmh(a, b) <= limit_ms * 3.6;
 }
 
 enum fix_verdict fix_step(struct fix_filter *f, const struct fix_settings *set,

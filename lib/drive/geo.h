@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #define GEO_EARTH_M 6371008.8 /* mean radius (2 a + b) / 3 of WGS 84 */
+#define GEO_DEGREE_M (GEO_EARTH_M * 3.14159265358979323846 / 180) /* of a great circle */
 
 /* Finite, -90 .. 90 and -180 .. 180, and not 0/0, which is what receivers without a fix say. */
 bool geo_valid(double lat, double lon);

@@ -162,8 +162,7 @@ void car_step(struct car *c, const struct car_settings *set, const struct moment
     size_t settled, found_n = out->found_n;
 
     moment_init(&m, t_ms);
-    for (size_t i = 0; i < n; i++)
-        moment_take(&m, map, readings[i].signal, readings[i].value);
+    moment_take(&m, map, readings, n);
     if (privacy_covers(&c->trip.privacy, t_ms)) /* a car drops it itself; whoever does not */
         m.v[MOMENT_LAT] = m.v[MOMENT_LON] = (double)NAN;
     if (!sight_step(&c->sight, &sight_defaults, &m, &seen))

@@ -6,6 +6,7 @@
 
 #include "lib/drive/geo.h"
 #include "proto/signals.h"
+#include "proto/telemetry.h"
 
 #define FROM_PIDS (SIGNAL_BATTERY_VOLTAGE + 1) /* rows from here on follow the PID table */
 
@@ -67,19 +68,24 @@ void moment_map_init(struct moment_map *map)
 
 void moment_init(struct moment *m, int64_t t_ms)
 {
-    *m = (struct moment){.t_ms = t_ms};
+    m->t_ms = t_ms;
+    m->ecu = false;
     for (int i = 0; i < MOMENT_VALUES; i++)
         m->v[i] = (double)NAN;
 }
 
-void moment_take(struct moment *m, const struct moment_map *map, uint16_t signal, double value)
+void moment_take(struct moment *m, const struct moment_map *map, const struct reading *readings,
+                 size_t n)
 {
-    if (signal >= MOMENT_SIGNALS)
-        return;
-    if (signal >= FROM_PIDS || signal == SIGNAL_ENGINE_SPEED)
-        m->ecu = true;
-    if (map->value_of[signal] >= 0)
-        m->v[map->value_of[signal]] = value;
+    for (size_t i = 0; i < n; i++) {
+        uint16_t signal = readings[i].signal;
+
+        if (signal >= MOMENT_SIGNALS)
+            continue;
+        m->ecu |= signal >= FROM_PIDS || signal == SIGNAL_ENGINE_SPEED;
+        if (map->value_of[signal] >= 0)
+            m->v[map->value_of[signal]] = readings[i].value;
+    }
 }
 
 static enum known measured_ignition(const struct moment *m)

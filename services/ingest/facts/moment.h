@@ -13,6 +13,8 @@
 #include "lib/drive/motion.h"
 #include "lib/drive/speed.h"
 
+struct reading; /* proto/telemetry.h */
+
 enum moment_value {
     MOMENT_SPEED = 0, /* km/h: the car's with an engine speed beside it, else GPS's */
     MOMENT_LAT,
@@ -58,7 +60,8 @@ struct moment_map {
 void moment_map_init(struct moment_map *map);
 
 void moment_init(struct moment *m, int64_t t_ms); /* nothing measured */
-void moment_take(struct moment *m, const struct moment_map *map, uint16_t signal, double value);
+void moment_take(struct moment *m, const struct moment_map *map, const struct reading *readings,
+                 size_t n);
 
 struct sight_settings {
     struct fix_settings fix;

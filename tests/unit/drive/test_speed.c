@@ -117,6 +117,26 @@ static void distances_are_those_of_the_sphere(void **state)
     NEAR(geo_distance_m(48.5, 7.7, 48.6, 7.9), geo_distance_m(48.6, 7.9, 48.5, 7.7), 1e-9);
 }
 
+/* The quick way for places near each other against the formula as it is written. */
+static void near_places_are_as_far_apart_as_far_ones_would_be(void **state)
+{
+    const double rad = 3.14159265358979323846 / 180;
+
+    (void)state;
+    for (int i = 0; i < 200000; i++) {
+        double lat = (i * 7919 % 17000) / 100.0 - 85, lon = (i * 104729 % 36000) / 100.0 - 180;
+        double scale = pow(10, -2 - i % 7), up = scale * (i * 31 % 199 - 99) / 100,
+               over = scale * (i * 37 % 199 - 99) / 100;
+        double lat_b = lat + up, lon_b = lon + over, sin_up, sin_over, h, there;
+
+        sin_up = sin((lat_b - lat) * rad / 2);
+        sin_over = sin((lon_b - lon) * rad / 2);
+        h = sin_up * sin_up + cos(lat * rad) * cos(lat_b * rad) * sin_over * sin_over;
+        there = 2 * GEO_EARTH_M * asin(sqrt(h));
+        NEAR(geo_distance_m(lat, lon, lat_b, lon_b), there, 1e-12 * there + 1e-15);
+    }
+}
+
 static void a_turn_takes_the_short_way(void **state)
 {
     (void)state;
@@ -164,6 +184,7 @@ int main(void)
         cmocka_unit_test(a_straight_line_has_its_own_slope_at_any_rate),
         cmocka_unit_test(the_ring_keeps_the_latest),
         cmocka_unit_test(distances_are_those_of_the_sphere),
+        cmocka_unit_test(near_places_are_as_far_apart_as_far_ones_would_be),
         cmocka_unit_test(a_turn_takes_the_short_way),
         cmocka_unit_test(zero_zero_and_what_is_out_of_range_is_no_place),
         cmocka_unit_test(a_hold_lasts_until_it_breaks_or_a_hole_is_too_long),

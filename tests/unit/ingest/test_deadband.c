@@ -48,7 +48,7 @@ static double thin(struct drive *d)
             continue;
         moment_init(&d->at[kept], m.t_ms);
         for (size_t k = 0; k < n; k++)
-            moment_take(&d->at[kept], &map, r[k].signal, r[k].value);
+            moment_take(&d->at[kept], &map, &r[k], 1);
         d->limit[kept++] = d->limit[i];
     }
     d->n = kept;

@@ -1,6 +1,9 @@
 /* From signals to moments, and what they say. */
-#include "proto/signals.h"
+#define sample driven_sample /* the drives have this word for what they are made of, too */
 #include "tests/unit/ingest/drives.h"
+#undef sample
+
+#include "proto/telemetry.h"
 
 static void every_value_has_a_signal_of_the_table(void **state)
 {
@@ -18,23 +21,29 @@ static void every_value_has_a_signal_of_the_table(void **state)
             fail_msg("value %d has no signal", i);
 }
 
+static struct moment_map map;
+
+static void take(struct moment *m, uint16_t signal, double value)
+{
+    moment_take(m, &map, &(struct reading){signal, value}, 1);
+}
+
 static void a_moment_takes_what_was_measured_and_nothing_else(void **state)
 {
-    struct moment_map map;
     struct moment m;
 
     (void)state;
     moment_map_init(&map);
     moment_init(&m, MONDAY);
-    moment_take(&m, &map, SIGNAL_SPEED, 50);
-    moment_take(&m, &map, 9999, 1);
-    moment_take(&m, &map, SIGNAL_ALTITUDE, 140);
+    take(&m, SIGNAL_SPEED, 50);
+    take(&m, 9999, 1);
+    take(&m, SIGNAL_ALTITUDE, 140);
     NEAR(m.v[MOMENT_SPEED], 50, 0);
     assert_true(isnan(m.v[MOMENT_RPM]));
     assert_false(m.ecu);
-    moment_take(&m, &map, SIGNAL_BATTERY_VOLTAGE, 12.4); /* the adapter's own reading, maybe */
+    take(&m, SIGNAL_BATTERY_VOLTAGE, 12.4); /* the adapter's own reading, maybe */
     assert_false(m.ecu);
-    moment_take(&m, &map, SIGNAL_ENGINE_SPEED, 800);
+    take(&m, SIGNAL_ENGINE_SPEED, 800);
     assert_true(m.ecu);
 }
 
