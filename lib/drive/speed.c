@@ -4,11 +4,6 @@
 #include <math.h>
 #include <string.h>
 
-bool speed_valid(double kmh)
-{
-    return isfinite(kmh) && kmh >= 0 && kmh <= SPEED_MAX_KMH;
-}
-
 struct speed speed_choose(double obd_kmh, double gps_kmh, double leg_kmh)
 {
     if (speed_valid(obd_kmh))

@@ -24,7 +24,11 @@ struct speed {
     enum speed_source source;
 };
 
-bool speed_valid(double kmh); /* finite and 0 .. 400 */
+/* Finite and 0 .. 400; NaN is neither more nor less. */
+static inline bool speed_valid(double kmh)
+{
+    return kmh >= 0 && kmh <= SPEED_MAX_KMH;
+}
 
 /* The best there is: OBD, else GPS, else leg.  What is not valid (NaN: not measured) is absent. */
 struct speed speed_choose(double obd_kmh, double gps_kmh, double leg_kmh);

@@ -66,28 +66,33 @@ struct place {
     double least, most;
 };
 
+struct places {
+    struct place at[PLACES + 1]; /* one for all that come later */
+    size_t taken;                /* how often a place was given a signal */
+};
+
 /* A step of rounding is forgiven. */
-static bool is_possible(const struct reading *reading, struct place *at)
+static void take_place(struct places *p, struct place *at, uint16_t signal)
 {
     static const double steps[] = {1, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9};
+    const struct signal_row *row = signal_row(signal);
+    double slack = steps[row->decimals];
 
-    if (reading->signal != at->signal) {
-        const struct signal_row *row = signal_row(reading->signal);
-        double slack = steps[row->decimals];
-
-        *at = (struct place){reading->signal, row->lowest - slack, row->highest + slack};
-    }
-    return reading->value >= at->least && reading->value <= at->most;
+    *at = (struct place){signal, row->lowest - slack, row->highest + slack};
+    p->taken++;
 }
 
 /* How many of the readings are possible; they move to the front. */
-static uint32_t keep_possible(struct reading *of, uint32_t count, struct place *places)
+static uint32_t keep_possible(struct reading *of, uint32_t count, struct places *p)
 {
-    struct place spare = {SIGNAL_NONE, 0, 0};
     uint32_t kept = 0;
 
     for (uint32_t k = 0; k < count; k++) {
-        if (!is_possible(&of[k], k < PLACES ? &places[k] : &spare))
+        struct place *at = &p->at[k < PLACES ? k : PLACES];
+
+        if (of[k].signal != at->signal)
+            take_place(p, at, of[k].signal);
+        if (!(of[k].value >= at->least && of[k].value <= at->most))
             continue;
         if (kept != k)
             of[kept] = of[k];
@@ -96,34 +101,25 @@ static uint32_t keep_possible(struct reading *of, uint32_t count, struct place *
     return kept;
 }
 
-static bool are_alike(const struct reading *a, const struct reading *b, uint32_t count)
-{
-    bool alike = true;
-
-    for (uint32_t k = 0; k < count; k++)
-        alike &= a[k].signal == b[k].signal;
-    return alike;
-}
-
 /* Values outside what their signal can say leave; the record then also becomes a dead letter, the
  * rest of it is kept. */
 static void drop_impossible(struct record *r)
 {
     struct telemetry *t = &r->telemetry;
-    struct place places[PLACES] = {0};
-    bool alike = true;
+    uint32_t first = t->sample_count ? t->samples[0].count : 0;
+    struct places places = {.taken = 0};
+    bool alike = first <= PLACES;
     size_t dropped = 0;
 
     for (size_t i = 0; i < t->sample_count; i++) {
         struct sample *s = &t->samples[i];
-        uint32_t kept = keep_possible(t->readings + s->first, s->count, places);
+        uint32_t kept = keep_possible(t->readings + s->first, s->count, &places);
 
+        alike = alike && kept == first;
         dropped += s->count - kept;
         s->count = kept;
-        alike = alike && kept == t->samples[0].count &&
-                are_alike(t->readings + t->samples[0].first, t->readings + s->first, kept);
     }
-    t->alike = alike;
+    t->alike = alike && !dropped && places.taken == first; /* no place changed its signal */
     if (!dropped || r->reason[0])
         return;
     snprintf(r->reason, sizeof r->reason, "range");

@@ -57,12 +57,14 @@ const struct sight_settings sight_defaults = {
 
 void moment_map_init(struct moment_map *map)
 {
-    memset(map->value_of, -1, sizeof map->value_of);
+    memset(map->value_of, MOMENT_OTHER, sizeof map->value_of);
+    for (size_t id = 0; id < MOMENT_SIGNALS; id++)
+        map->of_ecu[id] = id >= FROM_PIDS || id == SIGNAL_ENGINE_SPEED;
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
         uint16_t id = signal_find(paths[i].path, strlen(paths[i].path));
 
         if (id != SIGNAL_NONE && id < MOMENT_SIGNALS)
-            map->value_of[id] = (int8_t)paths[i].value;
+            map->value_of[id] = (uint8_t)paths[i].value;
     }
 }
 
@@ -77,15 +79,17 @@ void moment_init(struct moment *m, int64_t t_ms)
 void moment_take(struct moment *m, const struct moment_map *map, const struct reading *readings,
                  size_t n)
 {
+    bool ecu = m->ecu;
+
     for (size_t i = 0; i < n; i++) {
         uint16_t signal = readings[i].signal;
 
         if (signal >= MOMENT_SIGNALS)
             continue;
-        m->ecu |= signal >= FROM_PIDS || signal == SIGNAL_ENGINE_SPEED;
-        if (map->value_of[signal] >= 0)
-            m->v[map->value_of[signal]] = readings[i].value;
+        ecu |= map->of_ecu[signal];
+        m->v[map->value_of[signal]] = readings[i].value;
     }
+    m->ecu = ecu;
 }
 
 static enum known measured_ignition(const struct moment *m)

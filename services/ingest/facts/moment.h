@@ -45,17 +45,19 @@ enum moment_value {
     MOMENT_VOLTS,      /* of the 12 or 24 V battery */
     MOMENT_VALUES
 };
+#define MOMENT_OTHER MOMENT_VALUES /* where goes what is none of them */
 
 struct moment {
     int64_t t_ms;
-    bool ecu; /* some value came from an ECU */
-    double v[MOMENT_VALUES];
+    bool ecu;                    /* some value came from an ECU */
+    double v[MOMENT_VALUES + 1]; /* the last is MOMENT_OTHER */
 };
 
 /* Which value a signal is: built once, read by all. */
 #define MOMENT_SIGNALS 1024
 struct moment_map {
-    int8_t value_of[MOMENT_SIGNALS]; /* -1: none of ours */
+    uint8_t value_of[MOMENT_SIGNALS]; /* enum moment_value or MOMENT_OTHER */
+    bool of_ecu[MOMENT_SIGNALS];
 };
 void moment_map_init(struct moment_map *map);
 

@@ -15,7 +15,7 @@ static uint16_t signal_of(enum moment_value value)
 
     moment_map_init(&map);
     for (uint16_t id = 1; id <= signal_count(); id++)
-        if (map.value_of[id] == (int8_t)value)
+        if (map.value_of[id] == (uint8_t)value)
             return id;
     fail_msg("value %d is no signal", value);
     return SIGNAL_NONE;

@@ -14,7 +14,7 @@ static void every_value_has_a_signal_of_the_table(void **state)
     moment_map_init(&map);
     assert_true(signal_count() < MOMENT_SIGNALS);
     for (int i = 0; i < MOMENT_SIGNALS; i++)
-        if (map.value_of[i] >= 0)
+        if (map.value_of[i] != MOMENT_OTHER)
             found[map.value_of[i]] = true;
     for (int i = 0; i < MOMENT_VALUES; i++)
         if (!found[i])
