@@ -15,8 +15,11 @@
 #define NO_MS 2000
 #define AWAY_MS 5000   /* between two questions to a database that does not answer */
 #define ANSWER_MS 1000 /* it does not answer when it takes longer */
-#define FILL_MS 30000  /* between two questions about all that drive */
-#define LOOK_MS 20     /* between two looks at what changed */
+#define FILL_MS 30000  /* between two questions about all */
+#define AGAIN_MS 1000  /* the same, when many come that are not known */
+#define MANY 16
+#define FILL_MOST "20000" /* those heard of last */
+#define LOOK_MS 20        /* between two looks at what changed */
 
 struct known {
     bool active;
@@ -29,6 +32,7 @@ struct vehicles {
     unsigned connections; /* pg_connections when we listened last */
     int64_t listening_since_ms, away_until_ms;
     int64_t filled_ms, looked_ms;
+    unsigned asked; /* about single vehicles since */
 };
 
 enum status vehicles_open(struct vehicles **out, const char *conninfo, struct fault *fault)
@@ -79,6 +83,7 @@ static enum status ask(struct vehicles *v, const char *vin, bool *active)
 {
     PGresult *rows = NULL;
 
+    v->asked++;
     if (listen(v) != ST_OK ||
         pg_run(v->db, "SELECT FROM vehicle WHERE vin = $1 AND status IN ('awaiting', 'active')", 1,
                &vin, &rows, NULL) != ST_OK)
@@ -97,6 +102,7 @@ static enum status fill(struct vehicles *v)
     PGresult *rows = NULL;
 
     v->filled_ms = now_ms;
+    v->asked = 0;
     if (st != ST_OK || pg_run(v->db,
                               "SELECT v.vin FROM vehicle v JOIN vehicle_state s ON s.vin = v.vin "
                               "WHERE v.status IN ('awaiting', 'active') "
@@ -119,6 +125,13 @@ void vehicles_prepare(struct vehicles *v)
     (void)!fill(v);
 }
 
+/* From time to time, and when a crowd comes that nobody asked about yet. */
+static bool is_to_fill(const struct vehicles *v, int64_t now_ms)
+{
+    return now_ms - v->filled_ms >= (v->asked >= MANY ? AGAIN_MS : FILL_MS) &&
+           now_ms >= v->away_until_ms;
+}
+
 static bool is_current(const struct vehicles *v, const struct known *k, int64_t now_ms)
 {
     return k->asked_ms >= v->listening_since_ms &&
@@ -132,7 +145,7 @@ enum status vehicles_allow(struct vehicles *v, const char *vin)
     bool active;
 
     notice_changes(v, now_ms);
-    if (now_ms - v->filled_ms >= FILL_MS && now_ms >= v->away_until_ms && fill(v) != ST_OK)
+    if (is_to_fill(v, now_ms) && fill(v) != ST_OK)
         v->away_until_ms = clock_boot_ms() + AWAY_MS;
     k = map_get(v->known, vin);
     if (k && is_current(v, k, now_ms))

@@ -10,7 +10,7 @@ struct vehicles;
 enum status vehicles_open(struct vehicles **out, const char *conninfo,
                           struct fault *fault) MUST_CHECK;
 
-/* Connect, and ask about all that were heard of lately.  Takes as long as the database does,
+/* Connect, and ask about all of them (20,000 at most).  Takes as long as the database does,
  * seconds at most. */
 void vehicles_prepare(struct vehicles *v);
 
