@@ -403,6 +403,8 @@ def test_the_largest_subscription_is_taken(bench):
 
 # ---- how it looks from outside
 def test_the_metrics_have_their_names(bench):
+    with Dashboard(bench, "A" * 43) as client:
+        assert client.close_code() == 4401
     with bench.watching():
         wait_until(lambda: bench.metric("vigie_notify_clients") == 1)  # those before it have been seen to go
         text = bench.metrics()
