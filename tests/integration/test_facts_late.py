@@ -72,6 +72,17 @@ def test_records_that_overtake_each_other_wait_for_those_before(site, in_order):
         assert site.sql(f"SELECT count(*) FROM segment WHERE vin = '{car.vin}' AND state = 'superseded'") == "0"
 
 
+def test_a_drive_that_comes_again_in_a_new_stream_changes_nothing(site, in_order):
+    """As from a car whose outbox was an old copy."""
+    start, expected = in_order
+    with site.car() as car:
+        send(car, drives.b08(start))
+        rows = check(site, car, start, expected)
+        car.stream, car.seq = str(uuid.uuid4()), 0
+        send(car, drives.b08(start))
+        assert [r.id for r in check(site, car, start, expected)] == [r.id for r in rows]
+
+
 def test_a_record_that_comes_late_corrects_the_rows_around_it(site, in_order):
     """Without an order of its own (each record another stream) what is older than the newest is late."""
     start, expected = in_order
