@@ -347,16 +347,21 @@ static enum status make_room(struct commit *c, size_t n, struct fault *fault)
     return ST_OK;
 }
 
-/* Connected, and listening to what the other sites say.  A statement's plan does not depend on how
- * many keys it is given: each is found by its index. */
+/* Connected, and listening to what the other sites say.  A statement's plan depends neither on how
+ * many keys it is given nor on how small its tables were when it was made: each key is found by its
+ * index. */
 static enum status prepare(struct commit *c, struct fault *fault)
 {
     enum status st = pg_ready(c->db, fault);
 
     if (st != ST_OK || c->listening == pg_connections(c->db))
         return st;
-    if ((st = pg_run(c->db, "SET plan_cache_mode = force_generic_plan", 0, NULL, NULL, fault)) ==
-            ST_OK &&
+    if ((st = pg_run(c->db,
+                     "SELECT set_config('plan_cache_mode', 'force_generic_plan', false), "
+                     "set_config('enable_seqscan', 'off', false), "
+                     "set_config('enable_hashjoin', 'off', false), "
+                     "set_config('enable_mergejoin', 'off', false)",
+                     0, NULL, NULL, fault)) == ST_OK &&
         (st = pg_run(c->db, "LISTEN " NEWS_CHANNEL, 0, NULL, NULL, fault)) == ST_OK)
         c->listening = pg_connections(c->db);
     return st;
