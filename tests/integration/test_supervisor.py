@@ -59,7 +59,7 @@ def test_what_was_brought_back_still_ends_in_its_turn(supervisor, tmp_path):
     first = base.process.pid
     os.kill(first, signal.SIGKILL)
     wait_until(lambda: base.process.pid != first)
-    assert (tmp_path / "pids/base.pid").read_text() == f"{base.process.pid}\n"
+    wait_until(lambda: (tmp_path / "pids/base.pid").read_text() == f"{base.process.pid}\n")  # noted after it is started
     wait_until(lambda: is_able(tmp_path, base.process) and is_able(tmp_path, top.process))
     supervisor.stop()
     assert (tmp_path / "ended").read_text().split() == ["top", "base"]
