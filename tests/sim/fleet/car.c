@@ -103,6 +103,16 @@ static void note_acked(struct car *c, int64_t owed, const struct watermark *now,
     }
 }
 
+/* An older ack that a newer one has overtaken: two threads, or two instances, may send them. */
+static bool takes_back(const struct watermark *had, const struct watermark *now)
+{
+    for (size_t i = 0; i < now->gap_count; i++)
+        for (int64_t seq = now->gaps[i].first; seq <= now->gaps[i].last && seq <= had->upto; seq++)
+            if (watermark_has(had, seq))
+                return true;
+    return false;
+}
+
 static void take_ack(struct car *c, const char *payload, size_t len, int64_t now_ms)
 {
     struct fleet *f = c->fleet;
@@ -114,7 +124,7 @@ static void take_ack(struct car *c, const char *payload, size_t len, int64_t now
         (mark = mark_of(c, ack.site)) == NULL)
         return;
     f->tally.acks++;
-    if (ack.mark.upto < mark->upto)
+    if (ack.mark.upto < mark->upto || takes_back(mark, &ack.mark))
         return;
     if (f->ledger)
         write_ledger(c, mark, &ack);
