@@ -37,7 +37,7 @@ enum status agent_send(struct agent *a, struct fault *fault)
         uplink_tell(&a->uplink, &a->herald, a->herald.state.presence, clock_now_ms(), fault) ==
             ST_OK)
         herald_told(&a->herald, boot_ms);
-    if (!outbox_is_open(a->outbox))
+    if (!outbox_is_open(a->outbox) || a->set_back) /* its numbers are others': new streams first */
         return ST_OK;
     st = sender_pump(a->sender, a->uplink.mqtt, boot_ms, fault);
     return st == ST_FATAL ? agent_recover(a, fault) : ST_OK;
@@ -142,6 +142,7 @@ static void agent_begin(struct agent *a)
     for (int i = 0; i < STREAMS; i++)
         ledger_init(&a->ledgers[i]);
     agent_metrics(a);
+    a->clock_offset_ms = clock_now_ms() - clock_boot_ms();
     a->rates.record_ms = a->set->record_ms;
     a->heartbeat_ms = a->set->heartbeat_ms;
     a->line = (struct supply_line){.path = a->set->power_file, .lost = a->set->power_lost[0]};

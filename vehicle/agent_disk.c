@@ -91,7 +91,8 @@ static void agent_forget_acks(struct agent *a)
 }
 
 /* An ack has shown that the outbox is an old copy: others have records with the numbers that were
- * given since.  What no required site had acknowledged goes again, in new streams. */
+ * given since.  What no required site had acknowledged before this start goes again, in new
+ * streams. */
 static enum status agent_begin_anew(struct agent *a, int64_t now_ms, enum clock_source clock,
                                     struct fault *fault)
 {
@@ -99,8 +100,13 @@ static enum status agent_begin_anew(struct agent *a, int64_t now_ms, enum clock_
     char data[96];
     enum status st = outbox_begin(a->outbox, fault);
 
-    for (int i = 0; i < STREAMS; i++)
+    for (int i = 0; i < STREAMS; i++) {
+        int64_t before = sender_before(a->sender, (enum outbox_stream)i);
+
         from[i] = ledger_next_unsettled(&a->ledgers[i], 1);
+        if (from[i] > before + 1) /* what was heard of since may have been another's number */
+            from[i] = before + 1;
+    }
     if (st == ST_OK)
         st = outbox_begin_anew(a->outbox, from, unsent, fault);
     snprintf(data, sizeof data, "{\"reason\":\"set_back\",\"unsent\":%lld}",
@@ -165,7 +171,12 @@ enum status agent_commit(struct agent *a, bool all, struct fault *fault)
     if (st != ST_OK || !outbox_is_open(a->outbox))
         return st;
     journal_online(a->journal, a->connected);
-    if (!a->set_back || (st = agent_begin_anew(a, now_ms, clock, fault)) == ST_OK)
+    st = a->set_back ? agent_begin_anew(a, now_ms, clock, fault) : ST_OK;
+    if (st == ST_RETRY && outbox_trouble(a->outbox) == OUTBOX_FULL) {
+        outbox_relieve(a->outbox, true); /* new streams with the next commit */
+        st = ST_OK;                      /* ... for which this one may make room */
+    }
+    if (st == ST_OK)
         st = journal_commit(a->journal, now_ms, clock, all, fault);
     if (st == ST_FATAL)
         return agent_recover(a, fault);

@@ -37,8 +37,7 @@ struct agent {
     bool connected;
     bool reconnect; /* other brokers */
     bool restart;   /* a command asks for it */
-    bool
-        set_back; /* an ack says that the outbox is an old copy: new streams with the next commit */
+    bool set_back;  /* an ack shows an old copy of the outbox: new streams with the next commit */
     struct inbox *inbox;
     struct gps *gps;
     struct reader *reader;

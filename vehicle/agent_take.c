@@ -144,7 +144,7 @@ static void agent_ack(struct agent *a, const char *bytes, size_t len)
 
         if (strcmp(ack.stream, outbox_stream_id(a->outbox, stream)) != 0)
             continue;
-        if (sender_was_set_back(a->sender, stream, &ack.mark)) {
+        if (a->set_back || sender_was_set_back(a->sender, stream, &ack.mark)) {
             a->set_back = a->urgent = true;
             metric_add(a->ignored, "beyond", 1);
             return;

@@ -107,10 +107,11 @@ int64_t salvage_count(const char *path, int64_t budget_ms, enum salvage_reach *r
     if (sqlite3_open_v2(path, &s.db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL) ==
         SQLITE_OK) {
         sqlite3_progress_handler(s.db, SALVAGE_STEPS, salvage_is_late, &s);
-        (void)salvage_each(&s, "SELECT name, id FROM stream", NULL, salvage_take_id);
-        (void)salvage_each(&s, "SELECT name, value, crc FROM note WHERE name GLOB 'ack/*'", NULL,
-                           salvage_take_ack);
-        for (size_t i = 0; i < sizeof ways / sizeof ways[0] && !whole; i++) {
+        bool acks = salvage_each(&s, "SELECT name, id FROM stream", NULL, salvage_take_id) &&
+                    salvage_each(&s, "SELECT name, value, crc FROM note WHERE name GLOB 'ack/*'",
+                                 NULL, salvage_take_ack);
+
+        for (size_t i = 0; acks && i < sizeof ways / sizeof ways[0] && !whole; i++) {
             int64_t n = 0;
 
             whole = salvage_each(&s, ways[i], &n, salvage_take_record);

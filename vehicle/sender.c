@@ -17,6 +17,7 @@ struct sender_stream {
     struct window window;
     struct patience patience;
     struct sent sent;
+    int64_t before;     /* up to here earlier runs may have sent */
     int64_t backlog_ms; /* boot time from which the backlog may go */
     int64_t seen;       /* the highest number of which we know when it was committed */
     size_t born_count;
@@ -46,8 +47,9 @@ static enum status sender_load_sent(struct sender *s, enum outbox_stream stream,
     snprintf(name, sizeof name, OUTBOX_SENT_NOTE "%s", outbox_stream_name(stream));
     text_init(&text);
     st = outbox_get(s->outbox, name, &text, fault);
-    sent_init(&s->streams[stream].sent,
-              st == ST_OK ? strtoll(text.bytes, NULL, 10) : outbox_given(s->outbox, stream));
+    s->streams[stream].before =
+        st == ST_OK ? strtoll(text.bytes, NULL, 10) : outbox_given(s->outbox, stream);
+    sent_init(&s->streams[stream].sent, s->streams[stream].before);
     text_done(&text);
     return st == ST_NONE ? ST_OK : st;
 }
@@ -92,6 +94,11 @@ void sender_streams_are_new(struct sender *s)
         sent_init(&s->streams[i].sent, 0);
         s->streams[i].sent.own = true;
     }
+}
+
+int64_t sender_before(const struct sender *s, enum outbox_stream stream)
+{
+    return s->streams[stream].before;
 }
 
 bool sender_was_set_back(struct sender *s, enum outbox_stream stream, const struct watermark *mark)

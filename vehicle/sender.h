@@ -40,6 +40,10 @@ void sender_streams_are_new(struct sender *s);
  * true of streams that began in this process, so at most once in its life. */
 bool sender_was_set_back(struct sender *s, enum outbox_stream stream, const struct watermark *mark);
 
+/* Up to here earlier runs may have sent.  Of a number above it an ack may speak of another record,
+ * if the outbox is an old copy. */
+int64_t sender_before(const struct sender *s, enum outbox_stream stream);
+
 /* Send what may be sent now.  ST_RETRY: the client takes no more at the moment.  ST_FATAL: the
  * outbox is damaged. */
 enum status sender_pump(struct sender *s, struct mqtt *mqtt, int64_t boot_ms,
