@@ -164,6 +164,8 @@ void privacy_clock_set(struct privacy *p)
 
 bool privacy_shift(struct privacy *p, int64_t step_ms)
 {
+    if (p->ended_ms != 0)
+        p->ended_ms += step_ms;
     if (p->since_ms == 0 || !p->since_undated)
         return false;
     p->since_ms += step_ms;

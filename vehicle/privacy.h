@@ -64,7 +64,7 @@ bool privacy_step(struct privacy *p, int64_t now_ms, bool time_known);
  * before private mode ended too, however late it comes. */
 bool privacy_covers(const struct privacy *p, int64_t received_ms, int64_t t_ms);
 void privacy_clock_set(struct privacy *p); /* times begin anew */
-/* The time is known now, and `step_ms` later than we thought.  True: what is kept is another. */
+/* Our clock moved, it is `step_ms` later than we thought.  True: what is kept is another. */
 bool privacy_shift(struct privacy *p, int64_t step_ms);
 
 /* What outlives a restart, as text, and back.  ST_REJECT: not such a text; *p is left alone. */

@@ -33,6 +33,7 @@ static struct planned *sampler_begin(struct sampler *s, int64_t t_ms)
     }
     p = &s->pending[s->count++];
     p->t_ms = t_ms;
+    p->dated = false;
     p->count = 0;
     return p;
 }
@@ -131,6 +132,7 @@ void sampler_fix(struct sampler *s, const struct fix *fix)
     if (sampler_is_paced(s, fix))
         return;
     p = sampler_begin(s, sampler_fix_time(fix));
+    p->dated = p->t_ms != fix->received_ms;
     planned_add(p, SIGNAL_LATITUDE, fix->lat);
     planned_add(p, SIGNAL_LONGITUDE, fix->lon);
     planned_add(p, SIGNAL_ALTITUDE, fix->altitude_m);
@@ -214,7 +216,8 @@ void sampler_forget(struct sampler *s, size_t n)
 void sampler_shift(struct sampler *s, int64_t step_ms)
 {
     for (size_t i = 0; i < s->count; i++)
-        s->pending[i].t_ms += step_ms;
+        if (!s->pending[i].dated)
+            s->pending[i].t_ms += step_ms;
 }
 
 void sampler_clock_set(struct sampler *s)

@@ -23,6 +23,7 @@
 
 struct planned {
     int64_t t_ms;
+    bool dated; /* by the receiver: our clock may move, it does not */
     uint16_t count;
     struct reading readings[ROUND_READINGS_MAX + 4];
 };
@@ -59,7 +60,7 @@ void sampler_forget(struct sampler *s, size_t n); /* the first n are stored */
 void sampler_pace(struct sampler *s, int64_t fix_ms);
 void sampler_beat(struct sampler *s); /* the next fix is a sample */
 
-/* All that waits was measured so much later: its time has become known. */
+/* All that waits and has its time from our clock was measured so much later. */
 void sampler_shift(struct sampler *s, int64_t step_ms);
 
 /* The clock was set: order begins anew. */

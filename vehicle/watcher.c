@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "facts.h"
-#include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/metrics.h"
 #include "lib/text.h"

@@ -34,8 +34,8 @@ struct elm_asked {
     size_t len; /* service and identifiers; 0: an AT command, text is what counts */
 };
 
-/* The answer to an OBD request: fills outcome, messages, bytes, refused, ignored, cut; leaves t_ms.
- */
+/* The answer to an OBD request: fills outcome, messages, bytes, refused, ignored, cut; leaves
+ * boot_ms. */
 void elm_reply_parse(struct link_answer *out, const struct elm_intake *in,
                      const struct elm_asked *asked);
 

@@ -267,6 +267,28 @@ static void a_standing_car_tells_where_it_is_so_often_and_a_moving_one_always(vo
     assert_int_equal(s.count, 6);
 }
 
+static void what_the_receiver_dated_stays_where_it_is(void **state)
+{
+    struct fix fix = {.t_ms = T0,
+                      .received_ms = T0 - 300000,
+                      .lat = 48.5,
+                      .lon = 7.7,
+                      .altitude_m = NAN,
+                      .heading_deg = NAN,
+                      .speed_kmh = NAN,
+                      .accuracy_m = NAN,
+                      .vertical_accuracy_m = NAN};
+
+    (void)state;
+    sampler_fix(&s, &fix);
+    fix.t_ms = 0; /* this one has no date of its own */
+    sampler_fix(&s, &fix);
+    assert_int_equal(s.count, 2);
+    sampler_shift(&s, 300000);
+    assert_int_equal(s.pending[0].t_ms, T0);
+    assert_int_equal(s.pending[1].t_ms, T0);
+}
+
 static void what_waits_for_its_time_is_moved_to_it(void **state)
 {
     (void)state;
@@ -310,6 +332,7 @@ int main(void)
         cmocka_unit_test_setup(what_says_nothing_new_is_no_sample, begin),
         cmocka_unit_test_setup(a_standing_car_tells_where_it_is_so_often_and_a_moving_one_always,
                                begin),
+        cmocka_unit_test_setup(what_the_receiver_dated_stays_where_it_is, begin),
         cmocka_unit_test_setup(what_waits_for_its_time_is_moved_to_it, begin),
         cmocka_unit_test_setup(memory_is_bounded_and_the_oldest_go, begin),
     };
