@@ -136,14 +136,14 @@ static enum status write_whole(struct history *h, struct record *const *records,
     return influx_write(h->db, h->lines.bytes, h->lines.len, fault);
 }
 
-static enum status store(struct history *h, struct record *const *records, size_t n,
+/* `whole`: each part in one piece, so that a part that is too large is told so. */
+static enum status store(struct history *h, struct record *const *records, size_t n, bool whole,
                          struct fault *fault)
 {
     size_t lines = 0;
-    enum status st = h->unanswered ? write_whole(h, records, n, &lines, fault)
-                                   : pour(h, records, n, &lines, fault);
+    enum status st =
+        whole ? write_whole(h, records, n, &lines, fault) : pour(h, records, n, &lines, fault);
 
-    h->unanswered = st == ST_RETRY;
     if (st == ST_OK && lines > 0)
         metric_add(meters.stored, "influx", (double)lines);
     if (st != ST_REJECT)
@@ -152,9 +152,9 @@ static enum status store(struct history *h, struct record *const *records, size_
         record_condemn(records[0], "store", fault->text);
         return ST_OK;
     }
-    if ((st = store(h, records, n / 2, fault)) != ST_OK)
+    if ((st = store(h, records, n / 2, whole, fault)) != ST_OK)
         return st;
-    return store(h, records + n / 2, n - n / 2, fault);
+    return store(h, records + n / 2, n - n / 2, whole, fault);
 }
 
 static enum status prepare(struct history *h, struct fault *fault)
@@ -171,8 +171,10 @@ enum status history_store(struct history *h, struct record *const *records, size
     int64_t began_us = clock_boot_us();
     enum status st = prepare(h, fault);
 
-    if (st == ST_OK)
-        st = store(h, records, n, fault);
+    if (st == ST_OK) {
+        st = store(h, records, n, h->unanswered, fault);
+        h->unanswered = st == ST_RETRY;
+    }
     if (st == ST_OK)
         metric_observe(meters.commit_seconds, "influx", (double)(clock_boot_us() - began_us) / 1e6);
     else if (st == ST_FATAL)
