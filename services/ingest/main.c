@@ -122,6 +122,7 @@ static enum status start(struct ingest *in, struct fault *fault)
     health_set(in->health, "acks", false);
     health_set(in->health, "influx", false);
     health_set(in->health, "postgres", false);
+    health_set(in->health, "postgres-urgent", false);
     health_set(in->health, "shards", false);
     meters_open();
     metric_set(meters.ring_slots, NULL, (double)set->ring_bytes);

@@ -300,8 +300,8 @@ enum status writer_start(struct writer **out, const struct writer_options *optio
         return fault_set(fault, ST_FATAL, "out of memory");
     w->set = *options;
     telemetry_init(&w->desk);
-    w->postgres =
-        (struct edge){.name = "postgres", .health = is_urgent(w) ? NULL : options->health};
+    w->postgres = (struct edge){.name = is_urgent(w) ? "postgres-urgent" : "postgres",
+                                .health = options->health};
     w->influx = (struct edge){.name = "influx"}; /* the historian tells */
     if ((st = history_open(&w->history, options->influx, fault)) == ST_OK &&
         (st = commit_open(&w->commit, options->pg, options->site, options->duty, &options->waits,

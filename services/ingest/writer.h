@@ -16,14 +16,14 @@
 
 struct writer;
 
-/* There are two: what is urgent needs PostgreSQL alone, and waits for no group of the other's, nor
- * for InfluxDB.  A vehicle's urgent stream has an order of its own, so nothing is mixed up. */
+/* There are two: what is urgent needs PostgreSQL alone, and waits for no other car's group, nor for
+ * InfluxDB.  A vehicle's urgent stream has an order of its own, so nothing is mixed up. */
 struct writer_options {
     enum inflight_lane lane;
     struct queue *from;    /* of struct record *, ownership passes; without telemetry if urgent */
     struct mqtt *acks;     /* where down/ack is published */
     struct queue *known;   /* of struct known_note *: what the stores have now; full: not told */
-    struct health *health; /* told by the bulk lane */
+    struct health *health; /* each lane has its own connection, and says how it is */
     struct duty *duty;     /* which shards are ours */
     struct inflight *inflight;
     struct inhand *inhand;
