@@ -106,7 +106,8 @@ static enum status fill(struct vehicles *v)
     if (st != ST_OK || pg_run(v->db,
                               "SELECT v.vin FROM vehicle v JOIN vehicle_state s ON s.vin = v.vin "
                               "WHERE v.status IN ('awaiting', 'active') "
-                              "AND s.last_seen > now() - interval '15 minutes' LIMIT 100000",
+                              "AND s.last_seen > now() - interval '15 minutes' "
+                              "ORDER BY s.last_seen DESC LIMIT " FILL_MOST,
                               0, NULL, &rows, NULL) != ST_OK)
         return ST_RETRY;
     for (int i = 0; i < PQntuples(rows); i++) {
