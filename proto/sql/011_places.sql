@@ -3,8 +3,10 @@ ALTER TABLE vehicle_state ADD COLUMN private_until bigint; -- ms: when it was la
 
 CREATE FUNCTION private_ended() RETURNS trigger LANGUAGE plpgsql AS
 $$
-BEGIN
-    NEW.private_until := greatest(OLD.private_since, coalesce(NEW.presence_t, ms(now())));
+BEGIN -- no clock of a car hides a place for years, and what is stored now is from before, whatever it says
+    NEW.private_until := greatest(
+        least(greatest(OLD.private_since, coalesce(NEW.presence_t, ms(now()))), ms(now())),
+        (NEW.signals #>> '{Vehicle.CurrentLocation.Latitude,1}')::bigint);
     RETURN NEW;
 END
 $$;

@@ -14,4 +14,4 @@ $$
 $$;
 
 -- Which kinds of frames whoever holds the ticket may read, by its role; comma-separated.
-ALTER TABLE ws_ticket ADD COLUMN kinds text NOT NULL DEFAULT 'alert,event,trip,command,media';
+ALTER TABLE ws_ticket ADD COLUMN kinds text NOT NULL DEFAULT '';

@@ -360,7 +360,8 @@ static enum status prepare(struct commit *c, struct fault *fault)
                      "SELECT set_config('plan_cache_mode', 'force_generic_plan', false), "
                      "set_config('enable_seqscan', 'off', false), "
                      "set_config('enable_hashjoin', 'off', false), "
-                     "set_config('enable_mergejoin', 'off', false)",
+                     "set_config('enable_mergejoin', 'off', false), "
+                     "set_config('jit', 'off', false)",
                      0, NULL, NULL, fault)) == ST_OK &&
         (st = pg_run(c->db, "LISTEN " NEWS_CHANNEL, 0, NULL, NULL, fault)) == ST_OK)
         c->listening = pg_connections(c->db);

@@ -178,7 +178,7 @@ class Bench:
         ticket = secrets.token_urlsafe(32)
         customer, user = owner or self.ours
         self.sql(f"INSERT INTO ws_ticket VALUES ('{hashlib.sha256(ticket.encode()).hexdigest()}', '{user}', '{customer}',"
-                 f" '{origin}', now() + interval '{seconds} s')")
+                 f" '{origin}', now() + interval '{seconds} s', 'alert,event,trip,command,media')")
         return ticket
 
     # ---- the program
