@@ -386,7 +386,7 @@ enum status pg_run_often(struct pg *db, const char *sql, size_t n, const Oid *ty
                          const char *const *params, const int *lengths, const int *formats,
                          PGresult **result, struct fault *fault)
 {
-    char name[24];
+    char name[32];
     struct statement s = {ONCE, sql, name, (int)n, types, params, lengths, formats};
     size_t place = find_prepared(db, sql);
     bool is_new = place == db->prepared_count;
