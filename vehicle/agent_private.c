@@ -71,7 +71,8 @@ void agent_look_private(struct agent *a)
         by = is ? p->cause : before; /* what it is by, or was: that has ended */
         snprintf(data, sizeof data, "{\"on\":%s,\"by\":\"%s\"}", is ? "true" : "false",
                  privacy_cause_word(by));
-        agent_event(a, "private_mode", data);
+        journal_event(a->journal, "private_mode", now_ms, data); /* the very time of up/state */
+        a->urgent = true;
         agent_keep_privacy(a);
         if (is != (before != PRIVACY_NONE))
             log_info("private.switched", "on=%d by=%s", is, privacy_cause_word(by));
