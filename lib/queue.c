@@ -96,9 +96,7 @@ static bool gate_wait(struct gate *g, pthread_cond_t *what, const size_t *count,
 
 /* ---- values */
 
-#define URGENT_SLOTS 1024
-
-enum { URGENT, COMMON, PATIENT, LANES };
+enum { COMMON, PATIENT, LANES };
 
 struct lane {
     size_t slots, first, count; /* the oldest and how many */
@@ -133,7 +131,6 @@ enum status queue_open(struct queue **out, size_t slots, size_t size, struct fau
     }
     q->lanes[COMMON].slots = slots;
     q->lanes[PATIENT].slots = slots;
-    q->lanes[URGENT].slots = slots < URGENT_SLOTS ? slots : URGENT_SLOTS;
     q->size = size;
     *out = q;
     return ST_OK;
@@ -172,11 +169,6 @@ static enum status push(struct queue *q, struct lane *lane, const void *value, i
 enum status queue_push(struct queue *q, const void *value, int wait_ms)
 {
     return push(q, &q->lanes[COMMON], value, wait_ms);
-}
-
-enum status queue_push_urgent(struct queue *q, const void *value, int wait_ms)
-{
-    return push(q, &q->lanes[URGENT], value, wait_ms);
 }
 
 enum status queue_push_patient(struct queue *q, const void *value, int wait_ms)

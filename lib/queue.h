@@ -16,13 +16,10 @@ enum status queue_open(struct queue **out, size_t slots, size_t size,
 /* Copy one value in.  Waits while full, at most wait_ms (-1 for ever, 0 not at all).
  *   ST_RETRY full for that long    ST_NONE the queue is shut */
 enum status queue_push(struct queue *q, const void *value, int wait_ms) MUST_CHECK;
-/* The same, but it comes out before all that was pushed the common way, and waits for no room of
- * theirs: such values have room of their own, 1,024 at most, and their own order. */
-enum status queue_push_urgent(struct queue *q, const void *value, int wait_ms) MUST_CHECK;
-/* The same the other way round: it comes out after all others, and has room of its own. */
+/* The same, but it comes out after all that was pushed the common way, and has room of its own. */
 enum status queue_push_patient(struct queue *q, const void *value, int wait_ms) MUST_CHECK;
-/* Take at most `max` values, the urgent first and the patient last, each the oldest first; waits
- * for the first at most wait_ms.  *n = taken. ST_RETRY nothing came    ST_NONE shut and empty */
+/* Take at most `max` values, the patient last, each the oldest first; waits for the first at most
+ * wait_ms.  *n = taken. ST_RETRY nothing came    ST_NONE shut and empty */
 enum status queue_pop(struct queue *q, void *values, size_t max, int wait_ms, size_t *n) MUST_CHECK;
 void queue_shut(struct queue *q); /* no more push; what is in can still be popped; wakes everyone */
 size_t queue_depth(struct queue *q);
