@@ -1,39 +1,5 @@
 /* Statements a connection keeps, against a real server (tests/integration/test_edges.py). */
-#include "tests/unit/served.h"
-
-#include "lib/store/postgres.h"
-
-static struct pg *open_ready(void)
-{
-    struct fault fault = {""};
-    struct pg *db = NULL;
-
-    if (pg_open(&db, served("VIGIE_TEST_PG"), "vigie-test", &fault) != ST_OK ||
-        pg_ready(db, &fault) != ST_OK)
-        fail_msg("%s", fault.text);
-    return db;
-}
-
-static void expect(struct pg *db, const char *sql, enum status st)
-{
-    struct fault fault = {""};
-    enum status got = pg_run(db, sql, 0, NULL, NULL, &fault);
-
-    if (got != st)
-        fail_msg("%s: %s (%s), not %s", sql, status_name(got), fault.text, status_name(st));
-}
-
-/* The only value of the only row. */
-static void expect_answer(struct pg *db, const char *sql, const char *value)
-{
-    PGresult *r = NULL;
-    struct fault fault = {""};
-
-    if (pg_run(db, sql, 0, NULL, &r, &fault) != ST_OK)
-        fail_msg("%s: %s", sql, fault.text);
-    assert_string_equal(PQgetvalue(r, 0, 0), value);
-    PQclear(r);
-}
+#include "tests/unit/store/pg_served.h"
 
 static void run_often(struct pg *db, const char *sql, const char *param, const char *expected)
 {

@@ -45,6 +45,19 @@ static inline int bench_end(void)
     return system(command);
 }
 
+/* The same as fixtures of a test. */
+static inline int bench_setup(void **state)
+{
+    (void)state;
+    return bench_begin();
+}
+
+static inline int bench_teardown(void **state)
+{
+    (void)state;
+    return bench_end();
+}
+
 static inline void path_of(char out[200], const char *name)
 {
     snprintf(out, 200, "%s/%s", folder, name);

@@ -270,18 +270,6 @@ static void cut_everywhere(int file, size_t step)
 
 /* ---- the tests */
 
-static int begin(void **state)
-{
-    (void)state;
-    return bench_begin();
-}
-
-static int end(void **state)
-{
-    (void)state;
-    return bench_end();
-}
-
 static void say(void)
 {
     print_message("%d images: %d intact, %d begun anew, %d with spoiled records, %d passed over\n",
@@ -335,11 +323,15 @@ static void a_changed_byte_of_the_file_under_a_log_is_seen(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_changed_byte_of_a_closed_file_is_seen, begin, end),
-        cmocka_unit_test_setup_teardown(a_closed_file_may_end_anywhere, begin, end),
-        cmocka_unit_test_setup_teardown(a_changed_byte_of_the_log_is_seen, begin, end),
-        cmocka_unit_test_setup_teardown(the_log_may_end_anywhere, begin, end),
-        cmocka_unit_test_setup_teardown(a_changed_byte_of_the_file_under_a_log_is_seen, begin, end),
+        cmocka_unit_test_setup_teardown(a_changed_byte_of_a_closed_file_is_seen, bench_setup,
+                                        bench_teardown),
+        cmocka_unit_test_setup_teardown(a_closed_file_may_end_anywhere, bench_setup,
+                                        bench_teardown),
+        cmocka_unit_test_setup_teardown(a_changed_byte_of_the_log_is_seen, bench_setup,
+                                        bench_teardown),
+        cmocka_unit_test_setup_teardown(the_log_may_end_anywhere, bench_setup, bench_teardown),
+        cmocka_unit_test_setup_teardown(a_changed_byte_of_the_file_under_a_log_is_seen, bench_setup,
+                                        bench_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

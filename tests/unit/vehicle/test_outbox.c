@@ -4,18 +4,6 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-static int begin(void **state)
-{
-    (void)state;
-    return bench_begin();
-}
-
-static int end(void **state)
-{
-    (void)state;
-    return bench_end();
-}
-
 static void reopen_box(void)
 {
     outbox_close(box);
@@ -225,15 +213,19 @@ static void a_kill_in_the_middle_of_writing_and_deleting_loses_nothing_committed
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_new_outbox_has_two_streams_that_begin_at_one, begin, end),
-        cmocka_unit_test_setup_teardown(a_restart_keeps_ids_numbers_and_records, begin, end),
-        cmocka_unit_test_setup_teardown(numbers_are_not_used_again_when_the_table_is_empty, begin,
-                                        end),
-        cmocka_unit_test_setup_teardown(what_was_undone_has_not_happened, begin, end),
-        cmocka_unit_test_setup_teardown(a_second_agent_is_refused, begin, end),
-        cmocka_unit_test_setup_teardown(notes_are_kept_by_name, begin, end),
+        cmocka_unit_test_setup_teardown(a_new_outbox_has_two_streams_that_begin_at_one, bench_setup,
+                                        bench_teardown),
+        cmocka_unit_test_setup_teardown(a_restart_keeps_ids_numbers_and_records, bench_setup,
+                                        bench_teardown),
+        cmocka_unit_test_setup_teardown(numbers_are_not_used_again_when_the_table_is_empty,
+                                        bench_setup, bench_teardown),
+        cmocka_unit_test_setup_teardown(what_was_undone_has_not_happened, bench_setup,
+                                        bench_teardown),
+        cmocka_unit_test_setup_teardown(a_second_agent_is_refused, bench_setup, bench_teardown),
+        cmocka_unit_test_setup_teardown(notes_are_kept_by_name, bench_setup, bench_teardown),
         cmocka_unit_test_setup_teardown(
-            a_kill_in_the_middle_of_writing_and_deleting_loses_nothing_committed, begin, end),
+            a_kill_in_the_middle_of_writing_and_deleting_loses_nothing_committed, bench_setup,
+            bench_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

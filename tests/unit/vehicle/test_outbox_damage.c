@@ -4,18 +4,6 @@
 #include <sqlite3.h>
 #include <sys/stat.h>
 
-static int begin(void **state)
-{
-    (void)state;
-    return bench_begin();
-}
-
-static int end(void **state)
-{
-    (void)state;
-    return bench_end();
-}
-
 static enum status put(enum outbox_stream stream, const char *payload)
 {
     enum status st = outbox_begin(box, &fault);
@@ -334,21 +322,27 @@ static void somebody_elses_outbox_can_be_looked_at(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_damaged_file_is_moved_aside_and_new_streams_begin, begin,
-                                        end),
-        cmocka_unit_test_setup_teardown(of_damaged_files_the_newest_two_are_kept, begin, end),
-        cmocka_unit_test_setup_teardown(a_file_that_is_no_database_is_moved_aside, begin, end),
-        cmocka_unit_test_setup_teardown(a_counter_behind_its_records_is_damage, begin, end),
-        cmocka_unit_test_setup_teardown(a_newer_file_is_left_alone, begin, end),
+        cmocka_unit_test_setup_teardown(a_damaged_file_is_moved_aside_and_new_streams_begin,
+                                        bench_setup, bench_teardown),
+        cmocka_unit_test_setup_teardown(of_damaged_files_the_newest_two_are_kept, bench_setup,
+                                        bench_teardown),
+        cmocka_unit_test_setup_teardown(a_file_that_is_no_database_is_moved_aside, bench_setup,
+                                        bench_teardown),
+        cmocka_unit_test_setup_teardown(a_counter_behind_its_records_is_damage, bench_setup,
+                                        bench_teardown),
+        cmocka_unit_test_setup_teardown(a_newer_file_is_left_alone, bench_setup, bench_teardown),
         cmocka_unit_test_setup_teardown(a_file_of_version_1_gets_checksums_and_keeps_everything,
-                                        begin, end),
+                                        bench_setup, bench_teardown),
         cmocka_unit_test_setup_teardown(a_spoiled_record_is_passed_over_until_it_is_set_aside,
-                                        begin, end),
-        cmocka_unit_test_setup_teardown(too_many_spoiled_records_cost_the_file, begin, end),
+                                        bench_setup, bench_teardown),
+        cmocka_unit_test_setup_teardown(too_many_spoiled_records_cost_the_file, bench_setup,
+                                        bench_teardown),
         cmocka_unit_test_setup_teardown(a_changed_note_is_absent_and_a_changed_counter_is_damage,
-                                        begin, end),
-        cmocka_unit_test_setup_teardown(an_old_copy_put_there_gives_no_number_twice, begin, end),
-        cmocka_unit_test_setup_teardown(somebody_elses_outbox_can_be_looked_at, begin, end),
+                                        bench_setup, bench_teardown),
+        cmocka_unit_test_setup_teardown(an_old_copy_put_there_gives_no_number_twice, bench_setup,
+                                        bench_teardown),
+        cmocka_unit_test_setup_teardown(somebody_elses_outbox_can_be_looked_at, bench_setup,
+                                        bench_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

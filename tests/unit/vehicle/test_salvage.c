@@ -9,18 +9,6 @@
 static char path[200];
 static enum salvage_reach reach;
 
-static int begin(void **state)
-{
-    (void)state;
-    return bench_begin();
-}
-
-static int end(void **state)
-{
-    (void)state;
-    return bench_end();
-}
-
 static void set_note(const char *name, const char *value)
 {
     assert_int_equal(outbox_begin(box, &fault), ST_OK);
@@ -183,15 +171,19 @@ static void the_outbox_that_begins_anew_says_what_the_old_one_held(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(what_no_site_has_is_counted, begin, end),
-        cmocka_unit_test_setup_teardown(what_still_lies_in_the_log_is_counted_too, begin, end),
-        cmocka_unit_test_setup_teardown(one_page_that_rotted_costs_no_count, begin, end),
-        cmocka_unit_test_setup_teardown(of_a_half_that_rotted_the_other_half_is_counted, begin,
-                                        end),
-        cmocka_unit_test_setup_teardown(a_file_without_a_head_tells_nothing, begin, end),
-        cmocka_unit_test_setup_teardown(a_count_that_takes_too_long_is_no_count, begin, end),
+        cmocka_unit_test_setup_teardown(what_no_site_has_is_counted, bench_setup, bench_teardown),
+        cmocka_unit_test_setup_teardown(what_still_lies_in_the_log_is_counted_too, bench_setup,
+                                        bench_teardown),
+        cmocka_unit_test_setup_teardown(one_page_that_rotted_costs_no_count, bench_setup,
+                                        bench_teardown),
+        cmocka_unit_test_setup_teardown(of_a_half_that_rotted_the_other_half_is_counted,
+                                        bench_setup, bench_teardown),
+        cmocka_unit_test_setup_teardown(a_file_without_a_head_tells_nothing, bench_setup,
+                                        bench_teardown),
+        cmocka_unit_test_setup_teardown(a_count_that_takes_too_long_is_no_count, bench_setup,
+                                        bench_teardown),
         cmocka_unit_test_setup_teardown(the_outbox_that_begins_anew_says_what_the_old_one_held,
-                                        begin, end),
+                                        bench_setup, bench_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
