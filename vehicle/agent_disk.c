@@ -100,13 +100,8 @@ static enum status agent_begin_anew(struct agent *a, int64_t now_ms, enum clock_
     char data[96];
     enum status st = outbox_begin(a->outbox, fault);
 
-    for (int i = 0; i < STREAMS; i++) {
-        int64_t before = sender_before(a->sender, (enum outbox_stream)i);
-
-        from[i] = ledger_next_unsettled(&a->ledgers[i], 1);
-        if (from[i] > before + 1) /* what was heard of since may have been another's number */
-            from[i] = before + 1;
-    }
+    for (int i = 0; i < STREAMS; i++)
+        from[i] = sender_first_in_doubt(a->sender, (enum outbox_stream)i);
     if (st == ST_OK)
         st = outbox_begin_anew(a->outbox, from, unsent, fault);
     snprintf(data, sizeof data, "{\"reason\":\"set_back\",\"unsent\":%lld}",

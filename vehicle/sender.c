@@ -96,9 +96,12 @@ void sender_streams_are_new(struct sender *s)
     }
 }
 
-int64_t sender_before(const struct sender *s, enum outbox_stream stream)
+int64_t sender_first_in_doubt(const struct sender *s, enum outbox_stream stream)
 {
-    return s->streams[stream].before;
+    int64_t unsettled = ledger_next_unsettled(&s->ledgers[stream], 1);
+    int64_t never_sent = s->streams[stream].before + 1;
+
+    return unsettled < never_sent ? unsettled : never_sent;
 }
 
 bool sender_was_set_back(struct sender *s, enum outbox_stream stream, const struct watermark *mark)

@@ -40,9 +40,9 @@ void sender_streams_are_new(struct sender *s);
  * true of streams that began in this process, so at most once in its life. */
 bool sender_was_set_back(struct sender *s, enum outbox_stream stream, const struct watermark *mark);
 
-/* Up to here earlier runs may have sent.  Of a number above it an ack may speak of another record,
- * if the outbox is an old copy. */
-int64_t sender_before(const struct sender *s, enum outbox_stream stream);
+/* The first number of an old copy's stream that goes again: what no required site has, and all
+ * above what earlier runs may have sent, since an ack of it may speak of another record. */
+int64_t sender_first_in_doubt(const struct sender *s, enum outbox_stream stream);
 
 /* Send what may be sent now.  ST_RETRY: the client takes no more at the moment.  ST_FATAL: the
  * outbox is damaged. */
