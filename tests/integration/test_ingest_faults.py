@@ -1,9 +1,13 @@
 """ingest when something dies or hangs: nothing acknowledged is missing, nothing is there twice, nobody waits for ever."""
+import http.server
 import json
 import random
 import socket
+import struct
 import threading
 import time
+import urllib.error
+import urllib.request
 import uuid
 
 import pytest
@@ -108,6 +112,93 @@ def test_live_does_not_wait_for_the_databases(site):
             site.go_on(site.postgres)
             site.go_on(site.influx)
         car.wait_ack(4)
+
+
+class Narrow(http.server.ThreadingHTTPServer):
+    """Stands before InfluxDB and takes `most` bytes at once: 413 for a length that is more, and of a body in pieces no
+    answer at all but a closed connection, once it has become more."""
+
+    def __init__(self, behind, most):
+        super().__init__(("127.0.0.1", 0), NarrowRequest)
+        self.behind, self.most, self.refused, self.cut, self.open = behind, most, 0, 0, threading.Event()
+        self.open.set()
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+class NarrowRequest(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def pieces(self):
+        """The body; None when it is too long."""
+        body = b""
+        while size := int(self.rfile.readline(), 16):
+            body += self.rfile.read(size)
+            self.rfile.readline()
+            if len(body) > self.server.most:
+                return None
+        self.rfile.readline()
+        return body
+
+    def answer(self, code, body):
+        self.send_response(code)
+        if code != 204:
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if code != 204:
+            self.wfile.write(body)
+
+    def pass_on(self):
+        self.server.open.wait(60)
+        if "chunked" in self.headers.get("Transfer-Encoding", ""):
+            body = self.pieces()
+            if body is None:
+                self.server.cut += 1
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                self.close_connection = True
+                return
+        else:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            if len(body) > self.server.most:
+                self.server.refused += 1
+                self.answer(413, b'{"error":"Request Entity Too Large"}')
+                return
+        kind = {"Content-Type": self.headers["Content-Type"]} if "Content-Type" in self.headers else {}
+        ask = urllib.request.Request(self.server.behind + self.path, body or None, kind, method=self.command)
+        try:
+            with urllib.request.urlopen(ask, timeout=30) as done:
+                self.answer(done.status, done.read())
+        except urllib.error.HTTPError as e:
+            self.answer(e.code, e.read())
+
+    do_GET = do_POST = do_HEAD = pass_on
+
+    def log_message(self, *args):
+        pass
+
+
+def test_a_group_too_large_for_the_store_is_divided_however_the_store_says_so(site):
+    site.ingest.stop()
+    with Narrow(site.influx.address, 600) as narrow:
+        divided = Ingest(site, "divided", influx=f"http://127.0.0.1:{narrow.server_port}").start()
+        try:
+            with site.car() as car:
+                car.one()
+                car.wait_ack(1)
+                narrow.open.clear()
+                for seq in range(2, 42):
+                    car.one(seq=seq)
+                wait_until(lambda: divided.metric("vigie_ingest_samples_total") >= 41, why="all of them to wait for the store")
+                narrow.open.set()
+                car.wait_ack(41)
+                assert len(site.points(car.vin)) == 41
+                assert site.dead_letters(car.vin) == []
+                assert narrow.cut >= 1 and narrow.refused >= 2, "neither the whole nor a half of it fitted"
+        finally:
+            narrow.open.set()
+            divided.stop()
+            narrow.shutdown()
+    assert divided.process.returncode == 0
+    site.ingest.start()
 
 
 def test_what_does_not_fit_is_dropped_counted_and_comes_again(site):
