@@ -32,7 +32,7 @@ const struct setting ingest_table[] = {
     {"queue-slots", SET_COUNT, "8192", AT(queue_slots),
      "decoded records that may wait to be stored"},
     {"queue-bytes", SET_COUNT, "128M", AT(queue_bytes), "bytes they may take"},
-    {"batch-wait", SET_MILLIS, "20", AT(batch_wait_ms), "ms a record may wait for others"},
+    {"batch-wait", SET_MILLIS, "50", AT(batch_wait_ms), "ms a record may wait for others"},
     {"count-wait", SET_MILLIS, "60s", AT(count_wait_ms),
      "how long what is counted of a vehicle (losses, lags) may wait to be written"},
     {"minute-wait", SET_MILLIS, "120s", AT(minute_wait_ms),
