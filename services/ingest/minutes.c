@@ -1,5 +1,5 @@
-/* services/ingest/minutes.c - the database counts, we ask and write down.  A query takes as long
- * again as pause: the samples that come in have the database first. */
+/* services/ingest/minutes.c - the database counts, we ask and write down.  A query is followed by a
+ * pause at least as long: the samples that come in have the database first. */
 #include "minutes.h"
 
 #include <math.h>
@@ -15,9 +15,11 @@
 #include "lib/store/postgres.h"
 #include "lib/text.h"
 #include "meters.h"
+#include "pace.h"
 #include "proto/json.h"
 #include "proto/signals.h"
 #include "proto/vin.h"
+#include "record.h"
 #include "touched.h"
 
 #define ANSWER_MS 10000
@@ -217,7 +219,7 @@ static enum status compute_rows(struct minutes *m, const PGresult *rows, struct 
         for (int k = 0; k < n && st == ST_OK; k++)
             st = strike_out(m, rows, i + k, fault);
         i += n;
-        stop_pause(clock_boot_ms() - began_ms);
+        stop_pause(pace_minutes_ms(clock_boot_ms() - began_ms, records_held_bytes()));
     }
     return st;
 }
