@@ -15,6 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests/integration")]
+from stack.wait import wait_until  # noqa: E402
 
 BROKER = """per_listener_settings true
 user root
@@ -64,6 +65,11 @@ class Crowd:
         argv = [ROOT / self.build / "sim/fleet", "--vins", self.file(name), "--broker",
                 f"127.0.0.1:{self.site.broker.port_vehicles}", *options]
         return subprocess.Popen([str(a) for a in argv], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def wait_for_shares(self):
+        """Until the instances have divided the shards among them: cars begin when that is done."""
+        fair = -(-64 // len(self.ingests))
+        wait_until(lambda: all(ingest.metric("vigie_ingest_shards_owned") == fair for ingest in self.ingests), "fair shares")
 
     def cpu_s(self):
         """Of all instances of ingest."""
@@ -117,7 +123,9 @@ def crowd(build, instances=1):
             site.start(rate=0)
             for n in range(1, instances):
                 others.append(ingest_site.Ingest(site, str(n), rate=0).start())
-            yield Crowd(site, build, others)
+            bench = Crowd(site, build, others)
+            bench.wait_for_shares()
+            yield bench
         finally:
             for other in others:
                 other.stop()
