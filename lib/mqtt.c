@@ -125,6 +125,7 @@ static struct mqtt *allocate(void)
         return NULL;
     m->backoff = (struct backoff)BACKOFF_START;
     m->told_broker = SIZE_MAX;
+    STAILQ_INIT(&m->waiting);
     pthread_mutex_init(&m->lock, NULL);
     pthread_condattr_init(&clock);
     pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
@@ -189,5 +190,6 @@ void mqtt_close(struct mqtt *m)
     mqtt_link_stop(m);
     atomic_store(&m->connected, false);
     MQTTAsync_destroy(&m->client); /* fails what is still under way, so every errand is settled */
+    mqtt_forget_waiting(m);
     release(m);
 }

@@ -1,4 +1,4 @@
-/* lib/mqtt_inside.h - what the three files of the MQTT client share; nobody else includes it.
+/* lib/mqtt_inside.h - what the four files of the MQTT client share; nobody else includes it.
  * Paho runs every callback under its own process-wide lock, so mqtt.lock is taken inside that lock
  * and is never held while Paho or the owner is called. */
 #ifndef LIB_MQTT_INSIDE_H
@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include "lib/backoff.h"
 #include "lib/mqtt.h"
@@ -18,12 +19,30 @@
 #define MQTT_REASON_MAX 160
 #define MQTT_UNSENT_BYTES_MAX (4 * 1024 * 1024)
 #define MQTT_UNSENT_MESSAGES_MAX 2000
+#define MQTT_WINDOW                                                                                \
+    32 /* messages of QoS 1 that Paho has: it looks through all of them for each new one */
 
 enum phase { PHASE_DOWN, PHASE_TRYING, PHASE_UP };
 
 struct filter {
     char *text; /* NULL: a free slot */
     int qos;
+};
+
+/* What a message or a subscription under way needs when its answer comes. */
+struct errand {
+    struct mqtt *m;
+    size_t bytes;   /* 0: a subscription */
+    bool in_window; /* of QoS 1, and Paho has it */
+    char what[];
+};
+
+/* A message that Paho has not got yet. */
+struct waiting {
+    STAILQ_ENTRY(waiting) next;
+    struct errand *errand;
+    struct mqtt_publish message; /* its topic is the errand's, its payload is here */
+    char payload[];
 };
 
 struct mqtt {
@@ -47,6 +66,10 @@ struct mqtt {
     size_t told_broker;
     struct filter *filters;
     size_t filter_room;
+    STAILQ_HEAD(, waiting) waiting; /* in the order they came */
+    size_t window;                  /* messages of QoS 1 that Paho has, unanswered */
+    size_t connections;             /* that came about so far */
+    bool handing;                   /* somebody hands Paho a message: one at a time, or they pass */
 
     atomic_bool connected;
     atomic_size_t unsent_bytes, unsent_messages;
@@ -59,6 +82,14 @@ void mqtt_link_stop(
 
 /* lib/mqtt_traffic.c */
 void mqtt_ask_for_all(struct mqtt *m); /* every remembered filter, after CONNACK */
+struct errand *mqtt_make_errand(struct mqtt *m, const char *what, size_t bytes);
+void mqtt_on_done(void *self, MQTTAsync_successData5 *answer); /* self: an errand */
+void mqtt_on_failed(void *self, MQTTAsync_failureData5 *answer);
 int mqtt_on_arrived(void *self, char *topic, int topic_len, MQTTAsync_message *message);
+
+/* lib/mqtt_publish.c */
+void mqtt_settle(struct errand *e); /* it is answered, or will never be: frees it */
+void mqtt_hand_on(struct mqtt *m);  /* give Paho what waits and may go; any thread, never blocks */
+void mqtt_forget_waiting(struct mqtt *m);
 
 #endif

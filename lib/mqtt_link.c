@@ -35,6 +35,7 @@ static void on_connected(void *self, MQTTAsync_successData5 *answer)
     (void)answer;
     pthread_mutex_lock(&m->lock);
     m->phase = PHASE_UP;
+    m->connections++;
     m->up_since_ms = clock_boot_ms();
     m->told[0] = '\0';
     m->told_broker = SIZE_MAX;
@@ -45,6 +46,7 @@ static void on_connected(void *self, MQTTAsync_successData5 *answer)
     pthread_mutex_unlock(&m->lock);
     tell(m, true, broker, "");
     mqtt_ask_for_all(m);
+    mqtt_hand_on(m);
 }
 
 /* Under lock: plan the next try. */

@@ -1,44 +1,20 @@
-/* lib/mqtt_traffic.c - messages and subscriptions: handed to Paho, counted until they are answered.
- */
+/* lib/mqtt_traffic.c - answers, subscriptions and what arrives; messages out: mqtt_publish.c. */
 #include "lib/mqtt_inside.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define FILTER_MAX 256      /* bytes of a filter, terminator included */
-#define MESSAGE_OVERHEAD 64 /* what a message costs beside topic and payload */
-
-/* What a message or a subscription under way needs when its answer comes. */
-struct errand {
-    struct mqtt *m;
-    size_t bytes; /* 0: a subscription */
-    char what[];
-};
+#define FILTER_MAX 256 /* bytes of a filter, terminator included */
 
 /* ---- answers to what was sent; all on Paho's side, one at a time */
 
-static void settle(struct errand *e)
-{
-    struct mqtt *m = e->m;
-
-    if (e->bytes > 0) {
-        atomic_fetch_sub(&m->unsent_bytes, e->bytes);
-        if (atomic_fetch_sub(&m->unsent_messages, 1) == 1) {
-            pthread_mutex_lock(&m->lock); /* mqtt_close may be waiting for the last one */
-            pthread_cond_broadcast(&m->changed);
-            pthread_mutex_unlock(&m->lock);
-        }
-    }
-    free(e);
-}
-
-static void on_done(void *self, MQTTAsync_successData5 *answer)
+void mqtt_on_done(void *self, MQTTAsync_successData5 *answer)
 {
     (void)answer;
-    settle(self);
+    mqtt_settle(self);
 }
 
-static void on_failed(void *self, MQTTAsync_failureData5 *answer)
+void mqtt_on_failed(void *self, MQTTAsync_failureData5 *answer)
 {
     struct errand *e = self;
     int reason = answer ? (int)answer->reasonCode : 0;
@@ -46,10 +22,10 @@ static void on_failed(void *self, MQTTAsync_failureData5 *answer)
     /* reason under 128: not an answer of the broker, the connection went */
     if (reason >= MQTTREASONCODE_UNSPECIFIED_ERROR && e->m->options.on_refused)
         e->m->options.on_refused(e->m->options.self, reason, e->what);
-    settle(e);
+    mqtt_settle(e);
 }
 
-static struct errand *make_errand(struct mqtt *m, const char *what, size_t bytes)
+struct errand *mqtt_make_errand(struct mqtt *m, const char *what, size_t bytes)
 {
     size_t len = strlen(what);
     struct errand *e = malloc(sizeof *e + len + 1);
@@ -58,6 +34,7 @@ static struct errand *make_errand(struct mqtt *m, const char *what, size_t bytes
         return NULL;
     e->m = m;
     e->bytes = bytes;
+    e->in_window = false;
     memcpy(e->what, what, len + 1);
     return e;
 }
@@ -67,13 +44,13 @@ static struct errand *make_errand(struct mqtt *m, const char *what, size_t bytes
 static int ask_for(struct mqtt *m, const char *filter, int qos)
 {
     MQTTAsync_responseOptions answer = MQTTAsync_responseOptions_initializer;
-    struct errand *e = make_errand(m, filter, 0);
+    struct errand *e = mqtt_make_errand(m, filter, 0);
     int rc;
 
     if (!e)
         return MQTTASYNC_FAILURE;
-    answer.onSuccess5 = on_done;
-    answer.onFailure5 = on_failed;
+    answer.onSuccess5 = mqtt_on_done;
+    answer.onFailure5 = mqtt_on_failed;
     answer.context = e;
     rc = MQTTAsync_subscribe(m->client, filter, qos, &answer);
     if (rc != MQTTASYNC_SUCCESS)
@@ -226,79 +203,4 @@ int mqtt_on_arrived(void *self, char *topic, int topic_len, MQTTAsync_message *i
     MQTTAsync_freeMessage(&in);
     MQTTAsync_free(topic);
     return 1;
-}
-
-/* ---- publishing */
-
-static bool label(MQTTProperties *properties, const struct mqtt_publish *p)
-{
-    MQTTProperty type = {.identifier = MQTTPROPERTY_CODE_CONTENT_TYPE};
-    MQTTProperty expiry = {.identifier = MQTTPROPERTY_CODE_MESSAGE_EXPIRY_INTERVAL};
-
-    type.value.data.data = (char *)MQTT_COLUMNAR;
-    type.value.data.len = sizeof MQTT_COLUMNAR - 1;
-    expiry.value.integer4 = (unsigned)p->expiry_s;
-    return (!p->columnar || MQTTProperties_add(properties, &type) == 0) &&
-           (p->expiry_s <= 0 || MQTTProperties_add(properties, &expiry) == 0);
-}
-
-/* Count a message in before it is handed over, so that two threads cannot both take the last room.
- */
-static bool reserve(struct mqtt *m, size_t bytes)
-{
-    size_t held = atomic_fetch_add(&m->unsent_bytes, bytes) + bytes;
-    size_t messages = atomic_fetch_add(&m->unsent_messages, 1) + 1;
-
-    return held <= MQTT_UNSENT_BYTES_MAX && messages <= MQTT_UNSENT_MESSAGES_MAX;
-}
-
-static enum status refuse(const char *topic, int rc, struct fault *fault)
-{
-    enum status st = ST_RETRY;
-
-    if (rc == MQTTASYNC_BAD_UTF8_STRING || rc == MQTTASYNC_BAD_QOS)
-        st = ST_REJECT;
-    return fault_set(fault, st, "publish to %s: %s", topic, MQTTAsync_strerror(rc));
-}
-
-enum status mqtt_publish(struct mqtt *m, const struct mqtt_publish *p, struct fault *fault)
-{
-    MQTTAsync_responseOptions answer = MQTTAsync_responseOptions_initializer;
-    struct errand *e;
-    int rc = MQTTASYNC_FAILURE;
-
-    if (!atomic_load(&m->connected))
-        return fault_set(fault, ST_RETRY, "not connected");
-    if (!*p->topic || strpbrk(p->topic, "+#")) /* a broker would hang up for it */
-        return fault_set(fault, ST_REJECT, "\"%s\" is not a topic", p->topic);
-    if (p->len > MQTT_UNSENT_BYTES_MAX / 2)
-        return fault_set(fault, ST_REJECT, "publish to %s: %zu bytes", p->topic, p->len);
-    e = make_errand(m, p->topic, strlen(p->topic) + p->len + MESSAGE_OVERHEAD);
-    if (!e)
-        return fault_set(fault, ST_RETRY, "MQTT client: out of memory");
-    if (!reserve(m, e->bytes)) {
-        settle(e);
-        return fault_set(fault, ST_RETRY, "too much is still unsent");
-    }
-    answer.onSuccess5 = on_done;
-    answer.onFailure5 = on_failed;
-    answer.context = e;
-    if (label(&answer.properties, p))
-        rc = MQTTAsync_send(m->client, p->topic, (int)p->len, p->payload ? p->payload : "", p->qos,
-                            p->retained, &answer);
-    MQTTProperties_free(&answer.properties);
-    if (rc == MQTTASYNC_SUCCESS)
-        return ST_OK;
-    settle(e);
-    return refuse(p->topic, rc, fault);
-}
-
-bool mqtt_is_connected(struct mqtt *m)
-{
-    return atomic_load(&m->connected);
-}
-
-size_t mqtt_unsent_bytes(struct mqtt *m)
-{
-    return atomic_load(&m->unsent_bytes);
 }

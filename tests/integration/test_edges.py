@@ -170,9 +170,14 @@ tls_version tlsv1.2
         self.process.send_signal(signum)
         self.process.wait()
 
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
     def actions(self):
         return {
             "kill broker": lambda: self.end(signal.SIGKILL),
+            "kill frozen broker": self.kill,
             "stop broker": lambda: self.end(signal.SIGTERM),
             "start broker": self.start,
             "freeze broker": lambda: self.signal(signal.SIGSTOP),

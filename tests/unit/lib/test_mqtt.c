@@ -171,6 +171,110 @@ static void what_was_unsent_is_forgotten_or_sent_but_never_counted_for_ever(void
     mqtt_close(m);
 }
 
+/* Numbers that came back, and whether any was smaller than one before it. */
+struct numbers {
+    struct heard h;
+    atomic_int last, came;
+    atomic_bool disordered;
+};
+
+static void hear_number(void *self, const struct mqtt_message *m)
+{
+    struct numbers *n = self;
+    char text[16];
+    int number;
+
+    keep(text, sizeof text, m->payload, m->len);
+    number = atoi(text);
+    if (number <= n->last)
+        n->disordered = true;
+    n->last = number;
+    n->came++;
+}
+
+static struct mqtt *open_numbers(struct numbers *n, const char *id, const char *filter)
+{
+    struct mqtt_options o;
+    struct mqtt *m;
+
+    memset(n, 0, sizeof *n);
+    o = options_for(&n->h, id);
+    o.self = n;
+    o.on_message = hear_number;
+    o.on_connection = NULL;
+    o.on_refused = NULL;
+    m = open_with(&o);
+    WAIT_FOR(mqtt_is_connected(m));
+    assert_int_equal(mqtt_subscribe(m, filter, 1, NULL), ST_OK);
+    return m;
+}
+
+static void send_numbers(struct mqtt *m, const char *topic, int first, int last)
+{
+    char text[16];
+
+    for (int i = first; i <= last; i++) {
+        snprintf(text, sizeof text, "%d", i);
+        WAIT_FOR(send_text(m, topic, text, 1) == ST_OK);
+    }
+}
+
+static void a_burst_comes_out_in_the_order_it_was_handed_over(void **state)
+{
+    struct numbers n;
+    struct mqtt *m = open_numbers(&n, "order", "test/order");
+
+    (void)state;
+    send_numbers(m, "test/order", 1, 3000);
+    WAIT_FOR(n.last == 3000);
+    assert_int_equal(n.came, 3000);
+    assert_false(n.disordered);
+    WAIT_FOR(mqtt_unsent_bytes(m) == 0);
+    mqtt_close(m);
+}
+
+static void what_waited_behind_a_cut_burst_goes_out_after_the_next_connect(void **state)
+{
+    struct numbers n;
+    struct mqtt *m = open_numbers(&n, "burst", "test/burst");
+    int came, first;
+
+    (void)state;
+    send_numbers(m, "test/burst", 1, 1);
+    WAIT_FOR(n.last == 1);
+    for (int round = 0; round < 2; round++) {
+        ask("freeze broker");
+        first = n.last + 1;
+        send_numbers(m, "test/burst", first, first + 999);
+        came = n.came;
+        ask("kill frozen broker"); /* it reads none of it */
+        WAIT_FOR(!mqtt_is_connected(m));
+        ask("start broker");
+        WAIT_FOR(n.last == 1 + 1000 * (round + 1));
+        assert_true(n.came - came >= 900); /* the others were on their way */
+        assert_false(n.disordered);
+        WAIT_FOR(mqtt_unsent_bytes(m) == 0);
+    }
+    mqtt_close(m);
+}
+
+static void closing_lets_a_burst_go_out(void **state)
+{
+    struct numbers n;
+    struct heard h;
+    struct mqtt *m = open_numbers(&n, "reader", "test/last"),
+                *writer = open_connected(&h, "leaver");
+
+    (void)state;
+    send_numbers(m, "test/last", 1, 1);
+    WAIT_FOR(n.last == 1); /* the broker knows that we listen */
+    send_numbers(writer, "test/last", 2, 1000);
+    mqtt_close(writer);
+    WAIT_FOR(n.last == 1000);
+    assert_int_equal(n.came, 1000);
+    mqtt_close(m);
+}
+
 static void two_clients_publish_from_their_own_threads_while_others_come_and_go(void **state)
 {
     struct heard h, g, v;
@@ -250,6 +354,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(unsent_bytes_count_until_the_broker_has_answered),
         cmocka_unit_test(a_broker_that_does_not_read_fills_the_window_and_no_more),
         cmocka_unit_test(what_was_unsent_is_forgotten_or_sent_but_never_counted_for_ever),
+        cmocka_unit_test(a_burst_comes_out_in_the_order_it_was_handed_over),
+        cmocka_unit_test(what_waited_behind_a_cut_burst_goes_out_after_the_next_connect),
+        cmocka_unit_test(closing_lets_a_burst_go_out),
         cmocka_unit_test(two_clients_publish_from_their_own_threads_while_others_come_and_go),
     };
     const struct CMUnitTest alone[] = {
