@@ -198,12 +198,14 @@ static void fill_alike(struct fixture *f, uint64_t *random)
 {
     size_t samples = 1 + next_random(random) % 12, signals = 1 + next_random(random) % 90;
     unsigned change = (unsigned)(next_random(random) % 8);
+    bool steady = next_random(random) % 2;
 
     telemetry_clear(&f->t);
     for (size_t i = 0; i < samples; i++) {
         sample(f, (int64_t)(next_random(random) * 257));
         for (size_t k = 0; k < signals; k++) {
-            uint16_t id = (uint16_t)(1 + (k + (next_random(random) % 16 == 0)) % signal_count());
+            bool other = !steady && next_random(random) % 16 == 0;
+            uint16_t id = (uint16_t)(1 + (k + other) % signal_count());
             double v = next_random(random) % 8 < change
                            ? (double)(next_random(random) % 100000) / 100
                            : (double)id;
@@ -214,9 +216,22 @@ static void fill_alike(struct fixture *f, uint64_t *random)
     for (size_t i = 0; i < f->t.reading_count; i++) {
         if (next_random(random) % 64 == 0)
             f->t.readings[i].value = NAN;
-        if (next_random(random) % 64 == 0)
+        if (!steady && next_random(random) % 64 == 0)
             f->t.readings[i].signal = next_random(random) % 2 ? SIGNAL_NONE : UINT16_MAX;
     }
+}
+
+/* As record.c says it. */
+static bool are_alike(const struct telemetry *t)
+{
+    for (size_t i = 0; i < t->sample_count; i++) {
+        if (t->samples[i].count != t->samples[0].count)
+            return false;
+        for (size_t k = 0; k < t->samples[i].count; k++)
+            if (t->readings[t->samples[i].first + k].signal != t->readings[k].signal)
+                return false;
+    }
+    return true;
 }
 
 /* What stays the same from sample to sample is taken over; that must not show, nor where a buffer
@@ -227,12 +242,15 @@ static void a_line_is_the_same_whatever_stands_before_it(void **state)
     uint64_t random = 88172645463325252;
     struct text alone;
     char piece[LINE_ROOM(91) + 700];
+    int alike = 0;
 
     text_init(&alone);
-    for (int round = 0; round < 2000; round++) {
+    for (int round = 0; round < 4000; round++) {
         size_t lines = 0, next = 0, counted = 0, at = 0;
 
         fill_alike(f, &random);
+        f->t.alike = are_alike(&f->t);
+        alike += f->t.alike;
         text_clear(&f->out);
         text_clear(&alone);
         for (size_t i = 0; i < f->t.sample_count; i++)
@@ -249,7 +267,70 @@ static void a_line_is_the_same_whatever_stands_before_it(void **state)
         assert_int_equal(at, alone.len);
         assert_int_equal(counted, lines);
     }
+    assert_in_range(alike, 1000, 3000); /* both ways were taken */
     text_done(&alone);
+}
+
+/* The double InfluxDB makes of the text is the one that was measured, with as many digits as it
+ * takes: of values as cars send them, of the ends of each way of printing, of any bits at all. */
+static double any_value(uint64_t *random, int decimals)
+{
+    static const double edges[] = {0,     1,          9999,
+                                   10000, 99999998,   99999999,
+                                   1e8,   2147483647, 2147483648.0,
+                                   1e15,  1e15 - 1,   9007199254740992.0,
+                                   -0.0,  5e-324,     1.7976931348623157e308};
+    uint64_t bits = next_random(random) ^ next_random(random) << 32;
+    double value, ten = pow(10, decimals);
+
+    switch (next_random(random) % 4) {
+    case 0:
+        value = edges[next_random(random) % (sizeof edges / sizeof *edges)] / ten;
+        break;
+    case 1:
+        memcpy(&value, &bits, sizeof value);
+        break;
+    case 2: /* beside a number of so many decimals */
+        value = nextafter((double)(bits % 200000000) / ten, bits & 1 ? 1e9 : -1e9);
+        break;
+    default:
+        value = (double)(int64_t)(bits % 400000000 - 200000000) / ten;
+    }
+    return isfinite(value) ? value : 1;
+}
+
+static void a_column_of_any_values_reads_back_to_the_bit(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t random = 88172645463325252;
+    char expected[40];
+
+    for (int round = 0; round < 20000; round++) {
+        uint16_t id = (uint16_t)(1 + round % (int)signal_count());
+        char *at;
+
+        telemetry_clear(&f->t);
+        text_clear(&f->out);
+        for (int i = 0; i < 6; i++) {
+            sample(f, 99999990 + i * 4); /* its eight digits become nine */
+            reading(f, id, any_value(&random, signal_row(id)->decimals));
+        }
+        f->t.alike = true;
+        assert_int_equal(line_add(&f->out, VIN, &f->t, 0, 6), 6);
+        at = f->out.bytes;
+        for (int i = 0; i < 6; i++) {
+            double value = f->t.readings[i].value;
+            size_t len = json_print_double(expected, value);
+
+            at = strchr(at + sizeof "telemetry,vin=", '=') + 1;
+            assert_memory_equal(at, expected, len);
+            assert_int_equal(at[len], ' ');
+            assert_true(strtod(at, &at) == value);
+            assert_int_equal(strtol(at, &at, 10), f->t.samples[i].t_ms);
+            assert_int_equal(*at++, '\n');
+        }
+        assert_int_equal(*at, '\0');
+    }
 }
 
 static void a_time_has_all_its_digits(void **state)
@@ -296,6 +377,8 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_number_is_printed_as_json_prints_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_line_is_the_same_whatever_stands_before_it, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_column_of_any_values_reads_back_to_the_bit, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_time_has_all_its_digits, set_up, tear_down),
         cmocka_unit_test(no_name_in_the_table_needs_escaping),
