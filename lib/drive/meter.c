@@ -31,16 +31,15 @@ static void integrate(struct meter *m, const struct meter_settings *set,
 static void settle(struct meter *m, const struct meter_settings *set, const struct fix *fix,
                    int64_t t_ms)
 {
-    double leg_m = geo_distance_m(m->lat, m->lon, fix->lat, fix->lon);
-
     if (m->fix_ms == 0 || !m->moved) {
         m->settled_m += m->pending_m;
     } else if (t_ms - m->fix_ms <= set->hole_ms) {
-        m->settled_m += leg_m;
+        m->settled_m += geo_distance_m(m->lat, m->lon, fix->lat, fix->lon);
     } else {
         m->settled_m += m->pending_m;
         if (m->broken || t_ms - m->kmh_ms > set->hole_ms)
-            m->estimated_m += fmax(0, leg_m - m->pending_m);
+            m->estimated_m +=
+                fmax(0, geo_distance_m(m->lat, m->lon, fix->lat, fix->lon) - m->pending_m);
     }
     m->pending_m = 0;
     m->moved = m->broken = false;

@@ -142,7 +142,7 @@ static void place_found(const struct car *c, size_t from, struct car_out *out)
 static void step_places(struct car *c, const struct car_settings *set, const struct seen *seen,
                         const struct reading *readings, size_t n, struct car_out *out)
 {
-    struct fix at;
+    struct fix at UNFILLED;
 
     if ((set->fences.n > 0 || c->fences.stamp != set->fences.stamp) &&
         trip_place(&c->trip, seen, &at))
@@ -152,31 +152,38 @@ static void step_places(struct car *c, const struct car_settings *set, const str
         rules_step(&c->rules, &set->rules, &c->fences, set->wall, seen->t_ms, readings, n, out);
 }
 
-void car_step(struct car *c, const struct car_settings *set, const struct moment_map *map,
-              int64_t t_ms, const struct reading *readings, size_t n, struct car_out *out)
+void car_step_moment(struct car *c, const struct car_settings *set, struct moment *m,
+                     const struct reading *readings, size_t n, struct car_out *out)
 {
     struct segment rows[TRIP_OUT_MAX] UNFILLED;
     enum level_fact level;
-    struct moment m UNFILLED;
-    struct seen seen;
+    struct seen seen UNFILLED;
     size_t settled, found_n = out->found_n;
 
-    moment_init(&m, t_ms);
-    moment_take(&m, map, readings, n);
-    if (privacy_covers(&c->trip.privacy, t_ms)) /* a car drops it itself; whoever does not */
-        m.v[MOMENT_LAT] = m.v[MOMENT_LON] = (double)NAN;
-    if (!sight_step(&c->sight, &sight_defaults, &m, &seen))
+    if (privacy_covers(&c->trip.privacy, m->t_ms)) /* a car drops it itself; whoever does not */
+        m->v[MOMENT_LAT] = m->v[MOMENT_LON] = (double)NAN;
+    if (!sight_step(&c->sight, &sight_defaults, m, &seen))
         return;
-    settled = trip_step(&c->trip, &set->trip, &seen, &m, rows, &level);
+    settled = trip_step(&c->trip, &set->trip, &seen, m, rows, &level);
     for (size_t i = 0; i < settled; i++)
         car_out_row(out, &rows[i]);
     step_trail(c, &seen, out);
     tell_level(c, level, &seen, out);
-    step_odometer(c, &m, &seen, out);
-    detect_step(&c->detect, &set->detect, &m, &seen, out);
+    step_odometer(c, m, &seen, out);
+    detect_step(&c->detect, &set->detect, m, &seen, out);
     step_places(c, set, &seen, readings, n, out);
     if (out->found_n > found_n)
         place_found(c, found_n, out);
+}
+
+void car_step(struct car *c, const struct car_settings *set, const struct moment_map *map,
+              int64_t t_ms, const struct reading *readings, size_t n, struct car_out *out)
+{
+    struct moment m UNFILLED;
+
+    moment_init(&m, t_ms);
+    moment_take(&m, map, readings, n);
+    car_step_moment(c, set, &m, readings, n, out);
 }
 
 bool car_shows(struct car *c, int64_t now_ms)

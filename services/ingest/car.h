@@ -53,6 +53,9 @@ int64_t car_layout(void);
 /* One sample's readings; one that is not after the last has no effect. */
 void car_step(struct car *c, const struct car_settings *set, const struct moment_map *map,
               int64_t t_ms, const struct reading *readings, size_t n, struct car_out *out);
+/* The same, where the readings were taken already; of private mode `m` loses its place. */
+void car_step_moment(struct car *c, const struct car_settings *set, struct moment *m,
+                     const struct reading *readings, size_t n, struct car_out *out);
 int64_t car_t_ms(const struct car *c); /* newest sample stepped; 0: none */
 
 /* Where it was at a moment, by a fix within half a minute of it or because it stood there; *off_ms

@@ -15,7 +15,8 @@
 #include "tell.h"
 #include "told.h"
 
-#define AT_ONCE 128 /* vehicles */
+#define AT_ONCE 128                             /* vehicles */
+#define UNFILLED __attribute__((uninitialized)) /* written before it is read */
 
 struct facts {
     struct pg *db;
@@ -162,9 +163,18 @@ static void take_telemetry(struct facts *f, struct fact_row *row, const struct c
 {
     const struct telemetry *t = &r->telemetry;
     bool beyond = is_beyond_a_gap(&row->car, r, marks);
+    bool alike = t->alike && t->samples[0].count <= MOMENT_PLACES_MAX;
+    struct moment_places places UNFILLED;
+    struct moment m UNFILLED;
 
+    if (alike) {
+        moment_init(&m, 0);
+        moment_places_init(&places, &f->map, t->readings + t->samples[0].first,
+                           t->samples[0].count);
+    }
     for (size_t i = 0; i < t->sample_count; i++) {
         const struct sample *s = &t->samples[i];
+        const struct reading *readings = t->readings + s->first;
         int64_t from_ms = row->car.wait_from_ms;
 
         if (s->t_ms <= car_t_ms(&row->car)) {
@@ -172,8 +182,13 @@ static void take_telemetry(struct facts *f, struct fact_row *row, const struct c
         } else if (beyond || (from_ms > 0 && s->t_ms >= from_ms)) {
             wait_with(row, s->t_ms);
         } else {
-            car_step(&row->car, set, &f->map, s->t_ms, t->readings + s->first, s->count, &f->out);
             row->waits_anew = true; /* progress */
+            if (!alike) {
+                car_step(&row->car, set, &f->map, s->t_ms, readings, s->count, &f->out);
+                continue;
+            }
+            moment_take_alike(&m, &places, s->t_ms, readings);
+            car_step_moment(&row->car, set, &m, readings, s->count, &f->out);
         }
     }
 }
@@ -260,7 +275,7 @@ static enum status step_vehicle(struct facts *f, size_t i, const char *vin,
                                 const struct marks *marks, int64_t now_ms, struct fault *fault)
 {
     struct car_settings set;
-    struct fact_row row __attribute__((uninitialized)); /* eleven KB, filled by fact_states_get */
+    struct fact_row row UNFILLED; /* eleven KB, filled by fact_states_get */
 
     if (!garage_settings(f->garage, vin, &set))
         return fault_set(fault, ST_REJECT, "vehicle %s is gone", vin);

@@ -31,10 +31,13 @@ void limits_step(struct overspeed *o, const struct limits_settings *set,
                  const struct fence_list *list, const struct fences *fences,
                  const struct seen *seen, struct car_out *out)
 {
-    double zones[ZONES_MAX], limit;
+    double zones[ZONES_MAX] __attribute__((uninitialized)), limit;
 
     if (!speed_valid(seen->speed.kmh) || seen->speed.source == SPEED_LEG)
         return;
+    if (o->now.start_ms == 0 && fences->n == 0 && isnan(set->vehicle_kmh) &&
+        isnan(set->customer_kmh))
+        return; /* no limit anywhere, as most of the time */
     limit = overspeed_limit(zones, fences_limits(fences, list, seen->t_ms, zones, ZONES_MAX),
                             (double)NAN, set->vehicle_kmh, set->customer_kmh);
     if (isnan(limit) && o->now.start_ms == 0)

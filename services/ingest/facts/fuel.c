@@ -13,9 +13,12 @@
 
 const struct fuel_settings fuel_defaults = FUEL_DEFAULTS;
 
+enum { RPM, MAP, INTAKE, MAF, THROTTLE, FUEL_STATUS, LAMBDA, EQUIVALENCE };
 static const enum moment_value inputs[FUEL_INPUTS] = {
-    MOMENT_RPM,      MOMENT_MAP,         MOMENT_INTAKE, MOMENT_MAF,
-    MOMENT_THROTTLE, MOMENT_FUEL_STATUS, MOMENT_LAMBDA, MOMENT_EQUIVALENCE,
+    [RPM] = MOMENT_RPM,           [MAP] = MOMENT_MAP,
+    [INTAKE] = MOMENT_INTAKE,     [MAF] = MOMENT_MAF,
+    [THROTTLE] = MOMENT_THROTTLE, [FUEL_STATUS] = MOMENT_FUEL_STATUS,
+    [LAMBDA] = MOMENT_LAMBDA,     [EQUIVALENCE] = MOMENT_EQUIVALENCE,
 };
 
 double fuel_air_g_s(double rpm, double map_kpa, double intake_kelvin, double displacement_l,
@@ -25,37 +28,35 @@ double fuel_air_g_s(double rpm, double map_kpa, double intake_kelvin, double dis
            AIR_G_MOL / GAS_J_MOL_K;
 }
 
-static double newest(const struct fuel *f, const struct fuel_settings *set, enum moment_value v,
-                     int64_t t_ms)
+static double newest(const struct fuel *f, const struct fuel_settings *set, int input, int64_t t_ms)
 {
-    for (int i = 0; i < FUEL_INPUTS; i++)
-        if (inputs[i] == v && f->at_ms[i] > 0 && t_ms - f->at_ms[i] <= set->hold_ms)
-            return f->value[i];
+    if (f->at_ms[input] > 0 && t_ms - f->at_ms[input] <= set->hold_ms)
+        return f->value[input];
     return (double)NAN;
 }
 
 /* Air per fuel against the ideal.  Petrol without any figure runs at 1; a diesel never does. */
 static double lambda(const struct fuel *f, const struct fuel_settings *set, int64_t t_ms)
 {
-    double measured = newest(f, set, MOMENT_LAMBDA, t_ms);
-    double commanded = newest(f, set, MOMENT_EQUIVALENCE, t_ms);
+    double measured = newest(f, set, LAMBDA, t_ms);
+    double commanded = newest(f, set, EQUIVALENCE, t_ms);
 
     if (measured > 0.5 && measured < set->lambda_max)
         return measured;
     if (set->kind != FUEL_PETROL)
         return (double)NAN;
-    if (newest(f, set, MOMENT_FUEL_STATUS, t_ms) == CLOSED_LOOP && commanded > 0.5 && commanded < 2)
+    if (newest(f, set, FUEL_STATUS, t_ms) == CLOSED_LOOP && commanded > 0.5 && commanded < 2)
         return commanded;
     return 1;
 }
 
 static bool fuel_is_cut(const struct fuel *f, const struct fuel_settings *set, int64_t t_ms)
 {
-    double throttle = newest(f, set, MOMENT_THROTTLE, t_ms);
+    double throttle = newest(f, set, THROTTLE, t_ms);
 
-    return newest(f, set, MOMENT_FUEL_STATUS, t_ms) == OPEN_OR_CUT && f->least_throttle > 0 &&
+    return newest(f, set, FUEL_STATUS, t_ms) == OPEN_OR_CUT && f->least_throttle > 0 &&
            throttle <= f->least_throttle + set->closed_percent &&
-           newest(f, set, MOMENT_RPM, t_ms) > set->cut_rpm;
+           newest(f, set, RPM, t_ms) > set->cut_rpm;
 }
 
 /* Burnt with so much air, l/h. */
@@ -75,9 +76,8 @@ static struct fuel_rate rate_now(const struct fuel *f, const struct fuel_setting
     const double *v = m->v;
     double g_l = set->kind == FUEL_DIESEL ? set->diesel_g_l : set->petrol_g_l;
     bool burns = set->kind == FUEL_PETROL || set->kind == FUEL_DIESEL;
-    double map_kpa = newest(f, set, MOMENT_MAP, m->t_ms);
-    double kelvin = newest(f, set, MOMENT_INTAKE, m->t_ms) + KELVIN;
     struct fuel_rate rate = {(double)NAN, FUEL_NONE};
+    double map_kpa, kelvin;
 
     if (set->kind == FUEL_ELECTRIC)
         return rate;
@@ -87,10 +87,12 @@ static struct fuel_rate rate_now(const struct fuel *f, const struct fuel_setting
         return (struct fuel_rate){v[MOMENT_FUEL_G_S] * 3600 / g_l, FUEL_MASS};
     if (!burns)
         return rate;
+    map_kpa = newest(f, set, MAP, m->t_ms);
+    kelvin = newest(f, set, INTAKE, m->t_ms) + KELVIN;
     if (v[MOMENT_MAF] >= 0)
         rate = (struct fuel_rate){of_air(f, set, v[MOMENT_MAF], m->t_ms), FUEL_MAF};
     else if (v[MOMENT_RPM] >= 0 && map_kpa >= 0 && kelvin > 0 && set->displacement_l > 0 &&
-             isnan(newest(f, set, MOMENT_MAF, m->t_ms)))
+             isnan(newest(f, set, MAF, m->t_ms)))
         rate =
             (struct fuel_rate){of_air(f, set,
                                       fuel_air_g_s(v[MOMENT_RPM], map_kpa, kelvin,
@@ -150,6 +152,8 @@ void fuel_step(struct fuel *f, const struct fuel_settings *set, const struct mom
 void fuel_add(struct fuel_sum *to, const struct fuel_sum *more)
 {
     for (int i = 0; i < FUEL_METHODS; i++) {
+        if (more->by_ms[i] == 0)
+            continue; /* nor litres then: of a moment that is all but one, or all */
         to->litres[i] += more->litres[i];
         to->by_ms[i] += more->by_ms[i];
     }

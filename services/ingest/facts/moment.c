@@ -92,6 +92,33 @@ void moment_take(struct moment *m, const struct moment_map *map, const struct re
     m->ecu = ecu;
 }
 
+void moment_places_init(struct moment_places *p, const struct moment_map *map,
+                        const struct reading *readings, size_t n)
+{
+    p->n = 0;
+    p->ecu = false;
+    for (size_t i = 0; i < n && i < MOMENT_PLACES_MAX; i++) {
+        uint16_t signal = readings[i].signal;
+
+        if (signal >= MOMENT_SIGNALS)
+            continue;
+        p->ecu |= map->of_ecu[signal];
+        if (map->value_of[signal] == MOMENT_OTHER)
+            continue;
+        p->at[p->n].place = (uint16_t)i;
+        p->at[p->n++].value = map->value_of[signal];
+    }
+}
+
+void moment_take_alike(struct moment *m, const struct moment_places *p, int64_t t_ms,
+                       const struct reading *readings)
+{
+    m->t_ms = t_ms;
+    m->ecu |= p->ecu;
+    for (size_t i = 0; i < p->n; i++)
+        m->v[p->at[i].value] = readings[p->at[i].place].value;
+}
+
 static enum known measured_ignition(const struct moment *m)
 {
     double state = m->v[MOMENT_VOLTAGE_STATE];

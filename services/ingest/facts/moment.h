@@ -65,6 +65,22 @@ void moment_init(struct moment *m, int64_t t_ms); /* nothing measured */
 void moment_take(struct moment *m, const struct moment_map *map, const struct reading *readings,
                  size_t n);
 
+/* Where they stand in samples of the same signals in the same order: looked up once.  What one
+ * sample left in `m` the next one takes the place of. */
+#define MOMENT_PLACES_MAX 64
+struct moment_places {
+    size_t n;
+    bool ecu;
+    struct {
+        uint16_t place, value;
+    } at[MOMENT_PLACES_MAX];
+};
+/* Of at most MOMENT_PLACES_MAX readings. */
+void moment_places_init(struct moment_places *p, const struct moment_map *map,
+                        const struct reading *readings, size_t n);
+void moment_take_alike(struct moment *m, const struct moment_places *p, int64_t t_ms,
+                       const struct reading *readings);
+
 struct sight_settings {
     struct fix_settings fix;
     struct motion_settings motion;

@@ -22,16 +22,6 @@ bool privacy_is_on(const struct privacy *p)
     return p->from_ms > 0 && p->until_ms == 0;
 }
 
-bool privacy_covers(const struct privacy *p, int64_t t_ms)
-{
-    return p->from_ms > 0 && t_ms >= p->from_ms && (p->until_ms == 0 || t_ms < p->until_ms);
-}
-
-bool privacy_began(const struct privacy *p, int64_t before_ms, int64_t t_ms)
-{
-    return p->from_ms > before_ms && p->from_ms <= t_ms;
-}
-
 bool privacy_is_newer(const struct privacy *p, const struct privacy *than)
 {
     return newest(p) > newest(than);

@@ -16,9 +16,15 @@ struct privacy {
 bool privacy_switch(struct privacy *p, int64_t at_ms, bool on);
 
 bool privacy_is_on(const struct privacy *p); /* as far as is known */
-bool privacy_covers(const struct privacy *p, int64_t t_ms);
+static inline bool privacy_covers(const struct privacy *p, int64_t t_ms)
+{
+    return p->from_ms > 0 && t_ms >= p->from_ms && (p->until_ms == 0 || t_ms < p->until_ms);
+}
 /* Did private mode begin after `before_ms`, at `t_ms` at the latest? */
-bool privacy_began(const struct privacy *p, int64_t before_ms, int64_t t_ms);
+static inline bool privacy_began(const struct privacy *p, int64_t before_ms, int64_t t_ms)
+{
+    return p->from_ms > before_ms && p->from_ms <= t_ms;
+}
 /* Of two that tell of the same car, is `p` the one that knows more? */
 bool privacy_is_newer(const struct privacy *p, const struct privacy *than);
 

@@ -5,9 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* As lround, without the call: what is cut off is exact. */
 static int32_t packed(double degrees)
 {
-    return (int32_t)lround(degrees * 1e7);
+    double units = degrees * 1e7, rest;
+    int32_t whole = (int32_t)units;
+
+    rest = units - whole;
+    return whole + (rest >= 0.5) - (rest <= -0.5);
 }
 
 void trail_add(struct trail *t, const struct fix *fix)
@@ -60,7 +65,11 @@ void trail_ask(struct trail *t, const unsigned char id[16], int64_t t_ms)
 
 bool trail_answer(struct trail *t, int64_t t_ms, bool placed, struct trail_ask *out)
 {
-    for (int i = 0; i < TRAIL_ASKS; i++) {
+    int64_t any = 0;
+
+    for (int i = 0; i < TRAIL_ASKS; i++)
+        any |= t->asks[i].t_ms;
+    for (int i = 0; any && i < TRAIL_ASKS; i++) {
         struct trail_ask *a = &t->asks[i];
 
         if (a->t_ms == 0 || t_ms < a->t_ms || (!placed && t_ms - a->t_ms <= TRAIL_WITHIN_MS))

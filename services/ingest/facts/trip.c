@@ -253,17 +253,16 @@ static void arrive(struct trip *t, const struct trip_settings *set, int64_t at_m
 }
 
 static void step_driving(struct trip *t, const struct trip_settings *set, const struct seen *seen,
-                         const struct tally *delta, struct rows *rows)
+                         struct tally *delta, struct rows *rows)
 {
-    struct tally rest = *delta;
     enum end_reason reason;
 
     t->now.sum.distance_m += delta->distance_m; /* standing adds none, so it is the trip's */
     t->now.sum.estimated_m += delta->estimated_m;
-    rest.distance_m = rest.estimated_m = 0;
+    delta->distance_m = delta->estimated_m = 0; /* what is left may be the stop's */
     if (seen->motion == MOTION_MOVING && t->speed_ms == seen->t_ms) {
         if (t->stand.since_ms > 0 && t->now.sum.distance_m - t->stand.at_m < set->nudge_m) {
-            tally_add(&t->next.sum, &rest); /* moved up by less than a car */
+            tally_add(&t->next.sum, delta); /* moved up by less than a car */
             return;
         }
         if (t->stand.since_ms > 0) {
@@ -271,7 +270,7 @@ static void step_driving(struct trip *t, const struct trip_settings *set, const 
             t->stand = (struct stand){0};
             anchor_clear(&t->anchor);
         }
-        tally_add(&t->now.sum, &rest);
+        tally_add(&t->now.sum, delta);
         return;
     }
     if (t->stand.since_ms == 0) {
@@ -279,11 +278,11 @@ static void step_driving(struct trip *t, const struct trip_settings *set, const 
         next_init(t, SEGMENT_STOP, t->stand.since_ms);
         anchor_clear(&t->anchor);
         if (t->stand.since_ms == seen->t_ms)
-            tally_add(&t->now.sum, &rest); /* the time until now was driven */
+            tally_add(&t->now.sum, delta); /* the time until now was driven */
         else
-            tally_add(&t->next.sum, &rest);
+            tally_add(&t->next.sum, delta);
     } else {
-        tally_add(&t->next.sum, &rest);
+        tally_add(&t->next.sum, delta);
     }
     if (seen->good)
         anchor_add(&t->anchor, seen->fix.lat, seen->fix.lon);
@@ -433,13 +432,13 @@ size_t trip_step(struct trip *t, const struct trip_settings *set, const struct s
                  const struct moment *m, struct segment out[TRIP_OUT_MAX], enum level_fact *level)
 {
     struct rows rows = {.out = out};
-    struct tally delta;
+    struct tally delta __attribute__((uninitialized)); /* trip_measure fills it */
     int64_t before_ms = t->t_ms;
 
     *level = LEVEL_NONE;
     if (seen->t_ms <= t->t_ms)
         return 0;
-    delta = trip_measure(t, set, seen, m, &rows);
+    trip_measure(t, set, seen, m, &rows, &delta);
     *level = level_step(&t->level, &set->level, seen, m->v[MOMENT_LEVEL]);
     if (*level == LEVEL_REFUEL) {
         t->refuelled_ms[0] = t->level.before_ms;

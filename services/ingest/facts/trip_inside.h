@@ -13,7 +13,7 @@ void trip_tell(struct rows *rows, const struct segment *s);
 
 /* What happened since the moment before, idles that ended told.  Over a hole longer than
  * bridge_ms nothing is added up. */
-struct tally trip_measure(struct trip *t, const struct trip_settings *set, const struct seen *seen,
-                          const struct moment *m, struct rows *rows);
+void trip_measure(struct trip *t, const struct trip_settings *set, const struct seen *seen,
+                  const struct moment *m, struct rows *rows, struct tally *delta);
 
 #endif

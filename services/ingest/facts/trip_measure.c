@@ -91,26 +91,25 @@ static void measure_strain(const struct trip_settings *set, const struct moment 
     }
 }
 
-struct tally trip_measure(struct trip *t, const struct trip_settings *set, const struct seen *seen,
-                          const struct moment *m, struct rows *rows)
+void trip_measure(struct trip *t, const struct trip_settings *set, const struct seen *seen,
+                  const struct moment *m, struct rows *rows, struct tally *delta)
 {
-    struct tally delta = {0};
     int64_t dt_ms = t->t_ms > 0 ? seen->t_ms - t->t_ms : 0;
     bool whole = dt_ms <= set->meter.hole_ms;
 
-    measure_way(t, set, seen, &delta);
-    fuel_step(&t->fuel, &set->fuel, m, seen->running, &delta.fuel);
-    measure_idle(t, set, seen, m, &delta, rows);
-    delta.expected_ms = dt_ms;
-    delta.covered_ms = whole ? dt_ms : 0;
+    *delta = (struct tally){0};
+    measure_way(t, set, seen, delta);
+    fuel_step(&t->fuel, &set->fuel, m, seen->running, &delta->fuel);
+    measure_idle(t, set, seen, m, delta, rows);
+    delta->expected_ms = dt_ms;
+    delta->covered_ms = whole ? dt_ms : 0;
     if (whole && seen->motion == MOTION_MOVING)
-        delta.moving_ms = dt_ms;
+        delta->moving_ms = dt_ms;
     if (whole && seen->running == KNOWN_YES && t->running == KNOWN_YES) {
-        delta.engine_ms = dt_ms;
-        measure_strain(set, m, dt_ms, &delta);
+        delta->engine_ms = dt_ms;
+        measure_strain(set, m, dt_ms, delta);
     }
     t->running = seen->running;
-    return delta;
 }
 
 bool trip_place(const struct trip *t, const struct seen *seen, struct fix *out)
