@@ -118,7 +118,7 @@ struct reader {
     bool has_gaps;     /* some place of the columns is empty */
     size_t strangers;
     const unsigned char *stranger[COLUMNAR_COLUMNS_MAX]; /* where unknown columns are named */
-    double values[TELEMETRY_SAMPLES_MAX];                /* of the column at hand */
+    struct reading values[TELEMETRY_SAMPLES_MAX];        /* of a column with gaps */
 };
 
 struct column {
@@ -178,50 +178,82 @@ static enum status read_times(struct reader *r, bool regular, struct fault *faul
 
 /* ---- columns ---- */
 
-static bool take_deltas(struct in *in, size_t m, double tens, double *values)
+/* Where the values of a column go. */
+struct run {
+    struct reading *to;
+    size_t apart, m; /* one behind the other, or one a sample */
+    uint16_t signal;
+};
+
+/* A difference; most are of one byte, nearly all others of two. */
+static inline bool take_delta(struct in *in, int64_t *out)
+{
+    const unsigned char *at = in->at;
+    unsigned z;
+
+    if (at == in->end)
+        return false;
+    if ((z = at[0]) & 0x80) {
+        if (in->end - at < 2 || at[1] == 0 || at[1] & 0x80)
+            return take_s(in, out);
+        z = (z & 0x7f) | (unsigned)at[1] << 7;
+        in->at++;
+    }
+    in->at++;
+    *out = (int64_t)(z >> 1) ^ -(int64_t)(z & 1);
+    return true;
+}
+
+static bool take_deltas(struct in *in, double tens, struct run run)
 {
     struct in local = *in;
     int64_t k = 0, delta;
 
-    for (size_t i = 0; i < m; i++) {
-        if (!take_s(&local, &delta))
+    for (; run.m > 0; run.m--, run.to += run.apart) {
+        if (!take_delta(&local, &delta))
             return false;
         k += delta;
         if (!in_range(k))
             return false;
-        values[i] = (double)k / tens;
+        *run.to = (struct reading){run.signal, (double)k / tens};
     }
     *in = local;
     return true;
 }
 
-static bool take_line(struct in *in, bool rises, size_t m, double tens, double *values)
+static bool take_line(struct in *in, bool rises, double tens, struct run run)
 {
     int64_t k, step = 0;
+    double value;
 
     if (!take_s(in, &k) || (rises && !take_s(in, &step)))
         return false;
-    if (!in_range(k + (int64_t)(m - 1) * step)) /* 1000 x 2^53 still is an int64 */
+    if (!in_range(k + (int64_t)(run.m - 1) * step)) /* 1000 x 2^53 still is an int64 */
         return false;
-    values[0] = (double)k / tens;
-    for (size_t i = 1; i < m; i++)
-        values[i] = rises ? (double)(k += step) / tens : values[0];
+    value = (double)k / tens;
+    for (; run.m > 0; run.m--, run.to += run.apart) {
+        *run.to = (struct reading){run.signal, value};
+        if (rises)
+            value = (double)(k += step) / tens;
+    }
     return true;
 }
 
-static bool take_doubles(struct in *in, size_t m, double *values)
+static bool take_doubles(struct in *in, struct run run)
 {
-    if ((size_t)(in->end - in->at) / sizeof *values < m)
+    double value;
+
+    if ((size_t)(in->end - in->at) / sizeof value < run.m)
         return false;
-    for (size_t i = 0; i < m; i++, in->at += sizeof *values) {
+    for (; run.m > 0; run.m--, run.to += run.apart, in->at += sizeof value) {
         uint64_t bits;
 
         memcpy(&bits, in->at, sizeof bits);
         bits = le64toh(bits);
-        memcpy(&values[i], &bits, sizeof bits);
-        if (!isfinite(values[i]))
+        memcpy(&value, &bits, sizeof bits);
+        if (!isfinite(value))
             return false;
-        values[i] = values[i] == 0 ? 0.0 : values[i];
+        *run.to = (struct reading){run.signal, value == 0 ? 0.0 : value};
     }
     return true;
 }
@@ -293,15 +325,29 @@ static enum status read_bitmap(struct reader *r, struct column *c, struct fault 
 static void place(struct reader *r, const struct column *c)
 {
     struct reading *to = r->t->readings + r->known;
-    const double *value = r->values;
+    const struct reading *value = r->values;
 
-    if (!c->present) {
-        for (size_t i = 0; i < r->n; i++, to += r->columns)
-            *to = (struct reading){c->signal, value[i]};
-        return;
-    }
     for (size_t i = 0; i < r->n; i++, to += r->columns)
-        *to = (struct reading){c->signal, c->present[i / 8] >> i % 8 & 1 ? *value++ : NAN};
+        *to = c->present[i / 8] >> i % 8 & 1 ? *value++ : (struct reading){c->signal, NAN};
+}
+
+/* They lie where they belong, unless some are missing, or nobody wants them. */
+static struct run run_of(struct reader *r, const struct column *c)
+{
+    if (c->present || c->signal == SIGNAL_NONE)
+        return (struct run){r->values, 1, c->m, c->signal};
+    return (struct run){r->t->readings + r->known, r->columns, c->m, c->signal};
+}
+
+static bool take_values(struct reader *r, unsigned mode, unsigned exponent, const struct column *c)
+{
+    struct run run = run_of(r, c);
+
+    if (mode == COLUMNAR_RAW)
+        return take_doubles(&r->in, run);
+    if (mode == COLUMNAR_DELTA)
+        return take_deltas(&r->in, columnar_tens[exponent], run);
+    return take_line(&r->in, mode == COLUMNAR_LINE, columnar_tens[exponent], run);
 }
 
 static enum status read_column(struct reader *r, struct fault *fault)
@@ -309,7 +355,6 @@ static enum status read_column(struct reader *r, struct fault *fault)
     struct column c = {.m = r->n};
     unsigned mode, exponent;
     enum status st;
-    bool good;
 
     if ((st = read_name(r, &c, fault)) != ST_OK)
         return st;
@@ -321,19 +366,14 @@ static enum status read_column(struct reader *r, struct fault *fault)
         return fault_set(fault, ST_REJECT, "the head 0x%02x of a column is not known", *r->in.at);
     if (*r->in.at++ & COLUMNAR_SPARSE && (st = read_bitmap(r, &c, fault)) != ST_OK)
         return st;
-    if (mode == COLUMNAR_RAW)
-        good = take_doubles(&r->in, c.m, r->values);
-    else if (mode == COLUMNAR_DELTA)
-        good = take_deltas(&r->in, c.m, columnar_tens[exponent], r->values);
-    else
-        good = take_line(&r->in, mode == COLUMNAR_LINE, c.m, columnar_tens[exponent], r->values);
-    if (!good)
+    if (!take_values(r, mode, exponent, &c))
         return fault_set(fault, ST_REJECT, "the values of a column are cut short or out of range");
     if (c.signal == SIGNAL_NONE) {
         r->t->unknown_signals += c.m;
         return ST_OK;
     }
-    place(r, &c);
+    if (c.present)
+        place(r, &c);
     r->has_gaps |= c.present != NULL;
     r->known++;
     return ST_OK;
@@ -350,6 +390,7 @@ static void cut_rows(struct reader *r)
     }
     r->t->sample_count = r->n;
     r->t->reading_count = r->n * r->columns;
+    r->t->alike = true;
 }
 
 /* Move the readings over the empty places; a sample that has none is left out. */

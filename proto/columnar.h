@@ -58,7 +58,7 @@ enum status columnar_write(const struct telemetry *t, char *out, size_t size, si
  * in the order of the columns.  ST_REJECT: anything the layout above does not allow, bytes behind
  * the end included, also a double that is no number; `out->head` holds what could be read of stream
  * and seq.  ST_FATAL: out of memory; the record may be good.  Reads at most `len` bytes, of
- * whatever length: the limit of a message is its carrier's.  Takes some 10 KiB of stack. */
+ * whatever length: the limit of a message is its carrier's.  Takes some 18 KiB of stack. */
 enum status columnar_read(struct telemetry *out, const char *bytes, size_t len,
                           struct fault *fault) MUST_CHECK;
 

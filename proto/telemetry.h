@@ -32,7 +32,7 @@ struct telemetry {
     struct reading *readings;
     size_t reading_count, reading_room;
     size_t unknown_signals; /* left out: paths that are not in the table */
-    bool alike; /* somebody looked: each sample has the signals of the first, in its order */
+    bool alike;             /* each sample surely has the signals of the first, in its order */
     struct envelope head;
 };
 

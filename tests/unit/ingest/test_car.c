@@ -119,12 +119,51 @@ static void a_battery_the_car_said_is_low_is_over_when_it_charges(void **state)
     car_out_done(&out);
 }
 
+/* What was looked up for the first sample of a record holds for all of it, private mode or not. */
+static void samples_alike_are_stepped_as_any_are(void **state)
+{
+    struct drive d = drive_b08();
+    struct car_settings set = settings();
+    static struct car one, other;
+    struct car_out out = {0}, same = {0};
+    struct moment_places places;
+    struct moment m;
+
+    (void)state;
+    moment_init(&m, 0);
+    for (size_t i = 0; i < d.n; i++) {
+        struct reading r[] = {{SIGNAL_SPEED, d.at[i].v[MOMENT_SPEED]},
+                              {SIGNAL_LATITUDE, d.at[i].v[MOMENT_LAT]},
+                              {SIGNAL_LONGITUDE, d.at[i].v[MOMENT_LON]},
+                              {SIGNAL_ALTITUDE, 140},
+                              {SIGNAL_HEADING, d.at[i].v[MOMENT_HEADING]}};
+
+        if (i == 0)
+            moment_places_init(&places, &map, r, 5);
+        if (i == d.n / 3 || i == d.n / 2) {
+            assert_true(privacy_switch(&one.trip.privacy, d.at[i].t_ms, i == d.n / 3));
+            assert_true(privacy_switch(&other.trip.privacy, d.at[i].t_ms, i == d.n / 3));
+        }
+        car_step(&one, &set, &map, d.at[i].t_ms, r, 5, &out);
+        moment_take_alike(&m, &places, d.at[i].t_ms, r);
+        car_step_moment(&other, &set, &m, r, 5, &same);
+    }
+    assert_memory_equal(&one, &other, sizeof one);
+    assert_true(out.rows_n >= 3);
+    assert_int_equal(out.rows_n, same.rows_n);
+    assert_int_equal(out.found_n, same.found_n);
+    car_out_done(&out);
+    car_out_done(&same);
+    drive_done(&d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(packing_a_state_away_after_every_sample_changes_nothing),
         cmocka_unit_test(a_sample_that_is_not_after_the_last_has_no_effect),
         cmocka_unit_test(a_battery_the_car_said_is_low_is_over_when_it_charges),
+        cmocka_unit_test(samples_alike_are_stepped_as_any_are),
     };
 
     moment_map_init(&map);

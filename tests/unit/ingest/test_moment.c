@@ -47,6 +47,33 @@ static void a_moment_takes_what_was_measured_and_nothing_else(void **state)
     assert_true(m.ecu);
 }
 
+static void samples_alike_leave_nothing_of_the_one_before(void **state)
+{
+    struct reading r[] = {
+        {SIGNAL_SPEED, 50}, {9999, 1}, {SIGNAL_ALTITUDE, 140}, {SIGNAL_ENGINE_SPEED, 800}};
+    struct moment_places places;
+    struct moment one, alike;
+
+    (void)state;
+    moment_map_init(&map);
+    moment_init(&alike, 0);
+    moment_places_init(&places, &map, r, 4);
+    for (int i = 0; i < 3; i++) {
+        r[0].value += 1;
+        r[3].value -= 1;
+        moment_init(&one, MONDAY + i);
+        moment_take(&one, &map, r, 4);
+        moment_take_alike(&alike, &places, MONDAY + i, r);
+        assert_int_equal(alike.t_ms, one.t_ms);
+        assert_true(alike.ecu && one.ecu);
+        assert_memory_equal(alike.v, one.v, MOMENT_VALUES * sizeof *one.v);
+        alike.v[MOMENT_SPEED] = NOT_MEASURED; /* as private mode does with the place */
+    }
+    moment_places_init(&places, &map, r, 1);
+    assert_int_equal(places.n, 1);
+    assert_false(places.ecu);
+}
+
 static struct seen look(struct sight *s, int64_t t_s, double kmh, double rpm, double state)
 {
     struct moment m;
@@ -125,6 +152,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_value_has_a_signal_of_the_table),
         cmocka_unit_test(a_moment_takes_what_was_measured_and_nothing_else),
+        cmocka_unit_test(samples_alike_leave_nothing_of_the_one_before),
         cmocka_unit_test(ignition_running_and_moving_are_three_facts),
         cmocka_unit_test(an_unplugged_dongle_leaves_the_ignition_unknown_not_off),
         cmocka_unit_test(speed_without_an_engine_speed_beside_it_is_gps),
