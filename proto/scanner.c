@@ -10,6 +10,14 @@
 static const double tens[DIGITS_MAX + 1] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
                                             1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
 
+/* What the first sample of the record before had, in its order: that of the next has most likely
+ * the same names.  A guess that is held against the bytes. */
+#define USUAL_MAX 64
+static _Thread_local struct usual {
+    uint32_t count;
+    uint16_t signals[USUAL_MAX];
+} usual;
+
 struct scan {
     const char *at, *end;
     struct telemetry *t;
@@ -144,7 +152,8 @@ static uint16_t look_up(struct scan *s)
 static inline uint16_t take_name(struct scan *s, uint32_t nth)
 {
     if (nth < s->pattern_len) {
-        uint16_t likely = s->t->readings[s->pattern + nth].signal;
+        uint16_t likely =
+            s->t->sample_count == 0 ? usual.signals[nth] : s->t->readings[s->pattern + nth].signal;
 
         if (take_path(s, likely))
             return likely;
@@ -228,9 +237,18 @@ bool scanner_head(struct envelope *out, const char *bytes, size_t len)
     return len <= JSON_MAX_BYTES && take_head(&s, out);
 }
 
+static void note_usual(const struct telemetry *t)
+{
+    uint32_t count = t->samples[0].count < USUAL_MAX ? t->samples[0].count : USUAL_MAX;
+
+    for (uint32_t i = 0; i < count; i++)
+        usual.signals[i] = t->readings[i].signal;
+    usual.count = count;
+}
+
 bool scanner_read(struct telemetry *out, const char *bytes, size_t len)
 {
-    struct scan s = {.at = bytes, .end = bytes + len, .t = out};
+    struct scan s = {.at = bytes, .end = bytes + len, .t = out, .pattern_len = usual.count};
 
     telemetry_clear(out);
     if (len > JSON_MAX_BYTES || !take_head(&s, &out->head))
@@ -239,5 +257,6 @@ bool scanner_read(struct telemetry *out, const char *bytes, size_t len)
         if (!take_sample(&s))
             return false;
     } while (SKIP(&s, ","));
+    note_usual(out);
     return SKIP(&s, "]}") && s.at == s.end;
 }

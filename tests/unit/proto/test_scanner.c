@@ -227,6 +227,39 @@ static void a_signal_twice_in_a_sample_is_found_wherever_it_stands(void **state)
     telemetry_done(&t);
 }
 
+/* The record before is a guess at most: other names, more and fewer of them, or none. */
+static void a_record_does_not_depend_on_the_one_before(void **state)
+{
+    static const char *const samples[] = {
+        "{\"t\":1,\"s\":{\"Vehicle.Speed\":1,\"Vehicle.CurrentLocation.Latitude\":2}}",
+        "{\"t\":1,\"s\":{\"Vehicle.CurrentLocation.Latitude\":2}}",
+        "{\"t\":1,\"s\":{\"Vehicle.CurrentLocation.Latitude\":2,\"Vehicle.Speed\":1}}",
+        "{\"t\":1,\"s\":{\"Vehicle.Speed\":1,\"Vehicle.Speed\":2}}",
+        "{\"t\":1,\"s\":{\"Vehicle.Speed\":1},",
+        "{\"t\":1,\"s\":{}}"};
+    const size_t n = sizeof samples / sizeof *samples;
+    char before[400], text[400];
+    struct telemetry t, tree;
+
+    (void)state;
+    for (size_t i = 0; i < n * n; i++) {
+        bool is_good = i % n < 3;
+
+        snprintf(before, sizeof before, TOP "%s]}", samples[i / n]);
+        snprintf(text, sizeof text, TOP "%s]}", samples[i % n]);
+        telemetry_init(&t);
+        telemetry_init(&tree);
+        (void)scan(&t, before, strlen(before));
+        assert_int_equal(scan(&t, text, strlen(text)), is_good);
+        if (is_good) {
+            assert_int_equal(telemetry_read_tree(&tree, text, strlen(text), &fault), ST_OK);
+            assert_same(&t, &tree);
+        }
+        telemetry_done(&t);
+        telemetry_done(&tree);
+    }
+}
+
 static void the_limits_are_those_of_the_tree(void **state)
 {
     static char text[JSON_MAX_BYTES + 2];
@@ -272,6 +305,7 @@ int main(void)
         cmocka_unit_test(what_surprises_is_left_to_the_tree),
         cmocka_unit_test(every_record_cut_short_is_refused_and_nothing_is_read_behind_its_end),
         cmocka_unit_test(a_signal_twice_in_a_sample_is_found_wherever_it_stands),
+        cmocka_unit_test(a_record_does_not_depend_on_the_one_before),
         cmocka_unit_test(the_limits_are_those_of_the_tree),
         cmocka_unit_test(the_head_alone_is_read_whatever_follows),
     };
