@@ -44,24 +44,36 @@ void emit_double(struct emit *e, double value)
     emit_bytes(e, digits, len);
 }
 
-void emit_text(struct emit *e, const char *text)
+static bool is_plain(unsigned char byte)
+{
+    return byte >= 0x20 && byte != '"' && byte != '\\';
+}
+
+static void emit_escaped(struct emit *e, unsigned char byte)
 {
     static const char hex[] = "0123456789abcdef";
-    char escape[7] = "\\u00xx";
+    char escape[6] = {'\\', 'u', '0', '0', hex[byte >> 4], hex[byte & 15]};
 
+    if (byte >= 0x20) {
+        escape[1] = (char)byte;
+        emit_bytes(e, escape, 2);
+        return;
+    }
+    emit_bytes(e, escape, sizeof escape);
+}
+
+void emit_text(struct emit *e, const char *text)
+{
     emit_bytes(e, "\"", 1);
-    for (const char *c = text; *c; c++) {
-        unsigned char byte = (unsigned char)*c;
+    while (*text) {
+        size_t plain = 0;
 
-        if (byte == '"' || byte == '\\')
-            emit_bytes(e, "\\", 1);
-        if (byte >= 0x20) {
-            emit_bytes(e, c, 1);
-            continue;
-        }
-        escape[4] = hex[byte >> 4];
-        escape[5] = hex[byte & 15];
-        emit_bytes(e, escape, 6);
+        while (is_plain((unsigned char)text[plain]))
+            plain++;
+        emit_bytes(e, text, plain);
+        text += plain;
+        if (*text)
+            emit_escaped(e, (unsigned char)*text++);
     }
     emit_bytes(e, "\"", 1);
 }

@@ -6,37 +6,49 @@
 static const char *const clock_names[] = {
     [CLOCK_NONE] = "none", [CLOCK_RTC] = "rtc", [CLOCK_NTP] = "ntp", [CLOCK_GPS] = "gps"};
 
-bool uuid_is_valid(const char *text, size_t len)
-{
-    if (len != UUID_TEXT)
-        return false;
-    for (size_t i = 0; i < UUID_TEXT; i++) {
-        char c = text[i];
+/* A digit's value and one bit more, so that it differs from what is none.  A table, for digits and
+ * letters come as they like. */
+#define IS_DIGIT 0x10
+static const unsigned char digits[256] = {
+    ['0'] = 0x10, ['1'] = 0x11, ['2'] = 0x12, ['3'] = 0x13, ['4'] = 0x14, ['5'] = 0x15,
+    ['6'] = 0x16, ['7'] = 0x17, ['8'] = 0x18, ['9'] = 0x19, ['a'] = 0x1a, ['b'] = 0x1b,
+    ['c'] = 0x1c, ['d'] = 0x1d, ['e'] = 0x1e, ['f'] = 0x1f};
 
-        if (i == 8 || i == 13 || i == 18 || i == 23) {
-            if (c != '-')
-                return false;
-        } else if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'))) {
+static const unsigned char groups[] = {4, 2, 2, 2, 6}; /* bytes, between the dashes */
+
+/* The bytes, or rubbish and false. */
+static bool read_uuid(unsigned char out[16], const char *text)
+{
+    const unsigned char *c = (const unsigned char *)text;
+    unsigned all = IS_DIGIT;
+
+    for (size_t g = 0; g < sizeof groups / sizeof *groups; g++) {
+        if (g > 0 && *c++ != '-')
             return false;
+        for (size_t i = 0; i < groups[g]; i++, c += 2) {
+            unsigned high = digits[c[0]], low = digits[c[1]];
+
+            all &= high & low;
+            *out++ = (unsigned char)(high << 4 | (low & 0xf));
         }
     }
-    return true;
+    return all == IS_DIGIT;
+}
+
+bool uuid_is_valid(const char *text, size_t len)
+{
+    unsigned char bytes[16];
+
+    return len == UUID_TEXT && read_uuid(bytes, text);
 }
 
 bool uuid_scan(unsigned char out[16], const char *text)
 {
-    size_t digits = 0;
+    unsigned char bytes[16];
 
-    if (!uuid_is_valid(text, strlen(text)))
+    if (strnlen(text, UUID_TEXT + 1) != UUID_TEXT || !read_uuid(bytes, text))
         return false;
-    for (; *text; text++) {
-        unsigned value = (unsigned)(*text <= '9' ? *text - '0' : *text - 'a' + 10);
-
-        if (*text == '-')
-            continue;
-        out[digits / 2] = (unsigned char)(digits % 2 ? out[digits / 2] | value : value << 4);
-        digits++;
-    }
+    memcpy(out, bytes, sizeof bytes);
     return true;
 }
 

@@ -8,20 +8,28 @@
 #define PREFIX "fleet/v1/"
 #define PREFIX_LEN (sizeof PREFIX - 1)
 
-static const char *const leaf_names[LEAF_COUNT] = {
-    [LEAF_STATE] = "up/state",
-    [LEAF_TELEMETRY] = "up/telemetry",
-    [LEAF_EVENT] = "up/event",
-    [LEAF_ALERT] = "up/alert",
-    [LEAF_DIAGNOSTICS] = "up/diagnostics",
-    [LEAF_MEDIA] = "up/media",
-    [LEAF_RESULT] = "up/result",
-    [LEAF_ACK] = "down/ack",
-    [LEAF_COMMAND] = "down/command",
-    [LEAF_CONFIG] = "down/config",
-    [LEAF_LIVE] = "live",
-    [LEAF_ALERT_CHANGE] = "alert",
+#define NAMED(text)                                                                                \
+    {                                                                                              \
+        text, sizeof text - 1                                                                      \
+    }
+static const struct {
+    const char *name;
+    size_t len;
+} leaves[LEAF_COUNT] = {
+    [LEAF_STATE] = NAMED("up/state"),
+    [LEAF_TELEMETRY] = NAMED("up/telemetry"),
+    [LEAF_EVENT] = NAMED("up/event"),
+    [LEAF_ALERT] = NAMED("up/alert"),
+    [LEAF_DIAGNOSTICS] = NAMED("up/diagnostics"),
+    [LEAF_MEDIA] = NAMED("up/media"),
+    [LEAF_RESULT] = NAMED("up/result"),
+    [LEAF_ACK] = NAMED("down/ack"),
+    [LEAF_COMMAND] = NAMED("down/command"),
+    [LEAF_CONFIG] = NAMED("down/config"),
+    [LEAF_LIVE] = NAMED("live"),
+    [LEAF_ALERT_CHANGE] = NAMED("alert"),
 };
+static const char hex[] = "0123456789abcdef";
 
 unsigned topic_shard(const char *vin)
 {
@@ -31,7 +39,6 @@ unsigned topic_shard(const char *vin)
 enum status topic_parse(struct topic *out, const char *text, size_t len, struct fault *fault)
 {
     /* fleet/v1/ hh / VIN / leaf */
-    static const char hex[] = "0123456789abcdef";
     const size_t vin_at = PREFIX_LEN + 3, leaf_at = vin_at + VIN_LEN + 1;
     struct topic t = {0};
     if (len <= leaf_at || memcmp(text, PREFIX, PREFIX_LEN) != 0 || text[vin_at - 1] != '/' ||
@@ -42,8 +49,8 @@ enum status topic_parse(struct topic *out, const char *text, size_t len, struct 
     if (text[PREFIX_LEN] != hex[t.shard / 16] || text[PREFIX_LEN + 1] != hex[t.shard % 16])
         return fault_set(fault, ST_REJECT, "topic of %s is not in shard %02x", t.vin, t.shard);
     for (int i = 0; i < LEAF_COUNT; i++) {
-        if (strlen(leaf_names[i]) == len - leaf_at &&
-            memcmp(leaf_names[i], text + leaf_at, len - leaf_at) == 0) {
+        if (leaves[i].len == len - leaf_at &&
+            memcmp(leaves[i].name, text + leaf_at, len - leaf_at) == 0) {
             t.leaf = (enum leaf)i;
             *out = t;
             return ST_OK;
@@ -54,7 +61,16 @@ enum status topic_parse(struct topic *out, const char *text, size_t len, struct 
 
 void topic_format(char out[TOPIC_MAX], const char *vin, enum leaf leaf)
 {
-    snprintf(out, TOPIC_MAX, PREFIX "%02x/%.17s/%s", topic_shard(vin), vin, leaf_names[leaf]);
+    unsigned shard = topic_shard(vin);
+
+    memcpy(out, PREFIX, PREFIX_LEN);
+    out += PREFIX_LEN;
+    *out++ = hex[shard / 16];
+    *out++ = hex[shard % 16];
+    *out++ = '/';
+    memcpy(out, vin, VIN_LEN);
+    out[VIN_LEN] = '/';
+    memcpy(out + VIN_LEN + 1, leaves[leaf].name, leaves[leaf].len + 1);
 }
 
 void topic_shard_filter(char out[TOPIC_MAX], unsigned shard)
@@ -64,5 +80,5 @@ void topic_shard_filter(char out[TOPIC_MAX], unsigned shard)
 
 const char *topic_leaf_name(enum leaf leaf)
 {
-    return (unsigned)leaf < LEAF_COUNT ? leaf_names[leaf] : "unknown";
+    return (unsigned)leaf < LEAF_COUNT ? leaves[leaf].name : "unknown";
 }
