@@ -1,14 +1,15 @@
 /* lib/map.c - text keys to values, on uthash. */
 #include "lib/map.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* uthash's own default falls through switch labels, which clang reports; FNV-1a is as good for keys
- * this short. */
-#define HASH_FUNCTION(key, length, hash) ((hash) = fnv1a((const unsigned char *)(key), (length)))
+/* uthash's own default falls through switch labels, which clang reports, and takes a byte at a
+ * time. */
+#define HASH_FUNCTION(key, length, hash) ((hash) = hash_of((key), (length)))
 #define HASH_NONFATAL_OOM 1
-static unsigned fnv1a(const unsigned char *key, size_t len);
+static unsigned hash_of(const char *key, size_t len);
 #include <uthash.h>
 
 struct entry {
@@ -22,13 +23,20 @@ struct map {
     void (*done)(void *value);
 };
 
-static unsigned fnv1a(const unsigned char *key, size_t len)
+/* Eight bytes a step; uthash takes the lower bits of it. */
+static unsigned hash_of(const char *key, size_t len)
 {
-    unsigned hash = 2166136261u;
+    uint64_t hash = len, word;
 
-    for (size_t i = 0; i < len; i++)
-        hash = (unsigned)((hash ^ key[i]) * 16777619ull);
-    return hash;
+    for (; len >= sizeof word; key += sizeof word, len -= sizeof word) {
+        memcpy(&word, key, sizeof word);
+        hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+        hash ^= hash >> 32;
+    }
+    word = 0;
+    memcpy(&word, key, len);
+    hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+    return (unsigned)(hash >> 32);
 }
 
 enum status map_open(struct map **out, size_t value_size, size_t max, void (*done)(void *value),
