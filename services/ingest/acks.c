@@ -3,7 +3,6 @@
  * due and not what is known. */
 #include "acks.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -21,7 +20,7 @@ struct waiting {
     size_t bytes; /* freed since its last ack */
     bool known, is_due, pending;
     int64_t sent_ms;
-    char key[VIN_LEN + 1 + UUID_TEXT + 1]; /* "VIN stream" */
+    char key[ACK_KEY];
 };
 
 TAILQ_HEAD(line, waiting);
@@ -64,18 +63,28 @@ static void make_due(struct acks *a, struct waiting *w)
     w->known = w->is_due = true;
 }
 
+void acks_key(char key[ACK_KEY], const char *vin, const char *stream)
+{
+    size_t len = strnlen(stream, UUID_TEXT);
+
+    memcpy(key, vin, VIN_LEN);
+    key[VIN_LEN] = ' ';
+    memcpy(key + VIN_LEN + 1, stream, len);
+    key[VIN_LEN + 1 + len] = '\0';
+}
+
 void acks_note(struct acks *a, const char *vin, const char *stream, const struct watermark *mark,
                size_t bytes, bool at_once)
 {
-    char key[MAP_KEY_MAX + 1];
+    char key[ACK_KEY];
     struct waiting *w;
 
-    snprintf(key, sizeof key, "%.17s %.36s", vin, stream);
+    acks_key(key, vin, stream);
     w = map_put(a->streams, key);
     if (!w || !compact_set(&w->mark, mark))
         return; /* full: the vehicle sends again and asks */
     if (!w->known)
-        memcpy(w->key, key, strnlen(key, sizeof w->key - 1));
+        memcpy(w->key, key, strlen(key) + 1);
     w->bytes += bytes;
     w->pending = true;
     if (!w->known || at_once || w->bytes >= FREED_BYTES)
@@ -105,11 +114,11 @@ void acks_due(struct acks *a, int64_t now_ms,
 {
     struct watermark mark;
     struct waiting *w;
-    char vin[VIN_LEN + 1];
+    char vin[VIN_LEN + 1] = "";
 
     end_seconds(a, now_ms);
     while ((w = TAILQ_FIRST(&a->due)) != NULL) {
-        snprintf(vin, sizeof vin, "%.17s", w->key);
+        memcpy(vin, w->key, VIN_LEN);
         compact_get(&w->mark, &mark);
         if (!send(self, vin, w->key + VIN_LEN + 1, &mark))
             return; /* nor would the others be taken now */

@@ -14,6 +14,11 @@ struct acks;
 
 enum status acks_open(struct acks **out, struct fault *fault) MUST_CHECK;
 
+#define ACK_KEY (VIN_LEN + 1 + UUID_TEXT + 1)
+
+/* "VIN stream"; the VIN must be valid. */
+void acks_key(char key[ACK_KEY], const char *vin, const char *stream);
+
 /* `mark` of a stream was committed, freeing `bytes` of the vehicle's records; `at_once`: urgent, or
  * it asked. */
 void acks_note(struct acks *a, const char *vin, const char *stream, const struct watermark *mark,

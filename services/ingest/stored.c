@@ -2,7 +2,6 @@
  * overtake it. */
 #include "stored.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "acks.h"
@@ -45,19 +44,14 @@ static void tell_known(struct stored *s, const struct stream_mark *mark)
         known_note_free(note);
 }
 
-static void key_of(char key[MAP_KEY_MAX + 1], const struct stream_mark *mark)
-{
-    snprintf(key, MAP_KEY_MAX + 1, "%.17s %.36s", mark->vin, mark->stream);
-}
-
 /* What is stored here may wait for others to understand it. */
 static void await(struct stored *s, const struct stream_mark *mark)
 {
-    char key[MAP_KEY_MAX + 1];
+    char key[ACK_KEY];
 
     if (!s->set.own_alone)
         return;
-    key_of(key, mark);
+    acks_key(key, mark->vin, mark->stream);
     if (mark->mark.upto < mark->history.upto)
         (void)!map_put(s->awaited, key); /* full: the vehicle asks again */
     else
@@ -66,10 +60,12 @@ static void await(struct stored *s, const struct stream_mark *mark)
 
 static bool is_awaited(struct stored *s, const struct stream_mark *mark)
 {
-    char key[MAP_KEY_MAX + 1];
+    char key[ACK_KEY];
 
-    key_of(key, mark);
-    return !s->set.own_alone || map_get(s->awaited, key);
+    if (!s->set.own_alone)
+        return true;
+    acks_key(key, mark->vin, mark->stream);
+    return map_get(s->awaited, key);
 }
 
 static void tell(struct stored *s, const struct stream_mark *mark)
