@@ -191,6 +191,17 @@ void metric_add(struct metric *m, const char *label_value, double amount)
     add(&series_find(m, label_value, true)->value, amount);
 }
 
+struct series *metric_series(struct metric *m, const char *label_value)
+{
+    return m ? series_find(m, label_value, true) : NULL;
+}
+
+void series_add(struct series *s, double amount)
+{
+    if (s && amount >= 0)
+        add(&s->value, amount);
+}
+
 void metric_set(struct metric *m, const char *label_value, double value)
 {
     if (m)

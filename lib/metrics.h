@@ -25,6 +25,11 @@ struct metric *metric_histogram(const char *name, const char *help, const char *
  * more count as "other". */
 void metric_add(struct metric *m, const char *label_value,
                 double amount); /* counters: amount >= 0; NULL m is fine */
+/* The series of one value of the label, for who counts in it time and again: found once, it lives
+ * for ever.  NULL m: NULL. */
+struct series;
+struct series *metric_series(struct metric *m, const char *label_value);
+void series_add(struct series *s, double amount); /* of a counter, >= 0; NULL is fine */
 void metric_set(struct metric *m, const char *label_value, double value);
 void metric_observe(struct metric *m, const char *label_value, double value);
 double metric_read(struct metric *m, const char *label_value); /* for tests; counters and gauges */

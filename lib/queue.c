@@ -94,6 +94,12 @@ static bool gate_wait(struct gate *g, pthread_cond_t *what, const size_t *count,
     return true;
 }
 
+/* A place behind the end is one at the beginning; it is never two rounds ahead. */
+static size_t wrapped(size_t at, size_t room)
+{
+    return at < room ? at : at - room;
+}
+
 /* ---- values */
 
 enum { COMMON, PATIENT, LANES };
@@ -155,7 +161,7 @@ static enum status push(struct queue *q, struct lane *lane, const void *value, i
     } else if (q->gate.shut) {
         st = ST_NONE;
     } else {
-        size_t at = (lane->first + lane->count) % lane->slots;
+        size_t at = wrapped(lane->first + lane->count, lane->slots);
 
         memcpy(lane->values + at * q->size, value, q->size);
         lane->count++;
@@ -186,7 +192,7 @@ static size_t take(struct queue *q, struct lane *lane, unsigned char *values, si
         return 0;
     memcpy(values, lane->values + lane->first * q->size, before_end * q->size);
     memcpy(values + before_end * q->size, lane->values, (taken - before_end) * q->size);
-    lane->first = (lane->first + taken) % lane->slots;
+    lane->first = wrapped(lane->first + taken, lane->slots);
     lane->count -= taken;
     q->count -= taken;
     return taken;
@@ -247,7 +253,7 @@ struct ring {
     unsigned char *bytes;
 };
 
-#define PREFIX sizeof(uint32_t)
+#define PREFIX RING_PREFIX
 
 enum status ring_open(struct ring **out, size_t bytes, size_t max_record, struct fault *fault)
 {
@@ -280,7 +286,7 @@ enum status ring_open(struct ring **out, size_t bytes, size_t max_record, struct
 /* Append `len` bytes behind what is used; the caller has checked that they fit. */
 static void ring_put(struct ring *r, const void *bytes, size_t len)
 {
-    size_t at = (r->first + r->used) % r->room;
+    size_t at = wrapped(r->first + r->used, r->room);
     size_t before_end = r->room - at < len ? r->room - at : len;
 
     if (len == 0)
@@ -300,7 +306,19 @@ static void ring_get(struct ring *r, void *out, size_t len)
     memcpy((unsigned char *)out + before_end, r->bytes, len - before_end);
     r->used -= len;
     /* empty: back to the beginning, so that only what was ever needed is touched and resident */
-    r->first = r->used ? (r->first + len) % r->room : 0;
+    r->first = r->used ? wrapped(r->first + len, r->room) : 0;
+}
+
+/* The oldest record's length, which stays there. */
+static size_t ring_peek(const struct ring *r)
+{
+    unsigned char prefix[PREFIX];
+    uint32_t len;
+
+    for (size_t i = 0; i < PREFIX; i++)
+        prefix[i] = r->bytes[wrapped(r->first + i, r->room)];
+    memcpy(&len, prefix, PREFIX);
+    return len;
 }
 
 enum status ring_push(struct ring *r, const void *head, size_t head_len, const void *body,
@@ -346,6 +364,29 @@ enum status ring_pop(struct ring *r, void *out, size_t size, size_t *len, int wa
         *len = record;
     }
     pthread_mutex_unlock(&r->gate.mutex);
+    return st;
+}
+
+enum status ring_take(struct ring *r, void *out, size_t size, size_t *len, size_t *left,
+                      int wait_ms)
+{
+    enum status st = ST_OK;
+    size_t taken = 0;
+
+    assert(size >= RING_PREFIX + r->max_record);
+    pthread_mutex_lock(&r->gate.mutex);
+    if (!gate_wait(&r->gate, &r->gate.came, &r->records, 0, wait_ms))
+        st = ST_RETRY;
+    else if (r->records == 0)
+        st = ST_NONE;
+    for (size_t next; r->records > 0 && (next = PREFIX + ring_peek(r)) <= size - taken;) {
+        ring_get(r, (unsigned char *)out + taken, next);
+        taken += next;
+        r->records--;
+    }
+    *left = r->used;
+    pthread_mutex_unlock(&r->gate.mutex);
+    *len = taken;
     return st;
 }
 

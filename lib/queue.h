@@ -5,6 +5,7 @@
 #define LIB_QUEUE_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "proto/status.h"
 
@@ -36,6 +37,12 @@ enum status ring_push(struct ring *r, const void *head, size_t head_len, const v
 /* Copy the oldest record out (`size` >= max_record).  ST_RETRY nothing within wait_ms, ST_NONE shut
  * and empty. */
 enum status ring_pop(struct ring *r, void *out, size_t size, size_t *len, int wait_ms) MUST_CHECK;
+#define RING_PREFIX sizeof(uint32_t)
+/* Copy out as many of the oldest records as fit whole into `size` (>= RING_PREFIX + max_record),
+ * each behind its length as a uint32_t, not aligned.  *len = bytes of all of them, *left = bytes
+ * that stay in the ring.  Statuses of ring_pop; without ST_OK *len is 0. */
+enum status ring_take(struct ring *r, void *out, size_t size, size_t *len, size_t *left,
+                      int wait_ms) MUST_CHECK;
 void ring_shut(struct ring *r);
 size_t ring_depth(struct ring *r); /* records in it */
 size_t ring_used_bytes(struct ring *r);

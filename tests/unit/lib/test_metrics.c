@@ -85,6 +85,21 @@ static void a_label_makes_a_series_of_each_value(void **state)
     assert_null(strstr(page.bytes, "never"));
 }
 
+static void a_series_that_was_asked_for_counts_as_its_label(void **state)
+{
+    struct metric *m = metric_counter("t_series_total", "Made once.", "kind");
+    struct series *s = metric_series(m, "known");
+
+    (void)state;
+    assert_ptr_equal(metric_series(m, "known"), s);
+    series_add(s, 2);
+    series_add(s, -1); /* a counter does not go back */
+    metric_add(m, "known", 1);
+    scrape();
+    assert_line("t_series_total{kind=\"known\"} 3");
+    series_add(metric_series(NULL, "none"), 1);
+}
+
 static void two_labels_share_a_value_at_the_comma(void **state)
 {
     struct metric *m = metric_counter("vigie_test_requests_total", "Requests.", "route,code");
@@ -294,6 +309,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_plain_counter_is_there_from_the_start),
         cmocka_unit_test(a_label_makes_a_series_of_each_value),
+        cmocka_unit_test(a_series_that_was_asked_for_counts_as_its_label),
         cmocka_unit_test(two_labels_share_a_value_at_the_comma),
         cmocka_unit_test(what_would_break_the_page_is_escaped),
         cmocka_unit_test(gauges_go_both_ways_and_print_short_and_exact),

@@ -382,6 +382,47 @@ static void records_cross_a_thread_whole_and_in_order(void **state)
     ring_close(r);
 }
 
+/* What fits whole comes out at once, each behind its length, wherever the ring ends. */
+static void many_records_are_taken_together(void **state)
+{
+    struct ring *r = open_ring(53, 9);
+    unsigned char out[32];
+    size_t len, left, in = 0, done = 0;
+    enum status st;
+
+    (void)state;
+    while (done < 1000) {
+        for (size_t size = in % 10; in < 1000; size = ++in % 10) {
+            char bytes[9];
+
+            memset(bytes, (char)in, size);
+            if (ring_push(r, bytes, size, NULL, 0) != ST_OK)
+                break;
+        }
+        st = ring_take(r, out, sizeof out, &len, &left, 0);
+        assert_int_equal(st, ST_OK);
+        assert_int_equal(left, ring_used_bytes(r));
+        assert_true(left == 0 || len > sizeof out - RING_PREFIX - 9); /* one more did not fit */
+        for (size_t at = 0; at < len; done++) {
+            uint32_t size;
+
+            memcpy(&size, out + at, sizeof size);
+            assert_int_equal(size, done % 10);
+            for (at += sizeof size; size > 0; size--)
+                assert_int_equal(out[at++], done & 255);
+            assert_true(at <= len);
+        }
+    }
+    assert_int_equal(ring_take(r, out, sizeof out, &len, &left, 0), ST_RETRY);
+    assert_int_equal(len, 0);
+    assert_int_equal(ring_push(r, "last", 4, NULL, 0), ST_OK);
+    ring_shut(r);
+    assert_int_equal(ring_take(r, out, sizeof out, &len, &left, -1), ST_OK);
+    assert_int_equal(len, RING_PREFIX + 4);
+    assert_int_equal(ring_take(r, out, sizeof out, &len, &left, -1), ST_NONE);
+    ring_close(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -397,6 +438,7 @@ int main(void)
         cmocka_unit_test(a_full_ring_drops_the_new_and_keeps_the_old),
         cmocka_unit_test(a_record_that_is_too_long_is_refused),
         cmocka_unit_test(a_shut_ring_gives_what_is_in_and_then_none),
+        cmocka_unit_test(many_records_are_taken_together),
         cmocka_unit_test(records_cross_a_thread_whole_and_in_order),
     };
 
