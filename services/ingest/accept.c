@@ -22,7 +22,8 @@
 #define IDLE_MS 500
 #define OLD_MS 60000
 #define BEHIND_BYTES (4 << 20) /* of records that wait: some of them may come again meanwhile */
-#define NAP_US 1000            /* an empty ring fills up meanwhile: one waking for many messages */
+#define NOTES 32               /* taken at a time */
+#define NAP_US 3000            /* an empty ring fills up meanwhile: one waking for many messages */
 
 struct vehicle {
     struct bucket bucket;
@@ -40,9 +41,10 @@ struct accept {
     struct map *seen; /* VIN -> struct vehicle */
     struct telemetry desk;
     struct vehicle *owed;
-    int64_t look_ms;       /* when to look at them next */
-    int64_t second;        /* the one that runs */
-    size_t showing, shown; /* vehicles told of in it, and in the one before */
+    int64_t look_ms;         /* when to look at them next */
+    int64_t second;          /* the one that runs */
+    int64_t boot_ms, now_ms; /* when the message in hand was taken up, by both clocks */
+    size_t showing, shown;   /* vehicles told of in it, and in the one before */
     pthread_t thread;
     bool running;
 };
@@ -56,21 +58,27 @@ static void vehicle_done(void *value)
 }
 
 /* ---- what comes again */
+static void learn_one(struct accept *a, const struct known_note *note)
+{
+    struct vehicle *v = map_get(a->seen, note->vin);
+    struct watermark mark;
+
+    if (!v)
+        return;
+    compact_get(&note->mark, &mark);
+    known_learn(&v->known, note->stream, &mark);
+}
+
 static void learn(struct accept *a)
 {
-    struct known_note *note;
-    struct vehicle *v;
+    struct known_note *notes[NOTES];
     size_t n;
 
-    while (queue_pop(a->set.known, &note, 1, 0, &n) == ST_OK) {
-        if ((v = map_get(a->seen, note->vin)) != NULL) {
-            struct watermark mark;
-
-            compact_get(&note->mark, &mark);
-            known_learn(&v->known, note->stream, &mark);
+    while (queue_pop(a->set.known, notes, NOTES, 0, &n) == ST_OK)
+        for (size_t i = 0; i < n; i++) {
+            learn_one(a, notes[i]);
+            known_note_free(notes[i]);
         }
-        known_note_free(note);
-    }
 }
 
 static bool is_known(const struct vehicle *v, const struct arrival *from, const char *payload,
@@ -88,7 +96,7 @@ static bool is_waiting(const struct accept *a, const struct arrival *from, const
 
     return records_held_bytes() > BEHIND_BYTES && record_peek(&head, from, payload, len) &&
            inhand_has(a->set.inhand, inhand_key(from->topic.vin, head.stream, head.seq),
-                      clock_boot_ms());
+                      a->boot_ms);
 }
 
 /* ---- what the map shows */
@@ -182,7 +190,8 @@ static void count(const struct record *r, int64_t now_ms)
     int64_t lag_ms = t->sample_count ? now_ms - t->samples[t->sample_count - 1].t_ms : 0;
 
     metric_add(meters.samples, NULL, (double)t->sample_count);
-    metric_add(meters.unknown_signals, NULL, (double)t->unknown_signals);
+    if (t->unknown_signals)
+        metric_add(meters.unknown_signals, NULL, (double)t->unknown_signals);
     if (t->sample_count)
         metric_observe(meters.lag_seconds, NULL, (double)(lag_ms > 0 ? lag_ms : 0) / 1000);
 }
@@ -193,7 +202,6 @@ static struct record *take_apart(struct accept *a, struct vehicle *v, const stru
 {
     uint64_t id = inflight_id(&from->topic, payload, len);
     enum verdict verdict = inflight_judge(a->set.inflight, id);
-    int64_t now_ms = clock_now_ms();
     struct envelope head;
     struct record *r;
 
@@ -203,10 +211,10 @@ static struct record *take_apart(struct accept *a, struct vehicle *v, const stru
     else if (is_known(v, from, payload, len, &head))
         r = record_again(from, &head, payload, len);
     else
-        r = record_decode(from, payload, len, now_ms, &a->desk);
+        r = record_decode(from, payload, len, a->now_ms, &a->desk);
     if (r) {
         r->flight = id;
-        count(r, now_ms);
+        count(r, a->now_ms);
         show(a, r, v);
     }
     inflight_decoding(a->set.inflight, 0);
@@ -230,11 +238,11 @@ static bool hand_on(struct accept *a, struct record *r)
     if (record_is_journalled(r) &&
         record_has_seq(r)) { /* before the writer may have done with it */
         r->hand = inhand_key(r->from.topic.vin, r->head.stream, r->head.seq);
-        inhand_take(a->set.inhand, r->hand, clock_boot_ms());
+        inhand_take(a->set.inhand, r->hand, a->boot_ms);
     }
     if (record_is_urgent(r))
         return queue_push(a->set.urgent, &r, 0) == ST_OK;
-    if (is_old(r, clock_now_ms()))
+    if (is_old(r, a->now_ms))
         return held <= most / 4 * 3 && queue_push_patient(a->set.to, &r, 0) == ST_OK;
     return held <= most && queue_push(a->set.to, &r, 0) == ST_OK;
 }
@@ -247,9 +255,11 @@ static void accept_one(struct accept *a, const struct arrival *from, const char 
     struct record *r;
     enum status st;
 
+    a->boot_ms = clock_boot_ms();
+    a->now_ms = clock_now_ms();
     if (v)
         memcpy(v->vin, vin, sizeof v->vin);
-    if (!v || !bucket_take(&v->bucket, a->set.rate_per_s, a->set.burst, clock_boot_ms())) {
+    if (!v || !bucket_take(&v->bucket, a->set.rate_per_s, a->set.burst, a->boot_ms)) {
         metric_add(meters.rejected, v ? "rate" : "memory", 1);
         return;
     }
@@ -275,25 +285,24 @@ static void accept_one(struct accept *a, const struct arrival *from, const char 
 static void *accept_run(void *self)
 {
     struct accept *a = self;
-    char *payload = malloc(INTAKE_PAYLOAD_MAX);
+    struct intake *in = malloc(sizeof *in);
     struct arrival from;
+    const char *payload;
     enum status st;
-    size_t len, left;
+    size_t len;
 
     inflight_i_decode(a->set.inflight);
     vehicles_prepare(a->allowed);
-    while (payload && (st = intake_take(a->set.from, &from, payload, &len,
-                                        a->owed ? LOOK_MS : IDLE_MS)) != ST_NONE) {
-        left = ring_used_bytes(a->set.from);
-        metric_set(meters.ring_depth, NULL, (double)left);
-        learn(a);
-        if (st == ST_OK)
+    while (in && (st = intake_take(a->set.from, in, a->owed ? LOOK_MS : IDLE_MS)) != ST_NONE) {
+        metric_set(meters.ring_depth, NULL, (double)in->left);
+        learn(a); /* whatever an ack called forth came after it was said here */
+        while (st == ST_OK && intake_next(in, &from, &payload, &len))
             accept_one(a, &from, payload, len);
         show_owed(a);
-        if (left == 0)
+        if (in->left == 0)
             nanosleep(&(struct timespec){.tv_nsec = 1000 * NAP_US}, NULL);
     }
-    free(payload);
+    free(in);
     queue_shut(a->set.to);
     queue_shut(a->set.urgent);
     return NULL;

@@ -16,7 +16,7 @@ void intake_message(void *self, const struct mqtt_message *message)
         metric_add(meters.rejected, "topic", 1);
         return;
     }
-    metric_add(meters.messages, strchr(topic_leaf_name(from.topic.leaf), '/') + 1, 1);
+    series_add(meters.messages_of[from.topic.leaf], 1);
     if (message->len > INTAKE_PAYLOAD_MAX) {
         metric_add(meters.rejected, "size", 1);
         return;
@@ -30,17 +30,26 @@ void intake_message(void *self, const struct mqtt_message *message)
         metric_add(meters.ring_dropped, NULL, 1);
 }
 
-enum status intake_take(struct ring *ring, struct arrival *from, char *payload, size_t *len,
-                        int wait_ms)
+enum status intake_take(struct ring *ring, struct intake *in, int wait_ms)
 {
-    static _Thread_local char bytes[sizeof *from + INTAKE_PAYLOAD_MAX];
-    size_t n;
-    enum status st = ring_pop(ring, bytes, sizeof bytes, &n, wait_ms);
+    size_t len;
+    enum status st = ring_take(ring, in->bytes, sizeof in->bytes, &len, &in->left, wait_ms);
 
-    if (st != ST_OK)
-        return st;
-    memcpy(from, bytes, sizeof *from);
-    *len = n - sizeof *from;
-    memcpy(payload, bytes + sizeof *from, *len);
-    return ST_OK;
+    in->at = in->bytes;
+    in->end = in->bytes + len;
+    return st;
+}
+
+bool intake_next(struct intake *in, struct arrival *from, const char **payload, size_t *len)
+{
+    uint32_t record;
+
+    if (in->at == in->end)
+        return false;
+    memcpy(&record, in->at, sizeof record);
+    memcpy(from, in->at + sizeof record, sizeof *from);
+    *payload = in->at + sizeof record + sizeof *from;
+    *len = record - sizeof *from;
+    in->at = *payload + *len;
+    return true;
 }

@@ -126,8 +126,7 @@ static enum status start(struct ingest *in, struct fault *fault)
     health_set(in->health, "shards", false);
     meters_open();
     metric_set(meters.ring_slots, NULL, (double)set->ring_bytes);
-    if ((st = ring_open(&in->ring, (size_t)set->ring_bytes,
-                        sizeof(struct arrival) + INTAKE_PAYLOAD_MAX, fault)) != ST_OK ||
+    if ((st = ring_open(&in->ring, (size_t)set->ring_bytes, INTAKE_RECORD_MAX, fault)) != ST_OK ||
         (st = queue_open(&in->queue, (size_t)set->queue_slots, sizeof(struct record *), fault)) !=
             ST_OK ||
         (st = queue_open(&in->urgent, URGENT_SLOTS, sizeof(struct record *), fault)) != ST_OK ||

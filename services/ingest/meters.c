@@ -1,6 +1,8 @@
 /* services/ingest/meters.c - made once, at start. */
 #include "meters.h"
 
+#include <string.h>
+
 struct meters meters;
 
 void meters_open(void)
@@ -11,6 +13,9 @@ void meters_open(void)
 
     meters.messages = metric_counter("vigie_ingest_messages_total",
                                      "Messages received, by the topic's leaf.", "kind");
+    for (enum leaf leaf = 0; leaf <= LEAF_RESULT; leaf++)
+        meters.messages_of[leaf] =
+            metric_series(meters.messages, strchr(topic_leaf_name(leaf), '/') + 1);
     meters.samples = metric_counter("vigie_ingest_samples_total", "Samples decoded.", NULL);
     meters.stored =
         metric_counter("vigie_ingest_stored_samples_total", "Samples stored, by store.", "store");

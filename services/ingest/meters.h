@@ -3,9 +3,11 @@
 #define INGEST_METERS_H
 
 #include "lib/metrics.h"
+#include "proto/topic.h"
 
 struct meters {
     struct metric *messages; /* {kind} */
+    struct series *messages_of[LEAF_RESULT + 1];
     struct metric *samples;
     struct metric *stored; /* {store} influx, postgres */
     struct metric *duplicates;
