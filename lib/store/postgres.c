@@ -1,6 +1,4 @@
-/* lib/store/postgres.c - one libpq connection: connect with a deadline, say what a failure asks
- * for. */
-#include "lib/store/postgres.h"
+/* lib/store/postgres.c - one libpq connection: connect with a deadline, say why it is refused. */
 
 #include <ctype.h>
 #include <errno.h>
@@ -10,34 +8,9 @@
 #include <string.h>
 
 #include "lib/clock.h"
-#include "lib/stop.h"
-#include "lib/store/sqlstate.h"
+#include "lib/store/postgres_inside.h"
 
 #define CONNECT_MS 5000
-#define STOPPING_MS 2000 /* how much longer an answer may take once stop was asked for */
-#define LOOK_MS 100      /* between two looks at whether it was */
-#define STATE_LEN 5      /* an SQLSTATE */
-#define PREPARED_MAX 64  /* statements a connection keeps */
-
-/* A statement and what goes with it. */
-struct statement {
-    enum { ONCE, PREPARE, PREPARED } how;
-    const char *sql, *name; /* the name it has, or gets, when prepared */
-    int n;
-    const Oid *types;
-    const char *const *params;
-    const int *lengths, *formats;
-};
-
-struct pg {
-    PGconn *conn; /* NULL: not connected */
-    char *conninfo, *application;
-    char state[STATE_LEN + 1];
-    int patience_ms; /* 0: for ever */
-    unsigned connections;
-    char *prepared[PREPARED_MAX]; /* their text; the name is made of the place */
-    size_t prepared_count;        /* on this connection */
-};
 
 enum status pg_open(struct pg **out, const char *conninfo, const char *application,
                     struct fault *fault)
@@ -61,8 +34,10 @@ enum status pg_open(struct pg **out, const char *conninfo, const char *applicati
     return ST_OK;
 }
 
-static void hang_up(struct pg *db)
+void pg_hang_up(struct pg *db)
 {
+    while (db->queued_n > 0)
+        PQclear(db->queued[--db->queued_n].result);
     PQfinish(db->conn); /* NULL is fine */
     db->conn = NULL;
     while (db->prepared_count > 0)
@@ -73,7 +48,7 @@ void pg_close(struct pg *db)
 {
     if (!db)
         return;
-    hang_up(db);
+    pg_hang_up(db);
     free(db->conninfo);
     free(db->application);
     free(db);
@@ -89,11 +64,6 @@ unsigned pg_connections(const struct pg *db)
     return db->connections;
 }
 
-const char *pg_state(const struct pg *db)
-{
-    return db->state;
-}
-
 static void drop_notice(void *self, const PGresult *notice)
 {
     (void)self;
@@ -101,7 +71,7 @@ static void drop_notice(void *self, const PGresult *notice)
 }
 
 /* libpq's text without its line breaks' tail. */
-static enum status complain(const struct pg *db, enum status st, struct fault *fault)
+enum status pg_complain(const struct pg *db, enum status st, struct fault *fault)
 {
     const char *text = PQerrorMessage(db->conn);
     int len = (int)strcspn(text, "\n");
@@ -167,7 +137,7 @@ static enum status explain_refusal(struct pg *db, struct fault *fault)
     for (size_t i = 0; i < sizeof for_good / sizeof *for_good; i++)
         if (strncmp(db->state, for_good[i], 2) == 0)
             st = ST_FATAL;
-    return complain(db, st, fault);
+    return pg_complain(db, st, fault);
 }
 
 static enum status connect_now(struct pg *db, struct fault *fault)
@@ -193,7 +163,7 @@ static enum status connect_now(struct pg *db, struct fault *fault)
     if (st == ST_OK && wants == PGRES_POLLING_FAILED)
         st = explain_refusal(db, fault);
     if (st != ST_OK) {
-        hang_up(db);
+        pg_hang_up(db);
         return st;
     }
     PQsetErrorVerbosity(db->conn, PQERRORS_DEFAULT);
@@ -218,230 +188,10 @@ static bool is_gone(struct pg *db)
 enum status pg_ready(struct pg *db, struct fault *fault)
 {
     if (db->conn && is_gone(db))
-        hang_up(db);
+        pg_hang_up(db);
     if (db->conn && PQtransactionStatus(db->conn) != PQTRANS_IDLE)
         pg_rollback(db);
     return db->conn ? ST_OK : connect_now(db, fault);
-}
-
-static enum status explain_failure(struct pg *db, const PGresult *r, struct fault *fault)
-{
-    const char *state = r ? PQresultErrorField(r, PG_DIAG_SQLSTATE) : NULL;
-    const char *what = r ? PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY) : NULL;
-    enum status st;
-
-    if (state && strlen(state) == STATE_LEN)
-        memcpy(db->state, state, STATE_LEN + 1);
-    st = sqlstate_status(db->state);
-    if (what)
-        fault_set(fault, st, "%s %s", db->state, what);
-    else
-        complain(db, st, fault);
-    if (PQstatus(db->conn) != CONNECTION_OK || strcmp(db->state, "25006") == 0)
-        hang_up(db); /* pg_ready connects again, elsewhere if the string lists several hosts */
-    return st;
-}
-
-/* Send what is left to send and read until a result is there.  False: our patience is at its end.
- */
-static bool wait_for_result(struct pg *db, int64_t *deadline_ms)
-{
-    bool stopping = false;
-
-    for (;;) {
-        int unsent = PQflush(db->conn);
-        struct pollfd one = {.fd = PQsocket(db->conn), .events = POLLIN};
-
-        if (unsent < 0 || (unsent == 0 && !PQisBusy(db->conn)))
-            return true; /* or a failure, which PQgetResult tells */
-        if (unsent > 0)
-            one.events |= POLLOUT;
-        if (!stopping && !stop_pause(0)) {
-            int64_t last_ms = clock_boot_ms() + STOPPING_MS;
-
-            stopping = true;
-            *deadline_ms = *deadline_ms < last_ms ? *deadline_ms : last_ms;
-        }
-        if (clock_boot_ms() >= *deadline_ms)
-            return false;
-        if (poll(&one, 1, LOOK_MS) > 0 && (one.revents & ~POLLOUT) && !PQconsumeInput(db->conn))
-            return true;
-    }
-}
-
-static int send_statement(struct pg *db, const struct statement *s)
-{
-    switch (s->how) {
-    case PREPARE:
-        return PQsendPrepare(db->conn, s->name, s->sql, s->n, s->types);
-    case PREPARED:
-        return PQsendQueryPrepared(db->conn, s->name, s->n, s->params, s->lengths, s->formats, 0);
-    default:
-        return PQsendQueryParams(db->conn, s->sql, s->n, s->types, s->params, s->lengths,
-                                 s->formats, 0);
-    }
-}
-
-/* Send it, and take its answer within db->patience_ms.  False: too late, the connection is closed.
- */
-static bool exchange(struct pg *db, const struct statement *s, PGresult **out)
-{
-    bool hurries = db->patience_ms > 0;
-    int64_t deadline_ms = clock_boot_ms() + db->patience_ms;
-    PGresult *r = NULL, *last = NULL;
-
-    PQsetnonblocking(db->conn, hurries);
-    if (send_statement(db, s))
-        do {
-            if (hurries && !wait_for_result(db, &deadline_ms)) {
-                PQclear(last);
-                hang_up(db);
-                return false;
-            }
-            r = PQgetResult(db->conn);
-            if (r) {
-                PQclear(last);
-                last = r;
-            }
-        } while (r && PQresultStatus(r) != PGRES_COPY_IN && PQresultStatus(r) != PGRES_COPY_OUT);
-    PQsetnonblocking(db->conn, 0);
-    *out = last;
-    return true;
-}
-
-/* What an answer says; it is cleared unless it is given to `result`. */
-static enum status judge(struct pg *db, PGresult *r, PGresult **result, struct fault *fault)
-{
-    enum status st = ST_OK;
-
-    switch (r ? PQresultStatus(r) : PGRES_FATAL_ERROR) {
-    case PGRES_COMMAND_OK:
-    case PGRES_TUPLES_OK:
-        break;
-    case PGRES_FATAL_ERROR:
-        st = explain_failure(db, r, fault);
-        break;
-    default: /* COPY wants pg_raw; an empty statement is a mistake */
-        st = fault_set(fault, ST_FATAL, "%s: not a statement for pg_run",
-                       PQresStatus(PQresultStatus(r)));
-        hang_up(db);
-        break;
-    }
-    if (st == ST_OK && result)
-        *result = r;
-    else
-        PQclear(r);
-    return st;
-}
-
-static enum status run(struct pg *db, const struct statement *s, PGresult **result,
-                       struct fault *fault)
-{
-    PGresult *r;
-
-    db->state[0] = '\0';
-    if (!db->conn)
-        return fault_set(fault, ST_RETRY, "not connected to PostgreSQL");
-    if (!exchange(db, s, &r))
-        return fault_set(fault, ST_RETRY, "PostgreSQL did not answer within %d ms",
-                         db->patience_ms);
-    return judge(db, r, result, fault);
-}
-
-enum status pg_run_typed(struct pg *db, const char *sql, size_t n, const Oid *types,
-                         const char *const *params, const int *lengths, const int *formats,
-                         PGresult **result, struct fault *fault)
-{
-    const struct statement s = {ONCE, sql, NULL, (int)n, types, params, lengths, formats};
-
-    return run(db, &s, result, fault);
-}
-
-/* The place of a statement's text among those prepared; behind the last: it is not. */
-static size_t find_prepared(const struct pg *db, const char *sql)
-{
-    size_t i = 0;
-
-    while (i < db->prepared_count && strcmp(db->prepared[i], sql) != 0)
-        i++;
-    return i;
-}
-
-static enum status prepare(struct pg *db, struct statement *s, struct fault *fault)
-{
-    char *copy = strdup(s->sql);
-    enum status st;
-
-    if (!copy)
-        return fault_set(fault, ST_RETRY, "PostgreSQL client: out of memory");
-    s->how = PREPARE;
-    if ((st = run(db, s, NULL, fault)) == ST_OK)
-        db->prepared[db->prepared_count++] = copy;
-    else
-        free(copy);
-    return st;
-}
-
-enum status pg_run_often(struct pg *db, const char *sql, size_t n, const Oid *types,
-                         const char *const *params, const int *lengths, const int *formats,
-                         PGresult **result, struct fault *fault)
-{
-    char name[32];
-    struct statement s = {ONCE, sql, name, (int)n, types, params, lengths, formats};
-    size_t place = find_prepared(db, sql);
-    bool is_new = place == db->prepared_count;
-    enum status st;
-
-    if (place == PREPARED_MAX)
-        return run(db, &s, result, fault);
-    (void)snprintf(name, sizeof name, "vigie_%zu", place);
-    if (is_new && (st = prepare(db, &s, fault)) != ST_OK)
-        return st;
-    s.how = PREPARED;
-    st = run(db, &s, result, fault);
-    if (st != ST_FATAL || is_new || strcmp(db->state, "0A000") != 0)
-        return st;
-    hang_up(db); /* the schema has changed under it */
-    return ST_RETRY;
-}
-
-enum status pg_run(struct pg *db, const char *sql, size_t n, const char *const *params,
-                   PGresult **result, struct fault *fault)
-{
-    return pg_run_typed(db, sql, n, NULL, params, NULL, NULL, result, fault);
-}
-
-enum status pg_begin(struct pg *db, struct fault *fault)
-{
-    return pg_run(db, "BEGIN", 0, NULL, NULL, fault);
-}
-
-enum status pg_commit(struct pg *db, struct fault *fault)
-{
-    PGresult *r = NULL;
-    enum status st = pg_run(db, "COMMIT", 0, NULL, &r, fault);
-
-    if (st != ST_OK)
-        return st;
-    /* COMMIT after a failed statement succeeds, saying ROLLBACK */
-    if (strcmp(PQcmdStatus(r), "COMMIT") != 0)
-        st = fault_set(fault, ST_FATAL, "COMMIT was answered %s: a statement before it had failed",
-                       PQcmdStatus(r));
-    PQclear(r);
-    return st;
-}
-
-void pg_rollback(struct pg *db)
-{
-    if (!db->conn || PQtransactionStatus(db->conn) == PQTRANS_IDLE)
-        return;
-    char state[sizeof db->state];
-
-    memcpy(state, db->state, sizeof state); /* of the failure that led here */
-    if (pg_run(db, "ROLLBACK", 0, NULL, NULL, NULL) != ST_OK ||
-        PQtransactionStatus(db->conn) != PQTRANS_IDLE)
-        hang_up(db);
-    memcpy(db->state, state, sizeof state);
 }
 
 int pg_socket(struct pg *db)
@@ -451,6 +201,8 @@ int pg_socket(struct pg *db)
 
 PGconn *pg_raw(struct pg *db)
 {
+    if (pg_settle(db, NULL) != ST_OK)
+        return db->conn; /* NULL, or the server remembers */
     return db->conn;
 }
 
@@ -476,8 +228,8 @@ enum status pg_take_notify(struct pg *db, char *channel, size_t channel_size, ch
     if (!one) {
         if (!PQconsumeInput(db->conn)) {
             db->state[0] = '\0';
-            complain(db, ST_RETRY, fault);
-            hang_up(db);
+            pg_complain(db, ST_RETRY, fault);
+            pg_hang_up(db);
             return ST_RETRY;
         }
         one = PQnotifies(db->conn);

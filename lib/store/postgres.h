@@ -20,16 +20,38 @@ enum status pg_open(struct pg **out, const char *conninfo, const char *applicati
  *   ST_FATAL   it refuses us (28xxx, 3D000, 42501, a password is missing) */
 enum status pg_ready(struct pg *db, struct fault *fault) MUST_CHECK;
 
-/* An answer that takes longer than `wait_ms` (0, as at first: no limit) is ST_RETRY and ends the
- * connection: what the server made of the statement is not known then.  Once stop was asked for
- * (lib/stop), 2 s are enough. */
+/* Answers that take longer than `wait_ms` (0, as at first: no limit) are ST_RETRY and end the
+ * connection: what the server made of the statements is not known then.  The time is that of one
+ * call, with all that was queued before it.  Once stop was asked for (lib/stop), 2 s are enough. */
 void pg_set_patience(struct pg *db, int wait_ms);
 /* How often it has connected: when it changes, LISTENs and session locks are gone. */
 unsigned pg_connections(const struct pg *db);
 
-/* Run one statement with `n` text parameters (NULL entry = SQL NULL).  *result is yours (PQclear),
- * NULL unless ST_OK; `result` may be NULL when rows are not wanted.
- *   ST_RETRY   connection lost or none, 08xxx, 40xxx, 53xxx, 57xxx (a statement_timeout too),
+struct pg_statement {
+    const char *sql;
+    size_t n; /* parameters; NULL entry = SQL NULL */
+    const Oid *types;
+    const char *const *params;
+    const int *lengths, *formats; /* 1 = binary; these and types may be NULL */
+    bool often;                   /* as pg_run_often */
+    bool binary;                  /* its rows come in binary format */
+};
+
+/* Give a statement to the server together with the next that waits (pg_settle, pg_run...,
+ * pg_commit): one trip instead of two.  Parameters are copied.  *rows is set, and yours, once that
+ * one has said ST_OK; it must stay in place until then, or until pg_rollback.  NULL: rows are not
+ * wanted.  ST_OK promises nothing: what it fails with is what the one that waits returns, and all
+ * that stands behind it in the queue is not run then.  Outside a transaction all of it is one.
+ * ST_RETRY   not connected, or what was queued before it has failed so; see pg_run for the rest,
+ *            which can only come of what was queued before */
+enum status pg_queue(struct pg *db, const struct pg_statement *s, PGresult **rows,
+                     struct fault *fault) MUST_CHECK;
+/* Wait for all that is queued; the first failure is told, as by pg_run. */
+enum status pg_settle(struct pg *db, struct fault *fault) MUST_CHECK;
+
+/* Run one statement with `n` text parameters (NULL entry = SQL NULL), and what is queued before it.
+ * *result is yours (PQclear), left alone unless ST_OK; `result` may be NULL when rows are not
+ * wanted. ST_RETRY   connection lost or none, 08xxx, 40xxx, 53xxx, 57xxx (a statement_timeout too),
  *              58xxx, 55P03, 25006 (read only: the connection is closed, pg_ready finds a better
  *              one): roll back, do the whole transaction again
  *   ST_REJECT  the data is refused (22xxx, 23xxx); the fault carries the SQLSTATE first
@@ -49,8 +71,9 @@ enum status pg_run_often(struct pg *db, const char *sql, size_t n, const Oid *ty
 /* The SQLSTATE of the last failure, "" when there was none. */
 const char *pg_state(const struct pg *db);
 
-enum status pg_begin(struct pg *db, struct fault *fault) MUST_CHECK;
-/* ST_RETRY: whether it was stored is not known.  ST_FATAL: a statement before it had failed,
+enum status pg_begin(struct pg *db, struct fault *fault) MUST_CHECK; /* queued */
+/* With what is queued before it, whose failure it tells: nothing is stored then.
+ * ST_RETRY: whether it was stored is not known.  ST_FATAL also: a statement before it had failed,
  * nothing is stored. */
 enum status pg_commit(struct pg *db, struct fault *fault) MUST_CHECK;
 void pg_rollback(struct pg *db); /* never fails: a broken connection is closed */
@@ -61,7 +84,9 @@ int pg_socket(struct pg *db); /* for poll; -1 when not connected */
  *   ST_RETRY   not connected any more; after pg_ready, LISTEN again */
 enum status pg_take_notify(struct pg *db, char *channel, size_t channel_size, char *payload,
                            size_t size, struct fault *fault) MUST_CHECK;
-PGconn *pg_raw(struct pg *db); /* for COPY and the like; borrowed */
+/* For COPY and the like; borrowed.  What is queued runs first; where that fails, in a transaction,
+ * the server takes nothing more before a rollback. */
+PGconn *pg_raw(struct pg *db);
 void pg_close(struct pg *db);
 
 /* Binary array parameters for `unnest`: one-dimensional, no NULLs unless pg_array_null. */

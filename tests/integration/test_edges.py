@@ -398,6 +398,11 @@ def test_postgres_often(test, postgres_server):
     drive("store/test_postgres_often", test, {"VIGIE_TEST_PG": postgres_server.conninfo()}, {})
 
 
+@pytest.mark.parametrize("test", served_tests("store/test_postgres_queue"))
+def test_postgres_queue(test, postgres_server):
+    drive("store/test_postgres_queue", test, {"VIGIE_TEST_PG": postgres_server.conninfo()}, {})
+
+
 @pytest.mark.parametrize("test", served_tests("store/test_postgres"))
 def test_postgres(test, postgres_server):
     tcp = f"host=127.0.0.1 port={postgres_server.port} user=locked"
