@@ -17,6 +17,7 @@ struct cases {
     size_t written_n, written_room;
     struct alert_change_message *changes;
     size_t changes_n, changes_room;
+    PGresult *cursors; /* of them, once they are committed */
     bool failed;
 };
 
@@ -39,6 +40,7 @@ void cases_close(struct cases *c)
     columns_done(&c->c);
     columns_done(&c->messages);
     text_done(&c->text);
+    PQclear(c->cursors);
     free(c->steps);
     free(c->now);
     free(c->written);
@@ -246,25 +248,27 @@ static enum status note_written(struct cases *c, const PGresult *rows, struct fa
     return ST_OK;
 }
 
-/* The cursor of each, as the log of changes has it in this transaction. */
-static enum status read_cursors(struct cases *c, struct fault *fault)
+/* The cursor of each, as the log of changes has it in this transaction: there once that is
+ * committed. */
+static enum status ask_cursors(struct cases *c, struct fault *fault)
 {
-    PGresult *rows = NULL;
-    enum status st;
+    static const struct pg_statement ask = {
+        .sql = "SELECT DISTINCT ON (ref) ref, change_cursor(c) FROM change c "
+               "WHERE xid = pg_current_xact_id() AND kind = 'alert' ORDER BY ref, id DESC",
+        .often = true};
 
-    if (c->changes_n == 0)
-        return ST_OK;
-    st = pg_run(c->db,
-                "SELECT DISTINCT ON (ref) ref, change_cursor(c) FROM change c "
-                "WHERE xid = pg_current_xact_id() AND kind = 'alert' ORDER BY ref, id DESC",
-                0, NULL, &rows, fault);
-    for (int i = 0; st == ST_OK && i < PQntuples(rows); i++)
+    return c->changes_n ? pg_queue(c->db, &ask, &c->cursors, fault) : ST_OK;
+}
+
+static void take_cursors(struct cases *c)
+{
+    for (int i = 0; i < PQntuples(c->cursors); i++)
         for (size_t k = 0; k < c->changes_n; k++)
-            if (!strcmp(c->changes[k].id, PQgetvalue(rows, i, 0)))
+            if (!strcmp(c->changes[k].id, PQgetvalue(c->cursors, i, 0)))
                 text_copy(c->changes[k].cursor, sizeof c->changes[k].cursor,
-                          PQgetvalue(rows, i, 1));
-    PQclear(rows);
-    return st;
+                          PQgetvalue(c->cursors, i, 1));
+    PQclear(c->cursors);
+    c->cursors = NULL;
 }
 
 static enum status write_all(struct cases *c, struct fault *fault)
@@ -309,6 +313,8 @@ enum status cases_write(struct cases *c, int64_t now_ms, struct fault *fault)
     enum status st = ST_OK;
 
     c->changes_n = 0;
+    PQclear(c->cursors);
+    c->cursors = NULL;
     if (c->failed)
         st = fault_set(fault, ST_RETRY, "out of memory for alerts");
     if (st == ST_OK && c->steps_n)
@@ -316,7 +322,7 @@ enum status cases_write(struct cases *c, int64_t now_ms, struct fault *fault)
     if (st == ST_OK && c->steps_n)
         st = take_all(c, false, now_ms, fault);
     if (st == ST_OK)
-        st = read_cursors(c, fault);
+        st = ask_cursors(c, fault);
     c->steps_n = 0;
     c->failed = false;
     return st;
@@ -328,8 +334,9 @@ void cases_forget(struct cases *c)
     c->failed = false;
 }
 
-const struct alert_change_message *cases_changes(const struct cases *c, size_t *n)
+const struct alert_change_message *cases_changes(struct cases *c, size_t *n)
 {
+    take_cursors(c);
     *n = c->changes_n;
     return c->changes;
 }

@@ -29,7 +29,7 @@ void cases_forget(struct cases *c); /* steps not taken yet, and what was changed
 enum status cases_write(struct cases *c, int64_t now_ms, struct fault *fault) MUST_CHECK;
 
 /* What the newest cases_write changed, to be told once it is committed; yours until the next. */
-const struct alert_change_message *cases_changes(const struct cases *c, size_t *n);
+const struct alert_change_message *cases_changes(struct cases *c, size_t *n);
 
 void cases_close(struct cases *c); /* NULL is fine */
 

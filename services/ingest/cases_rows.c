@@ -213,7 +213,7 @@ void case_messages_add(struct columns *c, const struct case_now *now)
 /* Cleared only to whoever was told that it opened. */
 enum status case_messages_write(struct columns *c, struct pg *db, struct fault *fault)
 {
-    return columns_run(
+    return columns_queue(
         c, db, 3,
         "INSERT INTO notification (id, alert_id, opening, transition, recipient_id, channel, "
         "severity, late, state, reason) "

@@ -14,12 +14,13 @@ void columns_begin(struct columns *c, size_t n, const Oid *types)
         pg_array_begin(&c->column[i], types[i]);
 }
 
-enum status columns_run(struct columns *c, struct pg *db, size_t n, const char *sql,
-                        PGresult **result, struct fault *fault)
+static enum status queue(struct columns *c, struct pg *db, size_t n, const char *sql, bool binary,
+                         PGresult **rows, struct fault *fault)
 {
     Oid types[COLUMNS_MAX];
     const char *params[COLUMNS_MAX];
     int lengths[COLUMNS_MAX], formats[COLUMNS_MAX];
+    const struct pg_statement s = {sql, n, types, params, lengths, formats, true, binary};
 
     if (c->column[0].count == 0 && !rehearses)
         return ST_OK;
@@ -32,7 +33,29 @@ enum status columns_run(struct columns *c, struct pg *db, size_t n, const char *
         lengths[i] = (int)c->column[i].len;
         formats[i] = 1;
     }
-    return pg_run_often(db, sql, n, types, params, lengths, formats, result, fault);
+    return pg_queue(db, &s, rows, fault);
+}
+
+enum status columns_queue(struct columns *c, struct pg *db, size_t n, const char *sql,
+                          PGresult **rows, struct fault *fault)
+{
+    return queue(c, db, n, sql, false, rows, fault);
+}
+
+enum status columns_queue_binary(struct columns *c, struct pg *db, size_t n, const char *sql,
+                                 PGresult **rows, struct fault *fault)
+{
+    return queue(c, db, n, sql, true, rows, fault);
+}
+
+enum status columns_run(struct columns *c, struct pg *db, size_t n, const char *sql,
+                        PGresult **result, struct fault *fault)
+{
+    enum status st = columns_queue(c, db, n, sql, result, fault);
+
+    if (st != ST_OK || (c->column[0].count == 0 && !rehearses))
+        return st;
+    return pg_settle(db, fault);
 }
 
 void columns_add_double(struct pg_array *column, bool known, double value)

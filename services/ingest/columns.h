@@ -22,6 +22,13 @@ void columns_begin(struct columns *c, size_t n, const Oid *types);
 enum status columns_run(struct columns *c, struct pg *db, size_t n, const char *sql,
                         PGresult **result, struct fault *fault) MUST_CHECK;
 
+/* The same, sent with the next statement that waits; `rows` as pg_queue has it. */
+enum status columns_queue(struct columns *c, struct pg *db, size_t n, const char *sql,
+                          PGresult **rows, struct fault *fault) MUST_CHECK;
+/* The same with rows in binary format. */
+enum status columns_queue_binary(struct columns *c, struct pg *db, size_t n, const char *sql,
+                                 PGresult **rows, struct fault *fault) MUST_CHECK;
+
 /* While it is on, what this thread runs is run without rows too: the server has read and planned it
  * then before it is needed.  *result of such a statement has no rows. */
 void columns_rehearse(bool on);

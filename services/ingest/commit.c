@@ -302,9 +302,13 @@ static enum status tell_others(struct commit *c, struct fault *fault)
     return atomic_load(&c->duty->others) ? news_tell(&c->marks, c->db, c->site, fault) : ST_OK;
 }
 
+/* Three trips to the database: the locks of the streams; those of the vehicles, with what is
+ * written of the records themselves; the rest, with the commit.  One more where rows of time are
+ * shown, two where a case is told. */
 static enum status run(struct commit *c, struct record *const *records, size_t n,
                        struct fault *fault)
 {
+    int64_t now_ms = clock_now_ms();
     enum status st;
 
     if ((st = lock_streams(c, records, n, fault)) != ST_OK)
@@ -317,9 +321,11 @@ static enum status run(struct commit *c, struct record *const *records, size_t n
         (st = results_write(&c->rows.c, c->db, records, c->fresh, n, fault)) != ST_OK ||
         (st = rows_dead_letters(&c->rows, records, c->arrived, n, fault)) != ST_OK ||
         (st = letters_settle(&c->letters, records, c->fresh, n, fault)) != ST_OK ||
+        (st = states_ask(c->states, records, c->fresh, n, fault)) != ST_OK ||
+        (st = facts_ask(c->facts, records, c->fresh, n, now_ms, fault)) != ST_OK ||
+        (st = pg_settle(c->db, fault)) != ST_OK ||
         (st = states_write(c->states, records, c->fresh, n, fault)) != ST_OK ||
-        (st = facts_write(c->facts, records, c->fresh, n, &c->marks, clock_now_ms(), fault)) !=
-            ST_OK ||
+        (st = facts_write(c->facts, &c->marks, now_ms, fault)) != ST_OK ||
         (st = touched_write(c->touched, records, c->arrived, n, clock_boot_ms(), fault)) != ST_OK ||
         (st = marks_write(&c->marks, c->db, c->site, fault)) != ST_OK ||
         (st = tell_others(c, fault)) != ST_OK ||
@@ -431,10 +437,15 @@ enum status commit_check(struct commit *c, struct fault *fault)
 
 static enum status rehearse_step(struct commit *c, unsigned step, struct fault *fault)
 {
+    enum status st;
+
     switch (step) {
     case 0:
         return marks_lock(&c->marks, c->db, c->site, fault);
     case 1:
+        if ((st = states_ask(c->states, NULL, NULL, 0, fault)) != ST_OK ||
+            (st = pg_settle(c->db, fault)) != ST_OK)
+            return st;
         return states_write(c->states, NULL, NULL, 0, fault);
     case 2:
         return facts_rehearse(c->facts, fault);
@@ -456,7 +467,7 @@ enum status commit_rehearse(struct commit *c, unsigned step, struct fault *fault
     columns_rehearse(true);
     st = rehearse_step(c, step, fault);
     columns_rehearse(false);
-    return st;
+    return st == ST_OK ? pg_settle(c->db, fault) : st;
 }
 
 void commit_close(struct commit *c)

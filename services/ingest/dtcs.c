@@ -271,7 +271,7 @@ static enum status write_codes(struct dtcs *d, const char *vin, struct fault *fa
         pg_array_int8(&at[7], k->gone_ms);
         pg_array_int8(&at[8], k->count);
     }
-    return columns_run(
+    return columns_queue(
         &d->c, d->db, 9,
         "INSERT INTO dtc (vin, code, ecu, list, there, first_at, last_at, gone_at, count) "
         "SELECT DISTINCT ON (v, c, e, l) v, c, e, l, t <> 0, to_timestamp(f / 1000.0), "

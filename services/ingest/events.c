@@ -124,7 +124,7 @@ void events_add_found(struct events *e, const char *vin, const struct found *fou
 
 static enum status write_told(struct events *e, struct fault *fault)
 {
-    return columns_run(
+    return columns_queue(
         &e->told, e->db, 9,
         "INSERT INTO event (vin, id, type, source, severity, occurred_at, detected_at, data, lat, "
         "lon) SELECT f.v, f.i, f.y, 'agent', CASE WHEN f.a <> 0 THEN f.b ->> 'severity' END, "
@@ -136,7 +136,7 @@ static enum status write_told(struct events *e, struct fault *fault)
 
 static enum status write_found(struct events *e, struct fault *fault)
 {
-    return columns_run(
+    return columns_queue(
         &e->found, e->db, 11,
         "INSERT INTO event AS old (vin, id, type, subject, source, severity, occurred_at, "
         "detected_at, lat, lon, data, told_ms) SELECT DISTINCT ON (v, i) v, i, y, s, 'ingest', se, "
@@ -172,7 +172,7 @@ enum status events_write_places(struct events *e, struct fault *fault)
     e->begun = false;
     if (!begun)
         return ST_OK;
-    return columns_run(
+    return columns_queue(
         &e->places, e->db, 4,
         "WITH p AS (SELECT DISTINCT ON (v, i) * FROM unnest($1, $2, $3, $4) AS p (v, i, la, lo)), "
         "moved AS (UPDATE event e SET lat = p.la, lon = p.lo FROM p WHERE e.vin = p.v AND "
@@ -244,10 +244,10 @@ static enum status mark_gone(struct events *e, const char *vin, size_t old_n, si
         pg_array_uuid(&e->c.column[1], e->old[j].id);
         e->gone[(*gone_n)++] = e->gone[j];
     }
-    return columns_run(&e->c, e->db, 2,
-                       "UPDATE event e SET withdrawn = true FROM unnest($1, $2) AS g (v, i) "
-                       "WHERE e.vin = g.v AND e.id = g.i",
-                       NULL, fault);
+    return columns_queue(&e->c, e->db, 2,
+                         "UPDATE event e SET withdrawn = true FROM unnest($1, $2) AS g (v, i) "
+                         "WHERE e.vin = g.v AND e.id = g.i",
+                         NULL, fault);
 }
 
 enum status events_withdraw(struct events *e, const char *vin, const struct found *found, size_t n,

@@ -54,8 +54,8 @@ static void begin_rows(struct fact_states *s)
     columns_begin(&s->checkpoints, 4, checkpoints);
 }
 
-static enum status select_rows(struct fact_states *s, const char *const *vins, size_t n,
-                               struct fault *fault)
+enum status fact_states_ask(struct fact_states *s, const char *const *vins, size_t n,
+                            struct fault *fault)
 {
     static const Oid types[] = {PG_TEXT};
 
@@ -64,7 +64,7 @@ static enum status select_rows(struct fact_states *s, const char *const *vins, s
     columns_begin(&s->c, 1, types);
     for (size_t i = 0; i < n; i++)
         pg_array_text(&s->c.column[0], vins[i], VIN_LEN);
-    return columns_run(
+    return columns_queue(
         &s->c, s->db, 1,
         "SELECT s.vin, s.layout, s.state, s.t_ms, s.checkpoint_ms, s.wait_ms, s.late_from_ms, "
         "s.late_until_ms, ms(s.late_at), s.waits FROM unnest($1) WITH ORDINALITY AS k (v, i) "
@@ -72,23 +72,33 @@ static enum status select_rows(struct fact_states *s, const char *const *vins, s
         &s->rows, fault);
 }
 
-enum status fact_states_lock(struct fact_states *s, const char *const *vins, size_t n,
+enum status fact_states_take(struct fact_states *s, const char *const *vins, size_t n,
                              struct fault *fault)
 {
-    enum status st = select_rows(s, vins, n, fault);
+    enum status st;
 
     begin_rows(s);
-    if (st != ST_OK || (size_t)PQntuples(s->rows) == n)
-        return st;
-    st = columns_run(&s->c, s->db, 1,
-                     "INSERT INTO fact_state (vin) SELECT v FROM unnest($1) AS k (v) ORDER BY v "
-                     "ON CONFLICT DO NOTHING",
-                     NULL, fault);
-    if (st == ST_OK)
-        st = select_rows(s, vins, n, fault);
+    if ((size_t)PQntuples(s->rows) == n)
+        return ST_OK;
+    st = columns_queue(&s->c, s->db, 1,
+                       "INSERT INTO fact_state (vin) SELECT v FROM unnest($1) AS k (v) ORDER BY v "
+                       "ON CONFLICT DO NOTHING",
+                       NULL, fault);
+    if (st == ST_OK && (st = fact_states_ask(s, vins, n, fault)) == ST_OK)
+        st = pg_settle(s->db, fault);
     if (st == ST_OK && (size_t)PQntuples(s->rows) != n)
         st = fault_set(fault, ST_RETRY, "%d of %zu vehicles have facts", PQntuples(s->rows), n);
     return st;
+}
+
+enum status fact_states_lock(struct fact_states *s, const char *const *vins, size_t n,
+                             struct fault *fault)
+{
+    enum status st = fact_states_ask(s, vins, n, fault);
+
+    if (st != ST_OK || (st = pg_settle(s->db, fault)) != ST_OK)
+        return st;
+    return fact_states_take(s, vins, n, fault);
 }
 
 static bool read_state(struct fact_states *s, const PGresult *rows, int row, int column,
@@ -221,14 +231,14 @@ enum status fact_states_write(struct fact_states *s, struct fault *fault)
         "$12, $13) "
         "AS f (v, t, st, sh, c, w, lf, lu, wn, ln, sm, pa, wc) WHERE s.vin = f.v",
         (long long)car_layout());
-    st = columns_run(&s->states, s->db, 13, sql, NULL, fault);
+    st = columns_queue(&s->states, s->db, 13, sql, NULL, fault);
     if (st != ST_OK)
         return st;
-    return columns_run(&s->checkpoints, s->db, 4,
-                       "INSERT INTO fact_checkpoint (vin, t_ms, layout, state) "
-                       "SELECT * FROM unnest($1, $2, $3, $4) ON CONFLICT (vin, t_ms) DO UPDATE "
-                       "SET layout = excluded.layout, state = excluded.state",
-                       NULL, fault);
+    return columns_queue(&s->checkpoints, s->db, 4,
+                         "INSERT INTO fact_checkpoint (vin, t_ms, layout, state) "
+                         "SELECT * FROM unnest($1, $2, $3, $4) ON CONFLICT (vin, t_ms) DO UPDATE "
+                         "SET layout = excluded.layout, state = excluded.state",
+                         NULL, fault);
 }
 
 /* ---- checkpoints */

@@ -29,6 +29,12 @@ enum status fact_states_open(struct fact_states **out, struct pg *db,
 /* Make the rows that are missing, and lock all.  `vins` sorted, each once. */
 enum status fact_states_lock(struct fact_states *s, const char *const *vins, size_t n,
                              struct fault *fault) MUST_CHECK;
+/* The same in two: queue what locks them, and, with the same `vins` and once something has waited,
+ * see whether all are there. */
+enum status fact_states_ask(struct fact_states *s, const char *const *vins, size_t n,
+                            struct fault *fault) MUST_CHECK;
+enum status fact_states_take(struct fact_states *s, const char *const *vins, size_t n,
+                             struct fault *fault) MUST_CHECK;
 /* The i-th of them.  A state of another layout is not read: it begins anew, and what it was is
  * computed again from the history. */
 void fact_states_get(struct fact_states *s, size_t i, struct fact_row *out);
@@ -37,6 +43,7 @@ void fact_states_get(struct fact_states *s, size_t i, struct fact_row *out);
 void fact_states_put(struct fact_states *s, const struct fact_row *row);
 /* A checkpoint whatever the last one was. */
 void fact_states_keep(struct fact_states *s, const char *vin, const struct car *car);
+/* Queued, for the caller's commit. */
 enum status fact_states_write(struct fact_states *s, struct fault *fault) MUST_CHECK;
 
 /* The newest checkpoint at or before `at_ms`; ST_NONE: there is none. */

@@ -297,21 +297,28 @@ static enum status step_vehicle(struct facts *f, size_t i, const char *vin,
 }
 
 /* Some at a time: where thousands stand takes megabytes. */
-static enum status step_some(struct facts *f, const char *const *vins, size_t n,
-                             const struct marks *marks, int64_t now_ms, struct fault *fault)
+static size_t some(const struct facts *f, size_t at)
 {
-    enum status st = fact_states_lock(f->states, vins, n, fault);
+    return f->vins_n - at < AT_ONCE ? f->vins_n - at : AT_ONCE;
+}
+
+/* Those that are locked. */
+static enum status step_some(struct facts *f, size_t at, const struct marks *marks, int64_t now_ms,
+                             struct fault *fault)
+{
+    size_t n = some(f, at);
+    enum status st = fact_states_take(f->states, f->vins + at, n, fault);
 
     for (size_t i = 0; i < n && st == ST_OK; i++)
-        st = step_vehicle(f, i, vins[i], marks, now_ms, fault);
+        st = step_vehicle(f, i, f->vins[at + i], marks, now_ms, fault);
     if (st != ST_OK || (st = fact_states_write(f->states, fault)) != ST_OK ||
         (st = segments_write(f->segments, fault)) != ST_OK)
         return st;
     return meter_rows_write(&f->meters, f->db, fault);
 }
 
-enum status facts_write(struct facts *f, struct record *const *records, const bool *fresh, size_t n,
-                        const struct marks *marks, int64_t now_ms, struct fault *fault)
+enum status facts_ask(struct facts *f, struct record *const *records, const bool *fresh, size_t n,
+                      int64_t now_ms, struct fault *fault)
 {
     enum status st = make_room(f, n, fault);
 
@@ -323,11 +330,28 @@ enum status facts_write(struct facts *f, struct record *const *records, const bo
     collect(f, records, fresh, n);
     if (f->vins_n == 0)
         return ST_OK;
+    if ((st = garage_ask(f->garage, f->vins, f->vins_n, now_ms, fault)) != ST_OK)
+        return st;
+    return fact_states_ask(f->states, f->vins, some(f, 0), fault);
+}
+
+enum status facts_write(struct facts *f, const struct marks *marks, int64_t now_ms,
+                        struct fault *fault)
+{
+    enum status st;
+
+    if (f->vins_n == 0)
+        return ST_OK;
     f->next = 0;
-    st = garage_fetch(f->garage, f->vins, f->vins_n, now_ms, fault);
-    for (size_t at = 0; at < f->vins_n && st == ST_OK; at += AT_ONCE)
-        st = step_some(f, f->vins + at, f->vins_n - at < AT_ONCE ? f->vins_n - at : AT_ONCE, marks,
-                       now_ms, fault);
+    st = garage_take(f->garage, now_ms, fault);
+    for (size_t at = 0; at < f->vins_n && st == ST_OK; at += AT_ONCE) {
+        if (at > 0)
+            st = fact_states_ask(f->states, f->vins + at, some(f, at), fault);
+        if (at > 0 && st == ST_OK)
+            st = pg_settle(f->db, fault);
+        if (st == ST_OK)
+            st = step_some(f, at, marks, now_ms, fault);
+    }
     return st == ST_OK ? tell_write(f->tell, now_ms, fault) : st;
 }
 

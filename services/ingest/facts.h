@@ -15,9 +15,13 @@ struct facts;
 
 enum status facts_open(struct facts **out, struct pg *db, struct fault *fault) MUST_CHECK;
 
-/* Step over the telemetry that is new; `marks` as they are with this group. */
-enum status facts_write(struct facts *f, struct record *const *records, const bool *fresh, size_t n,
-                        const struct marks *marks, int64_t now_ms, struct fault *fault) MUST_CHECK;
+/* Queue what locks and reads where those vehicles stand of which something is new. */
+enum status facts_ask(struct facts *f, struct record *const *records, const bool *fresh, size_t n,
+                      int64_t now_ms, struct fault *fault) MUST_CHECK;
+/* Once that has been waited for, step over what is new; `marks` as they are with this group.  What
+ * it writes is queued. */
+enum status facts_write(struct facts *f, const struct marks *marks, int64_t now_ms,
+                        struct fault *fault) MUST_CHECK;
 
 /* Its statements without rows, where columns_rehearse is on. */
 enum status facts_rehearse(struct facts *f, struct fault *fault) MUST_CHECK;

@@ -35,6 +35,7 @@ struct garage {
     struct pg *db;
     struct map *vehicles; /* VIN -> struct vehicle */
     struct columns c;
+    PGresult *rows; /* of those asked for, until they are taken */
     int64_t swept_ms;
     struct customers *customers;
     struct walls *walls;
@@ -69,6 +70,7 @@ void garage_close(struct garage *g)
     if (!g)
         return;
     columns_done(&g->c);
+    PQclear(g->rows);
     map_close(g->vehicles);
     customers_close(g->customers);
     walls_close(g->walls);
@@ -129,13 +131,13 @@ static enum status take_row(struct garage *g, const PGresult *rows, int row, int
     return ST_OK;
 }
 
-enum status garage_fetch(struct garage *g, const char *const *vins, size_t n, int64_t now_ms,
-                         struct fault *fault)
+enum status garage_ask(struct garage *g, const char *const *vins, size_t n, int64_t now_ms,
+                       struct fault *fault)
 {
     static const Oid types[] = {PG_TEXT};
-    PGresult *rows = NULL;
-    enum status st;
 
+    PQclear(g->rows);
+    g->rows = NULL;
     if (now_ms - g->swept_ms > FORGET_MS) {
         map_each(g->vehicles, is_wanted, &now_ms);
         g->swept_ms = now_ms;
@@ -152,16 +154,34 @@ enum status garage_fetch(struct garage *g, const char *const *vins, size_t n, in
         v->read_ms = 0;
         pg_array_text(&g->c.column[0], vins[i], VIN_LEN);
     }
-    st = columns_run(&g->c, g->db, 1,
-                     "SELECT v.vin, v.fuel, v.displacement_l, v.tank_l, v.co2_kg_l, v.detects, "
-                     "v.class, v.nominal_v, v.speed_limit_kmh, v.group_name, v.customer_id, "
-                     "v.redline_rpm, v.timezone "
-                     "FROM vehicle v WHERE v.vin = ANY ($1)",
-                     &rows, fault);
+    return columns_queue(&g->c, g->db, 1,
+                         "SELECT v.vin, v.fuel, v.displacement_l, v.tank_l, v.co2_kg_l, v.detects, "
+                         "v.class, v.nominal_v, v.speed_limit_kmh, v.group_name, v.customer_id, "
+                         "v.redline_rpm, v.timezone "
+                         "FROM vehicle v WHERE v.vin = ANY ($1)",
+                         &g->rows, fault);
+}
+
+enum status garage_take(struct garage *g, int64_t now_ms, struct fault *fault)
+{
+    PGresult *rows = g->rows;
+    enum status st = ST_OK;
+
+    g->rows = NULL;
     for (int i = 0; st == ST_OK && i < PQntuples(rows); i++)
         st = take_row(g, rows, i, now_ms, fault);
     PQclear(rows);
     return st;
+}
+
+enum status garage_fetch(struct garage *g, const char *const *vins, size_t n, int64_t now_ms,
+                         struct fault *fault)
+{
+    enum status st = garage_ask(g, vins, n, now_ms, fault);
+
+    if (st != ST_OK || (st = pg_settle(g->db, fault)) != ST_OK)
+        return st;
+    return garage_take(g, now_ms, fault);
 }
 
 static bool grow(void **list, size_t wanted, size_t *room)

@@ -14,6 +14,11 @@ enum status garage_open(struct garage **out, struct pg *db, struct fault *fault)
 enum status garage_fetch(struct garage *g, const char *const *vins, size_t n, int64_t now_ms,
                          struct fault *fault) MUST_CHECK;
 
+/* The same in two: queue the question, and, once something has waited, take the answer. */
+enum status garage_ask(struct garage *g, const char *const *vins, size_t n, int64_t now_ms,
+                       struct fault *fault) MUST_CHECK;
+enum status garage_take(struct garage *g, int64_t now_ms, struct fault *fault) MUST_CHECK;
+
 /* Fill in what holds for a vehicle.  What it points to stays until the next call.  False:
  * not fetched, or no such vehicle. */
 bool garage_settings(struct garage *g, const char *vin, struct car_settings *out);

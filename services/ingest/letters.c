@@ -54,9 +54,12 @@ enum status letters_settle(struct letters *l, struct record *const *records, con
             continue;
         pg_array_uuid(&l->c.column[0], r->letter);
         pg_array_text(&l->c.column[1], r->reason, strlen(r->reason));
-        pg_array_text(&l->c.column[2], r->detail, strlen(r->detail));
+        if (r->reason[0])
+            pg_array_text(&l->c.column[2], r->detail, strlen(r->detail));
+        else
+            pg_array_null(&l->c.column[2]); /* nothing was written there */
     }
-    return columns_run(
+    return columns_queue(
         &l->c, l->db, 3,
         "UPDATE dead_letter d SET asked_at = NULL, replayed_at = CASE WHEN f.r = '' THEN now() "
         "END, reason = coalesce(nullif(f.r, ''), d.reason), detail = coalesce(nullif(f.d, ''), "

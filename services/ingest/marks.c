@@ -309,7 +309,7 @@ enum status marks_write(struct marks *m, struct pg *db, const char *site, struct
     }
     if (m->text.failed)
         return fault_set(fault, ST_RETRY, "out of memory for a group");
-    return columns_run(
+    return columns_queue(
         &m->c, db, 5,
         "UPDATE watermark w SET upto = k.u, gaps = k.g::int8multirange, updated_at = now() "
         "FROM unnest($1, $2, $3, $4, $5) AS k (t, v, s, u, g) WHERE w.site = k.t AND w.vin = k.v "

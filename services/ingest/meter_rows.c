@@ -34,15 +34,15 @@ enum status meter_rows_write(struct meter_rows *m, struct pg *db, struct fault *
     enum status st = ST_OK;
 
     if (m->begun)
-        st =
-            columns_run(&m->c, db, 6,
-                        "INSERT INTO vehicle_meter (vin, at, odometer_m, source, engine_h, idle_h) "
-                        "SELECT v, to_timestamp(t / 1000.0), o, s, e, i "
-                        "FROM unnest($1, $2, $3, $4, $5, $6) AS f (v, t, o, s, e, i) "
-                        "ON CONFLICT (vin) DO UPDATE SET at = excluded.at, "
-                        "odometer_m = excluded.odometer_m, source = excluded.source, "
-                        "engine_h = excluded.engine_h, idle_h = excluded.idle_h",
-                        NULL, fault);
+        st = columns_queue(
+            &m->c, db, 6,
+            "INSERT INTO vehicle_meter (vin, at, odometer_m, source, engine_h, idle_h) "
+            "SELECT v, to_timestamp(t / 1000.0), o, s, e, i "
+            "FROM unnest($1, $2, $3, $4, $5, $6) AS f (v, t, o, s, e, i) "
+            "ON CONFLICT (vin) DO UPDATE SET at = excluded.at, "
+            "odometer_m = excluded.odometer_m, source = excluded.source, "
+            "engine_h = excluded.engine_h, idle_h = excluded.idle_h",
+            NULL, fault);
     m->begun = false;
     return st;
 }

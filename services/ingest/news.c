@@ -32,9 +32,9 @@ enum status news_tell(struct marks *m, struct pg *db, const char *site, struct f
         end_payload(&m->c, &m->text, site);
     if (m->text.failed)
         return fault_set(fault, ST_RETRY, "out of memory for a group");
-    return columns_run(&m->c, db, 1,
-                       "SELECT pg_notify('" NEWS_CHANNEL "', p) FROM unnest($1) AS n (p)", NULL,
-                       fault);
+    return columns_queue(&m->c, db, 1,
+                         "SELECT pg_notify('" NEWS_CHANNEL "', p) FROM unnest($1) AS n (p)", NULL,
+                         fault);
 }
 
 /* Skip the name in the first line; NULL: there is none, "": it is our own. */

@@ -18,7 +18,7 @@ enum status results_write(struct columns *c, struct pg *db, struct record *const
         pg_array_jsonb(&c->column[1], r->payload, r->len);
         pg_array_int8(&c->column[2], r->from.received_ms);
     }
-    return columns_run(
+    return columns_queue(
         c, db, 3,
         "WITH f AS (SELECT DISTINCT ON (v, b ->> 'command') v, (b ->> 'command')::uuid AS id, "
         "b ->> 'state' AS state, b ->> 'reason' AS reason, b -> 'data' AS data, "

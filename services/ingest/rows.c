@@ -40,7 +40,7 @@ enum status rows_facts(struct rows *w, struct record *const *records, const bool
         pg_array_int8(&w->c.column[7], r->from.received_ms);
         pg_array_jsonb(&w->c.column[8], r->payload, r->len);
     }
-    return columns_run(
+    return columns_queue(
         &w->c, w->db, 9,
         "INSERT INTO fact (vin, id, kind, type, stream, seq, occurred_at, received_at, body) "
         "SELECT v, i, k, y, s, q, to_timestamp(nullif(o, 0) / 1000.0), to_timestamp(r / 1000.0), b "
@@ -72,7 +72,7 @@ static enum status dead_letter_id(struct rows *w, const struct record *r, char i
 
 static enum status keep_newest_dead_letters(struct rows *w, struct fault *fault)
 {
-    return columns_run(
+    return columns_queue(
         &w->c, w->db, 1,
         "DELETE FROM dead_letter d USING (SELECT id, row_number() OVER (PARTITION BY vin "
         "ORDER BY received_at DESC, id) AS rank FROM dead_letter WHERE vin = ANY ($1)) r "
@@ -111,7 +111,7 @@ enum status rows_dead_letters(struct rows *w, struct record *const *records, con
         pg_array_text(&w->c.column[8], r->payload, r->len);
         pg_array_int8(&w->c.column[9], r->from.received_ms);
     }
-    st = columns_run(
+    st = columns_queue(
         &w->c, w->db, 10,
         "INSERT INTO dead_letter (vin, id, site, kind, stream, seq, reason, detail, payload, "
         "received_at) "

@@ -201,7 +201,7 @@ static enum status write_rows(struct segments *s, struct fault *fault)
     }
     reconcile(s, rows);
     PQclear(rows);
-    return columns_run(&s->c, s->db, SEGMENT_COLUMNS, segment_insert, NULL, fault);
+    return columns_queue(&s->c, s->db, SEGMENT_COLUMNS, segment_insert, NULL, fault);
 }
 
 void segments_forget(struct segments *s)

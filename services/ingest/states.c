@@ -30,6 +30,8 @@ struct states {
     size_t touched_count, touched_room;
     struct columns c;
     struct text text;
+    PGresult *rows;       /* of those touched, locked */
+    char transaction[16]; /* the version of the rows it writes */
 };
 
 static void vehicle_done(void *value)
@@ -60,6 +62,7 @@ void states_close(struct states *s)
     if (!s)
         return;
     columns_done(&s->c);
+    PQclear(s->rows);
     text_done(&s->text);
     map_close(s->vehicles);
     free(s->touched);
@@ -131,58 +134,53 @@ static void keys(struct states *s, bool with_version)
     }
 }
 
-/* Column 0 VIN, column 1 the version of its row. */
-static struct vehicle *take_version(struct states *s, const PGresult *rows, int row)
+/* Lock all, read those we do not know.  In order: two instances never deadlock. */
+static enum status ask_rows(struct states *s, struct fault *fault)
 {
-    struct vehicle *v = map_get(s->vehicles, PQgetvalue(rows, row, 0));
-
-    if (v)
-        text_copy(v->version, sizeof v->version, PQgetvalue(rows, row, 1));
-    return v;
+    PQclear(s->rows);
+    s->rows = NULL;
+    keys(s, true);
+    return columns_queue(
+        &s->c, s->db, 2,
+        "SELECT s.vin, CASE WHEN s.xmin::text <> k.x THEN s.signals END, "
+        "pg_current_xact_id()::xid::text FROM vehicle_state s "
+        "JOIN unnest($1, $2) AS k (v, x) ON s.vin = k.v ORDER BY s.vin FOR UPDATE OF s",
+        &s->rows, fault);
 }
 
-/* Lock all, read those we do not know.  In order: two instances never deadlock. */
-static enum status lock_rows(struct states *s, int *found, struct fault *fault)
+static void take_rows(struct states *s)
 {
-    PGresult *rows = NULL;
-    enum status st;
+    for (int i = 0; i < PQntuples(s->rows); i++) {
+        struct vehicle *v = map_get(s->vehicles, PQgetvalue(s->rows, i, 0));
 
-    keys(s, true);
-    st =
-        columns_run(&s->c, s->db, 2,
-                    "SELECT s.vin, s.xmin::text, CASE WHEN s.xmin::text <> k.x THEN s.signals END "
-                    "FROM vehicle_state s "
-                    "JOIN unnest($1, $2) AS k (v, x) ON s.vin = k.v ORDER BY s.vin FOR UPDATE OF s",
-                    &rows, fault);
-    if (st != ST_OK || !rows)
-        return st;
-    *found = PQntuples(rows);
-    for (int i = 0; i < *found; i++) {
-        struct vehicle *v = take_version(s, rows, i);
-
-        if (!v || PQgetisnull(rows, i, 2))
+        text_copy(s->transaction, sizeof s->transaction, PQgetvalue(s->rows, i, 2));
+        if (!v || PQgetisnull(s->rows, i, 1))
             continue;
         newest_done(&v->newest);
-        newest_read(&v->newest, PQgetvalue(rows, i, 2), (size_t)PQgetlength(rows, i, 2));
+        newest_read(&v->newest, PQgetvalue(s->rows, i, 1), (size_t)PQgetlength(s->rows, i, 1));
     }
-    PQclear(rows);
-    return ST_OK;
+    PQclear(s->rows);
+    s->rows = NULL;
 }
 
 /* A vehicle speaks for the first time once: rows are made only when one was not found. */
-static enum status lock(struct states *s, struct fault *fault)
+static enum status take(struct states *s, struct fault *fault)
 {
-    int found = 0, wanted = (int)s->touched_count;
-    enum status st = lock_rows(s, &found, fault);
+    enum status st = ST_OK;
 
-    if (st != ST_OK || found == wanted)
-        return st;
-    keys(s, false);
-    st = columns_run(&s->c, s->db, 1,
-                     "INSERT INTO vehicle_state (vin) SELECT v FROM unnest($1) AS k (v) ORDER BY v "
-                     "ON CONFLICT DO NOTHING",
-                     NULL, fault);
-    return st == ST_OK ? lock_rows(s, &found, fault) : st;
+    if ((size_t)PQntuples(s->rows) != s->touched_count) {
+        keys(s, false);
+        st = columns_queue(&s->c, s->db, 1,
+                           "INSERT INTO vehicle_state (vin) SELECT v FROM unnest($1) AS k (v) "
+                           "ORDER BY v ON CONFLICT DO NOTHING",
+                           NULL, fault);
+        if (st != ST_OK || (st = ask_rows(s, fault)) != ST_OK)
+            return st;
+        st = pg_settle(s->db, fault);
+    }
+    if (st == ST_OK)
+        take_rows(s);
+    return st;
 }
 
 /* From here on memory is ahead of the row; write_newest makes them equal again, a failure before it
@@ -227,27 +225,23 @@ static enum status write_newest(struct states *s, struct fault *fault)
 {
     static const Oid types[] = {PG_TEXT,   PG_INT8,   PG_INT8,   PG_FLOAT8, PG_FLOAT8,
                                 PG_FLOAT8, PG_FLOAT8, PG_FLOAT8, PG_JSONB};
-    PGresult *rows = NULL;
-    enum status st;
 
     columns_begin(&s->c, 9, types);
-    for (size_t i = 0; i < s->touched_count; i++)
+    for (size_t i = 0; i < s->touched_count; i++) {
         add_newest(s, s->touched[i]);
+        memcpy(s->touched[i]->version, s->transaction, sizeof s->transaction);
+    }
     if (s->text.failed)
         return fault_set(fault, ST_RETRY, "out of memory for a state");
-    st = columns_run(
+    return columns_queue(
         &s->c, s->db, 9,
         "UPDATE vehicle_state s SET last_seen = greatest(s.last_seen, to_timestamp(nullif(l, 0) / "
         "1000.0)), "
         "t_ms = nullif(t, 0), lat = la, lon = lo, speed_kmh = sp, heading_deg = he, ignition_on = "
         "ig <> 0, "
         "signals = si FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9) "
-        "AS f (v, l, t, la, lo, sp, he, ig, si) WHERE s.vin = f.v RETURNING s.vin, s.xmin::text",
-        &rows, fault);
-    for (int i = 0; st == ST_OK && i < PQntuples(rows); i++)
-        take_version(s, rows, i);
-    PQclear(rows);
-    return st;
+        "AS f (v, l, t, la, lo, sp, he, ig, si) WHERE s.vin = f.v",
+        NULL, fault);
 }
 
 static void add_presence(struct states *s, const struct vehicle *v)
@@ -282,7 +276,7 @@ static enum status write_presence(struct states *s, struct fault *fault)
     for (size_t i = 0; i < s->touched_count; i++)
         if (s->touched[i]->state && !s->touched[i]->state->dead)
             add_presence(s, s->touched[i]);
-    st = columns_run(
+    st = columns_queue(
         &s->c, s->db, 10,
         "UPDATE vehicle_state s SET presence = f.p, presence_t = f.t, boot = f.b, agent = f.a, "
         "config = f.c, sources = f.s, private_since = CASE WHEN f.r < 0 THEN s.private_since ELSE "
@@ -292,8 +286,19 @@ static enum status write_presence(struct states *s, struct fault *fault)
         NULL, fault);
     if (st != ST_OK)
         return st;
-    return columns_run(&s->c, s->db, 1, "SELECT pg_notify('vehicle', v) FROM unnest($1) AS k (v)",
-                       NULL, fault);
+    return columns_queue(&s->c, s->db, 1, "SELECT pg_notify('vehicle', v) FROM unnest($1) AS k (v)",
+                         NULL, fault);
+}
+
+enum status states_ask(struct states *s, struct record *const *records, const bool *fresh, size_t n,
+                       struct fault *fault)
+{
+    enum status st = begin(s, n, fault);
+
+    if (st != ST_OK)
+        return st;
+    touch_all(s, records, fresh, n);
+    return ask_rows(s, fault);
 }
 
 enum status states_write(struct states *s, struct record *const *records, const bool *fresh,
@@ -301,10 +306,7 @@ enum status states_write(struct states *s, struct record *const *records, const 
 {
     enum status st;
 
-    if ((st = begin(s, n, fault)) != ST_OK)
-        return st;
-    touch_all(s, records, fresh, n);
-    if ((st = lock(s, fault)) != ST_OK)
+    if ((st = take(s, fault)) != ST_OK)
         return st;
     merge(s, records, fresh, n);
     if ((st = write_newest(s, fault)) != ST_OK)

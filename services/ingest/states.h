@@ -13,8 +13,11 @@ struct states;
 
 enum status states_open(struct states **out, struct pg *db, struct fault *fault) MUST_CHECK;
 
-/* Merge what is new of a group and write the vehicles it touched: newest values, presence,
- * last_seen; NOTIFY vehicle for those whose presence was told. */
+/* Queue what locks and reads the vehicles a group touches. */
+enum status states_ask(struct states *s, struct record *const *records, const bool *fresh, size_t n,
+                       struct fault *fault) MUST_CHECK;
+/* Once that has been waited for, merge what is new of the group and queue the vehicles it touched:
+ * newest values, presence, last_seen; NOTIFY vehicle for those whose presence was told. */
 enum status states_write(struct states *s, struct record *const *records, const bool *fresh,
                          size_t n, struct fault *fault) MUST_CHECK;
 

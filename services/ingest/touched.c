@@ -142,11 +142,11 @@ enum status touched_write(struct touched *t, struct record *const *records, cons
         pg_array_text(&t->c.column[1], t->spans[i].vin, VIN_LEN);
         pg_array_int8(&t->c.column[2], t->spans[i].number);
     }
-    return columns_run(&t->c, t->db, 3,
-                       "INSERT INTO touched (site, vin, span) SELECT s, v, n FROM unnest($1, $2, "
-                       "$3) AS f (s, v, n) ON CONFLICT (site, vin, span) DO UPDATE SET "
-                       "touched_at = now()",
-                       NULL, fault);
+    return columns_queue(&t->c, t->db, 3,
+                         "INSERT INTO touched (site, vin, span) SELECT s, v, n FROM unnest($1, $2, "
+                         "$3) AS f (s, v, n) ON CONFLICT (site, vin, span) DO UPDATE SET "
+                         "touched_at = now()",
+                         NULL, fault);
 }
 
 void touched_committed(struct touched *t)
