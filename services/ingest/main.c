@@ -1,4 +1,5 @@
 /* services/ingest/main.c - MQTT telemetry in, InfluxDB points and PostgreSQL state out. */
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include "inhand.h"
 #include "intake.h"
 #include "known.h"
+#include "lib/clock.h"
 #include "lib/health.h"
 #include "lib/log.h"
 #include "lib/mqtt.h"
@@ -25,6 +27,10 @@
 
 #define KNOWN_SLOTS 8192
 #define URGENT_SLOTS 1024
+#define STEP_MS 1000
+#define CONNECTING_MS 200 /* between two steps until shards can be received */
+#define LEAVE_MS 4000     /* others have this long to receive in our place */
+#define LEAVE_LOOK_MS 100
 
 struct ingest {
     struct ingest_settings set;
@@ -207,8 +213,20 @@ static void run(struct ingest *in)
             mqtt_reload(in->reader);
             mqtt_reload(in->speaker);
         }
-    } while (!stop_wait(1000));
+    } while (!stop_wait(mqtt_is_connected(in->reader) ? STEP_MS : CONNECTING_MS));
     log_info("stopping", "reason=signal");
+}
+
+/* Another instance takes our shards over while we still receive. */
+static void leave_shards(struct ingest *in)
+{
+    int64_t until_ms = clock_boot_ms() + LEAVE_MS;
+    bool left = false;
+
+    while (in->shards && shards_leave(in->shards, &left, NULL) == ST_OK && !left &&
+           clock_boot_ms() < until_ms)
+        poll(NULL, 0, LEAVE_LOOK_MS);
+    shards_close(in->shards);
 }
 
 /* What the writer said when nobody listened any more. */
@@ -227,7 +245,7 @@ static void finish(struct ingest *in)
 {
     health_drain(in->health);
     replay_close(in->replay);
-    shards_close(in->shards);
+    leave_shards(in);
     mqtt_close(in->reader);
     if (in->ring)
         ring_shut(in->ring);

@@ -4,26 +4,34 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "handover.h"
+#include "lib/clock.h"
 #include "lib/store/postgres.h"
 #include "meters.h"
 #include "proto/topic.h"
 
+/* The classes of our locks, as an answer numbers them. */
+enum { HISTORY, FACTS, INSTANCE, SITE };
+
 struct shards {
     struct pg *db;
     struct mqtt *reader;
-    struct duty *duty;          /* told what we hold */
+    struct duty *duty;          /* told what we serve */
     char site[32], history[64]; /* its name, and the class of its locks */
     bool held[TOPIC_SHARDS];    /* by this connection, as the server says */
     bool facts[TOPIC_SHARDS];   /* the facts of all sites, the same way */
-    bool subscribed[TOPIC_SHARDS];
+    bool taken[TOPIC_SHARDS];   /* held by another instance of this site */
+    struct handover serve[TOPIC_SHARDS];
+    bool subscribed[TOPIC_SHARDS], leaving;
     size_t instances;     /* of this site, we included */
     unsigned connections; /* pg_connections when we said that we are here */
 };
 
 #define ANSWER_MS 3000
 #define QOS 0 /* a PUBACK of ours would say nothing: the session is clean, our word is down/ack */
-#define FACTS "vigie facts" /* class of the locks of all sites; those of a site carry its name */
+#define FACTS_CLASS "vigie facts" /* of the locks of all sites; those of a site carry its name */
 
 enum status shards_open(struct shards **out, const char *conninfo, const char *site,
                         struct mqtt *reader, struct duty *duty, struct fault *fault)
@@ -89,88 +97,104 @@ static enum status mark(struct shards *s, const char *sql, const char *what, con
     return ST_OK;
 }
 
-static enum status look_at(struct shards *s, const char *what, bool flags[TOPIC_SHARDS],
-                           struct fault *fault)
+/* Who holds what, in one question: of each lock its class, its second key, is it ours. */
+static enum status ask(struct shards *s, PGresult **rows, struct fault *fault)
 {
-    for (size_t i = 0; i < TOPIC_SHARDS; i++)
-        flags[i] = false;
-    return mark(s,
-                "SELECT objid FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid() "
-                "AND objsubid = 2 AND granted "
-                "AND classid::bigint = hashtext($1)::bigint & 4294967295",
-                what, NULL, flags, true, fault);
+    const char *params[] = {s->site};
+
+    return pg_run(s->db,
+                  "SELECT c.what, l.objid, l.pid = pg_backend_pid() FROM (VALUES "
+                  "(0, hashtext('vigie history ' || $1)), (1, hashtext('" FACTS_CLASS "')), "
+                  "(2, hashtext('vigie instance ' || $1)), (3, hashtext('vigie site'))) "
+                  "AS c (what, class) "
+                  "JOIN pg_locks l ON l.classid::bigint = c.class::bigint & 4294967295 "
+                  "WHERE l.locktype = 'advisory' AND l.objsubid = 2 AND l.granted AND l.database = "
+                  "(SELECT oid FROM pg_database WHERE datname = current_database())",
+                  1, params, rows, fault);
 }
 
-/* How many different locks of a class are held by anybody. */
-static enum status count_locks(struct shards *s, const char *what, size_t *n, struct fault *fault)
+/* Each instance of a site holds that site's lock, shared: rows of one key are one site. */
+static bool is_other_site(const PGresult *rows, int row, const char **first)
 {
-    const char *params[] = {what};
-    PGresult *rows = NULL;
-    enum status st =
-        pg_run(s->db,
-               "SELECT count(DISTINCT objid) FROM pg_locks WHERE locktype = 'advisory' AND granted "
-               "AND objsubid = 2 AND database = "
-               "(SELECT oid FROM pg_database WHERE datname = current_database()) "
-               "AND classid::bigint = hashtext($1)::bigint & 4294967295",
-               1, params, &rows, fault);
+    const char *site = PQgetvalue(rows, row, 1);
 
-    if (st != ST_OK)
-        return st;
-    *n = strtoul(PQgetvalue(rows, 0, 0), NULL, 10);
-    PQclear(rows);
-    return ST_OK;
+    if (!*first)
+        *first = site;
+    return strcmp(site, *first) != 0;
 }
 
 static enum status look(struct shards *s, struct fault *fault)
 {
-    char instance[64];
-    size_t sites;
-    enum status st;
+    const char *first_site = NULL;
+    bool other_sites = false;
+    PGresult *rows = NULL;
+    enum status st = ask(s, &rows, fault);
 
-    snprintf(instance, sizeof instance, "vigie instance %s", s->site);
-    if ((st = look_at(s, s->history, s->held, fault)) != ST_OK ||
-        (st = look_at(s, FACTS, s->facts, fault)) != ST_OK ||
-        (st = count_locks(s, instance, &s->instances, fault)) != ST_OK ||
-        (st = count_locks(s, "vigie site", &sites, fault)) != ST_OK)
+    if (st != ST_OK)
         return st;
-    atomic_store(&s->duty->others, sites > 1);
+    s->instances = 0;
+    for (size_t i = 0; i < TOPIC_SHARDS; i++)
+        s->held[i] = s->facts[i] = s->taken[i] = false;
+    for (int r = 0; r < PQntuples(rows); r++) {
+        int what = atoi(PQgetvalue(rows, r, 0));
+        unsigned long key = strtoul(PQgetvalue(rows, r, 1), NULL, 10);
+        bool ours = PQgetvalue(rows, r, 2)[0] == 't';
+
+        s->instances += what == INSTANCE;
+        if (what == SITE)
+            other_sites |= is_other_site(rows, r, &first_site);
+        else if (what == HISTORY && key < TOPIC_SHARDS)
+            *(ours ? &s->held[key] : &s->taken[key]) = true;
+        else if (what == FACTS && key < TOPIC_SHARDS && ours)
+            s->facts[key] = true;
+    }
+    PQclear(rows);
+    atomic_store(&s->duty->others, other_sites);
     return ST_OK;
 }
 
-static enum status unlock(struct shards *s, unsigned shard, const char *what,
+/* A set of shards as an int[]. */
+struct numbers {
+    char text[TOPIC_SHARDS * 3 + 3];
+    size_t len, count;
+};
+
+static void add_number(struct numbers *n, unsigned shard)
+{
+    n->len = n->len ? n->len - 1 : 0; /* over the bracket */
+    n->len += (size_t)snprintf(n->text + n->len, sizeof n->text - n->len, "%c%u}",
+                               n->count ? ',' : '{', shard);
+    n->count++;
+}
+
+static enum status unlock(struct shards *s, const char *what, const struct numbers *which,
                           bool flags[TOPIC_SHARDS], struct fault *fault)
 {
-    char number[16];
-
-    if (!flags[shard])
+    if (which->count == 0)
         return ST_OK;
-    snprintf(number, sizeof number, "%u", shard);
-    return mark(s, "SELECT $2::int FROM pg_advisory_unlock(hashtext($1), $2::int)", what, number,
-                flags, false, fault);
+    return mark(s,
+                "SELECT k FROM unnest($2::int[]) AS u (k) "
+                "WHERE pg_advisory_unlock(hashtext($1), k)",
+                what, which->text, flags, false, fault);
 }
 
-/* The surplus goes first from our subscriptions, then from our locks: nobody else takes it before.
- */
-static enum status give_up(struct shards *s, struct fault *fault)
+/* The surplus goes from our locks; from our subscriptions once another has had time for its own. */
+static enum status give_up(struct shards *s, size_t share, struct fault *fault)
 {
-    size_t owned = shards_owned(s), share = shards_share(s->instances);
-    char filter[TOPIC_MAX];
+    struct numbers history = {0}, facts = {0};
+    size_t owned = shards_owned(s);
+    enum status st;
 
     for (unsigned i = TOPIC_SHARDS; i-- > 0 && owned > share;) {
-        enum status st;
-
         if (!s->held[i])
             continue;
-        topic_shard_filter(filter, i);
-        if (s->subscribed[i] && (st = mqtt_unsubscribe(s->reader, filter, fault)) == ST_FATAL)
-            return st;
-        s->subscribed[i] = false;
-        if ((st = unlock(s, i, FACTS, s->facts, fault)) != ST_OK ||
-            (st = unlock(s, i, s->history, s->held, fault)) != ST_OK)
-            return st;
+        add_number(&history, i);
+        if (s->facts[i])
+            add_number(&facts, i);
         owned--;
     }
-    return ST_OK;
+    st = unlock(s, FACTS_CLASS, &facts, s->facts, fault);
+    return st == ST_OK ? unlock(s, s->history, &history, s->held, fault) : st;
 }
 
 /* Try to lock the next `most` shards from *from on that are not to be skipped, in one
@@ -181,32 +205,29 @@ static enum status try_locks(struct shards *s, const char *what, const bool skip
                              size_t most, unsigned *from, bool flags[TOPIC_SHARDS],
                              struct fault *fault)
 {
-    char numbers[TOPIC_SHARDS * 3 + 3] = "{";
-    size_t len = 1;
+    struct numbers next = {0};
 
-    for (; *from < TOPIC_SHARDS && most > 0; ++*from) {
-        if (skip[*from])
-            continue;
-        len += (size_t)snprintf(numbers + len, sizeof numbers - len, "%s%u", len > 1 ? "," : "",
-                                *from);
-        most--;
-    }
-    if (len == 1)
+    for (; *from < TOPIC_SHARDS && next.count < most; ++*from)
+        if (!skip[*from])
+            add_number(&next, *from);
+    if (next.count == 0)
         return ST_OK;
-    snprintf(numbers + len, sizeof numbers - len, "}");
     return mark(s,
                 "SELECT k FROM unnest($2::int[]) AS u (k) "
                 "WHERE pg_try_advisory_lock(hashtext($1), k)",
-                what, numbers, flags, true, fault);
+                what, next.text, flags, true, fault);
 }
 
-/* As many as are missing to our share are tried at a time; some may be another's. */
+/* As many as are missing to our share are tried at a time; some may be another's.  Whoever cannot
+ * receive yet leaves them to others who may. */
 static enum status take_free(struct shards *s, struct fault *fault)
 {
     size_t share = shards_share(s->instances), owned;
     unsigned from = 0;
     enum status st = ST_OK;
 
+    if (s->instances > 1 && !mqtt_is_connected(s->reader))
+        return ST_OK;
     while ((owned = shards_owned(s)) < share && from < TOPIC_SHARDS && st == ST_OK)
         st = try_locks(s, s->history, s->held, share - owned, &from, s->held, fault);
     return st;
@@ -220,7 +241,7 @@ static enum status take_facts(struct shards *s, struct fault *fault)
 
     for (size_t i = 0; i < TOPIC_SHARDS; i++)
         skip[i] = !s->held[i] || s->facts[i];
-    return try_locks(s, FACTS, skip, TOPIC_SHARDS, &from, s->facts, fault);
+    return try_locks(s, FACTS_CLASS, skip, TOPIC_SHARDS, &from, s->facts, fault);
 }
 
 static void tell_duty(const struct shards *s)
@@ -228,31 +249,43 @@ static void tell_duty(const struct shards *s)
     uint64_t history = 0, facts = 0;
 
     for (unsigned i = 0; i < TOPIC_SHARDS; i++) {
-        history |= (uint64_t)s->held[i] << i;
-        facts |= (uint64_t)s->facts[i] << i;
+        history |= (uint64_t)s->serve[i].history << i;
+        facts |= (uint64_t)s->serve[i].facts << i;
     }
     atomic_store(&s->duty->facts, facts);
     atomic_store(&s->duty->history, history);
 }
 
 /* ST_RETRY from the client means it asks for it itself once it is connected. */
-static enum status subscribe_to_held(struct shards *s, struct fault *fault)
+static enum status subscribe_to_match(struct shards *s, struct fault *fault)
 {
     char filter[TOPIC_MAX];
 
     for (unsigned i = 0; i < TOPIC_SHARDS; i++) {
+        bool receive = s->serve[i].receive;
         enum status st;
 
-        if (s->held[i] == s->subscribed[i])
+        if (receive == s->subscribed[i])
             continue;
         topic_shard_filter(filter, i);
-        st = s->held[i] ? mqtt_subscribe(s->reader, filter, QOS, fault)
-                        : mqtt_unsubscribe(s->reader, filter, fault);
+        st = receive ? mqtt_subscribe(s->reader, filter, QOS, fault)
+                     : mqtt_unsubscribe(s->reader, filter, fault);
         if (st != ST_OK && st != ST_RETRY)
             return st;
-        s->subscribed[i] = s->held[i];
+        s->subscribed[i] = receive;
     }
     return ST_OK;
+}
+
+static enum status serve(struct shards *s, struct fault *fault)
+{
+    int64_t now_ms = clock_boot_ms();
+
+    for (size_t i = 0; i < TOPIC_SHARDS; i++)
+        handover_step(&s->serve[i], s->held[i], s->facts[i], s->taken[i], now_ms);
+    tell_duty(s);
+    metric_set(meters.shards_owned, NULL, (double)shards_owned(s));
+    return subscribe_to_match(s, fault);
 }
 
 enum status shards_step(struct shards *s, struct fault *fault)
@@ -260,13 +293,36 @@ enum status shards_step(struct shards *s, struct fault *fault)
     enum status st;
 
     if ((st = appear(s, fault)) != ST_OK || (st = look(s, fault)) != ST_OK ||
-        (st = give_up(s, fault)) != ST_OK || (st = take_free(s, fault)) != ST_OK ||
-        (st = take_facts(s, fault)) != ST_OK)
+        (st = give_up(s, shards_share(s->instances), fault)) != ST_OK ||
+        (st = take_free(s, fault)) != ST_OK || (st = take_facts(s, fault)) != ST_OK)
         return st;
-    tell_duty(s);
-    if ((st = subscribe_to_held(s, fault)) != ST_OK)
+    return serve(s, fault);
+}
+
+static enum status disappear(struct shards *s, struct fault *fault)
+{
+    const char *params[] = {s->site};
+
+    return pg_run(s->db,
+                  "SELECT pg_advisory_unlock(hashtext('vigie instance ' || $1), pg_backend_pid())",
+                  1, params, NULL, fault);
+}
+
+enum status shards_leave(struct shards *s, bool *left, struct fault *fault)
+{
+    enum status st;
+    bool receiving = false;
+
+    /* First we are no instance any more, so that the share of the others grows. */
+    if (!s->leaving && (st = disappear(s, fault)) != ST_OK)
         return st;
-    metric_set(meters.shards_owned, NULL, (double)shards_owned(s));
+    s->leaving = true;
+    if ((st = look(s, fault)) != ST_OK || (st = give_up(s, 0, fault)) != ST_OK ||
+        (st = serve(s, fault)) != ST_OK)
+        return st;
+    for (size_t i = 0; i < TOPIC_SHARDS; i++)
+        receiving |= s->serve[i].receive;
+    *left = s->instances == 0 || !receiving;
     return ST_OK;
 }
 

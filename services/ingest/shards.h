@@ -1,9 +1,9 @@
 /* services/ingest/shards.h - which of the 64 shards are ours: PostgreSQL advisory locks, and
  * subscriptions to match. The instances of a site hold 64 / n each, rounded up; what one gives up
- * or loses, another takes within two seconds.  Of those it holds an instance also takes the facts
- * that no other site has. Called from main's loop; one thread.  Two instances
- * holding one shard for a moment is harmless: every write is idempotent and the watermark row is
- * locked. */
+ * or loses, another takes within two seconds, and the one receives until the other does (handover).
+ * Of those it holds an instance also takes the facts that no other site has. Called from main's
+ * loop; one thread.  Two instances that serve one shard for a moment are harmless: every write is
+ * idempotent and the watermark row is locked. */
 #ifndef INGEST_SHARDS_H
 #define INGEST_SHARDS_H
 
@@ -23,6 +23,10 @@ enum status shards_open(struct shards **out, const char *conninfo, const char *s
  * ST_RETRY: the database is away; what we held stays subscribed until somebody can tell otherwise.
  */
 enum status shards_step(struct shards *s, struct fault *fault) MUST_CHECK;
+
+/* The same before an orderly end: give all up.  *left: another receives what we did, or there is
+ * none.  Ask again until then, for as long as that may take; anything but ST_OK: do not wait. */
+enum status shards_leave(struct shards *s, bool *left, struct fault *fault) MUST_CHECK;
 
 size_t shards_owned(const struct shards *s);
 bool shards_has(const struct shards *s, unsigned shard);

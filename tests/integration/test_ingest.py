@@ -4,13 +4,14 @@ import os
 import re
 import socket
 import subprocess
+import threading
 import time
 import urllib.request
 import uuid
 
 import pytest
 
-from ingest_site import (DAY_MS, HEADING, LAT, LON, MISSING, PROGRAM, RPM, SPEED, Ack, Ingest, columnar, now_ms,
+from ingest_site import (DAY_MS, HEADING, LAT, LON, MISSING, PROGRAM, RPM, SITE, SPEED, Ack, Ingest, columnar, now_ms,
                          running, topic, wait_until)
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
@@ -591,3 +592,43 @@ def test_two_instances_share_the_shards_and_take_over_at_once(site):
                 assert site.watermark(car.vin, car.stream) == (2, "{}")
     finally:
         second.stop()
+
+
+def send_at_qos_0(cars, until):
+    """Each car a record every 50 ms, none twice."""
+    while not until.is_set():
+        for car in cars:
+            car.ticks = max(car.ticks + 1, now_ms())
+            record = car.head("telemetry")
+            record["samples"] = [{"t": car.ticks, "s": {SPEED: 50.0}}]
+            car.publish("telemetry", record, qos=0)
+        until.wait(0.05)
+
+
+def test_no_record_is_lost_on_the_way_while_shards_change_hands_in_an_orderly_way(site):
+    second = Ingest(site, "1", rate=RATE, burst=BURST)
+    owned = lambda *all: [i.metric("vigie_ingest_shards_owned") for i in all]
+    told = lambda ingest: ingest.metric("vigie_ingest_messages_total", 'kind="telemetry"')
+    wait_until(lambda: owned(site.ingest) == [64], why="all shards")
+    cars, enough = [site.car() for _ in range(12)], threading.Event()
+    sender = threading.Thread(target=send_at_qos_0, args=(cars, enough))
+    sender.start()
+    try:
+        second.start()
+        wait_until(lambda: owned(site.ingest, second) == [32, 32], why="fair shares")
+        wait_until(lambda: told(second) > 0, why="the second to receive")
+        then = cars[0].seq
+        wait_until(lambda: cars[0].seq > then + 80, why="the first to leave off what it gave up")
+        second.stop()
+        assert second.process.returncode == 0
+        wait_until(lambda: owned(site.ingest) == [64], why="taking over")
+    finally:
+        enough.set()
+        sender.join()
+        second.stop()
+    for car in cars:
+        with car:
+            car.wait_ack(car.seq)
+            assert len(site.points(car.vin)) == car.seq
+            assert [site.sql(f"SELECT upto, gaps FROM watermark WHERE vin = '{car.vin}' AND stream = '{car.stream}' "
+                             f"AND site = '{s}'") for s in (SITE, "")] == [f"{car.seq}|{{}}"] * 2
