@@ -42,7 +42,12 @@ static bool is_suspect(const struct gatherer *g, const struct record *r)
     return inflight_judge(g->inflight, r->flight) != VERDICT_NONE;
 }
 
-bool group_gather(struct gatherer *g, struct group *out, int wait_ms)
+int64_t group_until_ms(int64_t now_ms, int64_t closed_ms, int64_t batch_wait_ms)
+{
+    return now_ms - closed_ms >= batch_wait_ms ? now_ms : now_ms + batch_wait_ms;
+}
+
+static bool gather(struct gatherer *g, struct group *out, int wait_ms)
 {
     size_t samples = 0, bytes = 0;
     int64_t until_ms = 0;
@@ -66,7 +71,7 @@ bool group_gather(struct gatherer *g, struct group *out, int wait_ms)
         }
         urgent |= record_is_urgent(r);
         if (out->count == 0)
-            until_ms = clock_boot_ms() + g->batch_wait_ms;
+            until_ms = group_until_ms(clock_boot_ms(), g->closed_ms, g->batch_wait_ms);
         out->records[out->count++] = r;
         inflight_storing(g->inflight, g->lane, r->flight);
         samples += r->telemetry.sample_count;
@@ -74,6 +79,15 @@ bool group_gather(struct gatherer *g, struct group *out, int wait_ms)
         wait_ms = 0;
     }
     return true;
+}
+
+bool group_gather(struct gatherer *g, struct group *out, int wait_ms)
+{
+    bool more = gather(g, out, wait_ms);
+
+    if (out->count > 0)
+        g->closed_ms = clock_boot_ms();
+    return more;
 }
 
 void group_arrive(const struct group *g, struct inflight *f, enum inflight_lane lane)

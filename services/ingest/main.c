@@ -132,15 +132,16 @@ static enum status start(struct ingest *in, struct fault *fault)
     health_set(in->health, "shards", false);
     meters_open();
     metric_set(meters.ring_slots, NULL, (double)set->ring_bytes);
+    /* The broker as early as there is room for what comes: all else is made while it answers. */
     if ((st = ring_open(&in->ring, (size_t)set->ring_bytes, INTAKE_RECORD_MAX, fault)) != ST_OK ||
+        (st = connect_broker(in, fault)) != ST_OK ||
         (st = queue_open(&in->queue, (size_t)set->queue_slots, sizeof(struct record *), fault)) !=
             ST_OK ||
         (st = queue_open(&in->urgent, URGENT_SLOTS, sizeof(struct record *), fault)) != ST_OK ||
         (st = queue_open(&in->known, KNOWN_SLOTS, sizeof(struct known_note *), fault)) != ST_OK ||
         (st = inflight_open(&in->inflight, set->state_dir, set->common.site, set->instance,
                             fault)) != ST_OK ||
-        (st = inhand_open(&in->inhand, fault)) != ST_OK ||
-        (st = connect_broker(in, fault)) != ST_OK)
+        (st = inhand_open(&in->inhand, fault)) != ST_OK)
         return st;
     if (inflight_suspects(in->inflight) > 0)
         log_warn("suspects", "count=%zu reason=\"in hand when ingest ended without being asked\"",
@@ -280,7 +281,9 @@ int main(int argc, char **argv)
                             &fault)) == ST_OK &&
         (st = settings_check(&in.set, &fault)) == ST_OK &&
         (st = log_parse_level(in.set.common.log_level, &level, &fault)) == ST_OK &&
-        !in.set.common.check) {
+        in.set.common.check) {
+        st = settings_rehearse(&in.set, &fault);
+    } else if (st == ST_OK) {
         log_set_level(level);
         if ((st = start(&in, &fault)) == ST_OK)
             run(&in);

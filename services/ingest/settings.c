@@ -74,15 +74,22 @@ static enum status check_numbers(const struct ingest_settings *set, struct fault
 enum status settings_check(const struct ingest_settings *set, struct fault *fault)
 {
     enum log_level level;
-    struct influx *influx = NULL;
-    struct pg *pg = NULL;
     enum status st;
 
     if ((st = check_name("--site", set->common.site, fault)) == ST_OK &&
         (st = check_name("--instance", set->instance, fault)) == ST_OK &&
-        (st = check_numbers(set, fault)) == ST_OK &&
-        (st = log_parse_level(set->common.log_level, &level, fault)) == ST_OK &&
-        (st = influx_open(&influx, set->influx, "fleet", fault)) == ST_OK)
+        (st = check_numbers(set, fault)) == ST_OK)
+        st = log_parse_level(set->common.log_level, &level, fault);
+    return st;
+}
+
+enum status settings_rehearse(const struct ingest_settings *set, struct fault *fault)
+{
+    struct influx *influx = NULL;
+    struct pg *pg = NULL;
+    enum status st = influx_open(&influx, set->influx, "fleet", fault);
+
+    if (st == ST_OK)
         st = pg_open(&pg, set->pg, "vigie-ingest", fault); /* neither sends anything */
     influx_close(influx);
     pg_close(pg);

@@ -23,5 +23,7 @@ extern const struct setting ingest_table[];
 
 /* What the table cannot say.  ST_REJECT: the fault names the setting and the cure. */
 enum status settings_check(const struct ingest_settings *set, struct fault *fault) MUST_CHECK;
+/* What else a start would complain about; takes the milliseconds that libcurl takes to load. */
+enum status settings_rehearse(const struct ingest_settings *set, struct fault *fault) MUST_CHECK;
 
 #endif
