@@ -10,20 +10,20 @@
 static const double tens[DIGITS_MAX + 1] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
                                             1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
 
-/* What the first sample of the record before had, in its order: that of the next has most likely
- * the same names.  A guess that is held against the bytes. */
-#define USUAL_MAX 64
-static _Thread_local struct usual {
-    uint32_t count;
-    uint16_t signals[USUAL_MAX];
-} usual;
+/* The name that was last met at a place of a sample, of this record or of the one before: the next
+ * sample has most likely the same there.  A guess that is held against the bytes. */
+#define PLACES 64
+struct place {
+    const char *path; /* NULL: nothing was here yet */
+    size_t len;
+    uint16_t signal;
+};
+static _Thread_local struct place places[PLACES];
 
 struct scan {
     const char *at, *end;
     struct telemetry *t;
-    uint32_t pattern, pattern_len; /* readings of the sample before: the next has most likely the
-                                      same names */
-    uint64_t seen[WORDS];          /* signals of this sample */
+    uint64_t seen[WORDS]; /* signals of this sample */
 };
 
 static inline bool skip(struct scan *s, const char *literal, size_t len)
@@ -129,36 +129,33 @@ static bool room_for_sample(struct telemetry *t)
 /* ---- names */
 
 /* Behind the opening quote: does this very path and its closing quote stand here? */
-static inline bool take_path(struct scan *s, uint16_t signal)
+static inline bool take_path(struct scan *s, const struct place *p)
 {
-    const struct signal_row *row = signal_row(signal);
-    size_t len = signal_path_len(signal);
-
-    if ((size_t)(s->end - s->at) < len + 2 || memcmp(s->at, row->path, len) != 0 ||
-        s->at[len] != '"' || s->at[len + 1] != ':')
+    if ((size_t)(s->end - s->at) < p->len + 2 || memcmp(s->at, p->path, p->len) != 0 ||
+        s->at[p->len] != '"' || s->at[p->len + 1] != ':')
         return false;
-    s->at += len + 2;
+    s->at += p->len + 2;
     return true;
 }
 
-static uint16_t look_up(struct scan *s)
+static bool look_up(struct scan *s, struct place *out)
 {
     const char *quote = memchr(s->at, '"', (size_t)(s->end - s->at));
     uint16_t signal = quote ? signal_find(s->at, (size_t)(quote - s->at)) : SIGNAL_NONE;
 
-    return signal != SIGNAL_NONE && take_path(s, signal) ? signal : SIGNAL_NONE;
+    if (signal == SIGNAL_NONE)
+        return false;
+    *out = (struct place){signal_row(signal)->path, (size_t)(quote - s->at), signal};
+    return take_path(s, out);
 }
 
 static inline uint16_t take_name(struct scan *s, uint32_t nth)
 {
-    if (nth < s->pattern_len) {
-        uint16_t likely =
-            s->t->sample_count == 0 ? usual.signals[nth] : s->t->readings[s->pattern + nth].signal;
+    struct place beyond, *place = nth < PLACES ? &places[nth] : &beyond;
 
-        if (take_path(s, likely))
-            return likely;
-    }
-    return look_up(s);
+    if (nth < PLACES && place->path && take_path(s, place))
+        return place->signal;
+    return look_up(s, place) ? place->signal : SIGNAL_NONE;
 }
 
 /* ---- a sample */
@@ -198,8 +195,6 @@ static bool take_sample(struct scan *s)
             return false;
     } while (SKIP(s, ","));
     t->samples[t->sample_count++] = (struct sample){t_ms, first, n};
-    s->pattern = first;
-    s->pattern_len = n;
     return SKIP(s, "}}");
 }
 
@@ -237,18 +232,9 @@ bool scanner_head(struct envelope *out, const char *bytes, size_t len)
     return len <= JSON_MAX_BYTES && take_head(&s, out);
 }
 
-static void note_usual(const struct telemetry *t)
-{
-    uint32_t count = t->samples[0].count < USUAL_MAX ? t->samples[0].count : USUAL_MAX;
-
-    for (uint32_t i = 0; i < count; i++)
-        usual.signals[i] = t->readings[i].signal;
-    usual.count = count;
-}
-
 bool scanner_read(struct telemetry *out, const char *bytes, size_t len)
 {
-    struct scan s = {.at = bytes, .end = bytes + len, .t = out, .pattern_len = usual.count};
+    struct scan s = {.at = bytes, .end = bytes + len, .t = out};
 
     telemetry_clear(out);
     if (len > JSON_MAX_BYTES || !take_head(&s, &out->head))
@@ -257,6 +243,5 @@ bool scanner_read(struct telemetry *out, const char *bytes, size_t len)
         if (!take_sample(&s))
             return false;
     } while (SKIP(&s, ","));
-    note_usual(out);
     return SKIP(&s, "]}") && s.at == s.end;
 }
