@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/clock.h"
+
 #define FRAME                                                                                      \
     "SELECT change_cursor(c), c.kind, c.vin, v.customer_id, CASE WHEN c.kind IN ('alert', "        \
     "'event', 'trip', 'command', 'media') THEN json_strip_nulls(json_build_object('type', "        \
@@ -75,40 +77,31 @@ static enum status take_rows(struct changes_news *out, const PGresult *rows, str
 }
 
 /* Another connection may be to another database: one that was put back has an order of its own. */
-static enum status is_the_same(struct changes *c, bool *same, struct fault *fault)
+static bool is_the_same(struct changes *c, struct cursor present)
 {
     unsigned connections = pg_connections(c->db);
-    struct cursor now;
-    enum status st;
 
-    *same = true;
     if (!c->begun || connections == c->connections)
-        return ST_OK;
-    if ((st = read_now(c, &now, fault)) != ST_OK)
-        return st;
-    *same = now.xid >= c->read.xid;
+        return true;
     c->connections = connections;
-    return ST_OK;
+    return present.xid >= c->read.xid;
 }
 
 static enum status read_news(struct changes *c, struct changes_news *out, struct fault *fault)
 {
     PGresult *rows = NULL;
-    bool same;
     enum status st;
     int n;
 
-    if ((st = is_the_same(c, &same, fault)) != ST_OK)
+    out->looked_ms = clock_boot_ms();
+    if ((st = read_now(c, &out->present, fault)) != ST_OK)
         return st;
-    out->anew = !c->begun || !same;
-    out->upto = c->read;
-    if (out->anew && (st = read_now(c, &out->floor, fault)) != ST_OK)
-        return st;
+    out->anew = !is_the_same(c, out->present) || !c->begun;
+    out->floor = out->present;
+    out->upto = out->anew ? out->floor : c->read;
     if ((st = read_rows(c, out->anew, &rows, fault)) != ST_OK)
         return st;
     n = PQntuples(rows);
-    if (out->anew)
-        out->upto = out->floor;
     if (n > 0 && (!cursor_read(&out->upto, PQgetvalue(rows, n - 1, 0)) ||
                   (out->anew && !cursor_read(&out->floor, PQgetvalue(rows, 0, 0)))))
         st = fault_set(fault, ST_FATAL, "a change has no cursor");
@@ -144,6 +137,7 @@ void changes_hand_on(struct changes_news *news, struct feed *to)
         feed_begin(to, news->floor);
     for (size_t i = 0; i < news->n; i++)
         feed_add(to, &news->items[i]);
+    feed_look(to, news->present, news->looked_ms);
     news->n = 0;
     changes_drop(news);
 }

@@ -20,6 +20,8 @@ struct changes {
 struct changes_news {
     bool anew; /* the order begins here: after `floor` */
     struct cursor floor;
+    struct cursor present;   /* of the database, at `looked_ms` or later */
+    int64_t looked_ms;       /* boot clock */
     struct feed_item *items; /* free() them and their frames, or hand them on */
     size_t n;
     struct cursor upto; /* what was read, frames or not */

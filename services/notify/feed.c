@@ -13,6 +13,8 @@ struct feed {
     size_t room, first, n;
     size_t bytes, bytes_max;
     struct cursor floor, newest;
+    struct cursor present; /* of the database, when it was last looked at */
+    int64_t looked_ms;
     unsigned beginnings;
 };
 
@@ -106,7 +108,8 @@ void feed_begin(struct feed *f, struct cursor floor)
 {
     while (f->n)
         drop_oldest(f);
-    f->floor = f->newest = floor;
+    f->floor = f->newest = f->present = floor;
+    f->looked_ms = 0;
     f->beginnings++;
 }
 
@@ -139,6 +142,23 @@ struct cursor feed_newest(const struct feed *f)
 bool feed_holds(const struct feed *f, struct cursor at)
 {
     return feed_is_begun(f) && cursor_compare(at, f->floor) >= 0;
+}
+
+void feed_look(struct feed *f, struct cursor present, int64_t looked_ms)
+{
+    f->present = present;
+    f->looked_ms = looked_ms;
+}
+
+enum status feed_resumes(const struct feed *f, struct cursor at, int64_t heard_ms)
+{
+    if (!feed_is_begun(f))
+        return ST_RETRY;
+    if (!feed_holds(f, at))
+        return ST_NONE;
+    if (cursor_compare(at, f->newest) <= 0 || cursor_compare(at, f->present) <= 0)
+        return ST_OK;
+    return f->looked_ms > heard_ms ? ST_NONE : ST_RETRY;
 }
 
 /* How many items do not come after `at`. */

@@ -51,6 +51,15 @@ struct cursor feed_newest(const struct feed *f);
 /* Is everything after `at` still here? */
 bool feed_holds(const struct feed *f, struct cursor at);
 
+/* The database was looked at: no cursor that was given out by `looked_ms` (boot clock, when the
+ * look began) comes after `present`. */
+void feed_look(struct feed *f, struct cursor present, int64_t looked_ms);
+/* Can a client that came with `at`, heard at `heard_ms`, go on from there?
+ *   ST_OK     yes, even where another reader of the database is ahead of us
+ *   ST_NONE   no: what came after it is gone, or it is none of this database, which was put back
+ *   ST_RETRY  that shows with the next look */
+enum status feed_resumes(const struct feed *f, struct cursor at, int64_t heard_ms) MUST_CHECK;
+
 /* What a client wants of it. */
 struct feed_reader {
     const char *customer;

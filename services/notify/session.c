@@ -30,7 +30,7 @@ void session_admit(struct session *s, const char *customer, unsigned kinds, int6
 static bool is_behind(const struct session *s, const struct feed *feed)
 {
     if (s->resumes)
-        return !feed_holds(feed, s->resume);
+        return feed_resumes(feed, s->resume, s->resume_ms) == ST_NONE;
     return s->follows && (s->beginnings != feed_beginnings(feed) || !feed_holds(feed, s->told));
 }
 
@@ -44,6 +44,8 @@ enum frame session_next(const struct session *s, const struct pulse *pulse)
         return FRAME_NONE;
     if (s->owes_resync || is_behind(s, pulse->feed))
         return FRAME_RESYNC;
+    if (s->resumes && feed_resumes(pulse->feed, s->resume, s->resume_ms) != ST_OK)
+        return FRAME_NONE; /* from somebody who is ahead of us, or from a future that was undone */
     if (s->stage == STAGE_SNAPSHOT)
         return FRAME_SNAPSHOT;
     if (pulse->tick > s->sent_tick) {
@@ -60,6 +62,7 @@ static void subscribe(struct session *s, const struct request *r, int64_t now_ms
     filter_done(&s->filter);
     s->filter = r->filter;
     s->resumes = r->resume && cursor_read(&s->resume, r->cursor);
+    s->resume_ms = now_ms;
     s->owes_resync = r->resume && !s->resumes;
     s->subscribed = true;
     if (s->stage != STAGE_TICKET)

@@ -31,7 +31,8 @@ struct session {
     unsigned beginnings; /* of the feed told is of */
     bool resumes;        /* it asked for what comes after `resume` */
     struct cursor resume;
-    int requests; /* in the current second */
+    int64_t resume_ms; /* when it did */
+    int requests;      /* in the current second */
     int64_t second;
     struct text in; /* a message that comes in fragments */
 };

@@ -219,10 +219,8 @@ static void follow(struct store *s)
             (st = changes_read(&s->changes, &news, &fault)) != ST_OK)
             break;
         a.news = news;
-        if ((news.n > 0 || news.anew) && !answer(s, &a))
+        if (!answer(s, &a))
             return; /* it comes again */
-        if (news.n == 0 && !news.anew)
-            changes_drop(&a.news);
         changes_took(&s->changes, &news);
     } while (news.more && !stop_asked());
     note(s, st, &fault);

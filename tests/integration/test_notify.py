@@ -226,6 +226,23 @@ def test_an_old_cursor_gets_resync_then_a_snapshot(bench):
         assert client.frame()["type"] == "snapshot"
 
 
+def test_a_cursor_from_beyond_the_database_gets_resync_and_one_of_its_present_goes_on(bench):
+    with bench.dashboard() as client:
+        cursor = client.subscribe().next("snapshot")["cursor"]
+        xid, _, number = cursor.partition(".")
+        client.subscribe(resume=f"{int(xid) + 10 ** 9}.{number}")  # given out before the database was put back
+        assert client.next("resync") == {"type": "resync"}
+        assert client.frame()["type"] == "snapshot"
+        bench.sql("CREATE TABLE onwards (); DROP TABLE onwards")  # a transaction of which the feed has nothing
+        present = bench.sql("SELECT change_now()").strip()
+        assert present != cursor
+        client.subscribe(resume=present)  # read elsewhere, by somebody who is ahead of the feed
+        frame = client.frame()
+        while frame["type"] == "live":
+            frame = client.frame()
+        assert (frame["type"], frame["cursor"]) == ("snapshot", present)
+
+
 def test_a_vehicle_that_comes_is_renamed_or_retires_shows_to_who_watches(bench):
     with bench.watching() as client, bench.watching(owner=bench.theirs) as other:
         vin = bench.vehicle(name="First")

@@ -127,6 +127,28 @@ static void what_is_anothers_by_now_is_not_shown(void **state)
     assert_string_equal(next(&ours, &at), "");
 }
 
+static void whether_a_cursor_can_be_resumed_shows_with_the_next_look(void **state)
+{
+    const struct cursor newest = {6, 1}, ahead = {8, 2};
+
+    (void)state;
+    assert_int_equal(feed_resumes(feed, newest, 0), ST_RETRY); /* nothing is known yet */
+    feed_begin(feed, (struct cursor){5, 0});
+    add(6, 1, VIN, OURS, "a");
+    assert_int_equal(feed_resumes(feed, (struct cursor){4, 9}, 0), ST_NONE);
+    assert_int_equal(feed_resumes(feed, newest, 0), ST_OK);
+    assert_int_equal(feed_resumes(feed, ahead, 100), ST_RETRY);
+    feed_look(feed, (struct cursor){7, 0}, 100); /* begun before it came, maybe */
+    assert_int_equal(feed_resumes(feed, (struct cursor){7, 0}, 100), ST_OK);
+    assert_int_equal(feed_resumes(feed, ahead, 100), ST_RETRY);
+    feed_look(feed, (struct cursor){7, 0}, 101);
+    assert_int_equal(feed_resumes(feed, ahead, 100), ST_NONE);
+    feed_look(feed, (struct cursor){9, 0}, 102);
+    assert_int_equal(feed_resumes(feed, ahead, 100), ST_OK);
+    feed_begin(feed, (struct cursor){3, 0}); /* put back while we looked on */
+    assert_int_equal(feed_resumes(feed, ahead, 100), ST_RETRY);
+}
+
 static void the_oldest_make_room_by_number_and_by_size(void **state)
 {
     const struct feed_reader ours = {OURS, EVERY_KIND, &everything};
@@ -163,6 +185,7 @@ int main(void)
         TEST(kinds_are_words_and_unknown_ones_are_none),
         TEST(each_reader_gets_its_own_in_order),
         TEST(what_is_anothers_by_now_is_not_shown),
+        TEST(whether_a_cursor_can_be_resumed_shows_with_the_next_look),
         TEST(the_oldest_make_room_by_number_and_by_size),
     };
 

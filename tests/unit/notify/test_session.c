@@ -13,6 +13,7 @@
 #define VIN "WVWZZZ1KZAW000001"
 #define OURS "0197f3c2-5f0e-7abc-8def-0123456789ab"
 #define ALL (1U << KIND_ALERT | 1U << KIND_TRIP)
+#define RESUME_9 "{\"type\":\"subscribe\",\"vehicles\":[\"*\"],\"resume\":\"9.1\"}"
 #define SUBSCRIBE "{\"type\":\"subscribe\",\"vehicles\":[\"*\"]}"
 
 static struct fault fault;
@@ -264,6 +265,31 @@ static void what_came_after_a_cursor_follows_its_snapshot(void **state)
     assert_int_equal(next(&session), FRAME_NONE);
 }
 
+static void a_cursor_from_a_future_that_was_undone_is_told_to_look_anew(void **state)
+{
+    (void)state;
+    session_admit(&session, OURS, ALL, 0);
+    feed_look(feed, (struct cursor){8, 0}, 0);
+    assert_true(session_hear(&session, RESUME_9, sizeof RESUME_9 - 1, 1000, &fault));
+    assert_int_equal(next(&session), FRAME_NONE); /* it may be of somebody who is ahead of us */
+    feed_look(feed, (struct cursor){8, 0}, 1001);
+    assert_string_equal(words(write(&session)), "{\"type\":\"resync\"}");
+    assert_non_null(strstr(words(write(&session)), "\"cursor\":\"5.0\""));
+}
+
+static void a_cursor_of_somebody_who_is_ahead_of_us_is_resumed(void **state)
+{
+    (void)state;
+    session_admit(&session, OURS, ALL, 0);
+    assert_true(session_hear(&session, RESUME_9, sizeof RESUME_9 - 1, 1000, &fault));
+    assert_int_equal(next(&session), FRAME_NONE);
+    feed_look(feed, (struct cursor){10, 0}, 1001);
+    change(9, KIND_ALERT, "known already");
+    change(10, KIND_ALERT, "news");
+    assert_non_null(strstr(words(write(&session)), "\"cursor\":\"9.1\""));
+    assert_string_equal(words(write(&session)), "news");
+}
+
 static void who_falls_behind_what_is_kept_is_told_to_look_anew(void **state)
 {
     (void)state;
@@ -347,6 +373,8 @@ int main(void)
         TEST(an_unknown_cursor_gets_resync_then_a_snapshot),
         TEST(each_change_is_sent_once_in_order_beside_the_newest_of_live),
         TEST(what_came_after_a_cursor_follows_its_snapshot),
+        TEST(a_cursor_from_a_future_that_was_undone_is_told_to_look_anew),
+        TEST(a_cursor_of_somebody_who_is_ahead_of_us_is_resumed),
         TEST(who_falls_behind_what_is_kept_is_told_to_look_anew),
         TEST(twenty_messages_a_second_are_heard_and_no_more),
         TEST(clients_who_saw_and_want_the_same_share_a_frame),
