@@ -196,18 +196,22 @@ static void count(const struct record *r, int64_t now_ms)
         metric_observe(meters.lag_seconds, NULL, (double)(lag_ms > 0 ? lag_ms : 0) / 1000);
 }
 
-/* Decode it, and show it; under the eyes of `inflight`.  NULL: no memory. */
+/* Decode it, and show it; whatever reads it does so under the eyes of `inflight`.  NULL: it is
+ * turned away, and *why says. */
 static struct record *take_apart(struct accept *a, struct vehicle *v, const struct arrival *from,
-                                 const char *payload, size_t len)
+                                 const char *payload, size_t len, const char **why)
 {
     uint64_t id = inflight_id(&from->topic, payload, len);
     enum verdict verdict = inflight_judge(a->set.inflight, id);
     struct envelope head;
-    struct record *r;
+    struct record *r = NULL;
 
+    *why = "memory";
     inflight_decoding(a->set.inflight, id);
     if (verdict == VERDICT_CONDEMNED || verdict == VERDICT_UNREADABLE)
         r = record_poison(from, payload, len, verdict == VERDICT_CONDEMNED);
+    else if (is_waiting(a, from, payload, len))
+        *why = "waiting";
     else if (is_known(v, from, payload, len, &head))
         r = record_again(from, &head, payload, len);
     else
@@ -252,6 +256,7 @@ static void accept_one(struct accept *a, const struct arrival *from, const char 
 {
     const char *vin = from->topic.vin;
     struct vehicle *v = map_put(a->seen, vin);
+    const char *why;
     struct record *r;
     enum status st;
 
@@ -267,12 +272,8 @@ static void accept_one(struct accept *a, const struct arrival *from, const char 
         metric_add(meters.rejected, st == ST_REJECT ? "vehicle" : "unavailable", 1);
         return;
     }
-    if (is_waiting(a, from, payload, len)) {
-        metric_add(meters.rejected, "waiting", 1);
-        return;
-    }
-    if (!(r = take_apart(a, v, from, payload, len))) {
-        metric_add(meters.rejected, "memory", 1);
+    if (!(r = take_apart(a, v, from, payload, len, &why))) {
+        metric_add(meters.rejected, why, 1);
         return;
     }
     if (!hand_on(a, r)) {

@@ -11,7 +11,7 @@ import subprocess
 
 import pytest
 
-from ingest_site import BUILD, MISSING, PROGRAM, ROOT, SPEED, Ingest, Site, columnar, make, now_ms, wait_until
+from ingest_site import BUILD, MISSING, PROGRAM, ROOT, RPM, SPEED, Ingest, Site, columnar, make, now_ms, wait_until
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
 NO_INSTRUCTION = {"x86_64": b"\x0f\x0b", "aarch64": bytes(4)}[platform.machine()]
@@ -94,6 +94,28 @@ def test_a_record_that_ends_the_decoder_is_tried_twice_and_no_third_time(site):
         ingest.start()
         assert replay(site, poison.vin) == ["stored"]
         assert site.points(poison.vin) == {t: {SPEED: 50.5}, t + 1: {SPEED: 51.0}}
+
+
+def test_a_record_that_ends_it_at_a_first_look_is_found_out_as_well(site):
+    """Where many wait it is looked at whether a record waits already, before it is decoded."""
+    t, ingest = now_ms(), site.ingest
+    with site.car() as poison, site.car() as other:
+        payload = columnar(poison.stream, 1, {t: {SPEED_ID: 50.5}})
+        restart_broken(ingest, "columnar_head")  # what decodes all of it does not come by there
+        site.freeze(site.influx)
+        try:
+            for n in range(320):  # more than 4 MiB
+                samples = [{"t": t - 600 * n - k, "s": {SPEED: 50.0, RPM: 900.0}} for k in range(300)]
+                other.publish("telemetry", {**other.head("telemetry"), "samples": samples}, qos=0)
+            send_until(lambda: poison.publish("telemetry", payload), is_dead(ingest), "its end")
+        finally:
+            site.go_on(site.influx)
+        assert ingest.process.returncode != 0 and "suspects count=1 " not in ingest.log_text()
+        ingest.start()
+        assert " event=suspects count=1 " in ingest.log_text()
+        poison.publish("telemetry", payload)
+        poison.wait_ack(1)
+        assert site.points(poison.vin) == {t: {SPEED: 50.5}} and site.dead_letters(poison.vin) == []
 
 
 def test_of_a_group_that_ends_the_writer_the_good_ones_are_stored_and_the_culprit_is_put_aside(site):
