@@ -41,16 +41,18 @@ const struct newest_value *newest_find(const struct newest *n, uint16_t signal)
 bool newest_take(struct newest *n, uint16_t signal, int64_t t_ms, double value, enum origin origin)
 {
     size_t at = place_of(n, signal);
-    struct newest_value new = {t_ms, value, signal, (uint8_t)origin};
+    struct newest_value new = {value, (uint64_t)t_ms & NEWEST_T_MAX, signal, origin};
 
+    if (t_ms > NEWEST_T_MAX || t_ms < 0)
+        return false;
     if (at < n->count && n->values[at].signal == signal) {
-        if (t_ms < n->values[at].t_ms)
+        if (t_ms < (int64_t)n->values[at].t_ms)
             return false;
         n->values[at] = new;
         return true;
     }
     if (n->count == n->room) {
-        size_t room = n->room + 6; /* times thousands of vehicles */
+        uint32_t room = n->room + 2; /* times thousands of vehicles */
         struct newest_value *more = realloc(n->values, room * sizeof *more);
 
         if (!more)
@@ -159,7 +161,8 @@ void newest_read(struct newest *n, const char *json, size_t len)
         const char *origin = json_string_value(json_array_get(entry, 2));
         double at = json_number_value(t);
 
-        if (signal == SIGNAL_NONE || !json_is_number(value) || !(at > 0 && at <= JSON_INTEGER_MAX))
+        if (signal == SIGNAL_NONE || !json_is_number(value) ||
+            !(at > 0 && at <= (double)NEWEST_T_MAX))
             continue;
         newest_take(n, signal, (int64_t)at, json_number_value(value),
                     origin && strcmp(origin, "gps") == 0 ? ORIGIN_GPS : ORIGIN_OBD);
@@ -173,7 +176,7 @@ static bool fresh(const struct newest *n, uint16_t signal, double *out)
 {
     const struct newest_value *v = newest_find(n, signal);
 
-    if (!v || v->t_ms < n->t_ms - TOGETHER_MS)
+    if (!v || (int64_t)v->t_ms < n->t_ms - TOGETHER_MS)
         return false;
     *out = v->value;
     return true;

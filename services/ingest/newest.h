@@ -13,17 +13,19 @@
 
 enum origin { ORIGIN_OBD, ORIGIN_GPS };
 
+/* Two words, times a dozen signals, times thousands of vehicles. */
 struct newest_value {
-    int64_t t_ms;
     double value;
-    uint16_t signal;
-    uint8_t origin;
+    uint64_t t_ms : 47; /* up to NEWEST_T_MAX, in the year 6429 */
+    uint64_t signal : 16;
+    uint64_t origin : 1;
 };
+#define NEWEST_T_MAX ((INT64_C(1) << 47) - 1)
 
 struct newest {
     int64_t t_ms;                /* of the newest sample, 0 none */
     struct newest_value *values; /* sorted by signal */
-    size_t count, room;
+    uint32_t count, room;
 };
 
 void newest_done(struct newest *n);
@@ -38,7 +40,7 @@ void newest_done(struct newest *n);
 bool newest_merge(struct newest *n, const struct telemetry *record, int64_t latest_ms);
 /* The same, but keeps only what newest_live asks for: a fraction of the memory. */
 bool newest_merge_shown(struct newest *n, const struct telemetry *record, int64_t latest_ms);
-/* Take one value in, newer wins. */
+/* Take one value in, newer wins; one from beyond NEWEST_T_MAX or before 1970 is none. */
 bool newest_take(struct newest *n, uint16_t signal, int64_t t_ms, double value, enum origin origin);
 
 const struct newest_value *newest_find(const struct newest *n,

@@ -29,6 +29,21 @@ static double value_of(const struct newest *n, uint16_t signal)
     return v->value;
 }
 
+static void times_of_no_calendar_are_no_values(void **state)
+{
+    struct newest n = {0};
+
+    (void)state;
+    assert_false(newest_take(&n, SIGNAL_SPEED, -1, 1, ORIGIN_OBD));
+    assert_false(newest_take(&n, SIGNAL_SPEED, NEWEST_T_MAX + 1, 2, ORIGIN_OBD));
+    assert_null(newest_find(&n, SIGNAL_SPEED));
+    assert_true(newest_take(&n, SIGNAL_SPEED, 0, 3, ORIGIN_OBD));
+    assert_true(newest_take(&n, SIGNAL_SPEED, NEWEST_T_MAX, 4, ORIGIN_OBD));
+    assert_true(newest_find(&n, SIGNAL_SPEED)->t_ms == (uint64_t)NEWEST_T_MAX);
+    assert_false(newest_take(&n, SIGNAL_SPEED, NEWEST_T_MAX - 1, 5, ORIGIN_OBD));
+    newest_done(&n);
+}
+
 static void newer_wins_and_late_does_not_replace(void **state)
 {
     struct newest n = {0};
@@ -257,6 +272,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(of_samples_that_are_alike_the_last_says_all),
         cmocka_unit_test(a_clock_that_is_ahead_does_not_hold_the_picture_still),
+        cmocka_unit_test(times_of_no_calendar_are_no_values),
         cmocka_unit_test(newer_wins_and_late_does_not_replace),
         cmocka_unit_test(every_signal_has_its_place_whatever_the_order),
         cmocka_unit_test(a_late_record_fills_what_was_never_measured),
