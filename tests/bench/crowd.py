@@ -69,7 +69,7 @@ class Crowd:
     def wait_for_shares(self):
         """Until the instances have divided the shards among them: cars begin when that is done."""
         fair = -(-64 // len(self.ingests))
-        wait_until(lambda: all(ingest.metric("vigie_ingest_shards_owned") == fair for ingest in self.ingests), "fair shares")
+        wait_until(lambda: all(ingest.metric("vigie_ingest_shards_owned") == fair for ingest in self.ingests), why="fair shares")
 
     def cpu_s(self):
         """Of all instances of ingest."""
