@@ -5,32 +5,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct mark_key { /* of what will be a struct stream_mark: far smaller, so they are sorted */
-    const char *vin, *stream;
-};
-
-static int compare_key(const struct mark_key *key, const char *vin, const char *stream)
-{
-    int order = strcmp(key->vin, vin);
-
-    return order ? order : strcmp(key->stream, stream);
-}
-
-static int by_key(const void *a, const void *b)
-{
-    const struct mark_key *right = b;
-
-    return compare_key(a, right->vin, right->stream);
-}
-
 struct stream_mark *marks_find(const struct marks *m, const char *vin, const char *stream)
 {
-    const struct mark_key key = {vin, stream};
-    size_t low = 0, high = m->count;
+    const struct place_key key = {vin, stream};
+    size_t low = 0, high = m->count, place;
 
+    if (places_find(&m->places, vin, stream, &place))
+        return &m->all[place];
+    if (m->places.count == m->count)
+        return NULL;
     while (low < high) {
         size_t middle = (low + high) / 2;
-        int order = compare_key(&key, m->all[middle].vin, m->all[middle].stream);
+        const struct place_key there = {m->all[middle].vin, m->all[middle].stream};
+        int order = places_compare(&key, &there);
 
         if (order == 0)
             return &m->all[middle];
@@ -52,6 +39,7 @@ enum status marks_add(struct marks *m, const char *vin, const char *stream, stru
             return fault_set(fault, ST_RETRY, "out of memory for %zu streams", room);
         m->all = more;
         m->room = room;
+        m->places.count = 0; /* their names have moved */
     }
     struct stream_mark *s = &m->all[m->count++];
 
@@ -78,6 +66,7 @@ void marks_sort(struct marks *m)
 {
     size_t kept = 0;
 
+    m->places.count = 0;
     if (m->count == 0)
         return;
     qsort(m->all, m->count, sizeof *m->all, by_stream);
@@ -94,40 +83,46 @@ void marks_sort(struct marks *m)
     m->count = kept + 1;
 }
 
-/* Each record's stream, and the one whose loss it announces. */
-static size_t collect_keys(struct mark_key *keys, struct record *const *records, size_t n)
+/* Each record's stream, and the one whose loss it announces, each once. */
+static void collect_keys(struct places *p, struct record *const *records, size_t n)
 {
-    size_t count = 0;
-
     for (size_t i = 0; i < n; i++) {
         const struct record *r = records[i];
 
         if (!record_is_journalled(r) || !record_has_seq(r))
             continue;
         if (!r->letter[0])
-            keys[count++] = (struct mark_key){r->from.topic.vin, r->head.stream};
+            (void)places_take(p, r->from.topic.vin, r->head.stream);
         if (r->lost_stream[0])
-            keys[count++] = (struct mark_key){r->from.topic.vin, r->lost_stream};
+            (void)places_take(p, r->from.topic.vin, r->lost_stream);
     }
-    return count;
+}
+
+/* Sorted as they are: their own names stay where they are, the records' do not. */
+static void note_places(struct marks *m)
+{
+    (void)places_clear(&m->places, m->count); /* there was room for more */
+    for (size_t i = 0; i < m->count; i++)
+        (void)places_take(&m->places, m->all[i].vin, m->all[i].stream);
 }
 
 enum status marks_collect(struct marks *m, struct record *const *records, size_t n,
                           struct fault *fault)
 {
-    struct mark_key *keys = malloc((2 * n + 1) * sizeof *keys);
+    struct places keys = {0};
     enum status st = ST_OK;
-    size_t count;
 
-    m->count = 0;
-    if (!keys)
+    m->count = m->places.count = 0;
+    if (!places_clear(&keys, 2 * n + 1) || !places_clear(&m->places, 2 * n + 1)) {
+        places_done(&keys);
         return fault_set(fault, ST_RETRY, "out of memory for %zu records", n);
-    count = collect_keys(keys, records, n);
-    qsort(keys, count, sizeof *keys, by_key);
-    for (size_t i = 0; i < count && st == ST_OK; i++)
-        if (i == 0 || by_key(&keys[i - 1], &keys[i]) != 0)
-            st = marks_add(m, keys[i].vin, keys[i].stream, fault);
-    free(keys);
+    }
+    collect_keys(&keys, records, n);
+    qsort(keys.keys, keys.count, sizeof *keys.keys, places_compare);
+    for (size_t i = 0; i < keys.count && st == ST_OK; i++)
+        st = marks_add(m, keys.keys[i].vin, keys.keys[i].stream, fault);
+    places_done(&keys);
+    note_places(m);
     return st;
 }
 
@@ -408,5 +403,6 @@ void marks_done(struct marks *m)
     columns_done(&m->c);
     text_done(&m->text);
     free(m->all);
+    places_done(&m->places);
     *m = (struct marks){0};
 }

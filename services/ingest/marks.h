@@ -7,12 +7,14 @@
 #include "commit.h"
 #include "lib/store/postgres.h"
 #include "lib/text.h"
+#include "places.h"
 
 #define FACTS_SITE "" /* where a watermark's site is told: of the facts, one for all sites */
 
 struct marks { /* sorted by vin, stream: two instances take the locks in one order */
     struct stream_mark *all;
     size_t count, room;
+    struct places places; /* of the first of them; of none after they were sorted anew */
     struct columns c;
     struct text text;
 };
