@@ -177,6 +177,16 @@ void pg_array_end(struct pg_array *a)
     put32(a->bytes + 16, 1); /* lower bound */
 }
 
+int64_t pg_get_int8(const PGresult *rows, int row, int column)
+{
+    const unsigned char *at = (const unsigned char *)PQgetvalue(rows, row, column);
+    uint64_t v = 0;
+
+    for (int i = 0; i < 8 && PQgetlength(rows, row, column) == 8; i++)
+        v = v << 8 | at[i];
+    return (int64_t)v;
+}
+
 void pg_array_done(struct pg_array *a)
 {
     free(a->bytes);

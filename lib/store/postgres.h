@@ -89,6 +89,9 @@ enum status pg_take_notify(struct pg *db, char *channel, size_t channel_size, ch
 PGconn *pg_raw(struct pg *db);
 void pg_close(struct pg *db);
 
+/* An int8 of a row that came in binary format; NULL is 0. */
+int64_t pg_get_int8(const PGresult *rows, int row, int column);
+
 /* Binary array parameters for `unnest`: one-dimensional, no NULLs unless pg_array_null. */
 struct pg_array {
     char *bytes;

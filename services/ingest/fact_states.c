@@ -14,8 +14,6 @@ struct fact_states {
     struct columns c, states, checkpoints;
     struct text text;
     PGresult *rows; /* of the newest lock */
-    char *bytes;    /* of a packed state */
-    size_t room;
 };
 
 enum status fact_states_open(struct fact_states **out, struct pg *db, struct fault *fault)
@@ -39,7 +37,6 @@ void fact_states_close(struct fact_states *s)
     columns_done(&s->states);
     columns_done(&s->checkpoints);
     text_done(&s->text);
-    free(s->bytes);
     free(s);
 }
 
@@ -64,7 +61,7 @@ enum status fact_states_ask(struct fact_states *s, const char *const *vins, size
     columns_begin(&s->c, 1, types);
     for (size_t i = 0; i < n; i++)
         pg_array_text(&s->c.column[0], vins[i], VIN_LEN);
-    return columns_queue(
+    return columns_queue_binary(
         &s->c, s->db, 1,
         "SELECT s.vin, s.layout, s.state, s.t_ms, s.checkpoint_ms, s.wait_ms, s.late_from_ms, "
         "s.late_until_ms, ms(s.late_at), s.waits FROM unnest($1) WITH ORDINALITY AS k (v, i) "
@@ -101,46 +98,27 @@ enum status fact_states_lock(struct fact_states *s, const char *const *vins, siz
     return fact_states_take(s, vins, n, fault);
 }
 
-static bool read_state(struct fact_states *s, const PGresult *rows, int row, int column,
-                       int64_t layout, struct car *out)
+static bool read_state(const PGresult *rows, int row, int column, int64_t layout, struct car *out)
 {
-    const char *hex = PQgetvalue(rows, row, column); /* \x... */
-    size_t len = (size_t)PQgetlength(rows, row, column);
-
-    if (layout != car_layout() || len < 2)
-        return false;
-    if (len > s->room) {
-        char *more = realloc(s->bytes, len);
-
-        if (!more)
-            return false;
-        s->bytes = more;
-        s->room = len;
-    }
-    return text_unhex((unsigned char *)s->bytes, hex + 2, len - 2) &&
-           pack_read(out, sizeof *out, s->bytes, (len - 2) / 2);
-}
-
-static int64_t whole(const PGresult *rows, int row, int column)
-{
-    return strtoll(PQgetvalue(rows, row, column), NULL, 10);
+    return layout == car_layout() && pack_read(out, sizeof *out, PQgetvalue(rows, row, column),
+                                               (size_t)PQgetlength(rows, row, column));
 }
 
 void fact_states_get(struct fact_states *s, size_t i, struct fact_row *out)
 {
+    const PGresult *rows = s->rows;
     int row = (int)i;
-    int64_t t_ms = whole(s->rows, row, 3);
+    int64_t t_ms = pg_get_int8(rows, row, 3);
 
     memset(out, 0, sizeof *out);
-    text_copy(out->vin, sizeof out->vin, PQgetvalue(s->rows, row, 0));
-    out->checkpoint_ms = whole(s->rows, row, 4);
-    out->wait_ms = whole(s->rows, row, 5);
-    out->late_from_ms = whole(s->rows, row, 6);
-    out->late_until_ms = whole(s->rows, row, 7);
-    out->late_at_ms = whole(s->rows, row, 8);
-    out->waits = whole(s->rows, row, 9);
-    if (PQgetisnull(s->rows, row, 2) ||
-        read_state(s, s->rows, row, 2, whole(s->rows, row, 1), &out->car))
+    text_copy(out->vin, sizeof out->vin, PQgetvalue(rows, row, 0));
+    out->checkpoint_ms = pg_get_int8(rows, row, 4);
+    out->wait_ms = pg_get_int8(rows, row, 5);
+    out->late_from_ms = pg_get_int8(rows, row, 6);
+    out->late_until_ms = pg_get_int8(rows, row, 7);
+    out->late_at_ms = pg_get_int8(rows, row, 8);
+    out->waits = pg_get_int8(rows, row, 9);
+    if (PQgetisnull(rows, row, 2) || read_state(rows, row, 2, pg_get_int8(rows, row, 1), &out->car))
         return;
     memset(&out->car, 0, sizeof out->car);
     if (t_ms == 0)
@@ -247,18 +225,21 @@ enum status fact_states_before(struct fact_states *s, const char *vin, int64_t a
 {
     char at[24], layout[24];
     const char *params[] = {vin, at, layout};
+    const struct pg_statement ask = {
+        .sql = "SELECT state FROM fact_checkpoint WHERE vin = $1 AND t_ms <= $2 AND layout = $3 "
+               "ORDER BY t_ms DESC LIMIT 1",
+        .n = 3,
+        .params = params,
+        .binary = true};
     PGresult *rows = NULL;
     enum status st;
 
     (void)snprintf(at, sizeof at, "%lld", (long long)at_ms);
     (void)snprintf(layout, sizeof layout, "%lld", (long long)car_layout());
-    st = pg_run(s->db,
-                "SELECT state FROM fact_checkpoint WHERE vin = $1 AND t_ms <= $2 AND layout = $3 "
-                "ORDER BY t_ms DESC LIMIT 1",
-                3, params, &rows, fault);
-    if (st != ST_OK)
+    if ((st = pg_queue(s->db, &ask, &rows, fault)) != ST_OK ||
+        (st = pg_settle(s->db, fault)) != ST_OK)
         return st;
-    if (PQntuples(rows) == 0 || !read_state(s, rows, 0, 0, car_layout(), out))
+    if (PQntuples(rows) == 0 || !read_state(rows, 0, 0, car_layout(), out))
         st = ST_NONE;
     PQclear(rows);
     return st;
