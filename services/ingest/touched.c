@@ -86,10 +86,12 @@ static enum status add(struct touched *t, const char *vin, int64_t number, struc
 
 static enum status add_record(struct touched *t, const struct record *r, struct fault *fault)
 {
-    int64_t last = INT64_MIN;
+    const struct sample *samples = r->telemetry.samples;
+    size_t n = r->telemetry.sample_count;
+    int64_t newest = n ? samples[n - 1].t_ms / SPAN_MS : 0, last = INT64_MIN;
 
-    for (size_t i = 0; i < r->telemetry.sample_count; i++) {
-        int64_t number = r->telemetry.samples[i].t_ms / SPAN_MS;
+    for (size_t i = 0; i < n && last != newest; i++) { /* sorted by time: most have one span */
+        int64_t number = samples[i].t_ms / SPAN_MS;
         enum status st;
 
         if (number == last)
