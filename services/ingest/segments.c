@@ -139,12 +139,14 @@ static enum status read_old(struct segments *s, PGresult **rows, struct fault *f
         pg_array_int8(&s->c.column[1], s->cars[i].again_ms);
     }
     text_clear(&s->text);
+    /* LATERAL: an index search each, however small the tables were when this was planned */
     text_print(&s->text,
-               "SELECT %1$s FROM segment s JOIN unnest($1, $2) AS k (v, f) ON s.vin = k.v "
-               "WHERE NOT s.settled AND s.state <> 'superseded' "
-               "UNION ALL SELECT %1$s FROM unnest($1, $2) AS k (v, f) JOIN segment s "
-               "ON s.vin = k.v AND s.start_at >= to_timestamp(f / 1000.0) "
-               "WHERE f < 9000000000000 AND s.settled AND s.state <> 'superseded' ORDER BY 1",
+               "SELECT s.* FROM unnest($1, $2) AS k (v, f) CROSS JOIN LATERAL ("
+               "SELECT %1$s FROM segment s WHERE s.vin = k.v AND NOT s.settled "
+               "AND s.state <> 'superseded' UNION ALL SELECT %1$s FROM segment s "
+               "WHERE k.f < 9000000000000 AND s.vin = k.v AND "
+               "s.start_at >= to_timestamp(k.f / 1000.0) AND s.settled "
+               "AND s.state <> 'superseded') s ORDER BY 1",
                segment_select);
     return columns_run(&s->c, s->db, 2, s->text.bytes, rows, fault);
 }
