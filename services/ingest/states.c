@@ -1,6 +1,7 @@
 /* services/ingest/states.c - memory holds what is newest; the database gets the vehicles a group
  * touched. Another instance may have had a vehicle meanwhile, or it was deleted and made anew:
- * memory counts only while the row is the very version we wrote (its xmin). */
+ * memory counts only while the signals of the row are those we wrote (signals_by).  Who tells no
+ * telemetry leaves them alone. */
 #include "states.h"
 
 #include <stdio.h>
@@ -16,8 +17,8 @@
 struct vehicle {
     char vin[VIN_LEN + 1];
     struct newest newest;
-    char version[16];           /* of the row that `newest` equals, "" none */
-    bool touched;               /* by this group */
+    char version[24];           /* signals_by of the row that `newest` equals, "" none */
+    bool touched, measured;     /* by this group; with telemetry */
     int64_t last_seen_ms;       /* in this group, 0 not */
     const struct record *state; /* the last up/state of this group */
     const struct record *own;   /* the last that is not offline: it says whether it is private */
@@ -31,7 +32,7 @@ struct states {
     struct columns c;
     struct text text;
     PGresult *rows;       /* of those touched, locked */
-    char transaction[16]; /* the version of the rows it writes */
+    char transaction[24]; /* the version of the rows it writes */
 };
 
 static void vehicle_done(void *value)
@@ -78,6 +79,7 @@ static struct vehicle *touch(struct states *s, const char *vin)
         return v;
     memcpy(v->vin, vin, sizeof v->vin);
     v->touched = true;
+    v->measured = false;
     v->state = v->own = NULL;
     v->last_seen_ms = 0;
     s->touched[s->touched_count++] = v;
@@ -110,6 +112,7 @@ static void touch_all(struct states *s, struct record *const *records, const boo
         if (!fresh[i] || (r->dead && (!record_has_seq(r) || r->letter[0])) ||
             !(v = touch(s, r->from.topic.vin)))
             continue;
+        v->measured |= !r->dead && r->from.topic.leaf == LEAF_TELEMETRY;
         if (state)
             v->state = r;
         if (state && !r->dead && r->state.presence != PRESENCE_OFFLINE)
@@ -122,29 +125,31 @@ static void touch_all(struct states *s, struct record *const *records, const boo
 }
 
 /* ---- memory */
-static void keys(struct states *s, bool with_version)
+static void keys(struct states *s)
 {
-    static const Oid types[] = {PG_TEXT, PG_TEXT};
+    static const Oid types[] = {PG_TEXT, PG_TEXT, PG_INT2};
 
-    columns_begin(&s->c, 2, types);
+    columns_begin(&s->c, 3, types);
     for (size_t i = 0; i < s->touched_count; i++) {
-        pg_array_text(&s->c.column[0], s->touched[i]->vin, VIN_LEN);
-        if (with_version)
-            pg_array_text(&s->c.column[1], s->touched[i]->version, strlen(s->touched[i]->version));
+        const struct vehicle *v = s->touched[i];
+
+        pg_array_text(&s->c.column[0], v->vin, VIN_LEN);
+        pg_array_text(&s->c.column[1], v->version, strlen(v->version));
+        pg_array_int2(&s->c.column[2], v->measured);
     }
 }
 
-/* Lock all, read those we do not know.  In order: two instances never deadlock. */
+/* Lock all, read those we need and do not know.  In order: two instances never deadlock. */
 static enum status ask_rows(struct states *s, struct fault *fault)
 {
     PQclear(s->rows);
     s->rows = NULL;
-    keys(s, true);
+    keys(s);
     return columns_queue(
-        &s->c, s->db, 2,
-        "SELECT s.vin, CASE WHEN s.xmin::text <> k.x THEN s.signals END, "
-        "pg_current_xact_id()::xid::text FROM vehicle_state s "
-        "JOIN unnest($1, $2) AS k (v, x) ON s.vin = k.v ORDER BY s.vin FOR UPDATE OF s",
+        &s->c, s->db, 3,
+        "SELECT s.vin, CASE WHEN k.m <> 0 AND s.signals_by::text IS DISTINCT FROM k.x THEN "
+        "s.signals END, pg_current_xact_id()::text FROM vehicle_state s "
+        "JOIN unnest($1, $2, $3) AS k (v, x, m) ON s.vin = k.v ORDER BY s.vin FOR UPDATE OF s",
         &s->rows, fault);
 }
 
@@ -169,7 +174,7 @@ static enum status take(struct states *s, struct fault *fault)
     enum status st = ST_OK;
 
     if ((size_t)PQntuples(s->rows) != s->touched_count) {
-        keys(s, false);
+        keys(s);
         st = columns_queue(&s->c, s->db, 1,
                            "INSERT INTO vehicle_state (vin) SELECT v FROM unnest($1) AS k (v) "
                            "ORDER BY v ON CONFLICT DO NOTHING",
@@ -188,7 +193,8 @@ static enum status take(struct states *s, struct fault *fault)
 static void merge(struct states *s, struct record *const *records, const bool *fresh, size_t n)
 {
     for (size_t i = 0; i < s->touched_count; i++)
-        s->touched[i]->version[0] = '\0';
+        if (s->touched[i]->measured)
+            s->touched[i]->version[0] = '\0';
     for (size_t i = 0; i < n; i++) {
         const struct record *r = records[i];
         struct vehicle *v;
@@ -228,6 +234,8 @@ static enum status write_newest(struct states *s, struct fault *fault)
 
     columns_begin(&s->c, 9, types);
     for (size_t i = 0; i < s->touched_count; i++) {
+        if (!s->touched[i]->measured)
+            continue;
         add_newest(s, s->touched[i]);
         memcpy(s->touched[i]->version, s->transaction, sizeof s->transaction);
     }
@@ -239,9 +247,28 @@ static enum status write_newest(struct states *s, struct fault *fault)
         "1000.0)), "
         "t_ms = nullif(t, 0), lat = la, lon = lo, speed_kmh = sp, heading_deg = he, ignition_on = "
         "ig <> 0, "
-        "signals = si FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9) "
+        "signals = si, signals_by = pg_current_xact_id() FROM unnest($1, $2, $3, $4, $5, $6, $7, "
+        "$8, $9) "
         "AS f (v, l, t, la, lo, sp, he, ig, si) WHERE s.vin = f.v",
         NULL, fault);
+}
+
+static enum status write_seen(struct states *s, struct fault *fault)
+{
+    static const Oid types[] = {PG_TEXT, PG_INT8};
+
+    columns_begin(&s->c, 2, types);
+    for (size_t i = 0; i < s->touched_count; i++) {
+        if (s->touched[i]->measured || s->touched[i]->last_seen_ms == 0)
+            continue;
+        pg_array_text(&s->c.column[0], s->touched[i]->vin, VIN_LEN);
+        pg_array_int8(&s->c.column[1], s->touched[i]->last_seen_ms);
+    }
+    return columns_queue(&s->c, s->db, 2,
+                         "UPDATE vehicle_state s SET last_seen = to_timestamp(l / 1000.0) FROM "
+                         "unnest($1, $2) AS f (v, l) WHERE s.vin = f.v AND (s.last_seen IS NULL "
+                         "OR s.last_seen < to_timestamp(l / 1000.0))",
+                         NULL, fault);
 }
 
 static void add_presence(struct states *s, const struct vehicle *v)
@@ -309,7 +336,7 @@ enum status states_write(struct states *s, struct record *const *records, const 
     if ((st = take(s, fault)) != ST_OK)
         return st;
     merge(s, records, fresh, n);
-    if ((st = write_newest(s, fault)) != ST_OK)
+    if ((st = write_newest(s, fault)) != ST_OK || (st = write_seen(s, fault)) != ST_OK)
         return st;
     return write_presence(s, fault);
 }

@@ -327,6 +327,20 @@ def test_a_state_row_changed_by_others_or_made_anew_is_read_again(site):
         assert set(json.loads(site.state(car.vin, "signals"))) == {LAT, LON}
 
 
+def test_what_carries_no_telemetry_leaves_the_newest_values_alone(site):
+    with site.car() as car:
+        car.one()
+        car.wait_ack(1)
+        written, seen = site.state(car.vin, "signals_by, last_seen").split("|")
+        car.event("harsh_braking", {"peak_g": 0.5}, leaf="alert", severity="major")
+        car.wait_ack(2)
+        assert site.state(car.vin, f"signals_by, last_seen > '{seen}'") == f"{written}|t"
+        t = car.one()
+        car.wait_ack(3)
+        assert json.loads(site.state(car.vin, "signals")) == {SPEED: [50.0, t, "gps"]}
+        assert site.state(car.vin, "signals_by") != written
+
+
 # ---- facts
 
 
