@@ -44,8 +44,8 @@ def case(site, vin, kind):
 
 def test_maintenance_is_soon_due_and_done(site):
     with site.car() as car:
-        plan = insert(site, "maintenance", vin=car.vin, name="Oil", every_km=15000, last_km=100000)
         drive_to(site, car, 114500)
+        plan = insert(site, "maintenance", vin=car.vin, name="Oil", every_km=15000, last_km=100000)  # looked at once: it is there now
         assert wait_until(lambda: case(site, car.vin, "maintenance_due"), why="the case") == [("open", "info", plan)]
         stage, by, left = site.sql(f"SELECT stage, due_by, round(due_left) FROM maintenance WHERE id = '{plan}'").split("|")
         assert (stage, by, left) == ("soon", "km", "500")
