@@ -60,12 +60,12 @@ def test_maintenance_is_soon_due_and_done(site):
 def test_a_contract_that_will_not_last_is_a_warning(site):
     today = datetime.date.today()
     with site.car() as car:
+        insert_trips(site, car.vin, days=60, km=80)
+        drive_to(site, car, 58000)
         contract = insert(site, "contract", vin=car.vin, starts_on=str(today - datetime.timedelta(days=100)),
                           ends_on=str(today + datetime.timedelta(days=265)), start_km=50000, cap_km=20000)
         fine = insert(site, "contract", vin=car.vin, starts_on=str(today), ends_on=str(today + datetime.timedelta(days=100)),
                       start_km=0, cap_km=900000)
-        insert_trips(site, car.vin, days=60, km=80)
-        drive_to(site, car, 58000)
         assert wait_until(lambda: case(site, car.vin, "contract_mileage"), why="the warning") == [("open", "warning", contract)]
         used, end = site.sql(f"SELECT round(used_km), end_km > 20400 FROM contract WHERE id = '{contract}'").split("|")
         assert (used, end) == ("8000", "t") and site.sql(f"SELECT stage FROM contract WHERE id = '{fine}'") == "fine"
