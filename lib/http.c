@@ -106,8 +106,9 @@ static bool set_common(struct http *h)
 static size_t read_made(char *out, size_t one, size_t n, void *self)
 {
     const struct http_body *made = self;
+    size_t len = made->read(made->self, out, one * n);
 
-    return made->read(made->self, out, one * n);
+    return len == HTTP_BODY_FAILS ? CURL_READFUNC_ABORT : len;
 }
 
 /* A connection that was kept turns out to be dead: what went into it is sent through a new one. */
@@ -129,6 +130,8 @@ static bool set_made(struct http *h, const struct http_request *r)
     return curl_late.easy_setopt(c, CURLOPT_POST, 1L) == CURLE_OK &&
            curl_late.easy_setopt(c, CURLOPT_READFUNCTION, read_made) == CURLE_OK &&
            curl_late.easy_setopt(c, CURLOPT_READDATA, (void *)r->made) == CURLE_OK &&
+           (r->made->len == 0 || curl_late.easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE,
+                                                       (curl_off_t)r->made->len) == CURLE_OK) &&
            curl_late.easy_setopt(c, CURLOPT_SEEKFUNCTION, rewind_made) == CURLE_OK &&
            curl_late.easy_setopt(c, CURLOPT_SEEKDATA, (void *)r->made) == CURLE_OK &&
            curl_late.easy_setopt(c, CURLOPT_UPLOAD_BUFFERSIZE, PIECE_BYTES) == CURLE_OK &&
@@ -175,7 +178,7 @@ static bool make_headers(struct curl_slist **list, const struct http_request *r)
     text_print(&type, "Content-Type:%s%s", r->content_type ? " " : "",
                r->content_type ? r->content_type : "");
     done = !type.failed && add_header(list, type.bytes) &&
-           (!r->made || add_header(list, "Transfer-Encoding: chunked"));
+           (!r->made || r->made->len > 0 || add_header(list, "Transfer-Encoding: chunked"));
     text_done(&type);
     for (size_t i = 0; done && r->headers && r->headers[i]; i++)
         done = add_header(list, r->headers[i]);

@@ -4,6 +4,7 @@
 #define LIB_HTTP_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "lib/text.h"
 #include "proto/status.h"
@@ -18,10 +19,14 @@ struct http_options {
 
 /* A body that is made while it is sent, a piece at a time, and so never stands in memory whole. */
 struct http_body {
-    size_t (*read)(void *self, char *out, size_t room); /* the next bytes; 0: that was all */
+    size_t len; /* of all of it, to the byte: told beforehand; 0: not known, sent in chunks */
+    /* The next bytes; 0: that was all.  HTTP_BODY_FAILS: the call ends, ST_RETRY. */
+    size_t (*read)(void *self, char *out, size_t room);
     void (*rewind)(void *self); /* from the beginning: before the first, and when sent again */
     void *self;
 };
+
+#define HTTP_BODY_FAILS SIZE_MAX
 
 struct http_request {
     const char *method; /* "GET", "POST", "PUT" */

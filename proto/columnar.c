@@ -112,10 +112,11 @@ enum status columnar_head(struct envelope *out, const char *bytes, size_t len, s
 struct reader {
     struct in in;
     struct telemetry *t;
-    size_t n, columns; /* as the record says */
-    size_t known;      /* columns that have a place in t->readings */
-    uint64_t seen;     /* a bit per id mod 64: clear = surely not there yet */
-    bool has_gaps;     /* some place of the columns is empty */
+    size_t n, columns;           /* as the record says */
+    size_t known;                /* columns that have a place in t->readings */
+    uint64_t seen;               /* a bit per id mod 64: clear = surely not there yet */
+    bool has_gaps;               /* some place of the columns is empty */
+    struct columnar_span *spans; /* NULL: nobody asks */
     size_t strangers;
     const unsigned char *stranger[COLUMNAR_COLUMNS_MAX]; /* where unknown columns are named */
     struct reading values[TELEMETRY_SAMPLES_MAX];        /* of a column with gaps */
@@ -204,10 +205,12 @@ static inline bool take_delta(struct in *in, int64_t *out)
     return true;
 }
 
-static bool take_deltas(struct in *in, double tens, struct run run)
+static bool take_deltas(struct in *in, unsigned decimals, struct run run,
+                        struct columnar_extent *extent)
 {
+    double tens = columnar_tens[decimals];
     struct in local = *in;
-    int64_t k = 0, delta;
+    int64_t k = 0, delta, least = INT64_MAX, most = INT64_MIN;
 
     for (; run.m > 0; run.m--, run.to += run.apart) {
         if (!take_delta(&local, &delta))
@@ -215,21 +218,27 @@ static bool take_deltas(struct in *in, double tens, struct run run)
         k += delta;
         if (!in_range(k))
             return false;
+        least = k < least ? k : least;
+        most = k > most ? k : most;
         *run.to = (struct reading){run.signal, (double)k / tens};
     }
     *in = local;
+    *extent = columnar_extent(least, most, decimals);
     return true;
 }
 
-static bool take_line(struct in *in, bool rises, double tens, struct run run)
+static bool take_line(struct in *in, bool rises, unsigned decimals, struct run run,
+                      struct columnar_extent *extent)
 {
-    int64_t k, step = 0;
-    double value;
+    double value, tens = columnar_tens[decimals];
+    int64_t k, step = 0, last;
 
     if (!take_s(in, &k) || (rises && !take_s(in, &step)))
         return false;
-    if (!in_range(k + (int64_t)(run.m - 1) * step)) /* 1000 x 2^53 still is an int64 */
+    last = k + (int64_t)(run.m - 1) * step; /* 1000 x 2^53 still is an int64 */
+    if (!in_range(last))
         return false;
+    *extent = columnar_extent(k < last ? k : last, k < last ? last : k, decimals);
     value = (double)k / tens;
     for (; run.m > 0; run.m--, run.to += run.apart) {
         *run.to = (struct reading){run.signal, value};
@@ -239,10 +248,11 @@ static bool take_line(struct in *in, bool rises, double tens, struct run run)
     return true;
 }
 
-static bool take_doubles(struct in *in, struct run run)
+static bool take_doubles(struct in *in, struct run run, struct columnar_extent *extent)
 {
     double value;
 
+    *extent = (struct columnar_extent){INFINITY, -INFINITY, COLUMNAR_TEXT_MAX};
     if ((size_t)(in->end - in->at) / sizeof value < run.m)
         return false;
     for (; run.m > 0; run.m--, run.to += run.apart, in->at += sizeof value) {
@@ -253,6 +263,8 @@ static bool take_doubles(struct in *in, struct run run)
         memcpy(&value, &bits, sizeof bits);
         if (!isfinite(value))
             return false;
+        extent->least = fmin(extent->least, value);
+        extent->most = fmax(extent->most, value);
         *run.to = (struct reading){run.signal, value == 0 ? 0.0 : value};
     }
     return true;
@@ -339,20 +351,22 @@ static struct run run_of(struct reader *r, const struct column *c)
     return (struct run){r->t->readings + r->known, r->columns, c->m, c->signal};
 }
 
-static bool take_values(struct reader *r, unsigned mode, unsigned exponent, const struct column *c)
+static bool take_values(struct reader *r, unsigned mode, unsigned exponent, const struct column *c,
+                        struct columnar_extent *extent)
 {
     struct run run = run_of(r, c);
 
     if (mode == COLUMNAR_RAW)
-        return take_doubles(&r->in, run);
+        return take_doubles(&r->in, run, extent);
     if (mode == COLUMNAR_DELTA)
-        return take_deltas(&r->in, columnar_tens[exponent], run);
-    return take_line(&r->in, mode == COLUMNAR_LINE, columnar_tens[exponent], run);
+        return take_deltas(&r->in, exponent, run, extent);
+    return take_line(&r->in, mode == COLUMNAR_LINE, exponent, run, extent);
 }
 
 static enum status read_column(struct reader *r, struct fault *fault)
 {
     struct column c = {.m = r->n};
+    struct columnar_extent extent COLUMNAR_SCRATCH;
     unsigned mode, exponent;
     enum status st;
 
@@ -366,12 +380,15 @@ static enum status read_column(struct reader *r, struct fault *fault)
         return fault_set(fault, ST_REJECT, "the head 0x%02x of a column is not known", *r->in.at);
     if (*r->in.at++ & COLUMNAR_SPARSE && (st = read_bitmap(r, &c, fault)) != ST_OK)
         return st;
-    if (!take_values(r, mode, exponent, &c))
+    if (!take_values(r, mode, exponent, &c, &extent))
         return fault_set(fault, ST_REJECT, "the values of a column are cut short or out of range");
     if (c.signal == SIGNAL_NONE) {
         r->t->unknown_signals += c.m;
         return ST_OK;
     }
+    r->t->value_bytes += c.m * extent.text;
+    if (r->spans)
+        r->spans[r->known] = (struct columnar_span){c.signal, extent.least, extent.most};
     if (c.present)
         place(r, &c);
     r->has_gaps |= c.present != NULL;
@@ -444,6 +461,13 @@ static enum status read_body(struct reader *r, bool regular, struct fault *fault
 
 enum status columnar_read(struct telemetry *out, const char *bytes, size_t len, struct fault *fault)
 {
+    return columnar_read_spans(out, bytes, len, NULL, NULL, fault);
+}
+
+enum status columnar_read_spans(struct telemetry *out, const char *bytes, size_t len,
+                                struct columnar_span spans[COLUMNAR_COLUMNS_MAX], size_t *n,
+                                struct fault *fault)
+{
     const unsigned char *at = (const unsigned char *)bytes;
     struct reader r COLUMNAR_SCRATCH;
     unsigned flags;
@@ -454,11 +478,14 @@ enum status columnar_read(struct telemetry *out, const char *bytes, size_t len, 
     r.t = out;
     r.n = r.columns = r.known = r.strangers = 0;
     r.seen = 0;
+    r.spans = spans;
     r.has_gaps = false;
     st = read_head(&out->head, &r.in, &flags, fault);
     if (st == ST_OK)
         st = read_body(&r, flags & COLUMNAR_REGULAR, fault);
     if (st != ST_OK)
         out->sample_count = out->reading_count = out->unknown_signals = 0; /* half is none */
+    else if (n)
+        *n = r.known;
     return st;
 }

@@ -62,6 +62,15 @@ enum status columnar_write(const struct telemetry *t, char *out, size_t size, si
 enum status columnar_read(struct telemetry *out, const char *bytes, size_t len,
                           struct fault *fault) MUST_CHECK;
 
+/* The same, and what each column of a signal we know holds; *n of them. */
+struct columnar_span {
+    uint16_t signal;
+    double least, most;
+};
+enum status columnar_read_spans(struct telemetry *out, const char *bytes, size_t len,
+                                struct columnar_span spans[COLUMNAR_COLUMNS_MAX], size_t *n,
+                                struct fault *fault) MUST_CHECK;
+
 /* Read the head alone, about 20 bytes: enough to drop what is stored already before parsing it.
  * ST_REJECT: not columnar, not version 1, wrong flags, cut short; *out holds what could be read
  * even then (stream "" or seq 0 = unreadable), so that a bad record can be acknowledged as a dead

@@ -19,6 +19,16 @@ enum { COLUMNAR_CONSTANT, COLUMNAR_LINE, COLUMNAR_DELTA, COLUMNAR_RAW };
 
 extern const double columnar_tens[COLUMNAR_EXPONENT_MAX + 1];
 
+/* What the values of a column lie between, and the bytes of one as a decimal number, at most. */
+struct columnar_extent {
+    double least, most;
+    size_t text;
+};
+#define COLUMNAR_TEXT_MAX 32 /* of any double */
+
+/* Of integers from `least` to `most` with so many decimals. */
+struct columnar_extent columnar_extent(int64_t least, int64_t most, unsigned decimals);
+
 /* Scratch of some KiB that is written before it is read: filling it with zeros on every call
  * (-ftrivial-auto-var-init) would cost more than the work. */
 #if defined(__has_attribute)

@@ -163,6 +163,7 @@ static inline uint16_t take_name(struct scan *s, uint32_t nth)
 static inline bool take_reading(struct scan *s, uint32_t nth)
 {
     struct telemetry *t = s->t;
+    const char *number;
     uint64_t bit;
     uint16_t signal;
 
@@ -173,8 +174,10 @@ static inline bool take_reading(struct scan *s, uint32_t nth)
         return false;
     s->seen[signal / 64] |= bit;
     t->readings[t->reading_count].signal = signal;
+    number = s->at;
     if (!take_number(s, &t->readings[t->reading_count].value))
         return false;
+    t->value_bytes += (size_t)(s->at - number);
     t->reading_count++;
     return true;
 }

@@ -22,6 +22,7 @@ void telemetry_clear(struct telemetry *t)
     t->sample_count = 0;
     t->reading_count = 0;
     t->unknown_signals = 0;
+    t->value_bytes = 0;
     t->alike = false;
 }
 

@@ -32,7 +32,8 @@ struct telemetry {
     struct reading *readings;
     size_t reading_count, reading_room;
     size_t unknown_signals; /* left out: paths that are not in the table */
-    bool alike;             /* each sample surely has the signals of the first, in its order */
+    size_t value_bytes; /* the values as decimal numbers, all together and at most; 0: not known */
+    bool alike;         /* each sample surely has the signals of the first, in its order */
     struct envelope head;
 };
 

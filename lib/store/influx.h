@@ -30,8 +30,9 @@ enum status influx_prepare(struct influx *db, struct fault *fault) MUST_CHECK;
 enum status influx_write(struct influx *db, const char *lines, size_t len,
                          struct fault *fault) MUST_CHECK;
 
-/* The same with lines that are made while they are sent.  A batch of over 413's limit may get no
- * answer but a closed connection, ST_RETRY: influx_write tells. */
+/* The same with lines that are made while they are sent.  Where their length is told beforehand
+ * InfluxDB takes memory for them once; it passes over a last line of spaces.  A batch of over 413's
+ * limit may get no answer but a closed connection, ST_RETRY: influx_write tells. */
 enum status influx_pour(struct influx *db, const struct http_body *lines,
                         struct fault *fault) MUST_CHECK;
 

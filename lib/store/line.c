@@ -456,3 +456,28 @@ size_t line_add(struct text *out, const char *vin, const struct telemetry *recor
     out->bytes[out->len] = '\0';
     return lines;
 }
+
+static size_t name_bytes(const struct telemetry *t, size_t samples)
+{
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < samples; i++)
+        for (uint32_t k = 0; k < t->samples[i].count; k++) {
+            uint16_t signal = t->readings[t->samples[i].first + k].signal;
+
+            bytes += 1U + (signal == SIGNAL_NONE ? 0U : signal_fields[signal - 1].len);
+        }
+    return bytes;
+}
+
+size_t line_most(const struct telemetry *record)
+{
+    size_t n = record->sample_count, names;
+    char time[BLOCK];
+
+    if (record->value_bytes == 0 || n == 0)
+        return 0;
+    names = record->alike ? n * name_bytes(record, 1) : name_bytes(record, n);
+    return names + record->value_bytes +
+           n * (HEAD_LEN + VIN_LEN + print_time(time, record->samples[n - 1].t_ms));
+}

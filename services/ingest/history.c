@@ -23,6 +23,7 @@ struct pour {
     size_t lines;
     struct text *spill; /* a line that was longer than the room there was */
     size_t spilled;     /* of it, given out */
+    size_t len, poured; /* bytes that were promised, 0 none; of them, given out */
 };
 
 /* The record to go on with; NULL: all are poured. */
@@ -66,9 +67,8 @@ static void spill_line(struct pour *p)
     }
 }
 
-static size_t pour_more(void *self, char *out, size_t room)
+static size_t pour_lines(struct pour *p, char *out, size_t room)
 {
-    struct pour *p = self;
     size_t used = give_out(p, out, room);
     const struct record *r;
 
@@ -88,12 +88,60 @@ static size_t pour_more(void *self, char *out, size_t room)
     return used;
 }
 
+/* A line of spaces, which InfluxDB passes over. */
+static size_t pour_spaces(struct pour *p, char *out, size_t room)
+{
+    size_t left = p->len - p->poured, n = left < room ? left : room;
+
+    memset(out, ' ', n);
+    if (n > 0 && n == left)
+        out[n - 1] = '\n';
+    return n;
+}
+
+/* As many bytes as were promised: nothing that goes wrong may look like the end. */
+static size_t pour_promised(void *self, char *out, size_t room)
+{
+    struct pour *p = self;
+    size_t n = pour_lines(p, out, room);
+
+    if (n == 0)
+        n = rest_of(p) ? HTTP_BODY_FAILS : pour_spaces(p, out, room);
+    if (n > p->len - p->poured)
+        return HTTP_BODY_FAILS;
+    p->poured += n;
+    return n;
+}
+
+static size_t pour_more(void *self, char *out, size_t room)
+{
+    return pour_lines(self, out, room);
+}
+
+/* What all the lines take, at most; 0: not known of some record. */
+static size_t length_of(struct record *const *records, size_t n)
+{
+    size_t len = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        const struct record *r = records[i];
+
+        if (r->dead || r->again || r->from.topic.leaf != LEAF_TELEMETRY ||
+            r->telemetry.sample_count == 0)
+            continue;
+        if (r->line_bytes == 0)
+            return 0;
+        len += r->line_bytes;
+    }
+    return len;
+}
+
 /* The first line stands ready: whether there is one is known before anything is sent. */
 static void pour_anew(void *self)
 {
     struct pour *p = self;
 
-    p->record = p->sample = p->lines = 0;
+    p->record = p->sample = p->lines = p->poured = 0;
     spill_line(p);
 }
 
@@ -106,8 +154,11 @@ static enum status out_of_memory(size_t n, struct fault *fault)
 static enum status pour(struct history *h, struct record *const *records, size_t n, size_t *lines,
                         struct fault *fault)
 {
-    struct pour p = {.records = records, .n = n, .spill = &h->lines};
-    const struct http_body body = {pour_more, pour_anew, &p};
+    struct pour p = {.records = records, .n = n, .spill = &h->lines, .len = length_of(records, n)};
+    const struct http_body body = {.len = p.len,
+                                   .read = p.len > 0 ? pour_promised : pour_more,
+                                   .rewind = pour_anew,
+                                   .self = &p};
     enum status st;
 
     pour_anew(&p);

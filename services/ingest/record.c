@@ -7,12 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/store/line.h"
 #include "proto/columnar.h"
 #include "proto/json.h"
 #include "proto/scanner.h"
 
 #define OLDEST_MS (60LL * 24 * 3600 * 1000)
 #define AHEAD_MS (10LL * 60 * 1000)
+
+#define UNFILLED __attribute__((uninitialized)) /* written before it is read */
 
 static atomic_size_t held_bytes;
 
@@ -102,26 +105,12 @@ static uint32_t keep_possible(struct reading *of, uint32_t count, struct places 
     return kept;
 }
 
-/* Are all values of samples that are known to be alike, and lie one behind the other, possible?
- * They are numbers: the columns they came in hold no others. */
-static bool is_possible(const struct telemetry *t)
+static bool are_possible(const struct columnar_span *spans, size_t n)
 {
-    const struct sample *first = &t->samples[0], *last = first + t->sample_count - 1;
-    const struct reading *of = t->readings + first->first;
+    for (size_t i = 0; i < n; i++) {
+        struct place place = place_of(spans[i].signal);
 
-    if (!t->alike || last->first - first->first != (t->sample_count - 1) * first->count)
-        return false;
-    for (uint32_t k = 0; k < first->count; k++) {
-        struct place place = place_of(of[k].signal);
-        double least = of[k].value, most = least;
-
-        for (size_t i = 1; i < t->sample_count; i++) {
-            double value = of[i * first->count + k].value;
-
-            least = value < least ? value : least;
-            most = value > most ? value : most;
-        }
-        if (!(least >= place.least && most <= place.most))
+        if (!(spans[i].least >= place.least && spans[i].most <= place.most))
             return false;
     }
     return true;
@@ -133,13 +122,10 @@ static void drop_impossible(struct record *r)
 {
     struct telemetry *t = &r->telemetry;
     uint32_t first = t->sample_count ? t->samples[0].count : 0;
-    struct places places __attribute__((uninitialized));
+    struct places places = {.taken = 0};
     bool alike = first <= PLACES;
     size_t dropped = 0;
 
-    if (t->sample_count > 0 && is_possible(t))
-        return;
-    memset(&places, 0, sizeof places);
     for (size_t i = 0; i < t->sample_count; i++) {
         struct sample *s = &t->samples[i];
         uint32_t kept = keep_possible(t->readings + s->first, s->count, &places);
@@ -183,14 +169,19 @@ static enum status read_loss(struct record *r, struct fault *fault)
 }
 
 /* The first byte decides, whatever the label says: no JSON begins with 0xC1. */
-static enum status read_telemetry(struct record *r, struct fault *fault)
+static enum status read_telemetry(struct record *r, bool *possible, struct fault *fault)
 {
+    struct columnar_span spans[COLUMNAR_COLUMNS_MAX] UNFILLED;
     enum status st;
+    size_t n;
 
     if (!columnar_is(r->payload, r->len))
         return telemetry_read(&r->telemetry, r->payload, r->len, fault);
-    if (r->len <= JSON_MAX_BYTES)
-        return columnar_read(&r->telemetry, r->payload, r->len, fault);
+    if (r->len <= JSON_MAX_BYTES) {
+        st = columnar_read_spans(&r->telemetry, r->payload, r->len, spans, &n, fault);
+        *possible = st == ST_OK && are_possible(spans, n);
+        return st;
+    }
     st = columnar_head(&r->telemetry.head, r->payload, r->len, fault);
     if (st == ST_OK)
         st =
@@ -198,7 +189,8 @@ static enum status read_telemetry(struct record *r, struct fault *fault)
     return st;
 }
 
-static enum status read_payload(struct record *r, struct fault *fault)
+/* *possible: all values are surely what their signals can say. */
+static enum status read_payload(struct record *r, bool *possible, struct fault *fault)
 {
     enum status st;
 
@@ -206,7 +198,7 @@ static enum status read_payload(struct record *r, struct fault *fault)
     case LEAF_STATE:
         return state_read(&r->state, r->payload, r->len, fault);
     case LEAF_TELEMETRY:
-        st = read_telemetry(r, fault);
+        st = read_telemetry(r, possible, fault);
         r->head = r->telemetry.head;
         return st;
     default:
@@ -235,7 +227,8 @@ static const char *reason_of(const struct record *r)
 static enum status decode(struct record *r, int64_t now_ms)
 {
     struct fault fault = {""};
-    enum status st = read_payload(r, &fault);
+    bool possible = false;
+    enum status st = read_payload(r, &possible, &fault);
 
     if (st == ST_FATAL)
         return st;
@@ -243,7 +236,9 @@ static enum status decode(struct record *r, int64_t now_ms)
         record_condemn(r, reason_of(r), fault.text);
     else if (r->from.topic.leaf == LEAF_TELEMETRY) {
         drop_untimely(r, now_ms);
-        drop_impossible(r);
+        if (!possible)
+            drop_impossible(r);
+        r->line_bytes = line_most(&r->telemetry);
     }
     return ST_OK;
 }

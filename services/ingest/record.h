@@ -39,6 +39,7 @@ struct record {
                      1];  /* an outbox_lost event: first .. last of this stream will never come */
     struct envelope head; /* of a journalled message; stream "" or seq 0: unreadable */
     struct telemetry telemetry; /* LEAF_TELEMETRY; nothing can be added to it */
+    size_t line_bytes;          /* of all its samples as lines, at most; 0: not known */
     char *payload;              /* `len` bytes and a terminator, behind the record */
     void *rows;                 /* of the telemetry, where they do not stand behind it too */
     size_t held;                /* bytes it takes, all in all */

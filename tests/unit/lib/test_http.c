@@ -157,9 +157,11 @@ static void made_rewind(void *self)
     ((struct made *)self)->at = 0;
 }
 
-static void expect_made(struct http *h, struct made *m)
+/* `told`: its length goes before it. */
+static void expect_made(struct http *h, struct made *m, bool told)
 {
-    const struct http_body body = {made_read, made_rewind, m};
+    const struct http_body body = {
+        .len = told ? m->len : 0, .read = made_read, .rewind = made_rewind, .self = m};
     char url[256], expected[64], *whole = malloc(m->len + 1);
     const struct http_request r = {
         .method = "POST", .url = url, .content_type = "text/plain", .made = &body};
@@ -172,8 +174,8 @@ static void expect_made(struct http *h, struct made *m)
     call(h, &a, &r);
     if (a.st != ST_OK)
         fail_msg("%s", a.fault.text);
-    snprintf(expected, sizeof expected, "%zu %lu", m->len,
-             crc32(0, (const unsigned char *)whole, (unsigned)m->len));
+    snprintf(expected, sizeof expected, "%zu %lu%s", m->len,
+             crc32(0, (const unsigned char *)whole, (unsigned)m->len), told ? " told" : "");
     assert_string_equal(a.body.bytes, expected);
     text_done(&a.body);
     free(whole);
@@ -186,7 +188,8 @@ static void a_body_can_be_made_while_it_is_sent(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++)
-        expect_made(h, &(struct made){.len = lengths[i], .step = 3});
+        for (int told = 0; told < 2; told++)
+            expect_made(h, &(struct made){.len = lengths[i], .step = 3}, told);
     expect_status(h, "VIGIE_TEST_HTTP", "/status/200", ST_OK);
     http_close(h);
 }
@@ -199,7 +202,43 @@ static void a_body_that_is_made_finds_a_new_connection_too(void **state)
     (void)state;
     expect_body(h, "/hang-up", 200, "bye");
     nap_ms(100);
-    expect_made(h, &m);
+    expect_made(h, &m, false);
+    expect_body(h, "/hang-up", 200, "bye");
+    nap_ms(100);
+    expect_made(h, &m, true);
+    http_close(h);
+}
+
+/* Three pieces, then its maker gives up. */
+static size_t made_in_vain(void *self, char *out, size_t room)
+{
+    struct made *m = self;
+
+    if (m->step++ == 3)
+        return HTTP_BODY_FAILS;
+    memset(out, 'x', room < 100 ? room : 100);
+    return room < 100 ? room : 100;
+}
+
+static void a_body_that_cannot_be_made_ends_the_call(void **state)
+{
+    struct http *h = open_patient(0);
+    char url[256];
+
+    (void)state;
+    address(url, sizeof url, "VIGIE_TEST_HTTP", "/sum");
+    for (size_t len = 0; len <= 1000; len += 1000) {
+        struct made m = {.step = 0};
+        const struct http_body body = {
+            .len = len, .read = made_in_vain, .rewind = made_rewind, .self = &m};
+        const struct http_request r = {.method = "POST", .url = url, .made = &body};
+        struct answer a;
+
+        call(h, &a, &r);
+        assert_int_equal(a.st, ST_RETRY);
+        text_done(&a.body);
+        expect_status(h, "VIGIE_TEST_HTTP", "/status/200", ST_OK);
+    }
     http_close(h);
 }
 
@@ -324,6 +363,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_connection_the_server_has_dropped_is_replaced_unseen),
         cmocka_unit_test(a_body_arrives_as_it_is_without_expect),
         cmocka_unit_test(a_body_can_be_made_while_it_is_sent),
+        cmocka_unit_test(a_body_that_cannot_be_made_ends_the_call),
         cmocka_unit_test(a_body_that_is_made_finds_a_new_connection_too),
         cmocka_unit_test(a_redirect_is_an_answer_and_not_followed),
         cmocka_unit_test(an_answer_longer_than_allowed_is_refused),

@@ -219,7 +219,7 @@ static void lines_can_be_made_while_they_are_sent(void **state)
 {
     struct influx *db = open_prepared("poured");
     struct comments c = {.len = 700000};
-    const struct http_body lines = {comments_read, comments_rewind, &c};
+    const struct http_body lines = {.read = comments_read, .rewind = comments_rewind, .self = &c};
     struct fault fault = {""};
     enum status st;
 
@@ -232,6 +232,51 @@ static void lines_can_be_made_while_they_are_sent(void **state)
         fail_msg("%s: %s", status_name(st), fault.text);
     c.len = 10;
     assert_int_equal(influx_pour(db, &lines, &fault), ST_OK);
+    influx_close(db);
+}
+
+/* A point, and then spaces to the end of what was promised. */
+struct promised {
+    size_t len, at;
+};
+
+static size_t promised_read(void *self, char *out, size_t room)
+{
+    static const char point[] = "telemetry,vin=" VIN " Vehicle.Speed=7\n";
+    struct promised *p = self;
+    size_t n = p->at == 0 ? sizeof point - 1 : p->len - p->at;
+
+    n = n < room ? n : room;
+    memset(out, ' ', n);
+    if (p->at == 0)
+        memcpy(out, point, n);
+    else if (n > 0 && p->at + n == p->len)
+        out[n - 1] = '\n';
+    p->at += n;
+    return n;
+}
+
+static void promised_rewind(void *self)
+{
+    ((struct promised *)self)->at = 0;
+}
+
+static void a_last_line_of_spaces_is_passed_over(void **state)
+{
+    static const size_t lengths[] = {0, 1, 2, 700, 300000};
+    struct influx *db = open_prepared("spaces");
+    struct fault fault = {""};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        struct promised p = {.len = strlen("telemetry,vin=" VIN " Vehicle.Speed=7\n") + lengths[i]};
+        const struct http_body lines = {
+            .len = p.len, .read = promised_read, .rewind = promised_rewind, .self = &p};
+
+        if (influx_pour(db, &lines, &fault) != ST_OK)
+            fail_msg("%zu spaces: %s", lengths[i], fault.text);
+        assert_int_equal(count_rows(db), i + 1);
+    }
     influx_close(db);
 }
 
@@ -383,6 +428,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(one_bad_line_is_refused_and_the_good_ones_stay),
         cmocka_unit_test(a_batch_over_the_servers_limit_is_refused),
         cmocka_unit_test(lines_can_be_made_while_they_are_sent),
+        cmocka_unit_test(a_last_line_of_spaces_is_passed_over),
         cmocka_unit_test(a_missing_database_is_fatal),
         cmocka_unit_test(a_wrong_statement_is_refused_with_the_servers_words),
         cmocka_unit_test(credentials_in_the_address_count_and_are_never_quoted),
