@@ -115,8 +115,8 @@ def test_live_does_not_wait_for_the_databases(site):
 
 
 class Narrow(http.server.ThreadingHTTPServer):
-    """Stands before InfluxDB and takes `most` bytes at once: 413 for a length that is more, and of a body in pieces no
-    answer at all but a closed connection, once it has become more."""
+    """Stands before InfluxDB and takes `most` bytes at once: 413 for a length that is more, but the first time, and always for a
+    body in pieces, no answer at all but a closed connection: an answer amid a body may never arrive."""
 
     def __init__(self, behind, most):
         super().__init__(("127.0.0.1", 0), NarrowRequest)
@@ -151,17 +151,17 @@ class NarrowRequest(http.server.BaseHTTPRequestHandler):
         self.server.open.wait(60)
         if "chunked" in self.headers.get("Transfer-Encoding", ""):
             body = self.pieces()
-            if body is None:
-                self.server.cut += 1
-                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                self.close_connection = True
-                return
         else:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            if len(body) > self.server.most:
+            if len(body) > self.server.most and self.server.cut:
                 self.server.refused += 1
                 self.answer(413, b'{"error":"Request Entity Too Large"}')
                 return
+        if body is None or len(body) > self.server.most:
+            self.server.cut += 1
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.close_connection = True
+            return
         kind = {"Content-Type": self.headers["Content-Type"]} if "Content-Type" in self.headers else {}
         ask = urllib.request.Request(self.server.behind + self.path, body or None, kind, method=self.command)
         try:
