@@ -10,6 +10,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "lib/store/line.h"
+#include "lib/text.h"
 #include "proto/columnar.h"
 
 #define ROUNDS 9
@@ -205,6 +207,17 @@ static void read_all(const struct records *r, bool columnar, struct telemetry *t
         read_one(r, i, columnar, t);
 }
 
+static void line_all(const struct records *r, bool columnar, struct telemetry *t)
+{
+    static struct text lines;
+
+    for (size_t i = 0; i < r->count; i++) {
+        read_one(r, i, columnar, t);
+        text_clear(&lines);
+        must(line_add(&lines, "WVWZZZ1KZAW000001", t, 0, t->sample_count) == r->samples, "lines");
+    }
+}
+
 /* Both give back what was written, to the bit; otherwise their times mean nothing. */
 static void check_all(const struct records *r, bool columnar, struct telemetry *t)
 {
@@ -228,18 +241,22 @@ static double cpu_ns(void)
     return 1e9 * (double)now.tv_sec + (double)now.tv_nsec;
 }
 
+enum work { WRITE, READ, TO_LINE };
+
 /* One round; ns per sample. */
-static double measure(struct records *r, bool columnar, bool writes, struct telemetry *t)
+static double measure(struct records *r, bool columnar, enum work work, struct telemetry *t)
 {
     size_t samples = r->count * r->samples;
     size_t turns = (columnar ? SAMPLES_A_ROUND : JSON_SAMPLES_A_ROUND) / samples;
     double began = cpu_ns();
 
     for (size_t i = 0; i < turns; i++) {
-        if (writes)
+        if (work == WRITE)
             write_all(r, columnar);
-        else
+        else if (work == READ)
             read_all(r, columnar, t);
+        else
+            line_all(r, columnar, t);
     }
     return (cpu_ns() - began) / (double)(turns * samples);
 }
@@ -251,21 +268,21 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void compare_times(struct records *r, bool writes, struct telemetry *t)
+static void compare_times(struct records *r, enum work work, struct telemetry *t)
 {
+    static const char *const name[] = {"write", "read", "to line"};
     double ours[ROUNDS], json[ROUNDS];
 
     for (size_t i = 0; i < ROUNDS; i++) {
-        ours[i] = measure(r, true, writes, t);
-        json[i] = measure(r, false, writes, t);
+        ours[i] = measure(r, true, work, t);
+        json[i] = measure(r, false, work, t);
     }
     qsort(ours, ROUNDS, sizeof *ours, by_value);
     qsort(json, ROUNDS, sizeof *json, by_value);
     printf("columnar|%s, %zu a record|ns a sample|%.0f (%.0f .. %.0f)|%.0f (%.0f .. %.0f)|%.1f|"
-           "beside it: telemetry_%s, JSON\n",
-           writes ? "write" : "read", r->samples, ours[ROUNDS / 2], ours[0], ours[ROUNDS - 1],
-           json[ROUNDS / 2], json[0], json[ROUNDS - 1], json[ROUNDS / 2] / ours[ROUNDS / 2],
-           writes ? "write" : "read");
+           "beside it: telemetry/1, JSON\n",
+           name[work], r->samples, ours[ROUNDS / 2], ours[0], ours[ROUNDS - 1], json[ROUNDS / 2],
+           json[0], json[ROUNDS - 1], json[ROUNDS / 2] / ours[ROUNDS / 2]);
 }
 
 static double bytes_a_sample(const size_t *len, const struct records *r)
@@ -295,8 +312,8 @@ static void compare(size_t samples)
         "columnar|size, %zu a record|bytes a sample|%.1f|%.0f|%.1f|17 signals, %zu s of a drive; "
         "%.0f bytes a record\n",
         samples, ours, json, json / ours, r.count * samples, ours * (double)samples);
-    compare_times(&r, true, &t);
-    compare_times(&r, false, &t);
+    for (enum work work = WRITE; work <= TO_LINE; work++)
+        compare_times(&r, work, &t);
     release(&r);
     telemetry_done(&t);
 }
