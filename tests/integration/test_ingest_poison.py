@@ -75,12 +75,12 @@ def test_a_record_that_ends_the_decoder_is_tried_twice_and_no_third_time(site):
     with site.car() as poison, site.car() as other:
         payload = columnar(poison.stream, 1, {t: {SPEED_ID: 50.5}, t + 1: {SPEED_ID: 51.0}})
         for ends in (1, 2):
-            restart_broken(ingest, "columnar_read")
+            restart_broken(ingest, "columnar_read_spans")
             other.one()
             other.wait_ack(ends)  # all goes well but for that one
             send_until(lambda: poison.publish("telemetry", payload), is_dead(ingest), "its end")
             assert ingest.process.returncode != 0
-        restart_broken(ingest, "columnar_read")
+        restart_broken(ingest, "columnar_read_spans")
         assert "suspects" in ingest.log_text()
         poison.publish("telemetry", payload)
         poison.wait_ack(1)
