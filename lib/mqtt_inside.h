@@ -1,4 +1,4 @@
-/* lib/mqtt_inside.h - what the four files of the MQTT client share; nobody else includes it.
+/* lib/mqtt_inside.h - what the five files of the MQTT client share; nobody else includes it.
  * Paho runs every callback under its own process-wide lock, so mqtt.lock is taken inside that lock
  * and is never held while Paho or the owner is called. */
 #ifndef LIB_MQTT_INSIDE_H
@@ -79,6 +79,9 @@ struct mqtt {
 int mqtt_link_start(struct mqtt *m); /* sets Paho's callbacks, starts the thread; 0 or not */
 void mqtt_link_stop(
     struct mqtt *m); /* joins it, waits for what is unsent, says goodbye; 2 s at most */
+
+/* lib/mqtt_socket.c: what is small goes out although something before it is not answered yet */
+void mqtt_send_at_once(const char *broker); /* of the connection that has just come about */
 
 /* lib/mqtt_traffic.c */
 void mqtt_ask_for_all(struct mqtt *m); /* every remembered filter, after CONNACK */

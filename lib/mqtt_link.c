@@ -44,6 +44,7 @@ static void on_connected(void *self, MQTTAsync_successData5 *answer)
     if (m->reload) /* asked for during the try, which had read the files by then */
         pthread_cond_broadcast(&m->changed);
     pthread_mutex_unlock(&m->lock);
+    mqtt_send_at_once(broker);
     tell(m, true, broker, "");
     mqtt_ask_for_all(m);
     mqtt_hand_on(m);
