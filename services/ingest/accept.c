@@ -11,9 +11,9 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/map.h"
-#include "meters.h"
-#include "newest.h"
-#include "pace.h"
+#include "record/meters.h"
+#include "record/newest.h"
+#include "record/pace.h"
 #include "rate.h"
 #include "vehicles.h"
 

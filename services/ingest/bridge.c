@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "meters.h"
+#include "record/meters.h"
 
 #define HEAD "site/"
 #define TAIL "/bridge"

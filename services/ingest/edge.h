@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "lib/health.h"
-#include "record.h"
+#include "record/record.h"
 
 struct edge {
     const char *name;

@@ -9,7 +9,7 @@
 #include "inflight.h"
 #include "inhand.h"
 #include "lib/queue.h"
-#include "record.h"
+#include "record/record.h"
 
 #define GROUP_RECORDS INFLIGHT_GROUP_MAX
 

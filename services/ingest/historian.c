@@ -8,7 +8,7 @@
 #include "edge.h"
 #include "history.h"
 #include "lib/clock.h"
-#include "meters.h"
+#include "record/meters.h"
 
 #define GROUPS 3
 #define IDLE_MS 200

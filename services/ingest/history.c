@@ -7,7 +7,7 @@
 
 #include "lib/clock.h"
 #include "lib/store/line.h"
-#include "meters.h"
+#include "record/meters.h"
 
 enum status history_open(struct history *h, const char *url, struct fault *fault)
 {

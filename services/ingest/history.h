@@ -8,7 +8,7 @@
 
 #include "lib/store/influx.h"
 #include "lib/text.h"
-#include "record.h"
+#include "record/record.h"
 
 struct history { /* all zero: closed */
     struct influx *db;

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "lib/clock.h"
-#include "meters.h"
+#include "record/meters.h"
 #include "proto/columnar.h"
 
 void intake_message(void *self, const struct mqtt_message *message)

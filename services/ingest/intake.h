@@ -8,7 +8,7 @@
 
 #include "lib/mqtt.h"
 #include "lib/queue.h"
-#include "record.h"
+#include "record/record.h"
 
 /* A message may be this long before it is refused unread; the broker's own limit is 32 KiB. */
 #define INTAKE_PAYLOAD_MAX 65536

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 
 #include "accept.h"
-#include "again.h"
+#include "again/again.h"
 #include "bridge.h"
-#include "duty.h"
+#include "record/duty.h"
 #include "inflight.h"
 #include "inhand.h"
 #include "intake.h"
@@ -18,8 +18,8 @@
 #include "lib/mqtt.h"
 #include "lib/queue.h"
 #include "lib/stop.h"
-#include "meters.h"
-#include "minutes.h"
+#include "record/meters.h"
+#include "again/minutes.h"
 #include "replay.h"
 #include "settings.h"
 #include "shards.h"

@@ -12,8 +12,8 @@
 #include "lib/log.h"
 #include "lib/store/postgres.h"
 #include "lib/text.h"
-#include "meters.h"
-#include "record.h"
+#include "record/meters.h"
+#include "record/record.h"
 
 #define ANSWER_MS 5000
 #define LOOK_MS 30000

@@ -9,7 +9,7 @@
 #include "handover.h"
 #include "lib/clock.h"
 #include "lib/store/postgres.h"
-#include "meters.h"
+#include "record/meters.h"
 #include "proto/topic.h"
 
 /* The classes of our locks, as an answer numbers them. */

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "duty.h"
+#include "record/duty.h"
 #include "lib/mqtt.h"
 #include "proto/status.h"
 

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "commit.h"
+#include "commit/commit.h"
 #include "lib/mqtt.h"
 #include "lib/queue.h"
 

@@ -5,15 +5,15 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "announce.h"
-#include "commit.h"
+#include "commit/announce.h"
+#include "commit/commit.h"
 #include "edge.h"
 #include "group.h"
 #include "historian.h"
 #include "history.h"
 #include "lib/clock.h"
 #include "lib/log.h"
-#include "meters.h"
+#include "record/meters.h"
 #include "stored.h"
 
 #define IDLE_MS 200

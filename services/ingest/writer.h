@@ -5,8 +5,8 @@
 
 #include <stdint.h>
 
-#include "commit.h"
-#include "duty.h"
+#include "commit/commit.h"
+#include "record/duty.h"
 #include "inflight.h"
 #include "inhand.h"
 #include "lib/health.h"

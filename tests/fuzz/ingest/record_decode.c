@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "proto/ack.h"
-#include "services/ingest/record.h"
+#include "services/ingest/record/record.h"
 
 #define NOW_MS INT64_C(1795248000000)
 #define OLDEST_MS (NOW_MS - INT64_C(60) * 24 * 3600 * 1000)

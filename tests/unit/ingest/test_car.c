@@ -6,8 +6,8 @@
 #undef sample
 
 #include "proto/signals.h"
-#include "services/ingest/car.h"
-#include "services/ingest/pack.h"
+#include "services/ingest/car/car.h"
+#include "services/ingest/car/pack.h"
 
 static struct moment_map map;
 

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "services/ingest/duty.h"
+#include "services/ingest/record/duty.h"
 
 #define LONG DUTY_PATIENCE_MS
 #define SHORT (DUTY_PATIENCE_MS - 1)

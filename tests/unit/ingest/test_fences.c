@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "services/ingest/fences.h"
+#include "services/ingest/car/fences.h"
 
 #define ZONES 200
 #define METRE (1 / 111195.0802)

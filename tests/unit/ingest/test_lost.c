@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "services/ingest/lost.h"
+#include "services/ingest/record/lost.h"
 
 #define BULK "0197f3c2-5f0e-7abc-8def-0123456789ab"
 #define URGENT "0197f3c2-5f0e-7abc-8def-0123456789ac"

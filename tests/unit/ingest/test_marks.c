@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "services/ingest/marks.h"
+#include "services/ingest/commit/marks.h"
 
 #define VIN "WVWZZZ1KZAW000001"
 #define OTHER "VF1RFB00866123456"

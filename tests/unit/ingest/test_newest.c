@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "services/ingest/newest.h"
+#include "services/ingest/record/newest.h"
 
 #define T INT64_C(1795248000000)
 

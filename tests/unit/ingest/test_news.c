@@ -6,7 +6,7 @@
 #include <cmocka.h>
 
 #include "proto/topic.h"
-#include "services/ingest/news.h"
+#include "services/ingest/commit/news.h"
 
 #define VIN "WVWZZZ1KZAW000001"
 #define OTHER "VF1RFB00866123456"

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "services/ingest/pace.h"
+#include "services/ingest/record/pace.h"
 
 static void a_small_fleet_moves_four_times_a_second(void **state)
 {

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "services/ingest/pack.h"
+#include "services/ingest/car/pack.h"
 
 static struct text packed;
 

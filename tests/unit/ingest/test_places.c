@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "services/ingest/places.h"
+#include "services/ingest/commit/places.h"
 
 #define VINS 50
 #define STREAMS 20

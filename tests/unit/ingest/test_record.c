@@ -10,7 +10,7 @@
 
 #include "proto/columnar.h"
 #include "proto/json.h"
-#include "services/ingest/record.h"
+#include "services/ingest/record/record.h"
 
 #define VIN "WVWZZZ1KZAW000001"
 #define STREAM "0197f3c2-5f0e-7abc-8def-0123456789ab"

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 
 #include "proto/columnar.h"
-#include "services/ingest/record.h"
+#include "services/ingest/record/record.h"
 
 #define DAY (24LL * 3600 * 1000)
 #define NOW 1795248000000

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "services/ingest/tally.h"
+#include "services/ingest/commit/tally.h"
 
 static void a_bucket_ends_where_the_next_begins_and_two_are_twice_as_long(void **state)
 {

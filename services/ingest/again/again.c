@@ -1,0 +1,210 @@
+/* services/ingest/again/again.c - a look every second. */
+#include "again.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#include "services/ingest/commit/announce.h"
+#include "dues.h"
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "lib/stop.h"
+#include "lib/store/influx.h"
+#include "lib/store/postgres.h"
+#include "services/ingest/record/meters.h"
+#include "recompute.h"
+#include "scores.h"
+#include "silence.h"
+#include "upkeep.h"
+
+#define LOOK_MS 500
+#define SILENT_MS 5000
+#define UPKEEP_MS 60000
+#define DUE_MAX 512
+#define ANSWER_MS 20000
+#define NICE 10
+
+struct again {
+    struct again_options set;
+    struct pg *db;
+    struct influx *influx;
+    struct recompute *recompute;
+    struct silence *silence;
+    struct dues *dues;
+    struct due_again due[DUE_MAX];
+    int64_t silent_ms, upkeep_ms; /* when to look next who has fallen silent, what is old */
+    bool away;
+    pthread_t thread;
+    bool running;
+};
+
+static bool is_ours(void *self, const char *vin)
+{
+    struct again *a = self;
+
+    return duty_has(&a->set.duty->facts, vin);
+}
+
+/* Said once per change. */
+static void note(struct again *a, enum status st, const struct fault *fault)
+{
+    bool away = st != ST_OK && st != ST_NONE;
+
+    if (away && !a->away && !stop_asked())
+        log_warn("again.away", "reason=\"%s\"", fault->text);
+    if (!away && a->away)
+        log_info("again.back", "");
+    a->away = away;
+}
+
+static enum status look(struct again *a, struct fault *fault)
+{
+    const struct alert_change_message *changes;
+    size_t n = 0, changed;
+    enum status st = due_again_list(a->db, NULL, a->set.late_wait_ms, a->due, DUE_MAX, &n, fault);
+
+    for (size_t i = 0; i < n && (st == ST_OK || st == ST_NONE || st == ST_REJECT); i++) {
+        if (stop_asked())
+            return ST_OK;
+        if (!is_ours(a, a->due[i].vin))
+            continue;
+        st = recompute_vehicle(a->recompute, &a->due[i], clock_now_ms(), fault);
+        if (st == ST_OK) {
+            metric_add(meters.recomputed, a->due[i].late ? "late" : "gap", 1);
+            changes = recompute_changes(a->recompute, &changed);
+            announce_alerts(a->set.alerts, changes, changed);
+        }
+        if (st == ST_REJECT)
+            log_warn("again.refused", "vehicle=%s reason=\"%s\"", a->due[i].vin, fault->text);
+    }
+    return st == ST_NONE ? ST_OK : st;
+}
+
+static enum status look_for_silence(struct again *a, struct fault *fault)
+{
+    struct silence_look how = {.is_ours = is_ours, .self = a, .now_ms = clock_now_ms()};
+    const struct alert_change_message *changes;
+    struct fault away;
+    size_t changed;
+    bool alarm = false;
+    enum status st = recompute_silent(a->recompute, is_ours, a, how.now_ms, fault);
+
+    if (st != ST_OK)
+        return st;
+    changes = recompute_changes(a->recompute, &changed);
+    announce_alerts(a->set.alerts, changes, changed);
+    how.broken = !atomic_load(a->set.broker) || influx_ping(a->influx, &away) != ST_OK;
+    if ((st = silence_step(a->silence, &how, &alarm, fault)) != ST_OK)
+        return st;
+    changes = silence_changes(a->silence, &changed);
+    announce_alerts(a->set.alerts, changes, changed);
+    if (alarm) {
+        metric_add(meters.own_silences, NULL, 1);
+        log_error("silence.ours", "reason=\"%s\"",
+                  how.broken ? "broker or history away" : "many vehicles fell silent at once");
+    }
+    return ST_OK;
+}
+
+static enum status look_for_dues(struct again *a, struct fault *fault)
+{
+    const struct alert_change_message *changes;
+    size_t changed;
+    enum status st = dues_step(a->dues, is_ours, a, clock_now_ms(), fault);
+
+    if (st == ST_OK) {
+        changes = dues_changes(a->dues, &changed);
+        announce_alerts(a->set.alerts, changes, changed);
+    }
+    return st;
+}
+
+/* What was cleared is told even where a later work failed. */
+static enum status look_after_rows(struct again *a, struct fault *fault)
+{
+    struct alert_change_message *cleared = calloc(UPKEEP_ALERTS, sizeof *cleared);
+    size_t n = 0;
+    enum status st;
+
+    if (!cleared)
+        return fault_set(fault, ST_RETRY, "out of memory for alerts that expire");
+    st = upkeep_step(a->db, cleared, &n, fault);
+    announce_alerts(a->set.alerts, cleared, n);
+    free(cleared);
+    return st;
+}
+
+static enum status look_round(struct again *a, struct fault *fault)
+{
+    enum status st = look(a, fault);
+
+    if (st != ST_OK || clock_boot_ms() < a->silent_ms)
+        return st;
+    a->silent_ms = clock_boot_ms() + SILENT_MS;
+    if ((st = look_for_silence(a, fault)) != ST_OK || (st = look_for_dues(a, fault)) != ST_OK)
+        return st;
+    st = scores_step(a->db, fault);
+    if (st != ST_OK || clock_boot_ms() < a->upkeep_ms)
+        return st;
+    a->upkeep_ms = clock_boot_ms() + UPKEEP_MS;
+    return look_after_rows(a, fault);
+}
+
+static void *again_run(void *self)
+{
+    struct again *a = self;
+
+    (void)setpriority(PRIO_PROCESS, 0, NICE); /* of this thread alone */
+    while (stop_pause(LOOK_MS)) {
+        struct fault fault = {""};
+        enum status st = pg_ready(a->db, &fault);
+
+        if (st == ST_OK)
+            st = look_round(a, &fault);
+        note(a, st, &fault);
+    }
+    return NULL;
+}
+
+enum status again_start(struct again **out, const struct again_options *options,
+                        struct fault *fault)
+{
+    struct again *a = calloc(1, sizeof *a);
+    enum status st;
+
+    if (!a)
+        return fault_set(fault, ST_FATAL, "out of memory");
+    a->set = *options;
+    if ((st = pg_open(&a->db, options->pg, "vigie-ingest-again", fault)) == ST_OK &&
+        (st = influx_open(&a->influx, options->influx, "fleet", fault)) == ST_OK &&
+        (st = recompute_open(&a->recompute, a->db, a->influx, fault)) == ST_OK &&
+        (st = silence_open(&a->silence, a->db, clock_now_ms(), options->start_quiet_ms, fault)) ==
+            ST_OK &&
+        (st = dues_open(&a->dues, a->db, fault)) == ST_OK) {
+        pg_set_patience(a->db, ANSWER_MS);
+        a->running = pthread_create(&a->thread, NULL, again_run, a) == 0;
+        if (!a->running)
+            st = fault_set(fault, ST_FATAL, "cannot start the thread that looks again");
+    }
+    if (st != ST_OK) {
+        again_join(a);
+        return st;
+    }
+    *out = a;
+    return ST_OK;
+}
+
+void again_join(struct again *a)
+{
+    if (!a)
+        return;
+    if (a->running)
+        pthread_join(a->thread, NULL);
+    recompute_close(a->recompute);
+    silence_close(a->silence);
+    dues_close(a->dues);
+    influx_close(a->influx);
+    pg_close(a->db);
+    free(a);
+}

@@ -1,0 +1,23 @@
+/* services/ingest/again/due_again.h - vehicles whose facts are to be looked at again now.  One
+ * connection, one thread. */
+#ifndef INGEST_DUE_AGAIN_H
+#define INGEST_DUE_AGAIN_H
+
+#include <stdbool.h>
+
+#include "lib/store/postgres.h"
+#include "proto/vin.h"
+
+struct due_again {
+    char vin[VIN_LEN + 1];
+    bool late;          /* samples came too late, and no more of them for settle_ms */
+    bool waited;        /* the gap is closed, or was waited for long enough */
+    int64_t passed_seq; /* gaps up to here are given up with that */
+    int64_t settle_ms;
+};
+
+/* At most `max`, *n of them; `vin` NULL: of all. */
+enum status due_again_list(struct pg *db, const char *vin, int64_t settle_ms, struct due_again *due,
+                           size_t max, size_t *n, struct fault *fault) MUST_CHECK;
+
+#endif

@@ -1,0 +1,305 @@
+/* services/ingest/again/dues.c - `forecast` decides; a stage that is left or reached is told once.
+ */
+#include "dues.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "services/ingest/facts/forecast.h"
+#include "lib/text.h"
+#include "services/ingest/commit/meter_rows.h"
+#include "services/ingest/commit/tell.h"
+
+/* $1: the vehicle's column.  Of each of the last N days, oldest last, since its first trip. */
+#define DAYS(n, what)                                                                              \
+    "(SELECT array_agg(coalesce(d.x, 0) ORDER BY g) FROM generate_series(0, least(" n              \
+    ", (SELECT floor(extract(epoch FROM now() - min(f.start_at)) / 86400) FROM segment f WHERE "   \
+    "f.vin = x.vin AND f.kind = 'trip' AND f.state <> 'superseded'))::int) g LEFT JOIN (SELECT "   \
+    "floor(extract(epoch FROM now() - s.start_at) / 86400)::int AS ago, sum(" what                 \
+    ") AS x FROM segment s WHERE s.vin = x.vin AND s.kind = 'trip' AND s.state <> 'superseded' "   \
+    "AND s.start_at > now() - interval '91 d' GROUP BY 1) d ON d.ago = g)"
+/* What could not be told (no meter yet) is asked each time. */
+#define DUE(unknown)                                                                               \
+    "(x.computed_at IS NULL OR x.computed_at < now() - interval '10 min' OR " unknown ")"
+
+struct dues {
+    struct pg *db;
+    struct tell *tell;
+    struct fact_states *states;
+    struct meter_rows meters;
+};
+
+enum status dues_open(struct dues **out, struct pg *db, struct fault *fault)
+{
+    struct dues *d = calloc(1, sizeof *d);
+    enum status st;
+
+    if (!d)
+        return fault_set(fault, ST_FATAL, "out of memory");
+    d->db = db;
+    if ((st = tell_open(&d->tell, db, fault)) != ST_OK ||
+        (st = fact_states_open(&d->states, db, fault)) != ST_OK) {
+        dues_close(d);
+        return st;
+    }
+    *out = d;
+    return ST_OK;
+}
+
+void dues_close(struct dues *d)
+{
+    if (!d)
+        return;
+    tell_close(d->tell);
+    fact_states_close(d->states);
+    meter_rows_done(&d->meters);
+    free(d);
+}
+
+const struct alert_change_message *dues_changes(const struct dues *d, size_t *n)
+{
+    return tell_changes(d->tell, n);
+}
+
+static double number(const PGresult *rows, int row, int column)
+{
+    return PQgetisnull(rows, row, column) ? (double)NAN
+                                          : strtod(PQgetvalue(rows, row, column), NULL);
+}
+
+static int64_t whole(const PGresult *rows, int row, int column)
+{
+    return strtoll(PQgetvalue(rows, row, column), NULL, 10);
+}
+
+/* "{1.5,0,...}" */
+static size_t days_of(const PGresult *rows, int row, int column, double days[FORECAST_DAYS_MAX])
+{
+    const char *at = PQgetvalue(rows, row, column);
+    size_t n = 0;
+
+    while (*at && *at != '}' && n < FORECAST_DAYS_MAX) {
+        char *end;
+
+        days[n] = strtod(at + 1, &end);
+        if (end == at + 1)
+            break;
+        n++;
+        at = end;
+    }
+    return n;
+}
+
+/* A stage was reached (worse than before), or left. */
+static void tell_stage(struct dues *d, const char *vin, const char *type, const char *subject,
+                       int stage, int before, const char *severity, const char *data,
+                       int64_t now_ms)
+{
+    struct found f = {.occurred_ms = now_ms, .lat = (double)NAN, .lon = (double)NAN};
+
+    if (stage == before)
+        return;
+    text_copy(f.type, sizeof f.type, type);
+    text_copy(f.subject, sizeof f.subject, subject);
+    text_copy(f.data, sizeof f.data, data);
+    f.parts = stage == 0 ? FOUND_END : stage > before ? FOUND_EVENT | FOUND_ALERT : 0;
+    for (int i = ALERT_INFO; i <= ALERT_CRITICAL; i++)
+        if (!strcmp(alert_severity_word((enum alert_severity)i), severity))
+            f.severity = (enum alert_severity)i;
+    tell_found(d->tell, vin, &f, 1, now_ms);
+}
+
+static int find(const char *word, const char *const *words, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (!strcmp(word, words[i]))
+            return i;
+    return 0;
+}
+
+static void print_time(char out[24], int64_t t_ms)
+{
+    out[0] = '\0';
+    if (t_ms != FORECAST_NEVER)
+        (void)snprintf(out, 24, "%lld", (long long)t_ms);
+}
+
+static void print_number(char out[32], double value)
+{
+    out[0] = '\0';
+    if (isfinite(value))
+        (void)snprintf(out, 32, "%.17g", value);
+}
+
+/* ---- maintenance */
+enum {
+    ID,
+    PLAN_VIN,
+    EVERY_KM,
+    EVERY_H,
+    EVERY_DAYS,
+    LAST_KM,
+    LAST_H,
+    LAST,
+    STAGE,
+    KM,
+    HOURS,
+    KM_DAYS,
+    HOUR_DAYS
+};
+
+static enum status take_plan(struct dues *d, const PGresult *rows, int row, int64_t now_ms,
+                             struct fault *fault)
+{
+    static const char *const stages[] = {"fine", "soon", "due", "overdue"};
+    static const char *const by[] = {"", "km", "hours", "date"};
+    double days[FORECAST_DAYS_MAX];
+    struct service_plan plan = {number(rows, row, EVERY_KM),   number(rows, row, EVERY_H),
+                                number(rows, row, EVERY_DAYS), number(rows, row, LAST_KM),
+                                number(rows, row, LAST_H),     whole(rows, row, LAST)};
+    struct usage now = {
+        .now_ms = now_ms, .km = number(rows, row, KM), .hours = number(rows, row, HOURS)};
+    char at[24], left[32], data[96];
+    struct due due;
+    const char *params[] = {PQgetvalue(rows, row, ID), NULL, NULL, at, left};
+
+    now.km_day = forecast_median(days, days_of(rows, row, KM_DAYS, days));
+    now.hours_day = forecast_median(days, days_of(rows, row, HOUR_DAYS, days));
+    due = forecast_service(&plan, &forecast_defaults, &now);
+    (void)snprintf(data, sizeof data, "{\"stage\":\"%s\",\"by\":\"%s\",\"left\":%.6g}",
+                   stages[due.stage], by[due.by], isfinite(due.left) ? due.left : 0);
+    tell_stage(d, PQgetvalue(rows, row, PLAN_VIN), "maintenance_due", params[0], (int)due.stage,
+               find(PQgetvalue(rows, row, STAGE), stages, 4), due_severity(due.stage), data,
+               now_ms);
+    params[1] = stages[due.stage];
+    params[2] = by[due.by];
+    print_time(at, due.due_ms);
+    print_number(left, due.left);
+    return pg_run(d->db,
+                  "UPDATE maintenance SET stage = $2, due_by = $3, due_at = "
+                  "to_timestamp(nullif($4, '')::bigint / 1000.0), due_left = nullif($5, "
+                  "'')::double precision, computed_at = now() WHERE id = $1",
+                  5, params, NULL, fault);
+}
+
+/* ---- contracts */
+enum { CONTRACT_VIN = 1, STARTS, ENDS, START_KM, CAP_KM, CONTRACT_STAGE, CONTRACT_KM, WAY_DAYS };
+
+static enum status take_contract(struct dues *d, const PGresult *rows, int row, int64_t now_ms,
+                                 struct fault *fault)
+{
+    static const char *const stages[] = {"fine", "over_soon", "nearly_used"};
+    static const char *const severities[] = {"", "warning", "major"};
+    double days[FORECAST_DAYS_MAX], sum = 0;
+    struct contract_span span = {whole(rows, row, STARTS), whole(rows, row, ENDS),
+                                 number(rows, row, START_KM), number(rows, row, CAP_KM)};
+    int before = find(PQgetvalue(rows, row, CONTRACT_STAGE), stages, 3);
+    size_t n = days_of(rows, row, WAY_DAYS, days);
+    char used[32], end[32], at[24], data[128];
+    struct mileage m;
+    const char *params[] = {PQgetvalue(rows, row, ID), NULL, used, end, at};
+
+    for (size_t i = 0; i < n; i++)
+        sum += days[i];
+    m = forecast_mileage(&span, &forecast_defaults, now_ms, number(rows, row, CONTRACT_KM),
+                         n > 0 ? sum / (double)n : (double)NAN, (enum mileage_stage)before);
+    print_number(used, m.used_km);
+    print_number(end, m.end_km);
+    print_time(at, m.cap_ms);
+    (void)snprintf(data, sizeof data, "{\"stage\":\"%s\",\"used_km\":%.6g,\"cap_km\":%.6g}",
+                   stages[m.stage], isfinite(m.used_km) ? m.used_km : 0, span.cap_km);
+    tell_stage(d, PQgetvalue(rows, row, CONTRACT_VIN), "contract_mileage", params[0], (int)m.stage,
+               before, severities[m.stage], data, now_ms);
+    params[1] = stages[m.stage];
+    return pg_run(
+        d->db,
+        "UPDATE contract SET stage = $2, used_km = nullif($3, '')::double precision, "
+        "end_km = nullif($4, '')::double precision, cap_at = "
+        "to_timestamp(nullif($5, '')::bigint / 1000.0), computed_at = now() WHERE id = $1",
+        5, params, NULL, fault);
+}
+
+/* ---- meters somebody read */
+enum { ENTRY_VIN = 1, ENTRY_M, ENTRY_H };
+
+static enum status take_entry(struct dues *d, const PGresult *rows, int row, int64_t now_ms,
+                              struct fault *fault)
+{
+    const char *vins[] = {PQgetvalue(rows, row, ENTRY_VIN)};
+    const char *params[] = {PQgetvalue(rows, row, ID)};
+    double metres = number(rows, row, ENTRY_M), hours = number(rows, row, ENTRY_H);
+    struct fact_row state;
+    enum status st;
+
+    (void)now_ms;
+    if ((st = fact_states_lock(d->states, vins, 1, fault)) != ST_OK)
+        return st;
+    fact_states_get(d->states, 0, &state);
+    if (isfinite(metres))
+        odometer_enter(&state.car.odometer, &odometer_defaults, metres);
+    if (isfinite(hours))
+        odometer_enter_hours(&state.car.odometer, hours);
+    fact_states_put(d->states, &state);
+    meter_rows_add(&d->meters, vins[0], &state.car);
+    if ((st = fact_states_write(d->states, fault)) != ST_OK ||
+        (st = meter_rows_write(&d->meters, d->db, fault)) != ST_OK)
+        return st;
+    return pg_run(d->db, "UPDATE meter_entry SET taken_at = now() WHERE id = $1", 1, params, NULL,
+                  fault);
+}
+
+/* ---- all */
+static const struct work {
+    const char *sql;
+    int vin;
+    enum status (*take)(struct dues *d, const PGresult *rows, int row, int64_t now_ms,
+                        struct fault *fault);
+} works[] = {
+    {"SELECT x.id, x.vin, x.odometer_m, x.engine_h FROM meter_entry x WHERE x.taken_at IS NULL "
+     "ORDER BY x.at LIMIT 100 FOR UPDATE SKIP LOCKED",
+     ENTRY_VIN, take_entry},
+    {"SELECT x.id, x.vin, x.every_km, x.every_h, x.every_days, x.last_km, x.last_h, ms(x.last_at), "
+     "x.stage, m.odometer_m / 1000, m.engine_h, " DAYS("27", "s.distance_m / 1000") ", " DAYS(
+         "27", "s.engine_ms / 3600000.0") " FROM maintenance x LEFT JOIN vehicle_meter m ON m.vin "
+                                          "= x.vin WHERE " DUE(
+                                              "x.due_by = ''") " ORDER BY x.computed_at NULLS "
+                                                               "FIRST LIMIT 100 FOR "
+                                                               "UPDATE OF x SKIP "
+                                                               "LOCKED",
+     PLAN_VIN, take_plan},
+    {"SELECT x.id, x.vin, ms(x.starts_on::timestamptz), ms((x.ends_on + 1)::timestamptz), "
+     "x.start_km, x.cap_km, x.stage, m.odometer_m / 1000, " DAYS(
+         "89", "s.distance_m / 1000") " FROM contract x LEFT JOIN vehicle_meter m ON m.vin = x.vin "
+                                      "WHERE x.cap_km IS NOT NULL AND "
+                                      "now() BETWEEN x.starts_on AND x.ends_on + 1 AND " DUE(
+                                          "x.used_km IS NULL") " ORDER BY x.computed_at NULLS "
+                                                               "FIRST LIMIT 100 FOR UPDATE OF "
+                                                               "x SKIP LOCKED",
+     CONTRACT_VIN, take_contract},
+};
+
+enum status dues_step(struct dues *d, bool (*is_ours)(void *self, const char *vin), void *self,
+                      int64_t now_ms, struct fault *fault)
+{
+    enum status st;
+
+    tell_forget(d->tell);
+    meter_rows_forget(&d->meters);
+    if ((st = pg_ready(d->db, fault)) != ST_OK || (st = pg_begin(d->db, fault)) != ST_OK)
+        return st;
+    for (size_t w = 0; w < sizeof works / sizeof *works && st == ST_OK; w++) {
+        PGresult *rows = NULL;
+
+        st = pg_run(d->db, works[w].sql, 0, NULL, &rows, fault);
+        for (int i = 0; st == ST_OK && i < PQntuples(rows); i++)
+            if (is_ours(self, PQgetvalue(rows, i, works[w].vin)))
+                st = works[w].take(d, rows, i, now_ms, fault);
+        PQclear(rows);
+    }
+    if (st == ST_OK && (st = tell_write(d->tell, now_ms, fault)) == ST_OK)
+        return pg_commit(d->db, fault);
+    pg_rollback(d->db);
+    return st;
+}

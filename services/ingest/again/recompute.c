@@ -1,0 +1,488 @@
+/* services/ingest/again/recompute.c - read the state, step over the history without any lock, then
+ * write under the lock, if nobody stepped in between. */
+#include "recompute.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "services/ingest/commit/fact_states.h"
+#include "services/ingest/commit/garage.h"
+#include "services/ingest/facts/late.h"
+#include "lib/text.h"
+#include "services/ingest/commit/meter_rows.h"
+#include "reread.h"
+#include "services/ingest/commit/segments.h"
+#include "services/ingest/commit/tell.h"
+#include "services/ingest/commit/told.h"
+
+#define SILENT_MAX 128
+#define TRIES 5 /* to catch up with a car that goes on sending */
+
+struct recompute {
+    struct pg *db;
+    struct influx *influx;
+    struct garage *garage;
+    struct fact_states *states;
+    struct segments *segments;
+    struct tell *tell;
+    struct meter_rows meters;
+    struct moment_map map;
+    /* ---- of the vehicle in hand */
+    struct car_settings set;
+    struct car car;
+    struct car_out out;
+    int64_t base_ms;  /* newest sample of the state it began with */
+    int64_t until_ms; /* how far the history was read */
+    int64_t again_ms; /* rows from here on are found anew; INT64_MAX: only unsettled ones */
+    int64_t kept_ms;  /* newest checkpoint passed */
+    struct car *kept; /* ... and all of them */
+    size_t kept_n, kept_room;
+    struct told *told; /* by the car, since base_ms */
+    size_t told_n, told_next;
+    bool failed;
+};
+
+enum status recompute_open(struct recompute **out, struct pg *db, struct influx *influx,
+                           struct fault *fault)
+{
+    struct recompute *r = calloc(1, sizeof *r);
+    enum status st;
+
+    if (!r)
+        return fault_set(fault, ST_FATAL, "out of memory");
+    r->db = db;
+    r->influx = influx;
+    moment_map_init(&r->map);
+    if ((st = garage_open(&r->garage, db, fault)) != ST_OK ||
+        (st = fact_states_open(&r->states, db, fault)) != ST_OK ||
+        (st = segments_open(&r->segments, db, fault)) != ST_OK ||
+        (st = tell_open(&r->tell, db, fault)) != ST_OK) {
+        recompute_close(r);
+        return st;
+    }
+    *out = r;
+    return ST_OK;
+}
+
+void recompute_close(struct recompute *r)
+{
+    if (!r)
+        return;
+    garage_close(r->garage);
+    fact_states_close(r->states);
+    segments_close(r->segments);
+    tell_close(r->tell);
+    meter_rows_done(&r->meters);
+    car_out_done(&r->out);
+    free(r->kept);
+    free(r->told);
+    free(r);
+}
+
+const struct alert_change_message *recompute_changes(const struct recompute *r, size_t *n)
+{
+    return tell_changes(r->tell, n);
+}
+
+/* Under the lock: a new gap may have opened below what waits. */
+static enum status is_still_due(struct recompute *r, struct due_again *due, struct fault *fault)
+{
+    size_t n;
+    enum status st = due_again_list(r->db, due->vin, due->settle_ms, due, 1, &n, fault);
+
+    return st == ST_OK && n == 0 ? ST_NONE : st;
+}
+
+/* ---- stepping */
+static void keep(struct recompute *r)
+{
+    if (r->kept_n == r->kept_room) {
+        size_t room = r->kept_room ? 2 * r->kept_room : 8;
+        struct car *more = realloc(r->kept, room * sizeof *more);
+
+        if (!more) {
+            r->failed = true;
+            return;
+        }
+        r->kept = more;
+        r->kept_room = room;
+    }
+    r->kept[r->kept_n++] = r->car;
+    r->kept_ms = car_t_ms(&r->car);
+}
+
+static void step(void *self, int64_t t_ms, const struct reading *readings, size_t n)
+{
+    struct recompute *r = self;
+
+    if (car_t_ms(&r->car) == 0 && r->again_ms != INT64_MAX)
+        r->again_ms = t_ms;
+    for (; r->told_next < r->told_n && r->told[r->told_next].t_ms <= t_ms; r->told_next++) {
+        const struct told *told = &r->told[r->told_next];
+
+        if (told->is_switch)
+            (void)privacy_switch(&r->car.trip.privacy, told->t_ms, told->on);
+        else
+            trail_ask(&r->car.trail, told->id, told->t_ms);
+    }
+    car_step(&r->car, &r->set, &r->map, t_ms, readings, n, &r->out);
+    if (fact_states_is_due(car_t_ms(&r->car), r->kept_ms))
+        keep(r);
+}
+
+static enum status step_until(struct recompute *r, const char *vin, int64_t after_ms,
+                              int64_t until_ms, struct fault *fault)
+{
+    enum status st = reread_each(r->influx, vin, after_ms, until_ms, step, r, fault);
+
+    if (st == ST_OK && (r->failed || r->out.failed))
+        st = fault_set(fault, ST_RETRY, "out of memory for what was found");
+    return st;
+}
+
+/* ---- where to begin */
+static enum status begin_at_checkpoint(struct recompute *r, const struct fact_row *row,
+                                       int64_t now_ms, int64_t *after_ms, struct fault *fault)
+{
+    struct late late = {row->late_from_ms, row->late_until_ms};
+    struct segment *rows, open[TRIP_OUT_MAX];
+    int64_t from_ms, to_ms;
+    size_t n;
+    enum status st;
+
+    st = segments_read(r->segments, row->vin, row->late_from_ms - late_defaults.longest_ms, &rows,
+                       &n, fault);
+    if (st != ST_OK)
+        return st;
+    if (!late_window(&late, &late_defaults, rows, n, now_ms, &from_ms, &to_ms))
+        from_ms = row->late_from_ms; /* older than the history: nothing will be found */
+    st = fact_states_before(r->states, row->vin, from_ms, &r->car, fault);
+    if (st == ST_NONE) {
+        memset(&r->car, 0, sizeof r->car);
+        *after_ms = (from_ms < row->late_from_ms ? from_ms : row->late_from_ms) - 1;
+        r->again_ms = *after_ms + 1;
+        return ST_OK;
+    }
+    if (st != ST_OK)
+        return st;
+    *after_ms = r->again_ms = car_t_ms(&r->car);
+    r->car.trip.privacy = (struct privacy){0}; /* told_list has the switch before it, too */
+    n = trip_view(&r->car.trip, &r->set.trip, 0, open);
+    for (size_t i = 0; i < n; i++)
+        if (open[i].start_ms < r->again_ms)
+            r->again_ms = open[i].start_ms;
+    return ST_OK;
+}
+
+static enum status begin(struct recompute *r, struct due_again *due, int64_t now_ms,
+                         struct fact_row *row, int64_t *after_ms, struct fault *fault)
+{
+    const char *vins[] = {due->vin};
+    enum status st;
+
+    if ((st = garage_fetch(r->garage, vins, 1, now_ms, fault)) != ST_OK ||
+        (st = fact_states_lock(r->states, vins, 1, fault)) != ST_OK ||
+        (st = is_still_due(r, due, fault)) != ST_OK)
+        return st;
+    if (!garage_settings(r->garage, due->vin, &r->set))
+        return fault_set(fault, ST_REJECT, "vehicle %s is gone", due->vin);
+    fact_states_get(r->states, 0, row);
+    car_out_clear(&r->out);
+    r->kept_n = 0;
+    r->failed = false;
+    r->again_ms = INT64_MAX;
+    r->car = row->car;
+    *after_ms = car_t_ms(&r->car);
+    if (due->late && row->late_from_ms > 0)
+        st = begin_at_checkpoint(r, row, now_ms, after_ms, fault);
+    r->base_ms = *after_ms;
+    free(r->told);
+    r->told = NULL;
+    r->told_n = r->told_next = 0;
+    if (st == ST_OK)
+        st = told_list(r->db, due->vin, r->base_ms, &r->told, &r->told_n, fault);
+    r->kept_ms = due->late ? car_t_ms(&r->car) : row->checkpoint_ms;
+    return st;
+}
+
+/* ---- what was found becomes rows */
+/* What is no matter of samples stays as the writer has it. */
+static void keep_order(struct recompute *r, const struct due_again *due, struct fact_row *row)
+{
+    struct car *car = &r->car;
+    const struct car *now = &row->car;
+
+    for (int i = 0; i < TRAIL_ASKS; i++) /* of what came meanwhile */
+        if (now->trail.asks[i].t_ms > car_t_ms(car))
+            trail_ask(&car->trail, now->trail.asks[i].id, now->trail.asks[i].t_ms);
+    if (privacy_is_newer(&now->trip.privacy, &car->trip.privacy))
+        car->trip.privacy = now->trip.privacy;
+    memcpy(car->stream, now->stream, sizeof car->stream);
+    car->passed_seq = now->passed_seq;
+    car->wait_from_ms = now->wait_from_ms;
+    if (!r->set.detect.here)
+        car->detect = now->detect;
+    if (now->odometer.based) /* by somebody, since the checkpoint perhaps */
+        car->odometer = now->odometer;
+    if (due->waited) {
+        if (due->passed_seq > car->passed_seq)
+            car->passed_seq = due->passed_seq;
+        car->wait_from_ms = row->wait_ms > r->until_ms ? r->until_ms + 1 : 0;
+        if (car->wait_from_ms == 0)
+            row->wait_ms = 0;
+    }
+    row->car = *car;
+}
+
+static enum status write_found(struct recompute *r, const char *vin, int64_t now_ms,
+                               struct fault *fault)
+{
+    struct found *gone;
+    size_t gone_n;
+    enum status st = ST_OK;
+
+    if (r->again_ms != INT64_MAX) {
+        st = events_withdraw(tell_events(r->tell), vin, r->out.found, r->out.found_n, r->base_ms,
+                             car_t_ms(&r->car), &gone, &gone_n, fault);
+        if (st != ST_OK)
+            return st;
+        tell_gone(r->tell, vin, gone, gone_n);
+    }
+    tell_found(r->tell, vin, r->out.found, r->out.found_n, now_ms);
+    tell_found_places(r->tell, vin, r->out.found, r->out.found_n);
+    tell_places(r->tell, vin, r->out.places, r->out.places_n);
+    return tell_write(r->tell, now_ms, fault);
+}
+
+static enum status write_checkpoints(struct recompute *r, struct fact_row *row, struct fault *fault)
+{
+    enum status st = ST_OK;
+
+    if (r->again_ms != INT64_MAX) {
+        st = fact_states_forget(r->states, row->vin, r->base_ms, fault);
+        row->checkpoint_ms = 0;
+    }
+    for (size_t i = 0; i < r->kept_n; i++)
+        fact_states_keep(r->states, row->vin, &r->kept[i]);
+    if (r->kept_ms > row->checkpoint_ms)
+        row->checkpoint_ms = r->kept_ms;
+    return st;
+}
+
+static enum status write_all(struct recompute *r, const struct due_again *due, struct fact_row *row,
+                             int64_t now_ms, struct fault *fault)
+{
+    struct segment open[TRIP_OUT_MAX];
+    size_t n;
+    enum status st;
+
+    keep_order(r, due, row);
+    (void)car_shows(&row->car, now_ms);
+    row->car.shown_ms = car_t_ms(&row->car);
+    n = trip_view(&row->car.trip, &r->set.trip, 0, open);
+    segments_add(r->segments, row->vin, &r->set.trip.fuel, r->out.rows, r->out.rows_n, open, n,
+                 r->again_ms);
+    if ((st = write_checkpoints(r, row, fault)) != ST_OK)
+        return st;
+    fact_states_put(r->states, row);
+    meter_rows_forget(&r->meters);
+    meter_rows_add(&r->meters, row->vin, &row->car);
+    if ((st = fact_states_write(r->states, fault)) != ST_OK ||
+        (st = segments_write(r->segments, fault)) != ST_OK ||
+        (st = meter_rows_write(&r->meters, r->db, fault)) != ST_OK)
+        return st;
+    return write_found(r, row->vin, now_ms, fault);
+}
+
+/* ---- one vehicle */
+/* Under the lock: is what was stepped still what is to be written?  ST_NONE: it is not, and cannot
+ * be mended; ST_RETRY with *tail_ms: step on up to there first. */
+static enum status compare(const struct recompute *r, const struct due_again *due,
+                           const struct fact_row *before, struct fact_row *now, int64_t *tail_ms)
+{
+    int64_t t_ms = car_t_ms(&now->car);
+
+    *tail_ms = 0;
+    if (due->late && now->late_from_ms > 0 && now->late_at_ms == before->late_at_ms)
+        now->late_from_ms = now->late_until_ms = 0;
+    if (due->waited && now->waits != before->waits)
+        return ST_NONE;
+    if (!due->late && t_ms != car_t_ms(&before->car))
+        return ST_NONE;
+    if (t_ms <= car_t_ms(&r->car))
+        return ST_OK;
+    *tail_ms = t_ms;
+    return ST_RETRY;
+}
+
+static enum status finish(struct recompute *r, const struct due_again *due,
+                          const struct fact_row *before, int64_t now_ms, struct fault *fault)
+{
+    const char *vins[] = {due->vin};
+    enum status st = ST_RETRY;
+
+    for (int i = 0; i < TRIES && st == ST_RETRY; i++) {
+        struct fact_row now;
+        int64_t tail_ms;
+
+        tell_forget(r->tell);
+        segments_forget(r->segments);
+        if ((st = pg_begin(r->db, fault)) != ST_OK)
+            return st;
+        if ((st = fact_states_lock(r->states, vins, 1, fault)) != ST_OK)
+            break;
+        fact_states_get(r->states, 0, &now);
+        st = compare(r, due, before, &now, &tail_ms);
+        if (st == ST_OK && (st = write_all(r, due, &now, now_ms, fault)) == ST_OK)
+            return pg_commit(r->db, fault);
+        pg_rollback(r->db);
+        if (tail_ms == 0)
+            return st;
+        if ((st = step_until(r, due->vin, car_t_ms(&r->car), tail_ms, fault)) == ST_OK)
+            st = fault_set(fault, ST_RETRY, "the car is faster than we are");
+        else
+            return st;
+    }
+    pg_rollback(r->db);
+    return st;
+}
+
+/* The newest sample stepped was in the history once.  Where it is not any more the history was lost
+ * or is being restored, and what is known of the past shall not be taken from it. */
+static enum status refuse(struct recompute *r, const struct fact_row *row, struct fault *fault)
+{
+    char at[24];
+    const char *params[] = {row->vin, at};
+    enum status st;
+
+    (void)snprintf(at, sizeof at, "%lld", (long long)row->late_at_ms);
+    st = pg_run(r->db,
+                "UPDATE fact_state SET late_from_ms = 0, late_until_ms = 0 WHERE vin = $1 AND "
+                "ms(late_at) = $2::bigint",
+                2, params, NULL, fault);
+    return st != ST_OK ? st
+                       : fault_set(fault, ST_REJECT,
+                                   "the history lacks samples that were stepped over: late ones "
+                                   "change nothing");
+}
+
+enum status recompute_vehicle(struct recompute *r, struct due_again *due, int64_t now_ms,
+                              struct fault *fault)
+{
+    struct fact_row row;
+    int64_t after_ms = 0;
+    enum status st;
+
+    if ((st = pg_ready(r->db, fault)) != ST_OK || (st = pg_begin(r->db, fault)) != ST_OK)
+        return st;
+    st = begin(r, due, now_ms, &row, &after_ms, fault);
+    if (st != ST_OK) {
+        pg_rollback(r->db);
+        return st;
+    }
+    if ((st = pg_commit(r->db, fault)) != ST_OK)
+        return st;
+    r->until_ms = car_t_ms(&row.car);
+    if (due->waited && row.wait_ms > r->until_ms)
+        r->until_ms = row.wait_ms;
+    if ((st = step_until(r, due->vin, after_ms, r->until_ms, fault)) != ST_OK)
+        return st;
+    if (due->late && car_t_ms(&r->car) < car_t_ms(&row.car))
+        return refuse(r, &row, fault);
+    return finish(r, due, &row, now_ms, fault);
+}
+
+/* ---- those who have fallen silent */
+static enum status list_silent(struct recompute *r, PGresult **rows, struct fault *fault)
+{
+    return pg_run(
+        r->db,
+        "SELECT f.vin, ms(now()) - ms(s.last_seen) FROM fact_state f "
+        "JOIN vehicle_state s ON s.vin = f.vin WHERE s.last_seen < now() - interval '5 s' AND "
+        "(f.t_ms > f.shown_ms OR (s.last_seen < now() - interval '1 h' AND EXISTS (SELECT FROM "
+        "segment g WHERE g.vin = f.vin AND NOT g.settled AND g.kind = 'trip' AND g.state = "
+        "'open')) OR f.vin IN (SELECT e.vin FROM event e JOIN geofence g ON g.id::text = "
+        "e.subject "
+        "WHERE e.type = 'geofence_enter' AND NOT e.withdrawn AND g.dwell_s > 0 AND e.occurred_at > "
+        "now() - interval '2 h' AND e.occurred_at + g.dwell_s * interval '1 s' < now() AND NOT "
+        "EXISTS (SELECT FROM event d WHERE d.vin = e.vin AND d.subject = e.subject AND d.type IN "
+        "('geofence_dwell', 'geofence_exit') AND d.occurred_at >= e.occurred_at))) "
+        "ORDER BY f.vin LIMIT 256",
+        0, NULL, rows, fault);
+}
+
+/* The i-th of those that are locked. */
+static enum status add_silent(struct recompute *r, size_t i, const char *vin, int64_t unfed_ms,
+                              int64_t now_ms, struct fault *fault)
+{
+    struct segment open[TRIP_OUT_MAX];
+    struct fact_row row;
+    size_t n;
+
+    if (!garage_settings(r->garage, vin, &r->set))
+        return fault_set(fault, ST_REJECT, "vehicle %s is gone", vin);
+    fact_states_get(r->states, i, &row);
+    car_out_clear(&r->out);
+    if (row.wait_ms == 0 && !privacy_is_on(&row.car.trip.privacy)) /* nobody knows where it is */
+        fences_tick(&row.car.fences, &r->set.fences, r->set.wall, car_t_ms(&row.car) + unfed_ms,
+                    &r->out);
+    tell_found(r->tell, vin, r->out.found, r->out.found_n, now_ms);
+    row.car.shown_ms = car_t_ms(&row.car);
+    row.car.shown_wall_ms = now_ms;
+    n = trip_view(&row.car.trip, &r->set.trip, car_t_ms(&row.car) + unfed_ms, open);
+    segments_add(r->segments, vin, &r->set.trip.fuel, NULL, 0, open, n, INT64_MAX);
+    fact_states_put(r->states, &row);
+    meter_rows_add(&r->meters, vin, &row.car);
+    return ST_OK;
+}
+
+static enum status write_silent(struct recompute *r, const char *const *vins,
+                                const int64_t *unfed_ms, size_t n, int64_t now_ms,
+                                struct fault *fault)
+{
+    enum status st;
+
+    segments_forget(r->segments);
+    meter_rows_forget(&r->meters);
+    tell_forget(r->tell);
+    if ((st = garage_fetch(r->garage, vins, n, now_ms, fault)) != ST_OK ||
+        (st = fact_states_lock(r->states, vins, n, fault)) != ST_OK)
+        return st;
+    for (size_t i = 0; i < n && st == ST_OK; i++)
+        st = add_silent(r, i, vins[i], unfed_ms[i], now_ms, fault);
+    if (st != ST_OK || (st = fact_states_write(r->states, fault)) != ST_OK ||
+        (st = meter_rows_write(&r->meters, r->db, fault)) != ST_OK ||
+        (st = segments_write(r->segments, fault)) != ST_OK)
+        return st;
+    return tell_write(r->tell, now_ms, fault);
+}
+
+enum status recompute_silent(struct recompute *r, bool (*is_ours)(void *self, const char *vin),
+                             void *self, int64_t now_ms, struct fault *fault)
+{
+    const char *vins[SILENT_MAX];
+    int64_t unfed_ms[SILENT_MAX];
+    PGresult *rows = NULL;
+    size_t n = 0;
+    enum status st;
+
+    if ((st = pg_ready(r->db, fault)) != ST_OK || (st = list_silent(r, &rows, fault)) != ST_OK)
+        return st;
+    for (int i = 0; i < PQntuples(rows) && n < SILENT_MAX; i++) {
+        if (!is_ours(self, PQgetvalue(rows, i, 0)))
+            continue;
+        vins[n] = PQgetvalue(rows, i, 0);
+        unfed_ms[n++] = strtoll(PQgetvalue(rows, i, 1), NULL, 10);
+    }
+    tell_forget(r->tell);
+    if (n > 0 && (st = pg_begin(r->db, fault)) == ST_OK) {
+        st = write_silent(r, vins, unfed_ms, n, now_ms, fault);
+        if (st == ST_OK)
+            st = pg_commit(r->db, fault);
+        else
+            pg_rollback(r->db);
+    }
+    PQclear(rows);
+    return st;
+}

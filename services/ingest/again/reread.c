@@ -1,0 +1,95 @@
+/* services/ingest/again/reread.c - InfluxQL, page by page. */
+#include "reread.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/clock.h"
+#include "lib/stop.h"
+#include "proto/signals.h"
+
+#define PAGE "2000" /* samples */
+#define PAGE_N 2000
+#define COLUMNS_MAX 1024
+
+static enum status read_page(struct influx *db, const char *vin, int64_t after_ms, int64_t until_ms,
+                             json_t **answer, struct fault *fault)
+{
+    char after[25], until[25];
+    json_t *params;
+    enum status st;
+
+    clock_print(after, after_ms);
+    clock_print(until, until_ms);
+    params = json_pack("{s:s, s:s, s:s}", "vin", vin, "after", after, "until", until);
+    if (!params)
+        return fault_set(fault, ST_RETRY, "out of memory for a question");
+    st = influx_query(db,
+                      "SELECT * FROM telemetry WHERE vin = $vin AND time > $after AND "
+                      "time <= $until ORDER BY time LIMIT " PAGE,
+                      params, answer, fault);
+    json_decref(params);
+    return st;
+}
+
+/* What each column is: 0 the time, SIGNAL_NONE nothing of ours. */
+static size_t read_columns(const json_t *series, uint16_t signals[COLUMNS_MAX])
+{
+    const json_t *columns = json_object_get(series, "columns"), *name;
+    size_t i, n = 0;
+
+    json_array_foreach(columns, i, name)
+    {
+        const char *path = json_string_value(name);
+
+        if (n == COLUMNS_MAX)
+            break;
+        signals[n++] = path ? signal_find(path, strlen(path)) : SIGNAL_NONE;
+    }
+    return n;
+}
+
+static size_t read_row(const json_t *row, const uint16_t *signals, size_t columns,
+                       struct reading readings[COLUMNS_MAX])
+{
+    size_t n = 0;
+
+    for (size_t i = 1; i < columns; i++) {
+        const json_t *value = json_array_get(row, i);
+
+        if (signals[i] != SIGNAL_NONE && json_is_number(value))
+            readings[n++] = (struct reading){signals[i], json_number_value(value)};
+    }
+    return n;
+}
+
+enum status reread_each(struct influx *db, const char *vin, int64_t after_ms, int64_t until_ms,
+                        reread_step *step, void *self, struct fault *fault)
+{
+    uint16_t signals[COLUMNS_MAX];
+    struct reading readings[COLUMNS_MAX];
+    size_t rows = PAGE_N;
+
+    while (rows == PAGE_N && after_ms < until_ms) {
+        json_t *answer = NULL, *row;
+        const json_t *series;
+        size_t i, columns;
+        enum status st;
+
+        if (stop_asked())
+            return fault_set(fault, ST_RETRY, "stop was asked for");
+        if ((st = read_page(db, vin, after_ms, until_ms, &answer, fault)) != ST_OK)
+            return st;
+        series = json_array_get(
+            json_object_get(json_array_get(json_object_get(answer, "results"), 0), "series"), 0);
+        columns = read_columns(series, signals);
+        rows = json_array_size(json_object_get(series, "values"));
+        json_array_foreach(json_object_get(series, "values"), i, row)
+        {
+            after_ms = json_integer_value(json_array_get(row, 0));
+            step(self, after_ms, readings, read_row(row, signals, columns, readings));
+        }
+        json_decref(answer);
+    }
+    return ST_OK;
+}

@@ -1,0 +1,101 @@
+/* services/ingest/again/upkeep.c - a few thousand rows at a time. */
+#include "upkeep.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/text.h"
+
+#define UPKEEP_TEXT_OF(number) #number
+#define UPKEEP_TEXT(number) UPKEEP_TEXT_OF(number)
+
+static const char expire[] =
+    "UPDATE alert SET state = 'cleared', reason = 'expired', cleared_at = now(), "
+    "version = version + 1 WHERE id IN (SELECT id FROM alert WHERE state <> 'cleared' AND "
+    "ending = 'point' AND severity IN ('info', 'warning', 'minor') AND "
+    "detected_at < now() - interval '24 h' LIMIT $1::integer FOR UPDATE SKIP LOCKED) "
+    "RETURNING id, vin, type, severity, state, ms(occurred_at), ms(detected_at), count";
+
+/* The log of changes tells of them after the statement, in the same transaction. */
+static const char cursors[] =
+    "SELECT DISTINCT ON (ref) ref, change_cursor(c) FROM change c "
+    "WHERE xid = pg_current_xact_id() AND kind = 'alert' ORDER BY ref, id DESC";
+
+static const char *const works[] = {
+    "UPDATE segment SET state = 'final' WHERE id IN (SELECT id FROM segment WHERE "
+    "state = 'closed' AND settled AND end_at < now() - interval '61 d' LIMIT 1000 "
+    "FOR UPDATE SKIP LOCKED)",
+    "DELETE FROM fact_checkpoint WHERE (vin, t_ms) IN (SELECT c.vin, c.t_ms FROM fact_checkpoint c "
+    "WHERE c.t_ms < ms(now() - interval '7 d') AND EXISTS (SELECT FROM fact_checkpoint d WHERE "
+    "d.vin = c.vin AND d.t_ms > c.t_ms AND d.t_ms / 86400000 = c.t_ms / 86400000) LIMIT 5000)",
+};
+
+static int64_t whole(const PGresult *rows, int row, int column)
+{
+    return strtoll(PQgetvalue(rows, row, column), NULL, 10);
+}
+
+static void scan(struct alert_change_message *m, const PGresult *rows, int row)
+{
+    *m = (struct alert_change_message){.occurred_ms = whole(rows, row, 5),
+                                       .detected_ms = whole(rows, row, 6),
+                                       .count = whole(rows, row, 7)};
+    text_copy(m->id, sizeof m->id, PQgetvalue(rows, row, 0));
+    text_copy(m->vin, sizeof m->vin, PQgetvalue(rows, row, 1));
+    text_copy(m->type, sizeof m->type, PQgetvalue(rows, row, 2));
+    text_copy(m->severity, sizeof m->severity, PQgetvalue(rows, row, 3));
+    text_copy(m->state, sizeof m->state, PQgetvalue(rows, row, 4));
+}
+
+/* Both by id. */
+static int by_id(const void *a, const void *b)
+{
+    return strcmp(((const struct alert_change_message *)a)->id,
+                  ((const struct alert_change_message *)b)->id);
+}
+
+static enum status expire_alerts(struct pg *db, struct alert_change_message *cleared, size_t *n,
+                                 struct fault *fault)
+{
+    const char *params[] = {UPKEEP_TEXT(UPKEEP_ALERTS)};
+    PGresult *rows = NULL, *at = NULL;
+    enum status st = pg_run(db, expire, 1, params, &rows, fault);
+    size_t found = 0;
+
+    for (int i = 0; st == ST_OK && i < PQntuples(rows); i++)
+        scan(&cleared[found++], rows, i);
+    PQclear(rows);
+    if (st != ST_OK || found == 0 || (st = pg_run(db, cursors, 0, NULL, &at, fault)) != ST_OK)
+        return st;
+    qsort(cleared, found, sizeof *cleared, by_id);
+    for (int i = 0; i < PQntuples(at); i++) {
+        struct alert_change_message key = {0}, *one;
+
+        text_copy(key.id, sizeof key.id, PQgetvalue(at, i, 0));
+        one = bsearch(&key, cleared, found, sizeof *cleared, by_id);
+        if (one)
+            text_copy(one->cursor, sizeof one->cursor, PQgetvalue(at, i, 1));
+    }
+    PQclear(at);
+    *n = found;
+    return ST_OK;
+}
+
+enum status upkeep_step(struct pg *db, struct alert_change_message cleared[UPKEEP_ALERTS],
+                        size_t *n, struct fault *fault)
+{
+    enum status st = pg_ready(db, fault);
+
+    *n = 0;
+    if (st != ST_OK || (st = pg_begin(db, fault)) != ST_OK)
+        return st;
+    if ((st = expire_alerts(db, cleared, n, fault)) != ST_OK)
+        pg_rollback(db);
+    else
+        st = pg_commit(db, fault);
+    if (st != ST_OK)
+        *n = 0;
+    for (size_t i = 0; i < sizeof works / sizeof *works && st == ST_OK; i++)
+        st = pg_run(db, works[i], 0, NULL, NULL, fault);
+    return st;
+}

@@ -1,0 +1,190 @@
+/* services/ingest/car/detect.c - what lib/drive finds, in words. */
+#include "detect.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/text.h"
+
+static void end(struct car_out *out, const char *type, const char *subject, int64_t t_ms)
+{
+    struct found *f = car_out_add(out, FOUND_END, type, t_ms, t_ms);
+
+    if (f)
+        text_copy(f->subject, sizeof f->subject, subject);
+}
+
+static enum alert_severity severity_of(const char *word)
+{
+    for (int i = ALERT_INFO; i < ALERT_CRITICAL; i++)
+        if (!strcmp(alert_severity_word((enum alert_severity)i), word))
+            return (enum alert_severity)i;
+    return ALERT_CRITICAL;
+}
+
+static struct found *tell(struct car_out *out, const char *type, const char *severity,
+                          int64_t occurred_ms, const struct seen *seen)
+{
+    struct found *f = car_out_add(out, FOUND_EVENT | FOUND_ALERT, type, occurred_ms, seen->t_ms);
+
+    if (!f)
+        return NULL;
+    f->severity = severity_of(severity);
+    return f;
+}
+
+/* ---- manoeuvres */
+static void tell_harsh(const struct harsh_event *events, size_t n, const struct seen *seen,
+                       struct car_out *out)
+{
+    static const char *const source[] = {"none", "gps", "obd", "imu"};
+
+    for (size_t i = 0; i < n; i++) {
+        const struct harsh_event *e = &events[i];
+        struct found *f = tell(out, harsh_type(e->kind), harsh_severity(e), e->t_ms, seen);
+        char before[48] = "";
+
+        if (!f)
+            return;
+        if (isfinite(e->speed_before_kmh))
+            (void)snprintf(before, sizeof before, ",\"speed_before_kmh\":%.1f",
+                           e->speed_before_kmh);
+        (void)snprintf(f->data, sizeof f->data,
+                       "{\"peak_g\":%.2f,\"duration_ms\":%lld%s,\"source\":\"%s\",\"band\":%d}",
+                       e->peak_g, (long long)e->duration_ms, before, source[e->source], e->band);
+    }
+}
+
+static void step_harsh(struct harsh *h, const struct harsh_settings *set, const struct moment *m,
+                       const struct seen *seen, struct car_out *out)
+{
+    struct harsh_event events[HARSH_KINDS];
+
+    tell_harsh(events, harsh_pass(h, set, seen->t_ms, events), seen, out);
+    if (seen->speed.source == SPEED_OBD)
+        tell_harsh(events, harsh_speed(h, set, seen->t_ms, SPEED_OBD, m->v[MOMENT_SPEED], events),
+                   seen, out);
+    if (seen->good)
+        tell_harsh(events, harsh_fix(h, set, &seen->fix, events), seen, out);
+}
+
+/* ---- battery and heat */
+static void step_battery(struct battery *b, const struct detect_settings *set,
+                         const struct moment *m, const struct seen *seen, struct car_out *out)
+{
+    struct battery_settings settings = battery_defaults;
+    struct battery_input in = {
+        .t_ms = seen->t_ms,
+        .volts = m->v[MOMENT_VOLTS],
+        .running = seen->running,
+        .cranking = (m->v[MOMENT_RPM] > 0 && m->v[MOMENT_RPM] < engine_defaults.running_rpm) ||
+                    m->v[MOMENT_VOLTAGE_STATE] == 5,
+    };
+    unsigned facts;
+
+    settings.nominal_v = set->nominal_v;
+    facts = battery_step(b, &settings, &in);
+    for (int k = 0; k < BATTERY_KINDS && facts; k++) {
+        enum battery_kind kind = (enum battery_kind)k;
+        struct found *f;
+
+        if (facts & BATTERY_CLEARED(kind))
+            end(out, "low_battery", battery_word(kind), seen->t_ms);
+        if (!set->here || !(facts & BATTERY_RAISED(kind)))
+            continue;
+        f = tell(out, "low_battery", battery_severity(kind), b->since_ms[kind], seen);
+        if (!f)
+            return;
+        text_copy(f->subject, sizeof f->subject, battery_word(kind));
+        (void)snprintf(f->data, sizeof f->data, "{\"kind\":\"%s\",\"volts\":%.2f}",
+                       battery_word(kind), b->volts);
+    }
+}
+
+static void step_heat(struct heat *h, const struct detect_settings *set, const struct moment *m,
+                      const struct seen *seen, struct car_out *out)
+{
+    enum heat_fact fact = HEAT_NONE;
+    struct found *f;
+
+    if (isfinite(m->v[MOMENT_COOLANT]))
+        fact = heat_step(h, &heat_defaults, seen->t_ms, m->v[MOMENT_COOLANT]);
+    if (fact == HEAT_CLEARED)
+        end(out, "overheating", "", seen->t_ms);
+    if (!set->here || (fact != HEAT_MAJOR && fact != HEAT_CRITICAL))
+        return;
+    f = tell(out, "overheating", fact == HEAT_CRITICAL ? "critical" : "major", h->since_ms, seen);
+    if (f)
+        (void)snprintf(f->data, sizeof f->data, "{\"peak_celsius\":%.0f}", h->peak_celsius);
+}
+
+/* ---- position and supply */
+static void step_gps(struct detect *d, const struct moment *m, const struct seen *seen,
+                     struct car_out *out)
+{
+    double obd_kmh = seen->speed.source == SPEED_OBD ? m->v[MOMENT_SPEED] : (double)NAN;
+    enum gps_lost_fact fact =
+        gps_lost_step(&d->gps_lost, &gps_lost_defaults, seen->t_ms, obd_kmh, seen->good);
+
+    if (fact == GPS_LOST_RAISED)
+        (void)tell(out, "gps_lost", "warning", d->gps_lost.since_ms, seen);
+    if (fact == GPS_LOST_CLEARED)
+        end(out, "gps_lost", "", seen->t_ms);
+}
+
+static void step_told(struct detect *d, const struct seen *seen, struct car_out *out)
+{
+    if (d->tow_ms > 0 && seen->t_ms > d->tow_ms && seen->ignition == KNOWN_YES) {
+        end(out, "tow", "", seen->t_ms);
+        d->tow_ms = 0;
+    }
+    if (d->power_cut_ms > 0 && seen->t_ms > d->power_cut_ms) {
+        end(out, "power_cut", "", seen->t_ms);
+        d->power_cut_ms = 0;
+    }
+    if (d->gps_ms > 0 && seen->t_ms > d->gps_ms && seen->good &&
+        ++d->good_fixes >= gps_lost_defaults.fixes) {
+        end(out, "gps_lost", "", seen->t_ms);
+        d->gps_ms = 0;
+        d->good_fixes = 0;
+    }
+}
+
+void detect_step(struct detect *d, const struct detect_settings *set, const struct moment *m,
+                 const struct seen *seen, struct car_out *out)
+{
+    if (set->here) {
+        step_harsh(&d->harsh, set->harsh, m, seen, out);
+        step_gps(d, m, seen, out);
+    }
+    if (set->here || d->told) {
+        step_battery(&d->battery, set, m, seen, out);
+        step_heat(&d->heat, set, m, seen, out);
+        d->told = d->heat.open != HEAT_NONE;
+        for (int k = 0; k < BATTERY_KINDS; k++)
+            d->told |= d->battery.open[k];
+    }
+    step_told(d, seen, out);
+}
+
+void detect_told(struct detect *d, const char *type, const char *subject, int64_t t_ms)
+{
+    if (!strcmp(type, "low_battery")) {
+        for (int k = 0; k < BATTERY_KINDS; k++)
+            if (!strcmp(subject, battery_word((enum battery_kind)k))) {
+                d->battery.open[k] = true;
+                d->told = 1;
+            }
+    } else if (!strcmp(type, "overheating")) {
+        d->heat.open = HEAT_MAJOR;
+        d->told = true;
+    } else if (!strcmp(type, "tow")) {
+        d->tow_ms = t_ms;
+    } else if (!strcmp(type, "power_cut")) {
+        d->power_cut_ms = t_ms;
+    } else if (!strcmp(type, "gps_lost")) {
+        d->gps_ms = t_ms;
+        d->good_fixes = 0;
+    }
+}

@@ -1,0 +1,20 @@
+/* services/ingest/commit/announce.c - alert-change/1 below the vehicle's topic. */
+#include "announce.h"
+
+#include "lib/log.h"
+#include "proto/topic.h"
+
+void announce_alerts(struct mqtt *to, const struct alert_change_message *changes, size_t n)
+{
+    struct fault fault = {""};
+
+    for (size_t i = 0; i < n; i++) {
+        char topic[TOPIC_MAX], payload[512];
+        struct mqtt_publish p = {.topic = topic, .payload = payload, .qos = 1};
+        enum status st = alert_change_write(&changes[i], payload, sizeof payload, &p.len, &fault);
+
+        topic_format(topic, changes[i].vin, LEAF_ALERT_CHANGE);
+        if (st != ST_OK || mqtt_publish(to, &p, &fault) != ST_OK)
+            log_warn("alert.untold", "vehicle=%s reason=\"%s\"", changes[i].vin, fault.text);
+    }
+}

@@ -1,0 +1,231 @@
+/* services/ingest/commit/cases_rows.c - a case as a row, both ways; who is told. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cases_inside.h"
+
+#define COLUMNS 21
+
+/* ---- in */
+static int64_t whole(const PGresult *rows, int row, int column)
+{
+    return strtoll(PQgetvalue(rows, row, column), NULL, 10);
+}
+
+static int find(const char *word, const char *(*name)(int), int n)
+{
+    for (int i = 0; i < n; i++)
+        if (!strcmp(word, name(i)))
+            return i;
+    return 0;
+}
+
+static const char *severity_name(int i)
+{
+    return alert_severity_word((enum alert_severity)i);
+}
+
+static const char *state_name(int i)
+{
+    return alert_state_word((enum alert_state)i);
+}
+
+static const char *reason_name(int i)
+{
+    return alert_reason_word((enum alert_reason)i);
+}
+
+static const char *ending_name(int i)
+{
+    static const char *const word[] = {"point", "condition", "person"};
+
+    return word[i];
+}
+
+static void scan_changes(struct alert *a, const char *text)
+{
+    char *end;
+
+    for (text++; a->changes < ALERT_CHANGES; text = end + 1) { /* {1,2,3} */
+        int64_t t_ms = strtoll(text, &end, 10);
+
+        if (end == text)
+            return;
+        a->changes_ms[a->changes++] = t_ms;
+    }
+}
+
+static void scan(const PGresult *rows, int row, struct case_now *now)
+{
+    struct alert *a = &now->alert;
+    bool known = !PQgetisnull(rows, row, 15);
+
+    text_copy(a->id, sizeof a->id, PQgetvalue(rows, row, 1));
+    a->key = now->key;
+    a->ending = (enum alert_ending)find(PQgetvalue(rows, row, 2), ending_name, ALERT_PERSON + 1);
+    a->state = (enum alert_state)find(PQgetvalue(rows, row, 3), state_name, ALERT_CLEARED + 1);
+    a->severity =
+        (enum alert_severity)find(PQgetvalue(rows, row, 4), severity_name, ALERT_CRITICAL + 1);
+    a->reason = (enum alert_reason)find(PQgetvalue(rows, row, 5), reason_name, ALERT_EXPIRED + 1);
+    a->occurred_ms = whole(rows, row, 6);
+    a->detected_ms = whole(rows, row, 7);
+    a->last_ms = whole(rows, row, 8);
+    a->ended_ms = whole(rows, row, 9);
+    a->cleared_ms = whole(rows, row, 10);
+    a->count = (int)whole(rows, row, 11);
+    a->held_down = *PQgetvalue(rows, row, 12) == 't';
+    scan_changes(a, PQgetvalue(rows, row, 13));
+    a->messaged_ms = whole(rows, row, 14);
+    now->lat = known ? strtod(PQgetvalue(rows, row, 15), NULL) : (double)NAN;
+    now->lon = known ? strtod(PQgetvalue(rows, row, 16), NULL) : (double)NAN;
+    text_copy(now->data, sizeof now->data, PQgetvalue(rows, row, 17));
+    now->openings = (int)whole(rows, row, 18);
+}
+
+enum status case_rows_read(struct columns *c, struct pg *db, struct case_now *now, size_t n,
+                           struct fault *fault)
+{
+    static const Oid types[] = {PG_INT8, PG_TEXT, PG_TEXT, PG_TEXT, PG_INT8};
+    PGresult *rows = NULL;
+    enum status st;
+
+    columns_begin(c, 5, types);
+    for (size_t i = 0; i < n; i++) {
+        const struct alert_key *key = &now[i].key;
+
+        pg_array_int8(&c->column[0], (int64_t)i);
+        pg_array_text(&c->column[1], key->vin, strlen(key->vin));
+        pg_array_text(&c->column[2], key->type, strlen(key->type));
+        pg_array_text(&c->column[3], key->subject, strlen(key->subject));
+        pg_array_int8(&c->column[4], now[i].correct_ms);
+    }
+    st = columns_run(
+        c, db, 5,
+        "SELECT k.i, a.id, a.ending, a.state, a.severity, a.reason, ms(a.occurred_at), "
+        "ms(a.detected_at), ms(a.last_at), ms(a.ended_at), ms(a.cleared_at), a.count, a.held_down, "
+        "a.changes, ms(a.messaged_at), a.lat, a.lon, a.data, a.openings "
+        "FROM unnest($1, $2, $3, $4, $5) AS k (i, v, t, s, o) CROSS JOIN LATERAL "
+        "(SELECT * FROM alert b WHERE b.vin = k.v AND b.type = k.t AND b.subject = k.s AND "
+        "(k.o = 0 OR b.occurred_at = to_timestamp(k.o / 1000.0)) "
+        "ORDER BY b.state <> 'cleared' DESC, b.occurred_at DESC LIMIT 1 FOR UPDATE) a",
+        &rows, fault);
+    for (int i = 0; st == ST_OK && i < PQntuples(rows); i++)
+        scan(rows, i, &now[whole(rows, i, 0)]);
+    PQclear(rows);
+    return st;
+}
+
+/* ---- out */
+static void add_word(struct pg_array *a, const char *word)
+{
+    pg_array_text(a, word, strlen(word));
+}
+
+void case_rows_begin(struct columns *c)
+{
+    static const Oid types[COLUMNS] = {PG_UUID,   PG_TEXT,   PG_TEXT, PG_TEXT, PG_TEXT, PG_TEXT,
+                                       PG_TEXT,   PG_TEXT,   PG_INT8, PG_INT8, PG_INT8, PG_INT8,
+                                       PG_INT8,   PG_INT8,   PG_INT2, PG_TEXT, PG_INT8, PG_INT8,
+                                       PG_FLOAT8, PG_FLOAT8, PG_JSONB};
+
+    columns_begin(c, COLUMNS, types);
+}
+
+static void add_life(struct pg_array *at, struct text *text, const struct alert *a)
+{
+    pg_array_int8(&at[0], a->occurred_ms);
+    pg_array_int8(&at[1], a->detected_ms);
+    pg_array_int8(&at[2], a->last_ms);
+    pg_array_int8(&at[3], a->ended_ms);
+    pg_array_int8(&at[4], a->cleared_ms);
+    pg_array_int8(&at[5], a->count);
+    pg_array_int2(&at[6], a->held_down);
+    text_clear(text);
+    text_add(text, "{", 1);
+    for (int i = 0; i < a->changes; i++)
+        text_print(text, "%s%lld", i ? "," : "", (long long)a->changes_ms[i]);
+    text_add(text, "}", 1);
+    pg_array_text(&at[7], text->bytes, text->len);
+    pg_array_int8(&at[8], a->messaged_ms);
+}
+
+void case_rows_add(struct columns *c, struct text *text, const struct case_now *now)
+{
+    const struct alert *a = &now->alert;
+    struct pg_array *at = c->column;
+
+    pg_array_uuid(&at[0], a->id);
+    add_word(&at[1], a->key.vin);
+    add_word(&at[2], a->key.type);
+    add_word(&at[3], a->key.subject);
+    add_word(&at[4], ending_name((int)a->ending));
+    add_word(&at[5], alert_state_word(a->state));
+    add_word(&at[6], alert_severity_word(a->severity));
+    add_word(&at[7], alert_reason_word(a->reason));
+    add_life(&at[8], text, a);
+    pg_array_int8(&at[17], now->openings);
+    columns_add_double(&at[18], isfinite(now->lat), now->lat);
+    columns_add_double(&at[19], isfinite(now->lon), now->lon);
+    pg_array_jsonb(&at[20], now->data, strlen(now->data));
+}
+
+/* A point that is there already changes nothing, and is not told again. */
+enum status case_rows_write(struct columns *c, struct pg *db, PGresult **rows, struct fault *fault)
+{
+    return columns_run(
+        c, db, COLUMNS,
+        "WITH written AS (INSERT INTO alert AS old (id, vin, type, subject, ending, state, "
+        "severity, reason, occurred_at, detected_at, last_at, ended_at, cleared_at, count, "
+        "held_down, changes, messaged_at, openings, lat, lon, data) "
+        "SELECT i, v, t, s, e, st, se, re, to_timestamp(oc / 1000.0), to_timestamp(de / 1000.0), "
+        "to_timestamp(la / 1000.0), to_timestamp(nullif(en, 0) / 1000.0), "
+        "to_timestamp(nullif(cl, 0) / 1000.0), co, he <> 0, ch::bigint[], "
+        "to_timestamp(nullif(me, 0) / 1000.0), op, lat, lon, da "
+        "FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, "
+        "$18, $19, $20, $21) AS f (i, v, t, s, e, st, se, re, oc, de, la, en, cl, co, he, ch, me, "
+        "op, lat, lon, da) "
+        "ON CONFLICT (id) DO UPDATE SET state = excluded.state, severity = excluded.severity, "
+        "reason = excluded.reason, last_at = excluded.last_at, ended_at = excluded.ended_at, "
+        "cleared_at = excluded.cleared_at, count = excluded.count, held_down = excluded.held_down, "
+        "changes = excluded.changes, messaged_at = excluded.messaged_at, "
+        "openings = excluded.openings, data = excluded.data, version = old.version + 1 "
+        "WHERE old.ending <> 'point' OR excluded.state = 'cleared' "
+        "RETURNING id, version) SELECT id, version FROM written",
+        rows, fault);
+}
+
+/* ---- who is told */
+void case_messages_begin(struct columns *c)
+{
+    static const Oid types[] = {PG_UUID, PG_TEXT, PG_INT2};
+
+    columns_begin(c, 3, types);
+}
+
+void case_messages_add(struct columns *c, const struct case_now *now)
+{
+    pg_array_uuid(&c->column[0], now->alert.id);
+    add_word(&c->column[1], now->transition);
+    pg_array_int2(&c->column[2], now->late);
+}
+
+/* Cleared only to whoever was told that it opened. */
+enum status case_messages_write(struct columns *c, struct pg *db, struct fault *fault)
+{
+    return columns_queue(
+        c, db, 3,
+        "INSERT INTO notification (id, alert_id, opening, transition, recipient_id, channel, "
+        "severity, late, state, reason) "
+        "SELECT gen_random_uuid(), a.id, a.openings, m.t, r.id, r.channel, a.severity, m.l <> 0, "
+        "CASE WHEN v.muted_until > now() THEN 'suppressed' ELSE 'queued' END, "
+        "CASE WHEN v.muted_until > now() THEN 'muted' ELSE '' END "
+        "FROM unnest($1, $2, $3) AS m (i, t, l) JOIN alert a ON a.id = m.i "
+        "JOIN vehicle v ON v.vin = a.vin JOIN recipient r ON r.customer_id = v.customer_id "
+        "WHERE NOT r.disabled AND severity_rank(r.min_severity) <= severity_rank(a.severity) "
+        "AND (r.types IS NULL OR a.type = ANY (r.types)) AND (r.vins IS NULL OR a.vin = ANY "
+        "(r.vins)) AND (m.t <> 'cleared' OR EXISTS (SELECT FROM notification n WHERE n.alert_id = "
+        "a.id AND n.opening = a.openings AND n.recipient_id = r.id AND n.transition = 'opened' "
+        "AND n.state <> 'suppressed')) ON CONFLICT DO NOTHING",
+        NULL, fault);
+}

@@ -1,0 +1,489 @@
+/* services/ingest/commit/commit.c - the order inside the transaction: lock the streams, take the
+ * numbers, write what is new.  A number is taken twice: into the history of this site, and into the
+ * facts, of which all sites have one set and which `duty` says who writes. */
+#include "commit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "columns.h"
+#include "facts.h"
+#include "letters.h"
+#include "lib/clock.h"
+#include "lib/store/postgres.h"
+#include "services/ingest/record/lost.h"
+#include "services/ingest/record/meters.h"
+#include "marks.h"
+#include "news.h"
+#include "results.h"
+#include "rows.h"
+#include "states.h"
+#include "tally.h"
+#include "touched.h"
+
+#define ANSWER_MS 10000 /* a server that takes longer for one statement is away */
+
+struct commit {
+    struct pg *db;
+    char site[32];
+    struct marks marks;
+    struct rows rows;
+    struct letters letters;
+    struct states *states;
+    struct facts *facts;
+    struct tallies *tallies;
+    struct touched *touched;
+    struct duty *duty;
+    unsigned listening; /* pg_connections when we said so */
+    bool *fresh;        /* of each record in the group: are its facts to be written, and by us? */
+    bool *arrived;      /* is it new to the history of this site? */
+    bool *refused;      /* it would open too many gaps: neither new nor known */
+    size_t room;
+};
+
+enum status commit_open(struct commit **out, const char *conninfo, const char *site,
+                        struct duty *duty, const struct commit_waits *waits, struct fault *fault)
+{
+    struct commit *c = calloc(1, sizeof *c);
+    enum status st;
+
+    if (!c)
+        return fault_set(fault, ST_FATAL, "out of memory");
+    snprintf(c->site, sizeof c->site, "%s", site);
+    if ((st = pg_open(&c->db, conninfo, "vigie-ingest-writer", fault)) != ST_OK ||
+        (st = states_open(&c->states, c->db, fault)) != ST_OK ||
+        (st = facts_open(&c->facts, c->db, fault)) != ST_OK ||
+        (st = tallies_open(&c->tallies, c->db, c->site, waits->count_ms, fault)) != ST_OK ||
+        (st = touched_open(&c->touched, c->db, c->site, waits->minute_ms, fault)) != ST_OK) {
+        commit_close(c);
+        return st;
+    }
+    pg_set_patience(c->db, ANSWER_MS);
+    c->rows.db = c->db;
+    c->rows.site = c->site;
+    c->letters.db = c->db;
+    c->duty = duty;
+    *out = c;
+    return ST_OK;
+}
+
+static bool is_numbered(const struct record *r)
+{
+    return record_is_journalled(r) && record_has_seq(r);
+}
+
+/* ---- who writes the facts */
+static void read_duty(struct commit *c, struct record *const *records, size_t n)
+{
+    for (size_t i = 0; i < c->marks.count; i++)
+        c->marks.all[i].facts_ours = duty_has(&c->duty->facts, c->marks.all[i].vin);
+    for (size_t i = 0; i < n; i++) /* a letter is replayed at one site alone */
+        if (records[i]->letter[0] && records[i]->lost_stream[0])
+            marks_find(&c->marks, records[i]->from.topic.vin, records[i]->lost_stream)->facts_ours =
+                true;
+}
+
+/* Those of another whose owner has not: see duty_takes_over. */
+static bool take_over(struct commit *c, struct record *const *records, size_t n)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < n; i++) {
+        const struct record *r = records[i];
+        struct stream_mark *own =
+            is_numbered(r) ? marks_find(&c->marks, r->from.topic.vin, r->head.stream) : NULL;
+
+        if (!own || own->facts_ours ||
+            !duty_takes_over(&own->history, &own->facts, own->facts_age_ms, r->head.seq))
+            continue;
+        own->facts_ours = any = true;
+        if (r->lost_stream[0])
+            marks_find(&c->marks, r->from.topic.vin, r->lost_stream)->facts_ours = true;
+    }
+    return any;
+}
+
+/* Numbers below the highest that are not taken. */
+static int64_t open_numbers(const struct watermark *w)
+{
+    int64_t n = 0;
+
+    for (size_t i = 0; i < w->gap_count; i++)
+        n += w->gaps[i].last - w->gaps[i].first + 1;
+    return n;
+}
+
+static enum status lock_streams(struct commit *c, struct record *const *records, size_t n,
+                                struct fault *fault)
+{
+    enum status st;
+
+    read_duty(c, records, n);
+    if ((st = marks_lock(&c->marks, c->db, c->site, fault)) != ST_OK ||
+        (st = marks_peek(&c->marks, c->db, fault)) != ST_OK)
+        return st;
+    for (size_t i = 0; i < c->marks.count; i++)
+        c->marks.all[i].open_before = open_numbers(&c->marks.all[i].history);
+    return take_over(c, records, n) ? marks_lock_facts(&c->marks, c->db, fault) : ST_OK;
+}
+
+/* ---- numbers */
+static struct watermark *part_of(struct stream_mark *s, bool facts)
+{
+    return facts ? &s->facts : &s->history;
+}
+
+static void note_change(struct stream_mark *s, bool facts)
+{
+    s->history_changed |= !facts;
+    s->facts_changed |= facts;
+}
+
+/* The numbers of a loss the vehicle announces.  ST_RETRY: they open too many gaps.  What it cannot
+ * have lost is put aside and closes nothing. */
+static enum status take_loss(struct commit *c, struct record *r, bool facts)
+{
+    struct stream_mark *lost = marks_find(&c->marks, r->from.topic.vin, r->lost_stream);
+    int64_t upto = lost->history.upto > lost->facts.upto ? lost->history.upto : lost->facts.upto;
+    struct watermark *mark = part_of(lost, facts);
+    int64_t known = mark->upto - open_numbers(mark);
+
+    if (!lost_is_possible(r, upto)) {
+        record_put_aside(r, "loss", "it says to have lost numbers it cannot have given");
+        return ST_OK;
+    }
+    if (watermark_take_range(mark, r->lost_first, r->lost_last) == ST_RETRY)
+        return ST_RETRY;
+    if (!facts)
+        lost->lost += mark->upto - open_numbers(mark) - known;
+    lost->told = lost->at_once = true; /* perhaps all of it had come: all the better */
+    note_change(lost, facts);
+    return ST_OK;
+}
+
+/* Take one record's number, and with it the numbers of a loss it announces: both or none, for the
+ * vehicle forgets the announcement once it is acknowledged. */
+static enum status take_one(struct commit *c, struct record *r, struct stream_mark *own, bool facts)
+{
+    struct watermark *mark = part_of(own, facts), before;
+    enum status st;
+
+    if (r->lost_stream[0])
+        before = *mark;
+    st = watermark_take(mark, r->head.seq);
+    if (st == ST_OK && r->lost_stream[0] && (st = take_loss(c, r, facts)) != ST_OK)
+        *mark = before;
+    if (st == ST_OK)
+        note_change(own, facts);
+    return st;
+}
+
+/* A letter has had its number, but the loss it announces was perhaps not understood then. */
+static void take_letter(struct commit *c, size_t i, struct record *r)
+{
+    c->refused[i] = c->fresh[i] && r->lost_stream[0] &&
+                    (take_loss(c, r, false) != ST_OK || take_loss(c, r, true) != ST_OK);
+    c->arrived[i] = c->fresh[i] = c->fresh[i] && !c->refused[i];
+}
+
+/* What memory says is stored must be in the rows too: they may have been deleted since. */
+static bool is_stored(const struct stream_mark *own, int64_t seq)
+{
+    return watermark_has(&own->history, seq) && watermark_has(&own->facts, seq);
+}
+
+/* What was stored before is not stored again, what would open too many gaps waits. */
+static void take_numbers(struct commit *c, struct record *const *records, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct record *r = records[i];
+        struct stream_mark *own;
+        enum status history, facts = ST_NONE;
+
+        if (r->letter[0]) {
+            take_letter(c, i, r);
+            continue;
+        }
+        c->refused[i] = false;
+        if (!is_numbered(r)) {
+            c->arrived[i] = true;
+            c->fresh[i] = duty_has(&c->duty->facts, r->from.topic.vin);
+            continue;
+        }
+        own = marks_find(&c->marks, r->from.topic.vin, r->head.stream);
+        c->arrived[i] = c->fresh[i] = false;
+        if (r->again) {
+            r->missed = !is_stored(own, r->head.seq);
+            continue;
+        }
+        history = take_one(c, r, own, false);
+        if (history != ST_RETRY && own->facts_ours)
+            facts = take_one(c, r, own, true);
+        c->arrived[i] = history == ST_OK;
+        c->fresh[i] = facts == ST_OK;
+        c->refused[i] = history == ST_RETRY || facts == ST_RETRY;
+    }
+}
+
+/* What is covered now, by this group or by one before, may be forgotten by its vehicle. */
+static void find_told(struct commit *c, struct record *const *records, size_t n)
+{
+    for (size_t i = 0; i < c->marks.count; i++) {
+        struct stream_mark *s = &c->marks.all[i];
+
+        watermark_both(&s->mark, &s->history, &s->facts);
+    }
+    for (size_t i = 0; i < n; i++) {
+        const struct record *r = records[i];
+        struct stream_mark *own;
+
+        if (!is_numbered(r) || r->missed || r->letter[0])
+            continue;
+        own = marks_find(&c->marks, r->from.topic.vin, r->head.stream);
+        if (watermark_has(&own->mark, r->head.seq)) {
+            own->bytes += r->len;
+            own->at_once |= record_is_urgent(r);
+            own->told = true;
+        } else if (c->refused[i]) {
+            own->told = true; /* so far and no farther */
+        }
+    }
+}
+
+/* After the commit only: a group may be tried several times. */
+static void count(const struct commit *c, struct record *const *records, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct record *r = records[i];
+
+        if (r->missed)
+            continue; /* read after all, it comes through here once more */
+        if (c->refused[i])
+            metric_add(meters.rejected, "gaps", 1);
+        else if (!c->fresh[i] && !c->arrived[i])
+            metric_add(meters.duplicates, NULL, 1);
+        else if (r->letter[0])
+            metric_add(meters.replayed, r->reason[0] ? "refused" : "stored", 1);
+        else if (c->arrived[i] && r->reason[0])
+            metric_add(meters.dead_letters, r->reason, 1);
+        if (c->fresh[i] && !r->dead)
+            metric_add(meters.stored, "postgres", (double)r->telemetry.sample_count);
+    }
+}
+
+/* One car that makes up its numbers must not drown what all the others tell. */
+static int64_t bounded(int64_t n)
+{
+    return n < 0 ? 0 : n < LOST_AHEAD ? n : LOST_AHEAD;
+}
+
+static void tally(struct commit *c, struct record *const *records, size_t n, int64_t now_ms)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!records[i]->missed && !c->refused[i] && !records[i]->letter[0] &&
+            is_numbered(records[i]))
+            tallies_record(c->tallies, records[i], c->arrived[i], now_ms);
+    for (size_t i = 0; i < c->marks.count; i++) {
+        const struct stream_mark *s = &c->marks.all[i];
+        int64_t more = s->history_changed ? open_numbers(&s->history) - s->open_before : 0;
+        int64_t skipped = bounded(more), recovered = bounded(-more), lost = bounded(s->lost);
+
+        tallies_numbers(c->tallies, s->vin, skipped, recovered, lost, now_ms);
+        metric_add(meters.skipped, NULL, (double)skipped);
+        metric_add(meters.recovered, NULL, (double)recovered);
+        metric_add(meters.lost, NULL, (double)lost);
+    }
+}
+
+/* A NOTIFY makes commits wait for each other, so none where nobody listens. */
+static enum status tell_others(struct commit *c, struct fault *fault)
+{
+    return atomic_load(&c->duty->others) ? news_tell(&c->marks, c->db, c->site, fault) : ST_OK;
+}
+
+/* Three trips to the database: the locks of the streams; those of the vehicles, with what is
+ * written of the records themselves; the rest, with the commit.  One more where rows of time are
+ * shown, two where a case is told. */
+static enum status run(struct commit *c, struct record *const *records, size_t n,
+                       struct fault *fault)
+{
+    int64_t now_ms = clock_now_ms();
+    enum status st;
+
+    if ((st = lock_streams(c, records, n, fault)) != ST_OK)
+        return st;
+    if ((st = letters_lock(&c->letters, records, c->fresh, n, fault)) != ST_OK)
+        return st;
+    take_numbers(c, records, n);
+    find_told(c, records, n);
+    if ((st = rows_facts(&c->rows, records, c->fresh, n, fault)) != ST_OK ||
+        (st = results_write(&c->rows.c, c->db, records, c->fresh, n, fault)) != ST_OK ||
+        (st = rows_dead_letters(&c->rows, records, c->arrived, n, fault)) != ST_OK ||
+        (st = letters_settle(&c->letters, records, c->fresh, n, fault)) != ST_OK ||
+        (st = states_ask(c->states, records, c->fresh, n, fault)) != ST_OK ||
+        (st = facts_ask(c->facts, records, c->fresh, n, now_ms, fault)) != ST_OK ||
+        (st = pg_settle(c->db, fault)) != ST_OK ||
+        (st = states_write(c->states, records, c->fresh, n, fault)) != ST_OK ||
+        (st = facts_write(c->facts, &c->marks, now_ms, fault)) != ST_OK ||
+        (st = touched_write(c->touched, records, c->arrived, n, clock_boot_ms(), fault)) != ST_OK ||
+        (st = marks_write(&c->marks, c->db, c->site, fault)) != ST_OK ||
+        (st = tell_others(c, fault)) != ST_OK ||
+        (st = marks_add_connected(&c->marks, c->db, c->site, records, n, fault)) != ST_OK)
+        return st;
+    return pg_commit(c->db, fault);
+}
+
+static bool grow(bool **flags, size_t n)
+{
+    bool *more = realloc(*flags, n * sizeof *more);
+
+    if (more)
+        *flags = more;
+    return more;
+}
+
+static enum status make_room(struct commit *c, size_t n, struct fault *fault)
+{
+    if (n <= c->room)
+        return ST_OK;
+    if (!grow(&c->fresh, n) || !grow(&c->arrived, n) || !grow(&c->refused, n))
+        return fault_set(fault, ST_RETRY, "out of memory for %zu records", n);
+    c->room = n;
+    return ST_OK;
+}
+
+/* Connected, and listening to what the other sites say.  A statement's plan depends neither on how
+ * many keys it is given nor on how small its tables were when it was made: each key is found by its
+ * index. */
+static enum status prepare(struct commit *c, struct fault *fault)
+{
+    enum status st = pg_ready(c->db, fault);
+
+    if (st != ST_OK || c->listening == pg_connections(c->db))
+        return st;
+    if ((st = pg_run(c->db,
+                     "SELECT set_config('plan_cache_mode', 'force_generic_plan', false), "
+                     "set_config('enable_seqscan', 'off', false), "
+                     "set_config('enable_hashjoin', 'off', false), "
+                     "set_config('enable_mergejoin', 'off', false), "
+                     "set_config('jit', 'off', false)",
+                     0, NULL, NULL, fault)) == ST_OK &&
+        (st = pg_run(c->db, "LISTEN " NEWS_CHANNEL, 0, NULL, NULL, fault)) == ST_OK)
+        c->listening = pg_connections(c->db);
+    return st;
+}
+
+enum status commit_group(struct commit *c, struct record *const *records, size_t n,
+                         struct stream_mark **marks, size_t *mark_count, struct fault *fault)
+{
+    enum status st;
+
+    if ((st = make_room(c, n, fault)) != ST_OK ||
+        (st = marks_collect(&c->marks, records, n, fault)) != ST_OK ||
+        (st = prepare(c, fault)) != ST_OK || (st = pg_begin(c->db, fault)) != ST_OK)
+        return st;
+    st = run(c, records, n, fault);
+    if (st != ST_OK) {
+        pg_rollback(c->db);
+        return st;
+    }
+    count(c, records, n);
+    tally(c, records, n, clock_now_ms());
+    touched_committed(c->touched);
+    *marks = c->marks.all;
+    *mark_count = c->marks.count;
+    return ST_OK;
+}
+
+enum status commit_hear(struct commit *c, struct stream_mark **marks, size_t *mark_count,
+                        struct fault *fault)
+{
+    char channel[32], payload[NEWS_MAX + 100];
+    enum status st;
+
+    *mark_count = c->marks.count = 0;
+    while (pg_take_notify(c->db, channel, sizeof channel, payload, sizeof payload, NULL) == ST_OK)
+        if ((st = news_read(&c->marks, payload, c->site, c->duty, fault)) != ST_OK)
+            return st;
+    if (c->marks.count == 0)
+        return ST_OK;
+    marks_sort(&c->marks);
+    if ((st = marks_read(&c->marks, c->db, c->site, fault)) != ST_OK)
+        return st;
+    *marks = c->marks.all;
+    *mark_count = c->marks.count;
+    return ST_OK;
+}
+
+const struct alert_change_message *commit_alerts(const struct commit *c, size_t *n)
+{
+    return facts_changes(c->facts, n);
+}
+
+enum status commit_tallies(struct commit *c, bool all, struct fault *fault)
+{
+    enum status st = prepare(c, fault);
+
+    return st == ST_OK ? tallies_write(c->tallies, clock_now_ms(), all, fault) : st;
+}
+
+enum status commit_check(struct commit *c, struct fault *fault)
+{
+    enum status st = prepare(c, fault);
+
+    return st == ST_OK ? pg_run(c->db, "SELECT FROM watermark LIMIT 0", 0, NULL, NULL, fault) : st;
+}
+
+static enum status rehearse_step(struct commit *c, unsigned step, struct fault *fault)
+{
+    enum status st;
+
+    switch (step) {
+    case 0:
+        return marks_lock(&c->marks, c->db, c->site, fault);
+    case 1:
+        if ((st = states_ask(c->states, NULL, NULL, 0, fault)) != ST_OK ||
+            (st = pg_settle(c->db, fault)) != ST_OK)
+            return st;
+        return states_write(c->states, NULL, NULL, 0, fault);
+    case 2:
+        return facts_rehearse(c->facts, fault);
+    case 3:
+        return touched_write(c->touched, NULL, NULL, 0, clock_boot_ms(), fault);
+    case 4:
+        return marks_write(&c->marks, c->db, c->site, fault);
+    default:
+        return ST_NONE;
+    }
+}
+
+enum status commit_rehearse(struct commit *c, unsigned step, struct fault *fault)
+{
+    enum status st = prepare(c, fault);
+
+    if (st != ST_OK)
+        return st;
+    columns_rehearse(true);
+    st = rehearse_step(c, step, fault);
+    columns_rehearse(false);
+    return st == ST_OK ? pg_settle(c->db, fault) : st;
+}
+
+void commit_close(struct commit *c)
+{
+    if (!c)
+        return;
+    rows_done(&c->rows);
+    letters_done(&c->letters);
+    states_close(c->states);
+    facts_close(c->facts);
+    tallies_close(c->tallies);
+    touched_close(c->touched);
+    marks_done(&c->marks);
+    pg_close(c->db);
+    free(c->fresh);
+    free(c->arrived);
+    free(c->refused);
+    free(c);
+}

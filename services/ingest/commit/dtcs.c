@@ -1,0 +1,344 @@
+/* services/ingest/commit/dtcs.c - one report at a time: a car sends few. */
+#include "dtcs.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "columns.h"
+#include "services/ingest/facts/dtc_life.h"
+#include "lib/text.h"
+#include "proto/json.h"
+
+struct dtcs {
+    struct pg *db;
+    struct columns c;
+    struct dtc_life life;
+    struct dtc codes[DTC_MAX];
+    struct dtc_fact facts[DTC_FACTS_MAX];
+};
+
+enum status dtcs_open(struct dtcs **out, struct pg *db, struct fault *fault)
+{
+    struct dtcs *d = calloc(1, sizeof *d);
+
+    if (!d)
+        return fault_set(fault, ST_FATAL, "out of memory");
+    d->db = db;
+    *out = d;
+    return ST_OK;
+}
+
+void dtcs_close(struct dtcs *d)
+{
+    if (!d)
+        return;
+    columns_done(&d->c);
+    free(d);
+}
+
+/* ---- what was known */
+static int64_t whole(const PGresult *rows, int row, int column)
+{
+    return strtoll(PQgetvalue(rows, row, column), NULL, 10);
+}
+
+static enum status read_codes(struct dtcs *d, const char *vin, struct fault *fault)
+{
+    const char *params[] = {vin};
+    PGresult *rows = NULL;
+    enum status st =
+        pg_run(d->db,
+               "SELECT code, ecu, list, there, ms(first_at), ms(last_at), ms(gone_at), count "
+               "FROM dtc WHERE vin = $1 ORDER BY there DESC, last_at DESC LIMIT 128",
+               1, params, &rows, fault);
+
+    for (int i = 0; st == ST_OK && i < PQntuples(rows) && d->life.n < DTC_MAX; i++) {
+        struct dtc_known *k = &d->life.known[d->life.n++];
+        int list = dtc_list_of(PQgetvalue(rows, i, 2));
+
+        *k = (struct dtc_known){.there = *PQgetvalue(rows, i, 3) == 't',
+                                .first_ms = whole(rows, i, 4),
+                                .last_ms = whole(rows, i, 5),
+                                .gone_ms = whole(rows, i, 6),
+                                .count = (int)whole(rows, i, 7)};
+        text_copy(k->dtc.code, sizeof k->dtc.code, PQgetvalue(rows, i, 0));
+        text_copy(k->dtc.ecu, sizeof k->dtc.ecu, PQgetvalue(rows, i, 1));
+        k->dtc.list = list < 0 ? DTC_STORED : (enum dtc_list)list;
+    }
+    PQclear(rows);
+    return st;
+}
+
+/* The row is locked: two reports of one vehicle never pass each other.  Column 6 is PID 31 as the
+ * newest sample had it. */
+static enum status read_status(struct dtcs *d, const char *vin, double *cleared_km,
+                               struct fault *fault)
+{
+    const char *params[] = {vin};
+    PGresult *rows = NULL;
+    enum status st;
+
+    st = pg_run(d->db,
+                "INSERT INTO dtc_status (vin, at) VALUES ($1, 'epoch') ON CONFLICT DO NOTHING", 1,
+                params, NULL, fault);
+    if (st == ST_OK)
+        st = pg_run(d->db,
+                    "SELECT ms(d.at), d.mil, d.readiness_known, d.supported, d.incomplete, "
+                    "d.cleared_km, s.signals -> 'Vehicle.OBD.DistanceSinceDTCClear' ->> 0 "
+                    "FROM dtc_status d LEFT JOIN vehicle_state s ON s.vin = d.vin "
+                    "WHERE d.vin = $1 FOR UPDATE OF d",
+                    1, params, &rows, fault);
+    if (st != ST_OK)
+        return st;
+    d->life.t_ms = whole(rows, 0, 0);
+    d->life.mil = *PQgetvalue(rows, 0, 1) == 't';
+    d->life.readiness_known = *PQgetvalue(rows, 0, 2) == 't';
+    d->life.supported = (uint32_t)whole(rows, 0, 3);
+    d->life.incomplete = (uint32_t)whole(rows, 0, 4);
+    d->life.cleared_known = !PQgetisnull(rows, 0, 5);
+    d->life.cleared_km = strtod(PQgetvalue(rows, 0, 5), NULL);
+    *cleared_km = PQgetisnull(rows, 0, 6) ? (double)NAN : strtod(PQgetvalue(rows, 0, 6), NULL);
+    PQclear(rows);
+    return ST_OK;
+}
+
+/* ---- the report */
+static const char *const monitors[] = {"misfire",
+                                       "fuel_system",
+                                       "components",
+                                       "catalyst",
+                                       "heated_catalyst",
+                                       "evaporative",
+                                       "secondary_air",
+                                       "ac_refrigerant",
+                                       "oxygen_sensor",
+                                       "oxygen_sensor_heater",
+                                       "egr_vvt",
+                                       "nmhc_catalyst",
+                                       "nox_aftertreatment",
+                                       "boost_pressure",
+                                       "exhaust_gas_sensor",
+                                       "particulate_filter"};
+
+static void read_readiness(const json_t *message, struct dtc_report *report)
+{
+    const json_t *all = json_object_get(message, "readiness");
+
+    report->readiness_known = json_is_object(all);
+    for (size_t i = 0; i < sizeof monitors / sizeof *monitors; i++) {
+        const char *word = json_string_value(json_object_get(all, monitors[i]));
+
+        if (!word)
+            continue;
+        report->supported |= UINT32_C(1) << i;
+        if (!strcmp(word, "incomplete"))
+            report->incomplete |= UINT32_C(1) << i;
+    }
+}
+
+static void read_report(struct dtcs *d, const json_t *message, struct dtc_report *report)
+{
+    const json_t *lists = json_object_get(message, "lists"), *mil, *code;
+    size_t i;
+
+    for (int list = 0; list < DTC_LISTS; list++) {
+        const char *word =
+            json_string_value(json_object_get(lists, dtc_list_word((enum dtc_list)list)));
+
+        report->extent[list] = word ? dtc_extent_of(word) : DTC_ABSENT;
+    }
+    mil = json_object_get(message, "mil");
+    report->mil = json_is_boolean(mil) ? json_is_true(mil) : -1;
+    read_readiness(message, report);
+    report->codes = d->codes;
+    json_array_foreach(json_object_get(message, "dtcs"), i, code)
+    {
+        const char *name = json_string_value(json_object_get(code, "code"));
+        const char *ecu = json_string_value(json_object_get(code, "ecu"));
+        const char *state = json_string_value(json_object_get(code, "state"));
+        int list = state ? dtc_list_of(state) : -1;
+        struct dtc *to = &d->codes[report->n];
+
+        if (!name || list < 0 || report->n == DTC_MAX)
+            continue;
+        text_copy(to->code, sizeof to->code, name);
+        text_copy(to->ecu, sizeof to->ecu, ecu ? ecu : "");
+        to->list = (enum dtc_list)list;
+        report->n++;
+    }
+}
+
+/* ---- what it means */
+/* How bad a code is by its family: a heuristic, as no standard says. */
+static enum dtc_severity hint_of(const char *code)
+{
+    static const char *const at_once[] = {"P030", "P031", "P0217", "P0218",
+                                          "P052", "B00",  "C00",   "P0606"};
+    static const char *const soon[] = {"P02", "P03", "P06", "P07", "P08", "P09", "P0A", "P27", "C"};
+
+    for (size_t i = 0; i < sizeof at_once / sizeof *at_once; i++)
+        if (!strncmp(code, at_once[i], strlen(at_once[i])))
+            return DTC_MAJOR;
+    for (size_t i = 0; i < sizeof soon / sizeof *soon; i++)
+        if (!strncmp(code, soon[i], strlen(soon[i])))
+            return DTC_MINOR;
+    return DTC_WARNING;
+}
+
+static enum alert_severity severity_of(enum dtc_severity s)
+{
+    static const enum alert_severity severity[] = {ALERT_INFO, ALERT_WARNING, ALERT_MINOR,
+                                                   ALERT_MAJOR};
+
+    return severity[s];
+}
+
+static void describe(struct found *f, const struct dtc_fact *fact)
+{
+    const struct dtc *dtc = &fact->dtc;
+
+    if (fact->kind == DTC_ERASED) {
+        text_copy(f->data, sizeof f->data, "{\"erased\":true}");
+        return;
+    }
+    (void)snprintf(f->subject, sizeof f->subject, "%s %s %s", dtc->code, dtc->ecu,
+                   dtc_list_word(dtc->list));
+    (void)snprintf(f->data, sizeof f->data,
+                   "{\"code\":\"%s\",\"ecu\":\"%s\",\"state\":\"%s\",\"first\":%lld,\"count\":%d,"
+                   "\"erased\":%s}",
+                   dtc->code, dtc->ecu, dtc_list_word(dtc->list), (long long)fact->first_ms,
+                   fact->count, fact->erased ? "true" : "false");
+}
+
+static void tell_one(const struct dtc_fact *fact, int64_t t_ms, struct car_out *out)
+{
+    unsigned both = FOUND_EVENT | FOUND_ALERT;
+    struct found *f, *end;
+
+    switch (fact->kind) {
+    case DTC_NEW:
+    case DTC_BACK:
+        if ((f = car_out_add(out, both, "dtc_new", t_ms, 0)) != NULL) {
+            describe(f, fact);
+            f->severity = severity_of(dtc_severity(hint_of(fact->dtc.code), fact->dtc.list));
+        }
+        return;
+    case DTC_GONE:
+    case DTC_ERASED:
+        if ((f = car_out_add(out, both, "dtc_cleared", t_ms, 0)) == NULL)
+            return;
+        describe(f, fact);
+        f->severity = fact->erased ? ALERT_WARNING : ALERT_INFO;
+        if (fact->kind == DTC_GONE &&
+            (end = car_out_add(out, FOUND_END, "dtc_new", t_ms, 0)) != NULL) {
+            f = end - 1; /* the list may have moved */
+            memcpy(end->subject, f->subject, sizeof end->subject);
+        }
+        return;
+    case DTC_MIL_ON:
+        if ((f = car_out_add(out, both, "mil_on", t_ms, 0)) != NULL)
+            f->severity = ALERT_MAJOR;
+        return;
+    case DTC_MIL_OFF:
+        (void)car_out_add(out, FOUND_END, "mil_on", t_ms, 0);
+        return;
+    }
+}
+
+/* ---- rows */
+static enum status write_codes(struct dtcs *d, const char *vin, struct fault *fault)
+{
+    static const Oid types[] = {PG_TEXT, PG_TEXT, PG_TEXT, PG_TEXT, PG_INT2,
+                                PG_INT8, PG_INT8, PG_INT8, PG_INT8};
+    struct pg_array *at = d->c.column;
+
+    columns_begin(&d->c, 9, types);
+    for (size_t i = 0; i < d->life.n; i++) {
+        const struct dtc_known *k = &d->life.known[i];
+        const char *list = dtc_list_word(k->dtc.list);
+
+        if (k->last_ms != d->life.t_ms && k->gone_ms != d->life.t_ms)
+            continue;
+        pg_array_text(&at[0], vin, strlen(vin));
+        pg_array_text(&at[1], k->dtc.code, strlen(k->dtc.code));
+        pg_array_text(&at[2], k->dtc.ecu, strlen(k->dtc.ecu));
+        pg_array_text(&at[3], list, strlen(list));
+        pg_array_int2(&at[4], k->there);
+        pg_array_int8(&at[5], k->first_ms);
+        pg_array_int8(&at[6], k->last_ms);
+        pg_array_int8(&at[7], k->gone_ms);
+        pg_array_int8(&at[8], k->count);
+    }
+    return columns_queue(
+        &d->c, d->db, 9,
+        "INSERT INTO dtc (vin, code, ecu, list, there, first_at, last_at, gone_at, count) "
+        "SELECT DISTINCT ON (v, c, e, l) v, c, e, l, t <> 0, to_timestamp(f / 1000.0), "
+        "to_timestamp(la / 1000.0), to_timestamp(nullif(g, 0) / 1000.0), n "
+        "FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9) AS x (v, c, e, l, t, f, la, g, n) "
+        "ON CONFLICT (vin, code, ecu, list) DO UPDATE SET there = excluded.there, "
+        "last_at = excluded.last_at, gone_at = excluded.gone_at, count = excluded.count",
+        NULL, fault);
+}
+
+static enum status write_status(struct dtcs *d, const char *vin, const struct dtc_report *report,
+                                struct fault *fault)
+{
+    char at[24], supported[16], incomplete[16], km[40];
+    const char *params[] = {vin,
+                            at,
+                            NULL,
+                            d->life.readiness_known ? "t" : "f",
+                            supported,
+                            incomplete,
+                            d->life.cleared_known ? km : NULL};
+
+    if (report->mil >= 0)
+        params[2] = report->mil ? "t" : "f";
+    (void)snprintf(at, sizeof at, "%lld", (long long)d->life.t_ms);
+    (void)snprintf(supported, sizeof supported, "%u", (unsigned)d->life.supported);
+    (void)snprintf(incomplete, sizeof incomplete, "%u", (unsigned)d->life.incomplete);
+    (void)snprintf(km, sizeof km, "%.17g", d->life.cleared_km);
+    return pg_run(d->db,
+                  "UPDATE dtc_status SET at = to_timestamp($2::bigint / 1000.0), "
+                  "mil = coalesce($3::boolean, mil), readiness_known = $4::boolean, "
+                  "supported = $5::bigint, incomplete = $6::bigint, "
+                  "cleared_km = $7::double precision WHERE vin = $1",
+                  7, params, NULL, fault);
+}
+
+static bool is_own(const char *vin, const json_t *message)
+{
+    const char *read = json_string_value(json_object_get(message, "vin"));
+
+    return read && !strcmp(read, vin);
+}
+
+enum status dtcs_take(struct dtcs *d, const struct record *r, struct car_out *found,
+                      struct fault *fault)
+{
+    const char *vin = r->from.topic.vin;
+    struct dtc_report report = {.t_ms = r->fact.t_ms};
+    json_t *message = NULL;
+    size_t n;
+    enum status st = json_read(&message, r->payload, r->len, JSON_MAX_BYTES, fault);
+
+    if (st != ST_OK)
+        return st == ST_REJECT ? ST_OK : st; /* it was read before: it is none of ours */
+    memset(&d->life, 0, sizeof d->life);
+    if ((st = read_status(d, vin, &report.cleared_km, fault)) == ST_OK)
+        st = read_codes(d, vin, fault);
+    if (st == ST_OK && is_own(vin, message)) /* the car it answered for is the certificate's */
+        (void)car_out_add(found, FOUND_END, "vin_mismatch", report.t_ms, 0);
+    if (st == ST_OK && report.t_ms > d->life.t_ms) {
+        read_report(d, message, &report);
+        n = dtc_life_step(&d->life, &report, d->facts);
+        for (size_t i = 0; i < n; i++)
+            tell_one(&d->facts[i], report.t_ms, found);
+        if ((st = write_codes(d, vin, fault)) == ST_OK)
+            st = write_status(d, vin, &report, fault);
+    }
+    json_decref(message);
+    return st;
+}

@@ -1,0 +1,249 @@
+/* services/ingest/commit/garage.c - a small copy of rows of `vehicle`, made anew every few seconds.
+ */
+#include "garage.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "columns.h"
+#include "customers.h"
+#include "lib/map.h"
+#include "lib/text.h"
+#include "proto/vin.h"
+#include "walls.h"
+
+#define VEHICLES_MAX 200000
+#define FRESH_MS 5000
+#define HIGH_SHARE 0.75 /* of the redline */
+#define FORGET_MS 5000  /* it would be asked again anyway */
+
+struct vehicle {
+    int64_t read_ms; /* 0: never, or gone */
+    int64_t asked_ms;
+    double displacement_l, tank_l, co2_kg_l;
+    enum fuel_kind fuel;
+    const struct harsh_settings *harsh; /* of its class */
+    int nominal_v;
+    bool detects; /* we do, the car does not */
+    double limit_kmh, redline_rpm;
+    struct customer *customer;
+    const struct wall *wall;
+    char group[RULE_SCOPE_MAX + 1];
+};
+
+struct garage {
+    struct pg *db;
+    struct map *vehicles; /* VIN -> struct vehicle */
+    struct columns c;
+    PGresult *rows; /* of those asked for, until they are taken */
+    int64_t swept_ms;
+    struct customers *customers;
+    struct walls *walls;
+    const struct fence **fences; /* of the vehicle asked for last */
+    const struct rule_entry **rules;
+    size_t fences_room, rules_room;
+};
+
+enum status garage_open(struct garage **out, struct pg *db, struct fault *fault)
+{
+    struct garage *g = calloc(1, sizeof *g);
+    enum status st;
+
+    if (!g)
+        return fault_set(fault, ST_FATAL, "out of memory");
+    g->db = db;
+    if ((st = map_open(&g->vehicles, sizeof(struct vehicle), VEHICLES_MAX, NULL, fault)) != ST_OK) {
+        free(g);
+        return st;
+    }
+    if ((st = customers_open(&g->customers, db, fault)) != ST_OK ||
+        (st = walls_open(&g->walls, db, fault)) != ST_OK) {
+        garage_close(g);
+        return st;
+    }
+    *out = g;
+    return ST_OK;
+}
+
+void garage_close(struct garage *g)
+{
+    if (!g)
+        return;
+    columns_done(&g->c);
+    PQclear(g->rows);
+    map_close(g->vehicles);
+    customers_close(g->customers);
+    walls_close(g->walls);
+    free(g->fences);
+    free(g->rules);
+    free(g);
+}
+
+static bool is_wanted(void *self, const char *vin, void *value)
+{
+    const int64_t *now_ms = self;
+    const struct vehicle *v = value;
+
+    (void)vin;
+    return *now_ms - v->asked_ms < FORGET_MS;
+}
+
+static double number(const PGresult *rows, int row, int column)
+{
+    return PQgetisnull(rows, row, column) ? (double)NAN
+                                          : strtod(PQgetvalue(rows, row, column), NULL);
+}
+
+static const struct harsh_settings *harsh_of(const char *class)
+{
+    if (!strcmp(class, "heavy"))
+        return &harsh_heavy;
+    return !strcmp(class, "van") ? &harsh_van : &harsh_car;
+}
+
+static enum status take_row(struct garage *g, const PGresult *rows, int row, int64_t now_ms,
+                            struct fault *fault)
+{
+    struct vehicle *v = map_get(g->vehicles, PQgetvalue(rows, row, 0));
+    const char *zone;
+    enum status st;
+
+    if (!v)
+        return ST_OK;
+    st = customers_fetch(g->customers, PQgetvalue(rows, row, 10), now_ms, &v->customer, fault);
+    if (st != ST_OK)
+        return st;
+    zone = PQgetisnull(rows, row, 12) ? v->customer->zone : PQgetvalue(rows, row, 12);
+    st = walls_fetch(g->walls, zone, now_ms, &v->wall, fault);
+    if (st != ST_OK)
+        return st;
+    v->read_ms = now_ms;
+    v->limit_kmh = number(rows, row, 8);
+    v->redline_rpm = number(rows, row, 11);
+    text_copy(v->group, sizeof v->group, PQgetvalue(rows, row, 9));
+    v->fuel = fuel_kind_of(PQgetvalue(rows, row, 1));
+    v->displacement_l = number(rows, row, 2);
+    v->tank_l = number(rows, row, 3);
+    v->co2_kg_l = number(rows, row, 4);
+    v->detects = !strcmp(PQgetvalue(rows, row, 5), "ingest");
+    v->harsh = harsh_of(PQgetvalue(rows, row, 6));
+    v->nominal_v = (int)strtol(PQgetvalue(rows, row, 7), NULL, 10);
+    return ST_OK;
+}
+
+enum status garage_ask(struct garage *g, const char *const *vins, size_t n, int64_t now_ms,
+                       struct fault *fault)
+{
+    static const Oid types[] = {PG_TEXT};
+
+    PQclear(g->rows);
+    g->rows = NULL;
+    if (now_ms - g->swept_ms > FORGET_MS) {
+        map_each(g->vehicles, is_wanted, &now_ms);
+        g->swept_ms = now_ms;
+    }
+    columns_begin(&g->c, 1, types);
+    for (size_t i = 0; i < n; i++) {
+        struct vehicle *v = map_put(g->vehicles, vins[i]);
+
+        if (!v)
+            return fault_set(fault, ST_RETRY, "out of memory for a vehicle");
+        v->asked_ms = now_ms;
+        if (now_ms - v->read_ms < FRESH_MS)
+            continue;
+        v->read_ms = 0;
+        pg_array_text(&g->c.column[0], vins[i], VIN_LEN);
+    }
+    return columns_queue(&g->c, g->db, 1,
+                         "SELECT v.vin, v.fuel, v.displacement_l, v.tank_l, v.co2_kg_l, v.detects, "
+                         "v.class, v.nominal_v, v.speed_limit_kmh, v.group_name, v.customer_id, "
+                         "v.redline_rpm, v.timezone "
+                         "FROM vehicle v WHERE v.vin = ANY ($1)",
+                         &g->rows, fault);
+}
+
+enum status garage_take(struct garage *g, int64_t now_ms, struct fault *fault)
+{
+    PGresult *rows = g->rows;
+    enum status st = ST_OK;
+
+    g->rows = NULL;
+    for (int i = 0; st == ST_OK && i < PQntuples(rows); i++)
+        st = take_row(g, rows, i, now_ms, fault);
+    PQclear(rows);
+    return st;
+}
+
+enum status garage_fetch(struct garage *g, const char *const *vins, size_t n, int64_t now_ms,
+                         struct fault *fault)
+{
+    enum status st = garage_ask(g, vins, n, now_ms, fault);
+
+    if (st != ST_OK || (st = pg_settle(g->db, fault)) != ST_OK)
+        return st;
+    return garage_take(g, now_ms, fault);
+}
+
+static bool grow(void **list, size_t wanted, size_t *room)
+{
+    void *more = wanted > *room ? realloc(*list, wanted * sizeof(void *)) : *list;
+
+    if (wanted > *room && more) {
+        *list = more;
+        *room = wanted;
+    }
+    return wanted <= *room;
+}
+
+static uint64_t mix(uint64_t stamp, const char *group)
+{
+    for (; *group; group++)
+        stamp = (stamp ^ (unsigned char)*group) * UINT64_C(0x100000001b3);
+    return stamp;
+}
+
+/* Those of the customer's that are about this vehicle. */
+static void choose(struct garage *g, const char *vin, const struct vehicle *v,
+                   struct car_settings *out)
+{
+    const struct customer *c = v->customer;
+    size_t fences = 0, rules = 0;
+
+    if (grow((void **)&g->fences, c->fences_n, &g->fences_room))
+        for (size_t i = 0; i < c->fences_n; i++)
+            if (!c->fence_groups[i][0] || !strcmp(c->fence_groups[i], v->group))
+                g->fences[fences++] = &c->fences[i];
+    if (grow((void **)&g->rules, c->rules_n, &g->rules_room))
+        for (size_t i = 0; i < c->rules_n; i++)
+            if (rule_covers(&c->rules[i].rule, c->id, v->group, vin))
+                g->rules[rules++] = &c->rules[i];
+    out->fences = (struct fence_list){g->fences, fences, fences ? mix(c->stamp, v->group) : 0};
+    out->rules = (struct rule_list){g->rules, rules};
+    out->limits = (struct limits_settings){v->limit_kmh, c->limit_kmh};
+    out->wall = v->wall;
+}
+
+static double redline(const struct vehicle *v)
+{
+    if (v->redline_rpm > 0)
+        return v->redline_rpm;
+    return v->fuel == FUEL_DIESEL ? 4500 : 6000;
+}
+
+bool garage_settings(struct garage *g, const char *vin, struct car_settings *out)
+{
+    const struct vehicle *v = map_get(g->vehicles, vin);
+
+    if (!v || v->read_ms == 0)
+        return false;
+    out->trip = trip_defaults;
+    out->trip.fuel.kind = v->fuel;
+    out->trip.fuel.displacement_l = v->displacement_l;
+    out->trip.fuel.tank_l = out->trip.level.tank_l = v->tank_l;
+    out->trip.fuel.other_kg_l = v->co2_kg_l;
+    out->trip.high_rpm = HIGH_SHARE * redline(v);
+    out->detect = (struct detect_settings){v->detects, v->harsh, v->nominal_v};
+    choose(g, vin, v, out);
+    return true;
+}

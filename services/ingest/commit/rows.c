@@ -1,0 +1,123 @@
+/* services/ingest/commit/rows.c - facts and dead letters: arrays in, ON CONFLICT decides. */
+#include "rows.h"
+
+#include <string.h>
+
+#define HEX_AT_ONCE 512 /* bytes */
+
+void rows_done(struct rows *w)
+{
+    columns_done(&w->c);
+    text_done(&w->text);
+}
+
+static const char *kind_of(const struct record *r)
+{
+    return strchr(topic_leaf_name(r->from.topic.leaf), '/') + 1;
+}
+
+/* ---- facts */
+enum status rows_facts(struct rows *w, struct record *const *records, const bool *fresh, size_t n,
+                       struct fault *fault)
+{
+    static const Oid types[] = {PG_TEXT, PG_UUID, PG_TEXT, PG_TEXT, PG_UUID,
+                                PG_INT8, PG_INT8, PG_INT8, PG_JSONB};
+
+    columns_begin(&w->c, 9, types);
+    for (size_t i = 0; i < n; i++) {
+        const struct record *r = records[i];
+
+        if (!fresh[i] || r->dead || r->from.topic.leaf < LEAF_EVENT ||
+            r->from.topic.leaf > LEAF_RESULT)
+            continue;
+        pg_array_text(&w->c.column[0], r->from.topic.vin, VIN_LEN);
+        pg_array_uuid(&w->c.column[1], r->fact.id);
+        pg_array_text(&w->c.column[2], kind_of(r), strlen(kind_of(r)));
+        pg_array_text(&w->c.column[3], r->fact.type, strlen(r->fact.type));
+        pg_array_uuid(&w->c.column[4], r->head.stream);
+        pg_array_int8(&w->c.column[5], r->head.seq);
+        pg_array_int8(&w->c.column[6], r->fact.t_ms);
+        pg_array_int8(&w->c.column[7], r->from.received_ms);
+        pg_array_jsonb(&w->c.column[8], r->payload, r->len);
+    }
+    return columns_queue(
+        &w->c, w->db, 9,
+        "INSERT INTO fact (vin, id, kind, type, stream, seq, occurred_at, received_at, body) "
+        "SELECT v, i, k, y, s, q, to_timestamp(nullif(o, 0) / 1000.0), to_timestamp(r / 1000.0), b "
+        "FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9) AS f (v, i, k, y, s, q, o, r, b) "
+        "ON CONFLICT DO NOTHING",
+        NULL, fault);
+}
+
+/* ---- dead letters */
+static enum status dead_letter_id(struct rows *w, const struct record *r, char id[UUID_TEXT + 1],
+                                  struct fault *fault)
+{
+    char hex[2 * HEX_AT_ONCE + 1];
+
+    text_clear(&w->text);
+    text_print(&w->text, "%s %s %s %s %lld ", w->site, r->from.topic.vin, kind_of(r),
+               r->head.stream, (long long)r->head.seq);
+    for (size_t at = 0; at < r->len; at += HEX_AT_ONCE) { /* as hex: a NUL would end it */
+        size_t n = r->len - at < HEX_AT_ONCE ? r->len - at : HEX_AT_ONCE;
+
+        text_hex(hex, (const unsigned char *)r->payload + at, n);
+        text_add(&w->text, hex, 2 * n);
+    }
+    if (w->text.failed)
+        return fault_set(fault, ST_RETRY, "out of memory for a dead letter");
+    uuid_of_text(id, w->text.bytes);
+    return ST_OK;
+}
+
+static enum status keep_newest_dead_letters(struct rows *w, struct fault *fault)
+{
+    return columns_queue(
+        &w->c, w->db, 1,
+        "DELETE FROM dead_letter d USING (SELECT id, row_number() OVER (PARTITION BY vin "
+        "ORDER BY received_at DESC, id) AS rank FROM dead_letter WHERE vin = ANY ($1)) r "
+        "WHERE d.id = r.id AND r.rank > 1000",
+        NULL, fault);
+}
+
+enum status rows_dead_letters(struct rows *w, struct record *const *records, const bool *fresh,
+                              size_t n, struct fault *fault)
+{
+    static const Oid types[] = {PG_TEXT, PG_UUID, PG_TEXT, PG_TEXT,  PG_UUID,
+                                PG_INT8, PG_TEXT, PG_TEXT, PG_BYTEA, PG_INT8};
+    char id[UUID_TEXT + 1];
+    enum status st;
+
+    columns_begin(&w->c, 10, types);
+    for (size_t i = 0; i < n; i++) {
+        const struct record *r = records[i];
+
+        if (!fresh[i] || !r->reason[0] || r->letter[0])
+            continue;
+        if ((st = dead_letter_id(w, r, id, fault)) != ST_OK)
+            return st;
+        pg_array_text(&w->c.column[0], r->from.topic.vin, VIN_LEN);
+        pg_array_uuid(&w->c.column[1], id);
+        pg_array_text(&w->c.column[2], w->site, strlen(w->site));
+        pg_array_text(&w->c.column[3], topic_leaf_name(r->from.topic.leaf),
+                      strlen(topic_leaf_name(r->from.topic.leaf)));
+        if (r->head.stream[0])
+            pg_array_uuid(&w->c.column[4], r->head.stream);
+        else
+            pg_array_null(&w->c.column[4]);
+        pg_array_int8(&w->c.column[5], r->head.seq);
+        pg_array_text(&w->c.column[6], r->reason, strlen(r->reason));
+        pg_array_text(&w->c.column[7], r->detail, strlen(r->detail));
+        pg_array_text(&w->c.column[8], r->payload, r->len);
+        pg_array_int8(&w->c.column[9], r->from.received_ms);
+    }
+    st = columns_queue(
+        &w->c, w->db, 10,
+        "INSERT INTO dead_letter (vin, id, site, kind, stream, seq, reason, detail, payload, "
+        "received_at) "
+        "SELECT v, i, s, k, t, nullif(q, 0), r, d, p, to_timestamp(a / 1000.0) "
+        "FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) AS f (v, i, s, k, t, q, r, d, p, a) "
+        "ON CONFLICT DO NOTHING",
+        NULL, fault);
+    return st == ST_OK ? keep_newest_dead_letters(w, fault) : st;
+}

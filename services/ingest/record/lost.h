@@ -1,0 +1,20 @@
+/* services/ingest/record/lost.h - is a loss that a vehicle announces one it can have had?  Pure.
+ * Believed without a bound, one event would close every gap its numbers reach, those of records
+ * still to come included, and ingest would drop them as stored. */
+#ifndef INGEST_LOST_H
+#define INGEST_LOST_H
+
+#include <stdbool.h>
+
+#include "record.h"
+
+/* 512 MiB of outbox, full of records of 64 bytes: what a stream may be ahead of all we have seen.
+ */
+#define LOST_AHEAD 8388608
+
+/* An outbox_lost event; `upto` is the highest number we have of the stream it is about.  What is
+ * lost of the event's own stream was made before the event, so its numbers are below the event's;
+ * those of another stream lie at most LOST_AHEAD beyond `upto`. */
+bool lost_is_possible(const struct record *event, int64_t upto);
+
+#endif
