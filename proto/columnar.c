@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/unfilled.h"
+
 const double columnar_tens[COLUMNAR_EXPONENT_MAX + 1] = {1e0, 1e1, 1e2, 1e3, 1e4,
                                                          1e5, 1e6, 1e7, 1e8, 1e9};
 
@@ -366,7 +368,7 @@ static bool take_values(struct reader *r, unsigned mode, unsigned exponent, cons
 static enum status read_column(struct reader *r, struct fault *fault)
 {
     struct column c = {.m = r->n};
-    struct columnar_extent extent COLUMNAR_SCRATCH;
+    struct columnar_extent extent UNFILLED;
     unsigned mode, exponent;
     enum status st;
 
@@ -469,7 +471,7 @@ enum status columnar_read_spans(struct telemetry *out, const char *bytes, size_t
                                 struct fault *fault)
 {
     const unsigned char *at = (const unsigned char *)bytes;
-    struct reader r COLUMNAR_SCRATCH;
+    struct reader r UNFILLED;
     unsigned flags;
     enum status st;
 

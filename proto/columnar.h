@@ -62,11 +62,11 @@ enum status columnar_write(const struct telemetry *t, char *out, size_t size, si
 enum status columnar_read(struct telemetry *out, const char *bytes, size_t len,
                           struct fault *fault) MUST_CHECK;
 
-/* The same, and what each column of a signal we know holds; *n of them. */
 struct columnar_span {
     uint16_t signal;
-    double least, most;
+    double least, most; /* of its values, as they are read */
 };
+/* The same, and what each column of a signal we know holds; *n of them, the rest is not touched. */
 enum status columnar_read_spans(struct telemetry *out, const char *bytes, size_t len,
                                 struct columnar_span spans[COLUMNAR_COLUMNS_MAX], size_t *n,
                                 struct fault *fault) MUST_CHECK;

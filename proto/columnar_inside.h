@@ -29,15 +29,4 @@ struct columnar_extent {
 /* Of integers from `least` to `most` with so many decimals. */
 struct columnar_extent columnar_extent(int64_t least, int64_t most, unsigned decimals);
 
-/* Scratch of some KiB that is written before it is read: filling it with zeros on every call
- * (-ftrivial-auto-var-init) would cost more than the work. */
-#if defined(__has_attribute)
-#if __has_attribute(uninitialized)
-#define COLUMNAR_SCRATCH __attribute__((uninitialized))
-#endif
-#endif
-#ifndef COLUMNAR_SCRATCH
-#define COLUMNAR_SCRATCH
-#endif
-
 #endif

@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "proto/unfilled.h"
+
 /* ---- bytes ---- */
 
 struct out {
@@ -351,7 +353,7 @@ static enum status write_column(struct writer *w, uint16_t signal, struct fault 
 enum status columnar_write(const struct telemetry *t, char *out, size_t size, size_t *len,
                            struct fault *fault)
 {
-    struct writer w COLUMNAR_SCRATCH;
+    struct writer w UNFILLED;
     enum status st;
 
     w.out = (struct out){(unsigned char *)out, (unsigned char *)out + size, false};

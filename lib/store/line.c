@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "proto/json.h"
+#include "proto/unfilled.h"
 #include "proto/vin.h"
 
 /* Of LINE_ROOM: 64 for head, VIN and time, and a field is SIGNAL_FIELD_MAX, VALUE_MAX at most. */
@@ -15,7 +16,6 @@
 #define VALUE_MAX 32
 #define BLOCK 32 /* of text, copied whole; also VALUE_MAX, so that what it writes over is room */
 #define KEPT 64  /* readings of a sample whose text the next one may take over */
-#define UNFILLED __attribute__((uninitialized)) /* kilobytes, written before they are read */
 
 #define ASCII_ZEROS UINT64_C(0x3030303030303030)
 

@@ -11,10 +11,6 @@
 size_t line_add(struct text *out, const char *vin, const struct telemetry *record,
                 size_t first_sample, size_t count);
 
-/* How long the lines of all its samples are, at most; 0: not known.  Most often that is nearly what
- * they are. */
-size_t line_most(const struct telemetry *record);
-
 /* The same into `room` bytes at `out`: from sample *next on whole lines as long as one more surely
  * fits.  *next moves on, *lines grows; returns the bytes written.  A line of `count` readings
  * surely fits into LINE_ROOM(count); more than what is returned may have been written over, within
@@ -22,5 +18,9 @@ size_t line_most(const struct telemetry *record);
 #define LINE_ROOM(count) (64 + (size_t)(count) * (SIGNAL_FIELD_MAX + 32))
 size_t line_fill(char *out, size_t room, const char *vin, const struct telemetry *record,
                  size_t *next, size_t *lines);
+
+/* How long the lines of all its samples are, at most; 0: not known.  Most often that is nearly what
+ * they are. */
+size_t line_most(const struct telemetry *record);
 
 #endif

@@ -41,9 +41,10 @@ struct pg_statement {
  * pg_commit): one trip instead of two.  Parameters are copied.  *rows is set, and yours, once that
  * one has said ST_OK; it must stay in place until then, or until pg_rollback.  NULL: rows are not
  * wanted.  ST_OK promises nothing: what it fails with is what the one that waits returns, and all
- * that stands behind it in the queue is not run then.  Outside a transaction all of it is one.
- * ST_RETRY   not connected, or what was queued before it has failed so; see pg_run for the rest,
- *            which can only come of what was queued before */
+ * that stands behind it in the queue is not run then.  Outside a transaction all of it is one, up
+ * to some sixty statements: those are waited for before one more is queued, and their rows are
+ * yours whatever comes after. ST_RETRY   not connected, or what was queued before it has failed so;
+ * see pg_run for the rest, which can only come of what was queued before */
 enum status pg_queue(struct pg *db, const struct pg_statement *s, PGresult **rows,
                      struct fault *fault) MUST_CHECK;
 /* Wait for all that is queued; the first failure is told, as by pg_run. */

@@ -129,12 +129,37 @@ static bool is_good(const PGresult *r)
     return r && (PQresultStatus(r) == PGRES_COMMAND_OK || PQresultStatus(r) == PGRES_TUPLES_OK);
 }
 
+/* Up to the end of all that was queued, which *reached says; *why: what the server found wrong
+ * there and not before, as a constraint that is checked last.  False: too late. */
+static bool take_end(struct pg *db, int64_t *deadline_ms, bool *reached, PGresult **why)
+{
+    *reached = false;
+    for (int silent = 0; silent < 2 && PQstatus(db->conn) == CONNECTION_OK;) {
+        PGresult *r;
+
+        if (!take_result(db, deadline_ms, &r))
+            return false;
+        if (PQresultStatus(r) == PGRES_PIPELINE_SYNC) {
+            PQclear(r);
+            *reached = true;
+            break;
+        }
+        silent = r ? 0 : silent + 1;
+        if (r && !*why)
+            *why = r;
+        else
+            PQclear(r);
+    }
+    return true;
+}
+
 /* All answers, which the server gives up to the first failure only; behind them the connection is
  * as it was before the first was queued.  False: too late. */
 static bool take_answers(struct pg *db, size_t *failed)
 {
     int64_t deadline_ms = clock_boot_ms() + db->patience_ms;
     PGresult *end = NULL;
+    bool reached;
 
     *failed = db->queued_n;
     for (size_t i = 0; i < db->queued_n; i++) {
@@ -142,13 +167,23 @@ static bool take_answers(struct pg *db, size_t *failed)
             return false;
         if (*failed == db->queued_n && !is_good(db->queued[i].result))
             *failed = i;
-        if (PQstatus(db->conn) != CONNECTION_OK || is_copy(db->queued[i].result))
-            return true; /* nothing comes after it */
+        if (PQstatus(db->conn) != CONNECTION_OK || is_copy(db->queued[i].result)) {
+            if (*failed == db->queued_n)
+                *failed = i; /* good by itself, but nothing comes after it */
+            return true;
+        }
     }
-    if (!take_result(db, &deadline_ms, &end))
+    if (!take_end(db, &deadline_ms, &reached, &end)) {
+        PQclear(end);
         return false;
-    if (PQresultStatus(end) != PGRES_PIPELINE_SYNC && *failed == db->queued_n)
-        *failed = db->queued_n - 1; /* it went behind its answer */
+    }
+    if ((end || !reached) && *failed == db->queued_n)
+        --*failed; /* the last one's own answer was good, and worth nothing */
+    if (end && is_good(db->queued[*failed].result)) {
+        PQclear(db->queued[*failed].result);
+        db->queued[*failed].result = end;
+        end = NULL;
+    }
     PQclear(end);
     if (PQexitPipelineMode(db->conn))
         PQsetnonblocking(db->conn, 0);

@@ -11,10 +11,10 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/map.h"
+#include "rate.h"
 #include "record/meters.h"
 #include "record/newest.h"
 #include "record/pace.h"
-#include "rate.h"
 #include "vehicles.h"
 
 #define VEHICLES_MAX 200000

@@ -1,11 +1,15 @@
 /* services/ingest/edge.c */
 #include "edge.h"
 
+#include <time.h>
+
+#include "drain.h"
 #include "lib/backoff.h"
 #include "lib/log.h"
 #include "lib/stop.h"
 
 #define CHECK_MS 2000
+#define ENDING_MS 100 /* between two tries when we are to stop */
 
 void edge_note(struct edge *e, enum status st, const struct fault *fault)
 {
@@ -29,6 +33,15 @@ bool edge_is_due(struct edge *e, int64_t now_ms)
     return true;
 }
 
+/* Stop was asked for, so nothing waits any more; what is in hand may still get through. */
+static bool pause_to_the_end(void)
+{
+    if (drain_is_over())
+        return false;
+    nanosleep(&(struct timespec){.tv_nsec = 1000000 * ENDING_MS}, NULL);
+    return true;
+}
+
 enum status edge_persist(struct edge *e, const struct attempt *attempt,
                          struct record *const *records, size_t n, struct fault *fault)
 {
@@ -38,7 +51,7 @@ enum status edge_persist(struct edge *e, const struct attempt *attempt,
     while ((st = attempt->store(attempt->self, records, n, fault)) == ST_RETRY || st == ST_FATAL) {
         edge_note(e, st, fault);
         attempt->meanwhile(attempt->self);
-        if (!backoff_wait(&pause))
+        if (!backoff_wait(&pause) && !pause_to_the_end())
             return ST_RETRY;
     }
     edge_note(e, st, fault);

@@ -29,8 +29,8 @@ struct attempt {
     void *self;
 };
 
-/* Try until the store answers: ST_OK, or ST_REJECT with its words; ST_RETRY when we were asked to
- * stop meanwhile. */
+/* Try until the store answers: ST_OK, or ST_REJECT with its words; ST_RETRY when the drain is over
+ * meanwhile. */
 enum status edge_persist(struct edge *e, const struct attempt *attempt,
                          struct record *const *records, size_t n, struct fault *fault) MUST_CHECK;
 

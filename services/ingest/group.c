@@ -4,13 +4,11 @@
 #include <time.h>
 
 #include "lib/clock.h"
-#include "lib/stop.h"
 
 #define GROUP_SAMPLES 5000
 #define GROUP_BYTES                                                                                \
     (8 << 20) /* of payload: what InfluxDB takes in one request is bounded, and in how long */
 #define NAP_MS 5
-#define DRAIN_MS 5000 /* of those we have from SIGTERM to the end */
 
 /* Sleep a little, to be woken by the clock and not by every record.  False: it is past `until_ms`.
  */
@@ -105,13 +103,4 @@ void group_drop(struct group *g, struct inflight *f, enum inflight_lane lane, bo
         record_free(g->records[i]);
     }
     g->count = 0;
-}
-
-bool group_drain_is_over(int64_t *until_ms)
-{
-    if (!stop_asked())
-        return false;
-    if (*until_ms == 0)
-        *until_ms = clock_boot_ms() + DRAIN_MS;
-    return clock_boot_ms() >= *until_ms;
 }

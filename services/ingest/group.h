@@ -44,8 +44,4 @@ void group_arrive(const struct group *g, struct inflight *f, enum inflight_lane 
 void group_drop(struct group *g, struct inflight *f, enum inflight_lane lane, bool stored,
                 struct inhand *inhand);
 
-/* Once stop was asked for there are five seconds left; *until_ms is 0 at first.  What is left then
- * was never acknowledged: it comes again. */
-bool group_drain_is_over(int64_t *until_ms);
-
 #endif

@@ -20,3 +20,8 @@ void handover_step(struct handover *h, bool held, bool facts, bool taken, int64_
     if (now_ms - h->taken_since_ms >= HANDOVER_DRAIN_MS)
         *h = (struct handover){0};
 }
+
+bool handover_is_alone(const struct handover *h)
+{
+    return h->facts && h->taken_since_ms == 0;
+}

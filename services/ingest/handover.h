@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define HANDOVER_SETTLE_MS 2000 /* a holder that has just started may still be connecting */
+#define HANDOVER_SETTLE_MS 4000 /* a busy holder takes a while to subscribe */
 #define HANDOVER_DRAIN_MS 30000 /* what came before that waits no longer in our queues */
 
 struct handover {           /* all zero: not ours */
@@ -20,5 +20,9 @@ struct handover {           /* all zero: not ours */
 /* What the server says now: we hold the shard, and its facts; another holds the shard.  `now_ms`:
  * of a clock that only goes forward, above 0. */
 void handover_step(struct handover *h, bool held, bool facts, bool taken, int64_t now_ms);
+/* The facts are ours, and nobody else has been seen to take over: what has no number, and so no
+ * order but that of its arrival, is still ours to write.  Whoever takes over hears the last of it
+ * from the broker, which keeps it. */
+bool handover_is_alone(const struct handover *h);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "drain.h"
 #include "edge.h"
 #include "history.h"
 #include "lib/clock.h"
@@ -22,8 +23,7 @@ struct historian {
     struct group *groups[GROUPS];
     struct queue *full, *spare;        /* of struct group * */
     _Atomic int64_t here_ms, there_ms; /* when the oldest record of each group arrived; 0: none */
-    int64_t drain_until_ms;
-    atomic_bool ending; /* nobody takes its groups any more */
+    atomic_bool ending;                /* nobody takes its groups any more */
     pthread_t thread;
     bool running;
 };
@@ -84,9 +84,9 @@ static void check(struct historian *h)
 }
 
 /* ST_RETRY until there is room, ST_OK, or ST_NONE: we are to stop and there is none. */
-static enum status wait_for(struct historian *h, enum status st)
+static enum status wait_for(enum status st)
 {
-    return st == ST_RETRY && group_drain_is_over(&h->drain_until_ms) ? ST_NONE : st;
+    return st == ST_RETRY && drain_is_over() ? ST_NONE : st;
 }
 
 static bool take_spare(struct historian *h, struct group **out)
@@ -94,7 +94,7 @@ static bool take_spare(struct historian *h, struct group **out)
     enum status st;
     size_t n;
 
-    while ((st = wait_for(h, queue_pop(h->spare, out, 1, HAND_OVER_MS, &n))) == ST_RETRY)
+    while ((st = wait_for(queue_pop(h->spare, out, 1, HAND_OVER_MS, &n))) == ST_RETRY)
         tell(h);
     return st == ST_OK;
 }
@@ -104,7 +104,7 @@ static bool hand_over(struct historian *h, struct group *g)
     enum status st;
 
     inflight_stored(h->set.inflight, LANE_HISTORY, false); /* it is the writer's now */
-    while ((st = wait_for(h, queue_push(h->full, &g, HAND_OVER_MS))) == ST_RETRY)
+    while ((st = wait_for(queue_push(h->full, &g, HAND_OVER_MS))) == ST_RETRY)
         tell(h);
     return st == ST_OK;
 }
@@ -116,8 +116,7 @@ static bool fill(struct historian *h, struct group *g)
     struct fault fault = {""};
 
     while (g->count == 0) {
-        if (atomic_load(&h->ending) || group_drain_is_over(&h->drain_until_ms) ||
-            !group_gather(&h->gatherer, g, IDLE_MS))
+        if (atomic_load(&h->ending) || drain_is_over() || !group_gather(&h->gatherer, g, IDLE_MS))
             return false;
         if (g->count == 0)
             check(h);

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "lib/clock.h"
-#include "record/meters.h"
 #include "proto/columnar.h"
+#include "record/meters.h"
 
 void intake_message(void *self, const struct mqtt_message *message)
 {

@@ -6,8 +6,9 @@
 
 #include "accept.h"
 #include "again/again.h"
+#include "again/minutes.h"
 #include "bridge.h"
-#include "record/duty.h"
+#include "drain.h"
 #include "inflight.h"
 #include "inhand.h"
 #include "intake.h"
@@ -18,8 +19,8 @@
 #include "lib/mqtt.h"
 #include "lib/queue.h"
 #include "lib/stop.h"
+#include "record/duty.h"
 #include "record/meters.h"
-#include "again/minutes.h"
 #include "replay.h"
 #include "settings.h"
 #include "shards.h"
@@ -29,7 +30,7 @@
 #define URGENT_SLOTS 1024
 #define STEP_MS 1000
 #define CONNECTING_MS 200 /* between two steps until shards can be received */
-#define LEAVE_MS 4000     /* others have this long to receive in our place */
+#define LEAVE_MS 7000     /* others have this long to receive in our place */
 #define LEAVE_LOOK_MS 100
 
 struct ingest {
@@ -132,15 +133,16 @@ static enum status start(struct ingest *in, struct fault *fault)
     health_set(in->health, "shards", false);
     meters_open();
     metric_set(meters.ring_slots, NULL, (double)set->ring_bytes);
-    /* The broker as early as there is room for what comes: all else is made while it answers. */
+    /* The broker as early as there is room for what comes and we are sure to be the only one of our
+     * name: all else is made while it answers. */
     if ((st = ring_open(&in->ring, (size_t)set->ring_bytes, INTAKE_RECORD_MAX, fault)) != ST_OK ||
+        (st = inflight_open(&in->inflight, set->state_dir, set->common.site, set->instance,
+                            fault)) != ST_OK ||
         (st = connect_broker(in, fault)) != ST_OK ||
         (st = queue_open(&in->queue, (size_t)set->queue_slots, sizeof(struct record *), fault)) !=
             ST_OK ||
         (st = queue_open(&in->urgent, URGENT_SLOTS, sizeof(struct record *), fault)) != ST_OK ||
         (st = queue_open(&in->known, KNOWN_SLOTS, sizeof(struct known_note *), fault)) != ST_OK ||
-        (st = inflight_open(&in->inflight, set->state_dir, set->common.site, set->instance,
-                            fault)) != ST_OK ||
         (st = inhand_open(&in->inhand, fault)) != ST_OK)
         return st;
     if (inflight_suspects(in->inflight) > 0)
@@ -248,6 +250,7 @@ static void finish(struct ingest *in)
     replay_close(in->replay);
     leave_shards(in);
     mqtt_close(in->reader);
+    drain_begin();
     if (in->ring)
         ring_shut(in->ring);
     accept_join(in->accept);

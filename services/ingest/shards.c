@@ -9,10 +9,10 @@
 #include "handover.h"
 #include "lib/clock.h"
 #include "lib/store/postgres.h"
-#include "record/meters.h"
 #include "proto/topic.h"
+#include "record/meters.h"
 
-/* The classes of our locks, as an answer numbers them. */
+/* The classes of our locks, as `ask` numbers them. */
 enum { HISTORY, FACTS, INSTANCE, SITE };
 
 struct shards {
@@ -197,8 +197,7 @@ static enum status give_up(struct shards *s, size_t share, struct fault *fault)
     return st == ST_OK ? unlock(s, s->history, &history, s->held, fault) : st;
 }
 
-/* Try to lock the next `most` shards from *from on that are not to be skipped, in one
- * question;
+/* Try to lock the next `most` shards from *from on that are not to be skipped, in one question;
  * *from is where to go on.  Without a LIMIT, for which PostgreSQL may evaluate a volatile function
  * more often than it returns rows. */
 static enum status try_locks(struct shards *s, const char *what, const bool skip[TOPIC_SHARDS],
@@ -246,12 +245,14 @@ static enum status take_facts(struct shards *s, struct fault *fault)
 
 static void tell_duty(const struct shards *s)
 {
-    uint64_t history = 0, facts = 0;
+    uint64_t history = 0, facts = 0, unnumbered = 0;
 
     for (unsigned i = 0; i < TOPIC_SHARDS; i++) {
         history |= (uint64_t)s->serve[i].history << i;
         facts |= (uint64_t)s->serve[i].facts << i;
+        unnumbered |= (uint64_t)handover_is_alone(&s->serve[i]) << i;
     }
+    atomic_store(&s->duty->unnumbered, unnumbered);
     atomic_store(&s->duty->facts, facts);
     atomic_store(&s->duty->history, history);
 }
@@ -292,9 +293,11 @@ enum status shards_step(struct shards *s, struct fault *fault)
 {
     enum status st;
 
+    /* Subscribed before another question is asked: who had them counts from our locks. */
     if ((st = appear(s, fault)) != ST_OK || (st = look(s, fault)) != ST_OK ||
         (st = give_up(s, shards_share(s->instances), fault)) != ST_OK ||
-        (st = take_free(s, fault)) != ST_OK || (st = take_facts(s, fault)) != ST_OK)
+        (st = take_free(s, fault)) != ST_OK || (st = serve(s, fault)) != ST_OK ||
+        (st = take_facts(s, fault)) != ST_OK)
         return st;
     return serve(s, fault);
 }

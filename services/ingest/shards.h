@@ -10,9 +10,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "record/duty.h"
 #include "lib/mqtt.h"
 #include "proto/status.h"
+#include "record/duty.h"
 
 struct shards;
 

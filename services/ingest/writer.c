@@ -7,6 +7,7 @@
 
 #include "commit/announce.h"
 #include "commit/commit.h"
+#include "drain.h"
 #include "edge.h"
 #include "group.h"
 #include "historian.h"
@@ -30,8 +31,7 @@ struct writer {
     struct edge influx, postgres;
     struct commit *commit;
     struct stored *stored;
-    int64_t drain_until_ms; /* 0: nobody asked for stop */
-    bool tallies_wait;      /* they could not be written */
+    bool tallies_wait; /* they could not be written */
     pthread_t thread;
     bool running;
 };
@@ -254,7 +254,7 @@ static void *writer_run(void *self)
     if (!is_urgent(
             w)) /* what is urgent comes when it comes: the two shall not be in each other's way */
         check(w);
-    while (!group_drain_is_over(&w->drain_until_ms) && take_group(w)) {
+    while (!drain_is_over() && take_group(w)) {
         if (!w->group)
             check(w);
         else if (!store_group(w))

@@ -6,13 +6,13 @@
 #include <stdint.h>
 
 #include "commit/commit.h"
-#include "record/duty.h"
 #include "inflight.h"
 #include "inhand.h"
 #include "lib/health.h"
 #include "lib/mqtt.h"
 #include "lib/queue.h"
 #include "proto/status.h"
+#include "record/duty.h"
 
 struct writer;
 

@@ -77,14 +77,9 @@ static enum status take_rows(struct changes_news *out, const PGresult *rows, str
 }
 
 /* Another connection may be to another database: one that was put back has an order of its own. */
-static bool is_the_same(struct changes *c, struct cursor present)
+static bool is_the_same(const struct changes *c, struct cursor present)
 {
-    unsigned connections = pg_connections(c->db);
-
-    if (!c->begun || connections == c->connections)
-        return true;
-    c->connections = connections;
-    return present.xid >= c->read.xid;
+    return !c->begun || pg_connections(c->db) == c->connections || present.xid >= c->read.xid;
 }
 
 static enum status read_news(struct changes *c, struct changes_news *out, struct fault *fault)
@@ -125,8 +120,7 @@ enum status changes_read(struct changes *c, struct changes_news *out, struct fau
 
 void changes_took(struct changes *c, const struct changes_news *news)
 {
-    if (news->anew)
-        c->connections = pg_connections(c->db);
+    c->connections = pg_connections(c->db);
     c->begun = true;
     c->read = news->upto;
 }

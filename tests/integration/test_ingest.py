@@ -632,7 +632,7 @@ def test_no_record_is_lost_on_the_way_while_shards_change_hands_in_an_orderly_wa
         wait_until(lambda: owned(site.ingest, second) == [32, 32], why="fair shares")
         wait_until(lambda: told(second) > 0, why="the second to receive")
         then = cars[0].seq
-        wait_until(lambda: cars[0].seq > then + 80, why="the first to leave off what it gave up")
+        wait_until(lambda: cars[0].seq > then + 160, why="the first to leave off what it gave up")
         second.stop()
         assert second.process.returncode == 0
         wait_until(lambda: owned(site.ingest) == [64], why="taking over")

@@ -5,16 +5,16 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
-#include "services/ingest/commit/announce.h"
 #include "dues.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/stop.h"
 #include "lib/store/influx.h"
 #include "lib/store/postgres.h"
-#include "services/ingest/record/meters.h"
 #include "recompute.h"
 #include "scores.h"
+#include "services/ingest/commit/announce.h"
+#include "services/ingest/record/meters.h"
 #include "silence.h"
 #include "upkeep.h"
 

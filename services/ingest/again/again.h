@@ -6,9 +6,9 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#include "services/ingest/record/duty.h"
 #include "lib/mqtt.h"
 #include "proto/status.h"
+#include "services/ingest/record/duty.h"
 
 struct again;
 

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "services/ingest/facts/late.h"
 #include "lib/text.h"
+#include "services/ingest/facts/late.h"
 
 enum status due_again_list(struct pg *db, const char *vin, int64_t settle_ms, struct due_again *due,
                            size_t max, size_t *n, struct fault *fault)

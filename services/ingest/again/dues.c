@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "services/ingest/facts/forecast.h"
 #include "lib/text.h"
 #include "services/ingest/commit/meter_rows.h"
 #include "services/ingest/commit/tell.h"
+#include "services/ingest/facts/forecast.h"
 
 /* $1: the vehicle's column.  Of each of the last N days, oldest last, since its first trip. */
 #define DAYS(n, what)                                                                              \

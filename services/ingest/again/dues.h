@@ -4,9 +4,9 @@
 #ifndef INGEST_DUES_H
 #define INGEST_DUES_H
 
-#include "services/ingest/commit/fact_states.h"
 #include "lib/store/postgres.h"
 #include "proto/alert_change.h"
+#include "services/ingest/commit/fact_states.h"
 
 struct dues;
 

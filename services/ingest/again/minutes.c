@@ -14,13 +14,13 @@
 #include "lib/store/influx.h"
 #include "lib/store/postgres.h"
 #include "lib/text.h"
-#include "services/ingest/record/meters.h"
-#include "services/ingest/record/pace.h"
 #include "proto/json.h"
 #include "proto/signals.h"
 #include "proto/vin.h"
-#include "services/ingest/record/record.h"
 #include "services/ingest/commit/touched.h"
+#include "services/ingest/record/meters.h"
+#include "services/ingest/record/pace.h"
+#include "services/ingest/record/record.h"
 
 #define ANSWER_MS 10000
 #define LOOK_MS 1000
@@ -219,7 +219,8 @@ static enum status compute_rows(struct minutes *m, const PGresult *rows, struct 
         for (int k = 0; k < n && st == ST_OK; k++)
             st = strike_out(m, rows, i + k, fault);
         i += n;
-        stop_pause(pace_minutes_ms(clock_boot_ms() - began_ms, records_held_bytes()));
+        if (st == ST_OK)
+            stop_pause(pace_minutes_ms(clock_boot_ms() - began_ms, records_held_bytes()));
     }
     return st;
 }

@@ -6,15 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/text.h"
+#include "reread.h"
 #include "services/ingest/commit/fact_states.h"
 #include "services/ingest/commit/garage.h"
-#include "services/ingest/facts/late.h"
-#include "lib/text.h"
 #include "services/ingest/commit/meter_rows.h"
-#include "reread.h"
 #include "services/ingest/commit/segments.h"
 #include "services/ingest/commit/tell.h"
 #include "services/ingest/commit/told.h"
+#include "services/ingest/facts/late.h"
 
 #define SILENT_MAX 128
 #define TRIES 5 /* to catch up with a car that goes on sending */

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "services/ingest/commit/columns.h"
 #include "lib/text.h"
+#include "services/ingest/commit/columns.h"
 #include "services/ingest/facts/score.h"
 
 enum {

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "lib/text.h"
-#include "services/ingest/facts/presence.h"
 #include "services/ingest/commit/tell.h"
+#include "services/ingest/facts/presence.h"
 
 struct silence {
     struct pg *db;

@@ -5,10 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "proto/unfilled.h"
+
 #define LAYOUT 3 /* raise it when the meaning of a member changes and its size does not */
-/* The compiler fills locals with zeros: of these that is kilobytes a sample, and they are written
- * before they are read. */
-#define UNFILLED __attribute__((uninitialized))
 #define SHOW_MS 30000
 #define SHOW_WALL_MS 10000
 

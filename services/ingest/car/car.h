@@ -12,9 +12,9 @@
 #include "fences.h"
 #include "found.h"
 #include "limits.h"
+#include "rules.h"
 #include "services/ingest/facts/odometer.h"
 #include "services/ingest/facts/trail.h"
-#include "rules.h"
 #include "services/ingest/facts/trip.h"
 
 struct car_settings {

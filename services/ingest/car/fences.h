@@ -5,9 +5,9 @@
 #define INGEST_FENCES_H
 
 #include "found.h"
-#include "services/ingest/facts/geofence.h"
 #include "lib/drive/fix.h"
 #include "proto/envelope.h"
+#include "services/ingest/facts/geofence.h"
 #include "services/ingest/facts/schedule.h"
 #include "services/ingest/facts/wall.h"
 

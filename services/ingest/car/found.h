@@ -7,8 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "services/ingest/facts/alert.h"
 #include "proto/status.h"
+#include "services/ingest/facts/alert.h"
 #include "services/ingest/facts/segment.h"
 
 /* What is told of one thing found, or-ed. */

@@ -5,6 +5,8 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "proto/unfilled.h"
+
 #define ZONES_MAX 16
 
 static void tell(const struct overspeed_episode *e, bool over, const struct seen *seen,
@@ -31,7 +33,7 @@ void limits_step(struct overspeed *o, const struct limits_settings *set,
                  const struct fence_list *list, const struct fences *fences,
                  const struct seen *seen, struct car_out *out)
 {
-    double zones[ZONES_MAX] __attribute__((uninitialized)), limit;
+    double zones[ZONES_MAX] UNFILLED, limit;
 
     if (!speed_valid(seen->speed.kmh) || seen->speed.source == SPEED_LEG)
         return;

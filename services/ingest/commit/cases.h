@@ -4,9 +4,9 @@
 #ifndef INGEST_CASES_H
 #define INGEST_CASES_H
 
-#include "services/ingest/facts/alert.h"
 #include "lib/store/postgres.h"
 #include "proto/alert_change.h"
+#include "services/ingest/facts/alert.h"
 
 struct cases;
 

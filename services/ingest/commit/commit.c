@@ -12,17 +12,17 @@
 #include "letters.h"
 #include "lib/clock.h"
 #include "lib/store/postgres.h"
-#include "services/ingest/record/lost.h"
-#include "services/ingest/record/meters.h"
 #include "marks.h"
 #include "news.h"
 #include "results.h"
 #include "rows.h"
+#include "services/ingest/record/lost.h"
+#include "services/ingest/record/meters.h"
 #include "states.h"
 #include "tally.h"
 #include "touched.h"
 
-#define ANSWER_MS 10000 /* a server that takes longer for one statement is away */
+#define ANSWER_MS 30000 /* a server that takes longer for all that is queued is away */
 
 struct commit {
     struct pg *db;
@@ -208,7 +208,7 @@ static void take_numbers(struct commit *c, struct record *const *records, size_t
         c->refused[i] = false;
         if (!is_numbered(r)) {
             c->arrived[i] = true;
-            c->fresh[i] = duty_has(&c->duty->facts, r->from.topic.vin);
+            c->fresh[i] = duty_has(&c->duty->unnumbered, r->from.topic.vin);
             continue;
         }
         own = marks_find(&c->marks, r->from.topic.vin, r->head.stream);

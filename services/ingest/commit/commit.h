@@ -5,9 +5,9 @@
 
 #include <stddef.h>
 
-#include "services/ingest/record/duty.h"
 #include "proto/ack.h"
 #include "proto/alert_change.h"
+#include "services/ingest/record/duty.h"
 #include "services/ingest/record/record.h"
 
 struct commit;

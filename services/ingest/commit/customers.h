@@ -4,8 +4,8 @@
 #ifndef INGEST_CUSTOMERS_H
 #define INGEST_CUSTOMERS_H
 
-#include "services/ingest/car/fences.h"
 #include "lib/store/postgres.h"
+#include "services/ingest/car/fences.h"
 #include "services/ingest/car/rules.h"
 
 struct customers;

@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "columns.h"
-#include "services/ingest/facts/dtc_life.h"
 #include "lib/text.h"
 #include "proto/json.h"
+#include "services/ingest/facts/dtc_life.h"
 
 struct dtcs {
     struct pg *db;

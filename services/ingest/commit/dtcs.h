@@ -3,8 +3,8 @@
 #ifndef INGEST_DTCS_H
 #define INGEST_DTCS_H
 
-#include "services/ingest/car/found.h"
 #include "lib/store/postgres.h"
+#include "services/ingest/car/found.h"
 #include "services/ingest/record/record.h"
 
 struct dtcs;

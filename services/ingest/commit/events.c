@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "columns.h"
-#include "services/ingest/facts/finding.h"
 #include "lib/text.h"
+#include "services/ingest/facts/finding.h"
 
 struct events {
     struct pg *db;

@@ -3,8 +3,8 @@
 #ifndef INGEST_EVENTS_H
 #define INGEST_EVENTS_H
 
-#include "services/ingest/car/car.h"
 #include "lib/store/postgres.h"
+#include "services/ingest/car/car.h"
 #include "services/ingest/record/record.h"
 
 struct events;

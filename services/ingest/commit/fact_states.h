@@ -5,9 +5,9 @@
 #ifndef INGEST_FACT_STATES_H
 #define INGEST_FACT_STATES_H
 
-#include "services/ingest/car/car.h"
 #include "lib/store/postgres.h"
 #include "proto/vin.h"
+#include "services/ingest/car/car.h"
 
 struct fact_states;
 

@@ -7,16 +7,16 @@
 
 #include "dtcs.h"
 #include "fact_states.h"
-#include "services/ingest/facts/finding.h"
 #include "garage.h"
 #include "meter_rows.h"
-#include "services/ingest/record/meters.h"
+#include "proto/unfilled.h"
 #include "segments.h"
+#include "services/ingest/facts/finding.h"
+#include "services/ingest/record/meters.h"
 #include "tell.h"
 #include "told.h"
 
-#define AT_ONCE 128                             /* vehicles */
-#define UNFILLED __attribute__((uninitialized)) /* written before it is read */
+#define AT_ONCE 128 /* vehicles */
 
 struct facts {
     struct pg *db;

@@ -3,8 +3,8 @@
 #ifndef INGEST_GARAGE_H
 #define INGEST_GARAGE_H
 
-#include "services/ingest/car/car.h"
 #include "lib/store/postgres.h"
+#include "services/ingest/car/car.h"
 
 struct garage;
 

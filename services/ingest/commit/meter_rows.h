@@ -3,8 +3,8 @@
 #ifndef INGEST_METER_ROWS_H
 #define INGEST_METER_ROWS_H
 
-#include "services/ingest/car/car.h"
 #include "columns.h"
+#include "services/ingest/car/car.h"
 
 struct meter_rows { /* all zero to begin with */
     struct columns c;

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "services/ingest/facts/finding.h"
 #include "lib/text.h"
 #include "proto/json.h"
+#include "services/ingest/facts/finding.h"
 
 struct tell {
     struct events *events;

@@ -3,8 +3,8 @@
 #ifndef INGEST_WALLS_H
 #define INGEST_WALLS_H
 
-#include "services/ingest/facts/wall.h"
 #include "lib/store/postgres.h"
+#include "services/ingest/facts/wall.h"
 
 struct walls;
 

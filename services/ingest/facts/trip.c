@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "lib/drive/geo.h"
+#include "proto/unfilled.h"
 
 const struct trip_settings trip_defaults = {
     .start_kmh = 8,
@@ -432,7 +433,7 @@ size_t trip_step(struct trip *t, const struct trip_settings *set, const struct s
                  const struct moment *m, struct segment out[TRIP_OUT_MAX], enum level_fact *level)
 {
     struct rows rows = {.out = out};
-    struct tally delta __attribute__((uninitialized)); /* trip_measure fills it */
+    struct tally delta UNFILLED; /* trip_measure fills it */
     int64_t before_ms = t->t_ms;
 
     *level = LEVEL_NONE;

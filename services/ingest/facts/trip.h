@@ -17,10 +17,10 @@
 #include <stdint.h>
 
 #include "fuel.h"
+#include "level.h"
 #include "lib/drive/anchor.h"
 #include "lib/drive/idle.h"
 #include "lib/drive/meter.h"
-#include "level.h"
 #include "moment.h"
 #include "privacy.h"
 #include "segment.h"

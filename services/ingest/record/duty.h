@@ -16,9 +16,11 @@
 
 /* Shards as bits, told by main, asked by the writer. */
 struct duty {
-    _Atomic uint64_t history; /* ours of this site: we acknowledge them */
-    _Atomic uint64_t facts;   /* ours of all sites */
-    atomic_bool others;       /* there are other sites: they want to hear of our facts */
+    _Atomic uint64_t history;    /* ours of this site: we acknowledge them */
+    _Atomic uint64_t facts;      /* ours of all sites */
+    _Atomic uint64_t unnumbered; /* ... and nobody else has begun to receive them: what no watermark
+                                  * puts in order is written by one alone */
+    atomic_bool others;          /* there are other sites: they want to hear of our facts */
 };
 
 bool duty_has(_Atomic uint64_t *shards, const char *vin);

@@ -5,6 +5,7 @@
 #define OFTEN_MS 250 /* dashboards are told four times a second: more is for nobody */
 #define RARELY_MS 1000
 #define TOLD_PER_S 400
+#define YIELD_MS 5000        /* what made the site busy may be over by then */
 #define BUSY_BYTES (1 << 20) /* of records: some tenths of a second of what a site can store */
 
 int64_t pace_live_ms(size_t vehicles)
@@ -18,5 +19,7 @@ int64_t pace_live_ms(size_t vehicles)
 
 int64_t pace_minutes_ms(int64_t took_ms, size_t waiting_bytes)
 {
-    return waiting_bytes > BUSY_BYTES ? 20 * took_ms : took_ms;
+    int64_t long_ms = 20 * took_ms < YIELD_MS ? 20 * took_ms : YIELD_MS;
+
+    return waiting_bytes > BUSY_BYTES && long_ms > took_ms ? long_ms : took_ms;
 }

@@ -11,9 +11,8 @@
 int64_t pace_live_ms(size_t vehicles);
 
 /* How long to leave the database alone after a question of 1-minute values that took `took_ms`,
- * while `waiting_bytes` of records wait for the stores: as long again, or twenty times as long
- * where records come in faster than they are stored.  Never for ever: what was asked for is done.
- */
+ * while `waiting_bytes` of records wait for the stores: as long again, or, where records come in
+ * faster than they are stored, twenty times as long, but of that five seconds at most. */
 int64_t pace_minutes_ms(int64_t took_ms, size_t waiting_bytes);
 
 #endif

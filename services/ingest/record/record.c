@@ -11,11 +11,10 @@
 #include "proto/columnar.h"
 #include "proto/json.h"
 #include "proto/scanner.h"
+#include "proto/unfilled.h"
 
 #define OLDEST_MS (60LL * 24 * 3600 * 1000)
 #define AHEAD_MS (10LL * 60 * 1000)
-
-#define UNFILLED __attribute__((uninitialized)) /* written before it is read */
 
 static atomic_size_t held_bytes;
 

@@ -54,6 +54,23 @@ static void what_nobody_has_taken_is_served_on_with_its_facts(void **state)
     }
 }
 
+static void what_has_no_number_is_written_by_one_alone(void **state)
+{
+    struct handover h = held(), without_facts = {0};
+
+    (void)state;
+    assert_true(handover_is_alone(&h));
+    handover_step(&without_facts, true, false, false, T0);
+    assert_false(handover_is_alone(&without_facts));
+    handover_step(&h, false, false, false, T0 + 1000);
+    assert_true(handover_is_alone(&h)); /* nobody has come */
+    handover_step(&h, false, false, true, T0 + 2000);
+    assert_served(&h, true, true);
+    assert_false(handover_is_alone(&h));
+    handover_step(&h, false, false, false, T0 + 3000);
+    assert_true(handover_is_alone(&h)); /* who came has gone */
+}
+
 static void receiving_ends_once_another_has_had_time_to_subscribe(void **state)
 {
     struct handover h = held();
@@ -114,6 +131,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_never_held_is_not_served),
         cmocka_unit_test(what_nobody_has_taken_is_served_on_with_its_facts),
+        cmocka_unit_test(what_has_no_number_is_written_by_one_alone),
         cmocka_unit_test(receiving_ends_once_another_has_had_time_to_subscribe),
         cmocka_unit_test(what_is_still_in_hand_then_is_settled_for_a_while),
         cmocka_unit_test(another_that_dies_before_it_was_sure_counts_for_nothing),

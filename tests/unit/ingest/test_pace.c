@@ -37,6 +37,8 @@ static void minutes_take_half_the_time_at_most_and_little_of_it_while_records_wa
     assert_int_equal(pace_minutes_ms(30, 100 << 10), 30);
     assert_int_equal(pace_minutes_ms(30, 8 << 20), 600);
     assert_int_equal(pace_minutes_ms(0, 8 << 20), 0);
+    assert_int_equal(pace_minutes_ms(400, 8 << 20), 5000);
+    assert_int_equal(pace_minutes_ms(15000, 8 << 20), 15000);
 }
 
 int main(void)

@@ -188,8 +188,8 @@ static void hear_number(void *self, const struct mqtt_message *m)
     number = atoi(text);
     if (number <= n->last)
         n->disordered = true;
-    n->last = number;
     n->came++;
+    n->last = number; /* what the other thread waits for comes last */
 }
 
 static struct mqtt *open_numbers(struct numbers *n, const char *id, const char *filter)

@@ -1,6 +1,7 @@
 /* The InfluxDB edge, against a real server (tests/integration/test_edges.py). */
 #include "tests/unit/served.h"
 
+#include "lib/clock.h"
 #include "lib/store/influx.h"
 #include "lib/store/line.h"
 
@@ -238,18 +239,28 @@ static void lines_can_be_made_while_they_are_sent(void **state)
 /* A point, and then spaces to the end of what was promised. */
 struct promised {
     size_t len, at;
+    char point[80]; /* with a time of its own: what is written over is no new row */
 };
+
+static struct promised promise(size_t number, size_t spaces)
+{
+    struct promised p = {0};
+
+    snprintf(p.point, sizeof p.point, "telemetry,vin=" VIN " Vehicle.Speed=7 %lld\n",
+             (long long)clock_now_ms() - 1000 * (long long)number);
+    p.len = strlen(p.point) + spaces;
+    return p;
+}
 
 static size_t promised_read(void *self, char *out, size_t room)
 {
-    static const char point[] = "telemetry,vin=" VIN " Vehicle.Speed=7\n";
     struct promised *p = self;
-    size_t n = p->at == 0 ? sizeof point - 1 : p->len - p->at;
+    size_t n = p->at == 0 ? strlen(p->point) : p->len - p->at;
 
     n = n < room ? n : room;
     memset(out, ' ', n);
     if (p->at == 0)
-        memcpy(out, point, n);
+        memcpy(out, p->point, n);
     else if (n > 0 && p->at + n == p->len)
         out[n - 1] = '\n';
     p->at += n;
@@ -269,7 +280,7 @@ static void a_last_line_of_spaces_is_passed_over(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
-        struct promised p = {.len = strlen("telemetry,vin=" VIN " Vehicle.Speed=7\n") + lengths[i]};
+        struct promised p = promise(i, lengths[i]);
         const struct http_body lines = {
             .len = p.len, .read = promised_read, .rewind = promised_rewind, .self = &p};
 

@@ -192,6 +192,23 @@ static void a_backend_that_dies_with_the_queue_is_a_reason_to_do_it_again(void *
     pg_close(db);
 }
 
+static void what_only_the_end_finds_wrong_is_refused_with_its_reason(void **state)
+{
+    struct pg *db = open_ready();
+    struct fault fault = {""};
+
+    (void)state;
+    expect(db, "DROP TABLE IF EXISTS late_refusal", ST_OK);
+    expect(db, "CREATE TABLE late_refusal (v int UNIQUE DEFERRABLE INITIALLY DEFERRED)", ST_OK);
+    expect(db, "INSERT INTO late_refusal VALUES (1)", ST_OK);
+    assert_int_equal(pg_run(db, "INSERT INTO late_refusal VALUES (1)", 0, NULL, NULL, &fault),
+                     ST_REJECT);
+    assert_string_equal(pg_state(db), "23505");
+    expect(db, "SELECT 1", ST_OK);
+    expect(db, "DROP TABLE late_refusal", ST_OK);
+    pg_close(db);
+}
+
 static void patience_is_that_of_the_whole_queue(void **state)
 {
     struct pg *db = open_ready();
@@ -204,6 +221,7 @@ static void patience_is_that_of_the_whole_queue(void **state)
     assert_int_equal(pg_run(db, "SELECT 1", 0, NULL, NULL, &fault), ST_RETRY);
     assert_non_null(strstr(fault.text, "300 ms"));
     assert_int_equal(pg_socket(db), -1);
+    pg_set_patience(db, 0);
     assert_int_equal(pg_ready(db, NULL), ST_OK);
     expect(db, "SELECT 1", ST_OK);
     pg_close(db);
@@ -324,6 +342,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(outside_a_transaction_all_that_is_queued_is_one),
         cmocka_unit_test(more_than_the_queue_and_the_socket_hold_goes_through),
         cmocka_unit_test(a_backend_that_dies_with_the_queue_is_a_reason_to_do_it_again),
+        cmocka_unit_test(what_only_the_end_finds_wrong_is_refused_with_its_reason),
         cmocka_unit_test(patience_is_that_of_the_whole_queue),
         cmocka_unit_test(a_schema_that_changes_under_what_is_queued_is_a_reason_to_do_it_again),
         cmocka_unit_test(a_copy_in_the_queue_is_refused),
