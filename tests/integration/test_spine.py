@@ -64,11 +64,14 @@ def test_the_position_is_where_the_recording_stands(fleet_of_three):
     from replay import haversine_m
     stack = fleet_of_three
     for n, car in enumerate(stack.cars, 1):
-        readings, real = Stores(stack).readings(car.vin), truth(stack, n)
-        fixes = [(t, readings[(t, "Vehicle.CurrentLocation.Latitude")], readings[(t, "Vehicle.CurrentLocation.Longitude")])
-                 for t, path in readings if path == "Vehicle.CurrentLocation.Latitude"]
-        assert len(fixes) >= 5
-        for t, lat, lon in fixes:
+        real = truth(stack, n)
+
+        def fixes(vin=car.vin):
+            readings = Stores(stack).readings(vin)
+            return [(t, readings[(t, "Vehicle.CurrentLocation.Latitude")], readings[(t, "Vehicle.CurrentLocation.Longitude")])
+                    for t, path in readings if path == "Vehicle.CurrentLocation.Latitude"]
+
+        for t, lat, lon in wait_for("five fixes", lambda: len(found := fixes()) >= 5 and found):
             moment = real.at(t / 1000)
             assert haversine_m((lat, lon), (moment.lat, moment.lon)) < 60, (car.vin, t)
 
