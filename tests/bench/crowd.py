@@ -63,7 +63,7 @@ class Crowd:
 
     def send(self, name, *options):
         argv = [ROOT / self.build / "sim/fleet", "--vins", self.file(name), "--broker",
-                f"127.0.0.1:{self.site.broker.port_vehicles}", *options]
+                f"127.0.0.1:{self.site.broker.port_vehicles}", "--silence", 30000, *options]  # an agent's patience
         return subprocess.Popen([str(a) for a in argv], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def wait_for_shares(self):

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RESEND_MS 5000 /* nothing acknowledged for so long: from the oldest again */
+#define SILENCE_TIMES 4 /* a silence that goes on is borne up to so many times longer */
 #define KEEPALIVE_MS 25000
 #define AGAIN_MS 1000     /* until the next try to connect */
 #define UNSENT_MAX 65536  /* bytes the socket did not take yet */
@@ -53,6 +53,7 @@ enum status car_connect(struct car *c, int64_t now_ms, struct fault *fault)
     c->live = c->watched_out = false;
     c->unanswered = 0;
     c->spoke_ms = c->progress_ms = now_ms;
+    c->silence_ms = f->silence_ms;
     c->next = oldest_owed(c);
     topic_format(filter, c->vin, LEAF_ACK);
     wire_connect(&c->wire, c->vin);
@@ -134,8 +135,10 @@ static void take_ack(struct car *c, const char *payload, size_t len, int64_t now
         watermark_both(&now, &now, &c->sites[i]);
     note_acked(c, owed, &now, now_ms);
     c->mark = now;
-    if (oldest_owed(c) > owed)
+    if (oldest_owed(c) > owed) {
         c->progress_ms = now_ms;
+        c->silence_ms = f->silence_ms;
+    }
 }
 
 static void take_packet(struct car *c, const struct packet *p, int64_t now_ms)
@@ -224,10 +227,13 @@ static void send_next(struct car *c, int64_t now_ms)
             (c->due_ms > now_ms - f->every_ms ? c->due_ms : now_ms) + f->every_ms * (swap ? 2 : 1);
 }
 
+/* From the oldest; then it bears twice the silence, or a server that is behind would be buried. */
 static void send_again(struct car *c, int64_t now_ms)
 {
     c->next = oldest_owed(c);
     c->progress_ms = now_ms;
+    if (c->silence_ms < SILENCE_TIMES * c->fleet->silence_ms)
+        c->silence_ms *= 2;
 }
 
 static void lose(struct car *c)
@@ -258,8 +264,8 @@ static int64_t next_look(const struct car *c, bool waits)
     const struct fleet *f = c->fleet;
     int64_t at_ms = c->spoke_ms + KEEPALIVE_MS + 1;
 
-    if (f->heeds_acks && waits && c->progress_ms + RESEND_MS + 1 < at_ms)
-        at_ms = c->progress_ms + RESEND_MS + 1;
+    if (f->heeds_acks && waits && c->progress_ms + c->silence_ms + 1 < at_ms)
+        at_ms = c->progress_ms + c->silence_ms + 1;
     if (c->next <= c->last && c->due_ms < at_ms && window_is_open(c))
         at_ms = c->due_ms;
     return at_ms;
@@ -275,7 +281,7 @@ int64_t car_step(struct car *c, bool ready, int64_t now_ms)
     if (!c->wire.open || !c->live)
         return INT64_MAX;
     waits = c->mark.upto < c->highest || c->mark.gap_count > 0;
-    if (f->heeds_acks && waits && now_ms - c->progress_ms > RESEND_MS)
+    if (f->heeds_acks && waits && now_ms - c->progress_ms > c->silence_ms)
         send_again(c, now_ms);
     if (!waits)
         c->progress_ms = now_ms;

@@ -27,6 +27,7 @@ struct fleet { /* what all cars share */
     int64_t records;            /* per car */
     int64_t every_ms;           /* between two records of a car; 0: as fast as the window lets */
     size_t window_bytes;        /* unacknowledged, per car */
+    int64_t silence_ms;         /* nothing acknowledged for so long: it sends again */
     bool heeds_acks;            /* false: PUBACK is all it waits for */
     double duplicate, disorder; /* shares of records, 0 .. 1 */
     bool alerts;                /* records are alerts, of a stream of their own */
@@ -52,6 +53,7 @@ struct car {
     int64_t last;                            /* record it makes */
     int64_t next, highest;                   /* seq to send next; highest sent so far */
     int64_t due_ms, progress_ms, spoke_ms, retry_ms;
+    int64_t silence_ms;             /* how long it bears none now */
     unsigned packet_id, unanswered; /* QoS 1 */
     size_t record_bytes;            /* of the last one */
     uint32_t sent_ms[CAR_SENT];     /* by seq, low bits of the clock */

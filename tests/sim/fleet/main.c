@@ -64,7 +64,8 @@ static const char usage[] =
     "  --ledger FILE     what was acknowledged  --run NAME    names the streams (another: new "
     "streams)\n"
     "  --no-acks         heed PUBACK alone      --seconds S   end then, done or not (0: never)\n"
-    "  --connects N      new connections a second (200)\n";
+    "  --connects N      new connections a second (200)\n"
+    "  --silence MS      without an ack: sent again, then ever more rarely (5000)\n";
 
 static double per_cent(const char *text)
 {
@@ -161,6 +162,9 @@ static void take_option(struct run *r, int option, const char *value, int64_t *a
     case 'k':
         r->connects_per_s = atoll(value);
         break;
+    case 'i':
+        f->silence_ms = atoll(value);
+        break;
     case 'b':
         take_brokers(f, value);
         break;
@@ -179,29 +183,14 @@ static void take_option(struct run *r, int option, const char *value, int64_t *a
 static void read_options(struct run *r, int argc, char **argv)
 {
     static const struct option options[] = {
-        {"vins", 1, 0, 'v'},
-        {"broker", 1, 0, 'b'},
-        {"certs", 1, 0, 'C'},
-        {"ca", 1, 0, 'A'},
-        {"records", 1, 0, 'r'},
-        {"samples", 1, 0, 's'},
-        {"signals", 1, 0, 'g'},
-        {"columnar", 0, 0, 'c'},
-        {"every", 1, 0, 'e'},
-        {"step", 1, 0, 't'},
-        {"ago", 1, 0, 'a'},
-        {"qos", 1, 0, 'q'},
-        {"window", 1, 0, 'w'},
-        {"duplicate", 1, 0, 'd'},
-        {"disorder", 1, 0, 'o'},
-        {"ledger", 1, 0, 'l'},
-        {"run", 1, 0, 'n'},
-        {"no-acks", 0, 0, 'x'},
-        {"seconds", 1, 0, 'S'},
-        {"connects", 1, 0, 'k'},
-        {"sites", 1, 0, 'T'},
-        {"alerts", 0, 0, 'L'},
-        {0},
+        {"vins", 1, 0, 'v'},    {"broker", 1, 0, 'b'},    {"certs", 1, 0, 'C'},
+        {"ca", 1, 0, 'A'},      {"records", 1, 0, 'r'},   {"samples", 1, 0, 's'},
+        {"signals", 1, 0, 'g'}, {"columnar", 0, 0, 'c'},  {"every", 1, 0, 'e'},
+        {"step", 1, 0, 't'},    {"ago", 1, 0, 'a'},       {"qos", 1, 0, 'q'},
+        {"window", 1, 0, 'w'},  {"duplicate", 1, 0, 'd'}, {"disorder", 1, 0, 'o'},
+        {"ledger", 1, 0, 'l'},  {"run", 1, 0, 'n'},       {"no-acks", 0, 0, 'x'},
+        {"seconds", 1, 0, 'S'}, {"connects", 1, 0, 'k'},  {"silence", 1, 0, 'i'},
+        {"sites", 1, 0, 'T'},   {"alerts", 0, 0, 'L'},    {0},
     };
     struct fleet *f = &r->fleet;
     int64_t ago_s = -1;
@@ -212,7 +201,7 @@ static void read_options(struct run *r, int argc, char **argv)
     must(r->vins && optind == argc, usage, NULL);
     must(f->plan.signals >= 1 && f->plan.signals <= DRIVE_SIGNALS_MAX && f->plan.samples >= 1 &&
              f->plan.samples <= TELEMETRY_SAMPLES_MAX && f->plan.step_ms >= 1 && f->records >= 1 &&
-             (f->qos == 0 || f->qos == 1) && r->connects_per_s >= 1,
+             (f->qos == 0 || f->qos == 1) && r->connects_per_s >= 1 && f->silence_ms >= 1,
          "a number is out of bounds", NULL);
     f->plan.start_ms =
         clock_now_ms() -
@@ -423,6 +412,7 @@ int main(int argc, char **argv)
                   .broker_count = 1,
                   .records = 100,
                   .window_bytes = 262144,
+                  .silence_ms = 5000,
                   .heeds_acks = true},
         .connects_per_s = 200,
     };
