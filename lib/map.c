@@ -1,9 +1,10 @@
 /* lib/map.c - text keys to values, on uthash. */
 #include "lib/map.h"
 
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "lib/hash.h"
 
 /* uthash's own default falls through switch labels, which clang reports, and takes a byte at a
  * time. */
@@ -23,20 +24,10 @@ struct map {
     void (*done)(void *value);
 };
 
-/* Eight bytes a step; uthash takes the lower bits of it. */
+/* uthash takes the lower bits of it. */
 static unsigned hash_of(const char *key, size_t len)
 {
-    uint64_t hash = len, word;
-
-    for (; len >= sizeof word; key += sizeof word, len -= sizeof word) {
-        memcpy(&word, key, sizeof word);
-        hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-        hash ^= hash >> 32;
-    }
-    word = 0;
-    memcpy(&word, key, len);
-    hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-    return (unsigned)(hash >> 32);
+    return (unsigned)hash_bytes(len, key, len);
 }
 
 enum status map_open(struct map **out, size_t value_size, size_t max, void (*done)(void *value),

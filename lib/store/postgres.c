@@ -201,8 +201,7 @@ int pg_socket(struct pg *db)
 
 PGconn *pg_raw(struct pg *db)
 {
-    if (pg_settle(db, NULL) != ST_OK)
-        return db->conn; /* NULL, or the server remembers */
+    (void)!pg_settle(db, NULL); /* in a transaction the server remembers a failure */
     return db->conn;
 }
 

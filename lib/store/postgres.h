@@ -43,8 +43,9 @@ struct pg_statement {
  * wanted.  ST_OK promises nothing: what it fails with is what the one that waits returns, and all
  * that stands behind it in the queue is not run then.  Outside a transaction all of it is one, up
  * to some sixty statements: those are waited for before one more is queued, and their rows are
- * yours whatever comes after. ST_RETRY   not connected, or what was queued before it has failed so;
- * see pg_run for the rest, which can only come of what was queued before */
+ * yours whatever comes after.
+ *   ST_RETRY   not connected, or what was queued before it has failed so; see pg_run for the rest,
+ *              which can only come of what was queued before */
 enum status pg_queue(struct pg *db, const struct pg_statement *s, PGresult **rows,
                      struct fault *fault) MUST_CHECK;
 /* Wait for all that is queued; the first failure is told, as by pg_run. */

@@ -14,8 +14,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "lib/hash.h"
+
 #define MAGIC                                                                                      \
-    UINT64_C(0x3474686769667676) /* changes with the layout: an old file is begun anew             \
+    UINT64_C(0x3574686769667676) /* changes with the layout: an old file is begun anew             \
                                   */
 #define SUSPECTS 8192
 #define SUSPECTS_KEPT 1000 /* more, and they are forgotten: the next crash tells who it is */
@@ -218,30 +220,15 @@ size_t inflight_suspects(const struct inflight *f)
 }
 
 /* ---- in flight */
-static uint64_t mix(uint64_t hash, const char *bytes, size_t len)
-{
-    uint64_t word;
-
-    for (; len >= sizeof word; bytes += sizeof word, len -= sizeof word) {
-        memcpy(&word, bytes, sizeof word);
-        hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-        hash ^= hash >> 29;
-    }
-    word = 0;
-    memcpy(&word, bytes, len);
-    hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-    return hash ^ hash >> 32;
-}
-
 uint64_t inflight_id(const struct topic *topic, const char *payload, size_t len)
 {
-    uint64_t hash = mix(len << 8 | (uint64_t)topic->leaf, topic->vin, VIN_LEN);
+    uint64_t hash = hash_bytes(len << 8 | (uint64_t)topic->leaf, topic->vin, VIN_LEN);
 
     if (len <= (size_t)2 * ENDS) {
-        hash = mix(hash, payload, len);
+        hash = hash_bytes(hash, payload, len);
     } else {
-        hash = mix(hash, payload, ENDS);
-        hash = mix(hash, payload + len - ENDS, ENDS);
+        hash = hash_bytes(hash, payload, ENDS);
+        hash = hash_bytes(hash, payload + len - ENDS, ENDS);
     }
     return hash ? hash : 1;
 }

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/hash.h"
+
 #define SLOTS_LEAST 64
 
 int places_compare(const void *a, const void *b)
@@ -48,26 +50,15 @@ bool places_clear(struct places *p, size_t most)
     return fits;
 }
 
-static uint64_t mix(uint64_t hash, const char *text)
+static uint64_t hash_of(const struct place_key *key)
 {
-    size_t len = strlen(text);
-    uint64_t word;
-
-    for (; len >= sizeof word; text += sizeof word, len -= sizeof word) {
-        memcpy(&word, text, sizeof word);
-        hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-        hash ^= hash >> 32;
-    }
-    word = 0;
-    memcpy(&word, text, len);
-    hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-    return hash ^ hash >> 32;
+    return hash_bytes(hash_bytes(0, key->vin, strlen(key->vin)), key->stream, strlen(key->stream));
 }
 
 /* Where its place stands, or a free slot. */
 static uint32_t *slot_of(const struct places *p, const struct place_key *key)
 {
-    size_t mask = p->slot_room - 1, at = mix(mix(0, key->vin), key->stream) & mask;
+    size_t mask = p->slot_room - 1, at = hash_of(key) & mask;
 
     while (p->slots[at] && places_compare(&p->keys[p->slots[at] - 1], key) != 0)
         at = (at + 1) & mask;
