@@ -1,8 +1,6 @@
 /* lib/mqtt.h - MQTT 5 client over TLS with a client certificate (Paho MQTTAsync).  OASIS MQTT 5.0.
- * Connects and reconnects by itself over an ordered list of brokers, 0.25 .. 8 s with jitter, clean
- * start; subscribes again after each connect.  A broker that cannot be reached, or whose connection
- * lasted under 10 s, hands over to the next of the list (after the last the first again); a
- * connection that was steady is first sought where it was. A peer that falls silent is noticed
+ * Connects and reconnects by itself over an ordered list of brokers (lib/brokers), 0.25 .. 8 s with
+ * jitter, clean start; subscribes again after each connect.  A peer that falls silent is noticed
  * after at most 2.5 keep-alives.  TLS 1.2 or newer, the broker's chain and name are verified.
  * Callbacks come one at a time, from Paho's threads and maybe before mqtt_open has returned, and
  * hold up every MQTT client of the process: copy and return, never block.  They may publish and
@@ -27,11 +25,6 @@ struct mqtt_message {
     bool columnar; /* content type application/vnd.vigie.columnar */
 };
 
-#define MQTT_BROKERS_MAX 16
-
-/* Is it mqtts://host:port, as mqtt_open wants each of its list? */
-bool mqtt_is_broker(const char *url);
-
 struct mqtt_options {
     const char *brokers; /* "mqtts://host:port,mqtts://..."; at most 16; mqtt:// without TLS is
                           * refused.  A host is a name or an IPv4 address: Paho 1.3.12 cannot verify
@@ -52,6 +45,12 @@ struct mqtt_options {
     void (*on_refused)(void *self, int reason, const char *what);
     void *self;
 };
+
+/* Check and copy them, texts and will included.  ST_REJECT: no client id, a file is missing or not
+ * readable, too long a will; ST_FATAL: out of memory.  mqtt_options_free after either. */
+enum status mqtt_options_copy(struct mqtt_options *to, const struct mqtt_options *from,
+                              struct fault *fault) MUST_CHECK;
+void mqtt_options_free(struct mqtt_options *o);
 
 /* Options are copied; the files are read again at each connect, so a renewed certificate needs no
  * restart. Starts connecting in the background.  ST_REJECT: bad list, a file is missing or not

@@ -12,11 +12,9 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-#include "lib/backoff.h"
+#include "lib/brokers.h"
 #include "lib/mqtt.h"
 
-#define MQTT_COLUMNAR "application/vnd.vigie.columnar"
-#define MQTT_REASON_MAX 160
 #define MQTT_UNSENT_BYTES_MAX (4 * 1024 * 1024)
 #define MQTT_UNSENT_MESSAGES_MAX 2000
 #define MQTT_WINDOW                                                                                \
@@ -48,8 +46,6 @@ struct waiting {
 struct mqtt {
     MQTTAsync client;
     struct mqtt_options options; /* its texts are ours */
-    char *brokers[MQTT_BROKERS_MAX];
-    size_t broker_count;
 
     pthread_t thread;
     pthread_mutex_t lock;
@@ -57,13 +53,10 @@ struct mqtt {
     /* under lock: */
     enum phase phase;
     bool closing, reload, disconnected;
-    size_t broker; /* the one in use or tried next */
-    struct backoff backoff;
+    struct brokers brokers; /* of which the list never changes */
     int64_t pause_ms, up_since_ms;
-    int64_t try_since_ms;             /* CLOCK_MONOTONIC */
-    char tls_reason[MQTT_REASON_MAX]; /* what OpenSSL said last */
-    char told[MQTT_REASON_MAX];       /* the failure the owner has heard of */
-    size_t told_broker;
+    int64_t try_since_ms;                /* CLOCK_MONOTONIC */
+    char tls_reason[BROKERS_REASON_MAX]; /* what OpenSSL said last */
     struct filter *filters;
     size_t filter_room;
     STAILQ_HEAD(, waiting) waiting; /* in the order they came */

@@ -10,7 +10,6 @@
 #include "lib/clock.h"
 
 #define CONNECT_TIMEOUT_S 10
-#define STEADY_MS 10000 /* a connection that lived shorter counts as a failed try */
 #define CLOSE_MS 2000
 #define RELOAD_MS 500
 #define LEAVE_MS 10000
@@ -37,9 +36,8 @@ static void on_connected(void *self, MQTTAsync_successData5 *answer)
     m->phase = PHASE_UP;
     m->connections++;
     m->up_since_ms = clock_boot_ms();
-    m->told[0] = '\0';
-    m->told_broker = SIZE_MAX;
-    broker = m->brokers[m->broker];
+    brokers_connected(&m->brokers);
+    broker = brokers_now(&m->brokers);
     atomic_store(&m->connected, true); /* before the filters are read: see mqtt_subscribe */
     if (m->reload) /* asked for during the try, which had read the files by then */
         pthread_cond_broadcast(&m->changed);
@@ -50,13 +48,11 @@ static void on_connected(void *self, MQTTAsync_successData5 *answer)
     mqtt_hand_on(m);
 }
 
-/* Under lock: plan the next try. */
-static void plan(struct mqtt *m, bool move_on)
+/* Under lock: there is a next try. */
+static void plan(struct mqtt *m, int64_t pause_ms)
 {
     m->phase = PHASE_DOWN;
-    if (move_on)
-        m->broker = (m->broker + 1) % m->broker_count;
-    m->pause_ms = backoff_next(&m->backoff);
+    m->pause_ms = pause_ms;
     pthread_cond_broadcast(&m->changed);
 }
 
@@ -67,11 +63,8 @@ static void try_failed(struct mqtt *m, const char *reason)
     bool news;
 
     pthread_mutex_lock(&m->lock);
-    broker = m->brokers[m->broker];
-    news = m->told_broker != m->broker || strcmp(m->told, reason) != 0;
-    m->told_broker = m->broker;
-    snprintf(m->told, sizeof m->told, "%s", reason);
-    plan(m, true);
+    broker = brokers_now(&m->brokers);
+    plan(m, brokers_failed(&m->brokers, reason, &news));
     news = news && !m->closing;
     pthread_mutex_unlock(&m->lock);
     if (news)
@@ -81,7 +74,7 @@ static void try_failed(struct mqtt *m, const char *reason)
 static void on_refused_connect(void *self, MQTTAsync_failureData5 *answer)
 {
     struct mqtt *m = self;
-    char reason[MQTT_REASON_MAX];
+    char reason[BROKERS_REASON_MAX];
     int code = 0;
 
     if (answer)
@@ -91,7 +84,7 @@ static void on_refused_connect(void *self, MQTTAsync_failureData5 *answer)
         snprintf(reason, sizeof reason, "refused: %s (%d)",
                  MQTTReasonCode_toString((enum MQTTReasonCodes)code), code);
     else if (m->tls_reason[0])
-        snprintf(reason, sizeof reason, "%.*s", MQTT_REASON_MAX - 1, m->tls_reason);
+        snprintf(reason, sizeof reason, "%.*s", BROKERS_REASON_MAX - 1, m->tls_reason);
     else
         snprintf(reason, sizeof reason, "%s",
                  answer && answer->message ? answer->message : "no connection");
@@ -110,13 +103,8 @@ static void lost(struct mqtt *m, const char *reason)
         return;
     }
     atomic_store(&m->connected, false);
-    broker = m->brokers[m->broker];
-    if (clock_boot_ms() - m->up_since_ms >= STEADY_MS) {
-        backoff_reset(&m->backoff);
-        plan(m, false); /* the same broker first: it may only have been restarted */
-    } else {
-        plan(m, true);
-    }
+    broker = brokers_now(&m->brokers);
+    plan(m, brokers_lost(&m->brokers, clock_boot_ms() - m->up_since_ms));
     pthread_mutex_unlock(&m->lock);
     tell(m, false, broker, reason);
 }
@@ -125,7 +113,7 @@ static void lost(struct mqtt *m, const char *reason)
 static void on_bye(void *self, MQTTProperties *properties, enum MQTTReasonCodes code)
 {
     const char *name = MQTTReasonCode_toString(code);
-    char reason[MQTT_REASON_MAX];
+    char reason[BROKERS_REASON_MAX];
 
     (void)properties;
     snprintf(reason, sizeof reason, "the broker hung up: %s (%d)", name ? name : "unknown",
@@ -155,7 +143,7 @@ static int on_tls_error(const char *text, size_t len, void *self)
 
 /* ---- our own thread */
 
-static int try_broker(struct mqtt *m, char *url)
+static int try_broker(struct mqtt *m, const char *url)
 {
     MQTTAsync_connectOptions connect = MQTTAsync_connectOptions_initializer5;
     MQTTAsync_willOptions will = MQTTAsync_willOptions_initializer;
@@ -186,7 +174,7 @@ static int try_broker(struct mqtt *m, char *url)
     connect.onFailure5 = on_refused_connect;
     connect.context = m;
     connect.serverURIcount = 1;
-    connect.serverURIs = &url;
+    connect.serverURIs = (char *const *)&url;
     return MQTTAsync_connect(m->client, &connect);
 }
 
@@ -280,7 +268,7 @@ static void end_session(struct mqtt *m, int64_t until)
  * they are now. */
 static void leave(struct mqtt *m)
 {
-    const char *broker = m->brokers[m->broker];
+    const char *broker = brokers_now(&m->brokers);
 
     m->reload = false;
     wait_for_unsent(m, monotonic_ms() + RELOAD_MS);
@@ -312,7 +300,7 @@ static void wait_for_answer(struct mqtt *m)
 static void *keep_connected(void *self)
 {
     struct mqtt *m = self;
-    char *url;
+    const char *url;
     int rc;
 
     pthread_mutex_lock(&m->lock);
@@ -334,7 +322,7 @@ static void *keep_connected(void *self)
         m->phase = PHASE_TRYING;
         m->try_since_ms = monotonic_ms();
         m->reload = false; /* this try reads the files */
-        url = m->brokers[m->broker];
+        url = brokers_now(&m->brokers);
         pthread_mutex_unlock(&m->lock);
         rc = try_broker(m, url); /* its answer may come before it returns */
         if (rc != MQTTASYNC_SUCCESS)

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/columnar.h"
+
 #define MESSAGE_OVERHEAD 64 /* what a message costs beside topic and payload */
 
 /* ---- handing over */
@@ -14,8 +16,8 @@ static bool label(MQTTProperties *properties, const struct mqtt_publish *p)
     MQTTProperty type = {.identifier = MQTTPROPERTY_CODE_CONTENT_TYPE};
     MQTTProperty expiry = {.identifier = MQTTPROPERTY_CODE_MESSAGE_EXPIRY_INTERVAL};
 
-    type.value.data.data = (char *)MQTT_COLUMNAR;
-    type.value.data.len = sizeof MQTT_COLUMNAR - 1;
+    type.value.data.data = (char *)COLUMNAR_CONTENT_TYPE;
+    type.value.data.len = sizeof COLUMNAR_CONTENT_TYPE - 1;
     expiry.value.integer4 = (unsigned)p->expiry_s;
     return (!p->columnar || MQTTProperties_add(properties, &type) == 0) &&
            (p->expiry_s <= 0 || MQTTProperties_add(properties, &expiry) == 0);

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/columnar.h"
+
 #define FILTER_MAX 256 /* bytes of a filter, terminator included */
 
 /* ---- answers to what was sent; all on Paho's side, one at a time */
@@ -181,8 +183,9 @@ static bool is_columnar(const MQTTAsync_message *in)
     const MQTTProperty *type =
         MQTTProperties_getProperty(properties, MQTTPROPERTY_CODE_CONTENT_TYPE);
 
-    return type && type->value.data.len == sizeof MQTT_COLUMNAR - 1 &&
-           memcmp(type->value.data.data, MQTT_COLUMNAR, sizeof MQTT_COLUMNAR - 1) == 0;
+    return type && type->value.data.len == sizeof COLUMNAR_CONTENT_TYPE - 1 &&
+           memcmp(type->value.data.data, COLUMNAR_CONTENT_TYPE, sizeof COLUMNAR_CONTENT_TYPE - 1) ==
+               0;
 }
 
 int mqtt_on_arrived(void *self, char *topic, int topic_len, MQTTAsync_message *in)

@@ -39,6 +39,8 @@
 #include "proto/status.h"
 #include "proto/telemetry.h"
 
+#define COLUMNAR_CONTENT_TYPE "application/vnd.vigie.columnar" /* MQTT 5, Content Type */
+
 #define COLUMNAR_MAGIC 0xc1
 #define COLUMNAR_COLUMNS_MAX 256
 #define COLUMNAR_EXPONENT_MAX 9

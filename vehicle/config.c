@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/mqtt.h"
+#include "lib/brokers.h"
 #include "proto/json.h"
 
 static enum status config_sites(struct config *c, const json_t *list, struct fault *fault)
@@ -30,13 +30,12 @@ static enum status config_brokers(struct config *c, const json_t *list, struct f
 
     if (list == NULL)
         return ST_OK;
-    if (!json_is_array(list) || json_array_size(list) > MQTT_BROKERS_MAX)
-        return fault_set(fault, ST_REJECT, "brokers: a list of at most %d addresses",
-                         MQTT_BROKERS_MAX);
+    if (!json_is_array(list) || json_array_size(list) > BROKERS_MAX)
+        return fault_set(fault, ST_REJECT, "brokers: a list of at most %d addresses", BROKERS_MAX);
     for (size_t i = 0; i < json_array_size(list); i++) {
         const char *broker = json_string_value(json_array_get(list, i));
 
-        if (broker == NULL || !mqtt_is_broker(broker) || strpbrk(broker, ",\r\n") != NULL)
+        if (broker == NULL || !broker_is_url(broker) || strpbrk(broker, ",\r\n") != NULL)
             return fault_set(fault, ST_REJECT, "brokers: entry %zu is not mqtts://host:port", i);
         if (used + strlen(broker) + 2 > sizeof c->brokers)
             return fault_set(fault, ST_REJECT, "brokers: the list is too long");

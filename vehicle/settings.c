@@ -7,7 +7,7 @@
 #include "config.h"
 #include "gps.h"
 #include "lib/text.h"
-#include "lib/mqtt.h"
+#include "lib/brokers.h"
 #include "lib/address.h"
 #include "lib/log.h"
 #include "obd/address.h"
@@ -92,14 +92,13 @@ static enum status brokers_check(const char *list, struct fault *fault)
 
     text_copy(copy, sizeof copy, list);
     while ((url = strsep(&rest, ",")) != NULL) {
-        if (list[0] && !mqtt_is_broker(url))
+        if (list[0] && !broker_is_url(url))
             return fault_set(fault, ST_REJECT, "--brokers: \"%.80s\" is not mqtts://host:port",
                              url);
         n++;
     }
-    return n > MQTT_BROKERS_MAX
-               ? fault_set(fault, ST_REJECT, "--brokers: at most %d", MQTT_BROKERS_MAX)
-               : ST_OK;
+    return n > BROKERS_MAX ? fault_set(fault, ST_REJECT, "--brokers: at most %d", BROKERS_MAX)
+                           : ST_OK;
 }
 
 /* "localhost", "127.x.x.x" or "[::1]", then a port, a path or nothing. */
