@@ -52,7 +52,7 @@ pc = $(shell pkg-config --cflags --libs $(1) 2>/dev/null)
 # libcurl is loaded by lib/curl_late.c, by those who use it
 LIBS_ground  := -lpaho-mqtt3as -lssl -lcrypto -ljansson -lz -lm -lpthread
 LIBS_store   := -lpq
-LIBS_ingest  := $(LIBS_store) $(LIBS_ground)
+LIBS_ingest  := -lmosquitto $(LIBS_store) $(LIBS_ground)
 LIBS_api     := -lwebsockets -ljwt -lcrypt $(LIBS_store) $(LIBS_ground)
 LIBS_notify  := -lwebsockets $(LIBS_store) $(LIBS_ground)
 # The archive of libgps, without its D-Bus: the end of vehicle/gps.c says how.  Where there is none, the library.
@@ -71,7 +71,7 @@ PROTO_O  := $(call objs,$(call srcs,proto))
 GROUND_O := $(call objs,$(call srcs,lib lib/drive))
 STORE_O  := $(call objs,$(call srcs,lib/store))
 ROOM_vehicle := vehicle vehicle/obd vehicle/camera
-ROOM_ingest := services/ingest $(addprefix services/ingest/,facts car record commit again)
+ROOM_ingest := services/ingest $(addprefix services/ingest/,facts car record commit again receiver)
 
 all: $(PROGRAMS:%=$(B)/bin/vigie-%) $(PLUGINS:%=$(B)/lib/vigie_%.so)
 

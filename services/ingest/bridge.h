@@ -1,5 +1,5 @@
 /* services/ingest/bridge.h - the link between two brokers, as Mosquitto tells of it on
- * site/NAME/bridge: a gauge.  Paho's thread. */
+ * site/NAME/bridge: a gauge.  The receiver's thread. */
 #ifndef INGEST_BRIDGE_H
 #define INGEST_BRIDGE_H
 

@@ -1,4 +1,5 @@
-/* services/ingest/intake.c - nothing in here may block: Paho has one thread for everything. */
+/* services/ingest/intake.c - nothing in here may block: while it does, the socket is not
+ * read and the broker drops. */
 #include "intake.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
 /* services/ingest/intake.h - the broker's callback: look at the topic, copy into the ring, return.
- * Paho's thread. */
+ * The receiver's thread. */
 #ifndef INGEST_INTAKE_H
 #define INGEST_INTAKE_H
 

@@ -21,6 +21,7 @@
 #include "lib/stop.h"
 #include "record/duty.h"
 #include "record/meters.h"
+#include "receiver/receiver.h"
 #include "replay.h"
 #include "settings.h"
 #include "shards.h"
@@ -36,7 +37,8 @@
 struct ingest {
     struct ingest_settings set;
     struct health *health;
-    struct mqtt *reader, *speaker; /* apart, so that no ack waits behind a record */
+    struct receiver *reader;
+    struct mqtt *speaker; /* apart, so that no ack waits behind a record */
     struct ring *ring;
     struct queue *queue, *urgent; /* of records, to the writer of each lane */
     struct queue *known; /* back from the writer: what is stored need not be decoded again */
@@ -107,9 +109,8 @@ static enum status connect_broker(struct ingest *in, struct fault *fault)
     /* The reader first: they connect one after the other, and what comes takes a while until
      * there is something to say. */
     snprintf(id, sizeof id, "svc-ingest-%.60s-%.60s", set->common.site, set->instance);
-    if ((st = mqtt_open(&in->reader, &o, fault)) != ST_OK ||
-        ((st = mqtt_subscribe(in->reader, BRIDGE_FILTER, 1, fault)) != ST_OK &&
-         st != ST_RETRY)) /* asked for once connected */
+    if ((st = receiver_open(&in->reader, &o, fault)) != ST_OK ||
+        (st = receiver_subscribe(in->reader, BRIDGE_FILTER, 1, fault)) != ST_OK)
         return st;
     snprintf(id, sizeof id, "svc-ingest-%.60s-%.60s-out", set->common.site, set->instance);
     o.on_message = NULL;
@@ -213,10 +214,10 @@ static void run(struct ingest *in)
             log_warn("letters.unknown", "reason=\"%s\"", fault.text);
         if (stop_take_reload()) {
             log_reload(in->set.common.log_level);
-            mqtt_reload(in->reader);
+            receiver_reload(in->reader);
             mqtt_reload(in->speaker);
         }
-    } while (!stop_wait(mqtt_is_connected(in->reader) ? STEP_MS : CONNECTING_MS));
+    } while (!stop_wait(receiver_is_connected(in->reader) ? STEP_MS : CONNECTING_MS));
     log_info("stopping", "reason=signal");
 }
 
@@ -249,7 +250,7 @@ static void finish(struct ingest *in)
     health_drain(in->health);
     replay_close(in->replay);
     leave_shards(in);
-    mqtt_close(in->reader);
+    receiver_close(in->reader);
     drain_begin();
     if (in->ring)
         ring_shut(in->ring);

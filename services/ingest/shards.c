@@ -17,7 +17,7 @@ enum { HISTORY, FACTS, INSTANCE, SITE };
 
 struct shards {
     struct pg *db;
-    struct mqtt *reader;
+    struct receiver *reader;
     struct duty *duty;          /* told what we serve */
     char site[32], history[64]; /* its name, and the class of its locks */
     bool held[TOPIC_SHARDS];    /* by this connection, as the server says */
@@ -34,7 +34,7 @@ struct shards {
 #define FACTS_CLASS "vigie facts" /* of the locks of all sites; those of a site carry its name */
 
 enum status shards_open(struct shards **out, const char *conninfo, const char *site,
-                        struct mqtt *reader, struct duty *duty, struct fault *fault)
+                        struct receiver *reader, struct duty *duty, struct fault *fault)
 {
     struct shards *s = calloc(1, sizeof *s);
     enum status st;
@@ -225,7 +225,7 @@ static enum status take_free(struct shards *s, struct fault *fault)
     unsigned from = 0;
     enum status st = ST_OK;
 
-    if (s->instances > 1 && !mqtt_is_connected(s->reader))
+    if (s->instances > 1 && !receiver_is_connected(s->reader))
         return ST_OK;
     while ((owned = shards_owned(s)) < share && from < TOPIC_SHARDS && st == ST_OK)
         st = try_locks(s, s->history, s->held, share - owned, &from, s->held, fault);
@@ -257,21 +257,22 @@ static void tell_duty(const struct shards *s)
     atomic_store(&s->duty->history, history);
 }
 
-/* ST_RETRY from the client means it asks for it itself once it is connected. */
 static enum status subscribe_to_match(struct shards *s, struct fault *fault)
 {
     char filter[TOPIC_MAX];
 
     for (unsigned i = 0; i < TOPIC_SHARDS; i++) {
         bool receive = s->serve[i].receive;
-        enum status st;
+        enum status st = ST_OK;
 
         if (receive == s->subscribed[i])
             continue;
         topic_shard_filter(filter, i);
-        st = receive ? mqtt_subscribe(s->reader, filter, QOS, fault)
-                     : mqtt_unsubscribe(s->reader, filter, fault);
-        if (st != ST_OK && st != ST_RETRY)
+        if (receive)
+            st = receiver_subscribe(s->reader, filter, QOS, fault);
+        else
+            receiver_unsubscribe(s->reader, filter);
+        if (st != ST_OK)
             return st;
         s->subscribed[i] = receive;
     }

@@ -10,14 +10,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "lib/mqtt.h"
+#include "receiver/receiver.h"
 #include "proto/status.h"
 #include "record/duty.h"
 
 struct shards;
 
 enum status shards_open(struct shards **out, const char *conninfo, const char *site,
-                        struct mqtt *reader, struct duty *duty, struct fault *fault) MUST_CHECK;
+                        struct receiver *reader, struct duty *duty, struct fault *fault) MUST_CHECK;
 
 /* Give up what is over our share, take what nobody holds up to it; subscribe to match.
  * ST_RETRY: the database is away; what we held stays subscribed until somebody can tell otherwise.

@@ -263,6 +263,11 @@ def test_mqtt_link(test, broker, mqtt_environment):
     drive("lib/test_mqtt_link", test, mqtt_environment, broker.actions())
 
 
+@pytest.mark.parametrize("test", served_tests("ingest/test_receiver"))
+def test_receiver(test, broker, mqtt_environment):
+    drive("ingest/test_receiver", test, mqtt_environment, broker.actions())
+
+
 # ---- HTTP
 
 

@@ -1,0 +1,344 @@
+/* services/ingest/receiver/link.c */
+#include "link.h"
+
+#include <errno.h>
+#include <mosquitto.h>
+#include <mqtt_protocol.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "lib/brokers.h"
+#include "proto/columnar.h"
+#include "tls.h"
+
+#define CONNECT_MS 10000
+#define CLOSE_TRIES 10 /* of CLOSE_STEP_MS */
+#define CLOSE_STEP_MS 50
+#define KEEPALIVE_LOOK_MS 500
+#define STEP_PACKETS 256 /* before others get a turn */
+
+enum phase { DIALLING, UP, OVER };
+
+struct link {
+    struct mosquitto *mosq;
+    void *tls; /* unless tls_gone */
+    bool tls_gone;
+    struct link_heard heard;
+    enum phase phase;
+    bool wired; /* TCP is there */
+    int64_t since_ms;
+    char reason[BROKERS_REASON_MAX]; /* the first thing that was told of its end */
+};
+
+/* ---- what libmosquitto tells */
+
+static void note(struct link *l, const char *reason)
+{
+    if (!l->reason[0])
+        snprintf(l->reason, sizeof l->reason, "%s", reason);
+}
+
+static void on_connect(struct mosquitto *mosq, void *self, int code, int flags,
+                       const mosquitto_property *properties)
+{
+    struct link *l = self;
+    char text[BROKERS_REASON_MAX];
+
+    (void)flags;
+    (void)properties;
+    if (code != 0) {
+        snprintf(text, sizeof text, "refused: %s (%d)", mosquitto_reason_string(code), code);
+        note(l, text);
+        l->phase = OVER;
+        return;
+    }
+    mosquitto_log_callback_set(mosq, NULL); /* a line would be made for every message */
+    l->phase = UP;
+    l->heard.on_up(l->heard.self);
+}
+
+/* `code` is one of MQTT when the broker said DISCONNECT, or one of the library. */
+static void on_disconnect(struct mosquitto *mosq, void *self, int code,
+                          const mosquitto_property *properties)
+{
+    struct link *l = self;
+    char text[BROKERS_REASON_MAX];
+
+    (void)mosq;
+    (void)properties;
+    if (code >= MQTT_RC_UNSPECIFIED) {
+        snprintf(text, sizeof text, "the broker hung up: %s (%d)", mosquitto_reason_string(code),
+                 code);
+        note(l, text);
+    } else if (code != 0) {
+        note(l, code == MOSQ_ERR_ERRNO ? "connection lost" : mosquitto_strerror(code));
+    }
+    l->phase = OVER;
+}
+
+static bool is_columnar(const mosquitto_property *properties)
+{
+    char *type = NULL;
+    bool is;
+
+    mosquitto_property_read_string(properties, MQTT_PROP_CONTENT_TYPE, &type, false);
+    is = type && strcmp(type, COLUMNAR_CONTENT_TYPE) == 0;
+    free(type);
+    return is;
+}
+
+static void on_message(struct mosquitto *mosq, void *self, const struct mosquitto_message *from,
+                       const mosquitto_property *properties)
+{
+    struct link *l = self;
+    struct mqtt_message m = {.topic = from->topic,
+                             .topic_len = strlen(from->topic),
+                             .payload = from->payloadlen > 0 ? from->payload : "",
+                             .len = (size_t)from->payloadlen,
+                             .qos = from->qos,
+                             .retained = from->retain,
+                             .columnar = properties && is_columnar(properties)};
+
+    (void)mosq;
+    l->heard.on_message(l->heard.self, &m);
+}
+
+static void on_subscribe(struct mosquitto *mosq, void *self, int packet_id, int count,
+                         const int *reasons, const mosquitto_property *properties)
+{
+    struct link *l = self;
+
+    (void)mosq;
+    (void)properties;
+    if (count > 0)
+        l->heard.on_subscribed(l->heard.self, packet_id, reasons[0]);
+}
+
+/* While it dials: "OpenSSL Error[0]: error:code:library:function:reason" is the only place where a
+ * handshake's failure is told. */
+static void on_log(struct mosquitto *mosq, void *self, int level, const char *line)
+{
+    const char *colon = strrchr(line, ':');
+    char text[BROKERS_REASON_MAX];
+
+    (void)mosq;
+    if (level != MOSQ_LOG_ERR)
+        return;
+    if (strncmp(line, "OpenSSL", 7) == 0 && colon)
+        snprintf(text, sizeof text, "TLS: %s", colon + 1);
+    else
+        snprintf(text, sizeof text, "%s", line);
+    note(self, text);
+}
+
+/* ---- dialling */
+
+static void prepare(void)
+{
+    mosquitto_lib_init();
+}
+
+static struct mosquitto *make_client(struct link *l, const struct mqtt_options *o, void *tls)
+{
+    struct mosquitto *mosq = mosquitto_new(o->client_id, true, l);
+
+    if (!mosq)
+        return NULL;
+    mosquitto_int_option(mosq, MOSQ_OPT_PROTOCOL_VERSION, MQTT_PROTOCOL_V5);
+    mosquitto_int_option(mosq, MOSQ_OPT_TCP_NODELAY, 1);
+    mosquitto_int_option(mosq, MOSQ_OPT_SSL_CTX_WITH_DEFAULTS, 0);
+    mosquitto_void_option(mosq, MOSQ_OPT_SSL_CTX, tls); /* it keeps a reference of its own */
+    mosquitto_connect_v5_callback_set(mosq, on_connect);
+    mosquitto_disconnect_v5_callback_set(mosq, on_disconnect);
+    mosquitto_message_v5_callback_set(mosq, on_message);
+    mosquitto_subscribe_v5_callback_set(mosq, on_subscribe);
+    mosquitto_log_callback_set(mosq, on_log);
+    return mosq;
+}
+
+static const char *said(const struct link *l, int rc)
+{
+    if (l->reason[0])
+        return l->reason;
+    return rc == MOSQ_ERR_ERRNO ? strerror(errno) : mosquitto_strerror(rc);
+}
+
+static enum status connect_to(struct link *l, const char *host, int port,
+                              const struct mqtt_options *o, struct fault *fault)
+{
+    int rc;
+
+    l->tls = tls_open(o->ca, o->cert, o->key, host, &l->tls_gone, fault);
+    if (!l->tls)
+        return ST_RETRY;
+    l->mosq = make_client(l, o, l->tls);
+    tls_free(l->tls);
+    if (!l->mosq)
+        return fault_set(fault, ST_RETRY, "MQTT receiver: %m");
+    rc = mosquitto_connect_async(l->mosq, host, port, o->keepalive_s);
+    return rc == MOSQ_ERR_SUCCESS ? ST_OK : fault_set(fault, ST_RETRY, "%s", said(l, rc));
+}
+
+struct link *link_dial(const char *broker, const struct mqtt_options *options,
+                       const struct link_heard *heard, int64_t now_ms, struct fault *fault)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    const char *host = broker + strlen("mqtts://"), *colon = strrchr(broker, ':');
+    char name[256];
+    struct link *l = calloc(1, sizeof *l);
+
+    pthread_once(&once, prepare);
+    if (!l) {
+        fault_set(fault, ST_RETRY, "MQTT receiver: %m");
+        return NULL;
+    }
+    l->heard = *heard;
+    l->since_ms = now_ms;
+    l->tls_gone = true;
+    snprintf(name, sizeof name, "%.*s", (int)(colon - host), host);
+    if (connect_to(l, name, (int)strtol(colon + 1, NULL, 10), options, fault) == ST_OK)
+        return l;
+    link_close(l);
+    return NULL;
+}
+
+/* ---- at work */
+
+/* While TLS shakes hands only what it says counts: CONNECT waits until that is over. */
+static bool wants_write(struct link *l)
+{
+    void *ssl = mosquitto_ssl_get(l->mosq);
+
+    if (!l->wired || tls_wants_write(ssl))
+        return true;
+    return tls_is_open(ssl) && mosquitto_want_write(l->mosq);
+}
+
+struct pollfd link_poll(struct link *l)
+{
+    return (struct pollfd){.fd = mosquitto_socket(l->mosq),
+                           .events = (short)(POLLIN | (wants_write(l) ? POLLOUT : 0))};
+}
+
+int link_wait_ms(struct link *l)
+{
+    return l->phase == UP && tls_has_more(mosquitto_ssl_get(l->mosq)) ? 0 : KEEPALIVE_LOOK_MS;
+}
+
+static bool is_there(const struct link *l)
+{
+    return l->phase != OVER && mosquitto_socket(l->mosq) >= 0;
+}
+
+/* What became of the TCP connection, once it can be written to.  The kernel tells an error only
+ * once, and libmosquitto may have had it without a word: then there is just no peer. */
+static int check_wire(struct link *l)
+{
+    struct sockaddr_storage peer;
+    int error = 0, fd = mosquitto_socket(l->mosq);
+    socklen_t len = sizeof error, peer_len = sizeof peer;
+
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 && error == 0 &&
+        getpeername(fd, (struct sockaddr *)&peer, &peer_len) != 0)
+        error = ECONNREFUSED;
+    if (error != 0) {
+        note(l, strerror(error));
+        return MOSQ_ERR_CONN_LOST;
+    }
+    l->wired = true;
+    return MOSQ_ERR_SUCCESS;
+}
+
+/* All that is there, so that the kernel is asked as seldom as can be. */
+static int read_all(struct link *l)
+{
+    int rc = mosquitto_loop_read(l->mosq, 1);
+
+    for (int i = 1; rc == MOSQ_ERR_SUCCESS && is_there(l) && i < STEP_PACKETS &&
+                    tls_has_more(mosquitto_ssl_get(l->mosq));
+         i++)
+        rc = mosquitto_loop_read(l->mosq, 1);
+    return rc;
+}
+
+static int work(struct link *l, short revents)
+{
+    int rc = MOSQ_ERR_SUCCESS;
+
+    if (!l->wired && revents != 0)
+        rc = check_wire(l);
+    if (rc == MOSQ_ERR_SUCCESS &&
+        ((revents & (POLLIN | POLLERR | POLLHUP)) || link_wait_ms(l) == 0))
+        rc = read_all(l);
+    if (rc == MOSQ_ERR_SUCCESS && is_there(l) && wants_write(l))
+        rc = mosquitto_loop_write(l->mosq, 1);
+    if (rc == MOSQ_ERR_SUCCESS && is_there(l))
+        rc = mosquitto_loop_misc(l->mosq);
+    return rc;
+}
+
+bool link_step(struct link *l, short revents, int64_t now_ms, struct fault *fault)
+{
+    int rc = work(l, revents);
+
+    if (rc == MOSQ_ERR_SUCCESS && is_there(l)) {
+        if (l->phase == UP || now_ms - l->since_ms < CONNECT_MS)
+            return true;
+        note(l, "no answer");
+    }
+    l->phase = OVER;
+    fault_set(fault, ST_RETRY, "%s",
+              rc == MOSQ_ERR_SUCCESS && !l->reason[0] ? "connection lost" : said(l, rc));
+    return false;
+}
+
+bool link_is_filter(const char *filter)
+{
+    size_t len = strlen(filter);
+
+    return len > 0 && mosquitto_sub_topic_check2(filter, len) == MOSQ_ERR_SUCCESS &&
+           mosquitto_validate_utf8(filter, (int)len) == MOSQ_ERR_SUCCESS;
+}
+
+int link_subscribe(struct link *l, const char *filter, int qos)
+{
+    int id = 0;
+
+    return mosquitto_subscribe_v5(l->mosq, &id, filter, qos, 0, NULL) == MOSQ_ERR_SUCCESS ? id : 0;
+}
+
+int link_unsubscribe(struct link *l, const char *filter)
+{
+    int id = 0;
+
+    return mosquitto_unsubscribe_v5(l->mosq, &id, filter, NULL) == MOSQ_ERR_SUCCESS ? id : 0;
+}
+
+/* ---- the end */
+
+static void say_goodbye(struct link *l)
+{
+    struct pollfd out;
+
+    mosquitto_disconnect_v5(l->mosq, MQTT_RC_NORMAL_DISCONNECTION, NULL);
+    for (int i = 0; i < CLOSE_TRIES && mosquitto_socket(l->mosq) >= 0; i++) {
+        out = (struct pollfd){.fd = mosquitto_socket(l->mosq), .events = POLLOUT};
+        poll(&out, 1, CLOSE_STEP_MS);
+        mosquitto_loop_write(l->mosq, 1);
+    }
+}
+
+void link_close(struct link *l)
+{
+    if (!l)
+        return;
+    if (l->mosq && l->phase == UP && mosquitto_socket(l->mosq) >= 0)
+        say_goodbye(l);
+    mosquitto_destroy(l->mosq);
+    if (!l->tls_gone) /* before it has a socket it forgets the reference it took */
+        tls_free(l->tls);
+    free(l);
+}

@@ -1,0 +1,120 @@
+/* services/ingest/receiver/tls.c */
+#include "tls.h"
+
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <pthread.h>
+
+/* Suites of TLS 1.2 with forward secrecy; those of TLS 1.3 are not touched by this. */
+#define SUITES "ECDHE+AESGCM:ECDHE+CHACHA20"
+#define READ_BYTES 65536 /* at a time: some records of TLS, of 16 KiB at most */
+
+static const char *last_error(void)
+{
+    const char *reason = ERR_reason_error_string(ERR_peek_last_error());
+
+    return reason ? reason : "unknown error";
+}
+
+static bool verify(SSL_CTX *tls, const char *host)
+{
+    X509_VERIFY_PARAM *how = SSL_CTX_get0_param(tls);
+
+    SSL_CTX_set_verify(tls, SSL_VERIFY_PEER, NULL);
+    X509_VERIFY_PARAM_set_hostflags(how, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    return X509_VERIFY_PARAM_set1_ip_asc(how, host) == 1 ||
+           X509_VERIFY_PARAM_set1_host(how, host, 0) == 1;
+}
+
+static enum status set_up(SSL_CTX *tls, const char *ca, const char *cert, const char *key,
+                          const char *host, struct fault *fault)
+{
+    if (SSL_CTX_set_min_proto_version(tls, TLS1_2_VERSION) != 1 ||
+        SSL_CTX_set_cipher_list(tls, SUITES) != 1 || !verify(tls, host))
+        return fault_set(fault, ST_FATAL, "TLS: %s", last_error());
+    if (SSL_CTX_load_verify_file(tls, ca) != 1)
+        return fault_set(fault, ST_RETRY, "CA file %s: %s", ca, last_error());
+    if (SSL_CTX_use_certificate_chain_file(tls, cert) != 1)
+        return fault_set(fault, ST_RETRY, "certificate file %s: %s", cert, last_error());
+    if (SSL_CTX_use_PrivateKey_file(tls, key, SSL_FILETYPE_PEM) != 1)
+        return fault_set(fault, ST_RETRY, "key file %s: %s", key, last_error());
+    SSL_CTX_set_read_ahead(tls, 1);
+    SSL_CTX_set_default_read_buffer_len(tls, READ_BYTES);
+    return ST_OK;
+}
+
+static int gone_index = -1;
+
+static void on_gone(void *parent, void *gone, CRYPTO_EX_DATA *data, int index, long number,
+                    void *pointer)
+{
+    (void)parent;
+    (void)data;
+    (void)index;
+    (void)number;
+    (void)pointer;
+    if (gone)
+        *(bool *)gone = true;
+}
+
+static void prepare(void)
+{
+    gone_index = CRYPTO_get_ex_new_index(CRYPTO_EX_INDEX_SSL_CTX, 0, NULL, NULL, NULL, on_gone);
+}
+
+static SSL_CTX *make_context(bool *gone)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    SSL_CTX *tls;
+
+    pthread_once(&once, prepare);
+    tls = SSL_CTX_new(TLS_client_method());
+    *gone = false;
+    if (tls && SSL_CTX_set_ex_data(tls, gone_index, gone) != 1) {
+        SSL_CTX_free(tls);
+        return NULL;
+    }
+    return tls;
+}
+
+void *tls_open(const char *ca, const char *cert, const char *key, const char *host, bool *gone,
+               struct fault *fault)
+{
+    SSL_CTX *tls;
+
+    ERR_clear_error();
+    tls = make_context(gone);
+    if (!tls) {
+        fault_set(fault, ST_FATAL, "TLS: %s", last_error());
+        return NULL;
+    }
+    if (set_up(tls, ca, cert, key, host, fault) != ST_OK) {
+        SSL_CTX_free(tls);
+        tls = NULL;
+    }
+    ERR_clear_error();
+    return tls;
+}
+
+void tls_free(void *context)
+{
+    SSL_CTX_free(context);
+}
+
+bool tls_is_open(void *ssl)
+{
+    return SSL_is_init_finished(ssl) == 1;
+}
+
+bool tls_wants_write(void *ssl)
+{
+    return SSL_want_write((SSL *)ssl);
+}
+
+/* Bytes of half a record stay in the buffer until its rest comes: then the last read said so. */
+bool tls_has_more(void *ssl)
+{
+    return SSL_has_pending(ssl) == 1 && !SSL_want_read((SSL *)ssl);
+}
