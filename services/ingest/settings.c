@@ -29,7 +29,7 @@ const struct setting ingest_table[] = {
      "folder for a file that tells, after a crash, what was in hand; empty: nothing does"},
     {"ring-bytes", SET_COUNT, "16M", AT(ring_bytes),
      "bytes of messages that may wait to be decoded"},
-    {"queue-slots", SET_COUNT, "8192", AT(queue_slots),
+    {"queue-slots", SET_COUNT, "65536", AT(queue_slots),
      "decoded records that may wait to be stored"},
     {"queue-bytes", SET_COUNT, "128M", AT(queue_bytes), "bytes they may take"},
     {"batch-wait", SET_MILLIS, "50", AT(batch_wait_ms), "ms a record may wait for others"},
