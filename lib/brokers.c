@@ -71,7 +71,7 @@ static int64_t move_on(struct brokers *b)
 
 int64_t brokers_failed(struct brokers *b, const char *reason, bool *news)
 {
-    *news = b->told_at != b->at || strcmp(b->told, reason) != 0;
+    *news = b->told_at != b->at || strncmp(b->told, reason, sizeof b->told - 1) != 0;
     b->told_at = b->at;
     snprintf(b->told, sizeof b->told, "%s", reason);
     return move_on(b);

@@ -5,6 +5,7 @@ for what it cannot do itself by a line "@kill broker"; the names of its tests ar
 is one test here too.
 """
 
+import contextlib
 import functools
 import http.server
 import os
@@ -12,6 +13,7 @@ import re
 import signal
 import socket
 import ssl
+import struct
 import subprocess
 import sys
 import threading
@@ -216,6 +218,93 @@ class Kicker(threading.Thread):
                 pass
 
 
+class Slow(threading.Thread):
+    """A way to a broker on which TCP itself takes a while: the queue of those to be let in is full until the door is opened."""
+
+    def __init__(self, to_port):
+        super().__init__(daemon=True)
+        self.to_port, self.opened = to_port, threading.Event()
+        self.listener = socket.socket()
+        self.listener.bind(("127.0.0.1", 0))
+        self.listener.listen(0)
+        self.address = f"mqtts://127.0.0.1:{self.listener.getsockname()[1]}"
+        self.first = socket.create_connection(self.listener.getsockname())
+        self.first_name = self.first.getsockname()
+        self.start()
+
+    @staticmethod
+    def carry(one, other):
+        try:
+            while data := one.recv(65536):
+                other.sendall(data)
+        except OSError:
+            pass
+        for end in (one, other):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def run(self):
+        self.opened.wait()
+        while True:
+            try:
+                client, who = self.listener.accept()
+                if who == self.first_name:
+                    client.close()
+                    continue
+                broker = socket.create_connection(("127.0.0.1", self.to_port))
+            except OSError:
+                return
+            threading.Thread(target=self.carry, args=(client, broker), daemon=True).start()
+            threading.Thread(target=self.carry, args=(broker, client), daemon=True).start()
+
+    def end(self):
+        self.opened.set()
+        self.first.close()
+        self.listener.close()
+
+
+class Resetter(threading.Thread):
+    """Says its part of the handshake and resets the connection."""
+
+    def __init__(self, server):
+        super().__init__(daemon=True)
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(*server)
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.address = f"mqtts://localhost:{self.listener.getsockname()[1]}"
+        self.start()
+
+    def run(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            said, heard = ssl.MemoryBIO(), ssl.MemoryBIO()
+            hand = self.context.wrap_bio(heard, said, server_side=True)
+            with client:
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                with contextlib.suppress(OSError):
+                    heard.write(client.recv(65536))
+                    with contextlib.suppress(ssl.SSLError):
+                        hand.do_handshake()
+                    client.sendall(said.read())
+
+
+@pytest.fixture
+def slow(broker):
+    one = Slow(broker.port)
+    yield one
+    one.end()
+
+
+@pytest.fixture
+def resetter(certificates):
+    one = Resetter(certificates["server"])
+    yield one
+    one.listener.close()
+
+
 @pytest.fixture
 def kicker(certificates):
     one = Kicker(certificates["ca"], certificates["server"])
@@ -264,8 +353,9 @@ def test_mqtt_link(test, broker, mqtt_environment):
 
 
 @pytest.mark.parametrize("test", served_tests("ingest/test_receiver"))
-def test_receiver(test, broker, mqtt_environment):
-    drive("ingest/test_receiver", test, mqtt_environment, broker.actions())
+def test_receiver(test, broker, slow, resetter, mqtt_environment):
+    environment = {**mqtt_environment, "VIGIE_TEST_SLOW": slow.address, "VIGIE_TEST_RESETTER": resetter.address}
+    drive("ingest/test_receiver", test, environment, {**broker.actions(), "open the door": slow.opened.set})
 
 
 # ---- HTTP

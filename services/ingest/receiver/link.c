@@ -24,8 +24,8 @@ enum phase { DIALLING, UP, OVER };
 
 struct link {
     struct mosquitto *mosq;
-    void *tls; /* unless tls_gone */
-    bool tls_gone;
+    void *tls; /* unless end.gone */
+    struct tls_end end;
     struct link_heard heard;
     enum phase phase;
     bool wired; /* TCP is there */
@@ -163,7 +163,23 @@ static const char *said(const struct link *l, int rc)
 {
     if (l->reason[0])
         return l->reason;
+    if (rc == MOSQ_ERR_TLS && l->end.error != 0)
+        return strerror(l->end.error);
     return rc == MOSQ_ERR_ERRNO ? strerror(errno) : mosquitto_strerror(rc);
+}
+
+/* libmosquitto tries a name's first address only, an IPv6 one wherever there is any.  An IPv4 one
+ * first, as Paho has it: an address to bind to picks the family. */
+static int begin(struct link *l, const char *host, int port, int keepalive_s)
+{
+    int rc;
+
+    mosquitto_string_option(l->mosq, MOSQ_OPT_BIND_ADDRESS, "0.0.0.0");
+    rc = mosquitto_connect_async(l->mosq, host, port, keepalive_s);
+    if (rc != MOSQ_ERR_ERRNO)
+        return rc;
+    mosquitto_string_option(l->mosq, MOSQ_OPT_BIND_ADDRESS, "::");
+    return mosquitto_connect_async(l->mosq, host, port, keepalive_s);
 }
 
 static enum status connect_to(struct link *l, const char *host, int port,
@@ -171,14 +187,14 @@ static enum status connect_to(struct link *l, const char *host, int port,
 {
     int rc;
 
-    l->tls = tls_open(o->ca, o->cert, o->key, host, &l->tls_gone, fault);
+    l->tls = tls_open(o->ca, o->cert, o->key, host, &l->end, fault);
     if (!l->tls)
         return ST_RETRY;
     l->mosq = make_client(l, o, l->tls);
     tls_free(l->tls);
     if (!l->mosq)
         return fault_set(fault, ST_RETRY, "MQTT receiver: %m");
-    rc = mosquitto_connect_async(l->mosq, host, port, o->keepalive_s);
+    rc = begin(l, host, port, o->keepalive_s);
     return rc == MOSQ_ERR_SUCCESS ? ST_OK : fault_set(fault, ST_RETRY, "%s", said(l, rc));
 }
 
@@ -197,7 +213,7 @@ struct link *link_dial(const char *broker, const struct mqtt_options *options,
     }
     l->heard = *heard;
     l->since_ms = now_ms;
-    l->tls_gone = true;
+    l->end.gone = true;
     snprintf(name, sizeof name, "%.*s", (int)(colon - host), host);
     if (connect_to(l, name, (int)strtol(colon + 1, NULL, 10), options, fault) == ST_OK)
         return l;
@@ -264,14 +280,37 @@ static int read_all(struct link *l)
     return rc;
 }
 
+/* libmosquitto 2.0.11 goes on with a handshake only when it is told to read, and takes one that the
+ * kernel broke off for one that has not begun. */
+static int shake_hands(struct link *l, short revents)
+{
+    int rc = read_all(l);
+
+    if (rc == MOSQ_ERR_SUCCESS && is_there(l) && (revents & (POLLERR | POLLHUP)) &&
+        !tls_is_open(mosquitto_ssl_get(l->mosq))) {
+        note(l, l->end.error ? strerror(l->end.error) : "connection lost");
+        rc = MOSQ_ERR_CONN_LOST;
+    }
+    return rc;
+}
+
+/* Reading, too, may have waited for room to write (a key update of TLS 1.3). */
+static bool may_read(struct link *l, short revents)
+{
+    return (revents & (POLLIN | POLLERR | POLLHUP)) ||
+           ((revents & POLLOUT) && tls_wants_write(mosquitto_ssl_get(l->mosq))) ||
+           link_wait_ms(l) == 0;
+}
+
 static int work(struct link *l, short revents)
 {
     int rc = MOSQ_ERR_SUCCESS;
 
     if (!l->wired && revents != 0)
         rc = check_wire(l);
-    if (rc == MOSQ_ERR_SUCCESS &&
-        ((revents & (POLLIN | POLLERR | POLLHUP)) || link_wait_ms(l) == 0))
+    if (rc == MOSQ_ERR_SUCCESS && revents != 0 && !tls_is_open(mosquitto_ssl_get(l->mosq)))
+        rc = shake_hands(l, revents);
+    else if (rc == MOSQ_ERR_SUCCESS && may_read(l, revents))
         rc = read_all(l);
     if (rc == MOSQ_ERR_SUCCESS && is_there(l) && wants_write(l))
         rc = mosquitto_loop_write(l->mosq, 1);
@@ -338,7 +377,7 @@ void link_close(struct link *l)
     if (l->mosq && l->phase == UP && mosquitto_socket(l->mosq) >= 0)
         say_goodbye(l);
     mosquitto_destroy(l->mosq);
-    if (!l->tls_gone) /* before it has a socket it forgets the reference it took */
+    if (!l->end.gone) /* without a socket it keeps the reference it took (2.0.12 on: always) */
         tls_free(l->tls);
     free(l);
 }

@@ -77,8 +77,8 @@ enum status receiver_subscribe(struct receiver *r, const char *filter, int qos, 
     struct filter *f;
     size_t len = strlen(filter);
 
-    if (len == 0 || len > FILTER_BYTES_MAX || !link_is_filter(filter))
-        return fault_set(fault, ST_REJECT, "\"%s\" is not a filter", filter);
+    if (len == 0 || len > FILTER_BYTES_MAX || qos < 0 || qos > 2 || !link_is_filter(filter))
+        return fault_set(fault, ST_REJECT, "\"%s\", QoS %d: not a filter", filter, qos);
     pthread_mutex_lock(&r->lock);
     f = *find(r, filter);
     if (!f)
@@ -112,21 +112,24 @@ void receiver_unsubscribe(struct receiver *r, const char *filter)
 static void ask(struct receiver *r)
 {
     struct filter **at = &r->filters, *f;
+    bool failed = false;
 
     pthread_mutex_lock(&r->lock);
     while ((f = *at) != NULL) {
         if (f->wish == WANTED) {
             f->packet_id = link_subscribe(r->link, f->text, f->qos);
             f->wish = f->packet_id != 0 ? ASKED : WANTED;
-        } else if (f->wish == UNWANTED) {
-            link_unsubscribe(r->link, f->text);
+        } else if (f->wish == UNWANTED && link_unsubscribe(r->link, f->text) != 0) {
             *at = f->next;
             free(f);
             continue;
         }
+        failed |= f->wish != ASKED;
         at = &f->next;
     }
     pthread_mutex_unlock(&r->lock);
+    if (failed) /* no memory, or the link is about to end */
+        atomic_store(&r->changed, true);
 }
 
 static void want_all_again(struct receiver *r)
@@ -162,7 +165,8 @@ static void on_message(void *self, const struct mqtt_message *message)
 {
     struct receiver *r = self;
 
-    r->options.on_message(r->options.self, message);
+    if (r->options.on_message)
+        r->options.on_message(r->options.self, message);
 }
 
 static void on_subscribed(void *self, int packet_id, int reason)

@@ -19,7 +19,7 @@ enum status receiver_open(struct receiver **out, const struct mqtt_options *opti
                           struct fault *fault) MUST_CHECK;
 
 /* Remember a filter, and ask for it as soon as there is a connection.  Any thread.  ST_REJECT: no
- * filter, of over 255 bytes, or not UTF-8. */
+ * filter, of over 255 bytes, or not UTF-8; QoS not 0 .. 2. */
 enum status receiver_subscribe(struct receiver *r, const char *filter, int qos,
                                struct fault *fault) MUST_CHECK;
 /* Forget it; one that is not there is fine.  Any thread. */
@@ -30,8 +30,8 @@ void receiver_reload(struct receiver *r);
 
 bool receiver_is_connected(const struct receiver *r);
 
-/* Disconnect in an orderly way within half a second, free.  No callback comes after it has
- * returned.  NULL is fine. */
+/* Disconnect in an orderly way within half a second, free; while a broker's name is being looked up
+ * it waits for that.  No callback comes after it has returned.  NULL is fine. */
 void receiver_close(struct receiver *r);
 
 #endif

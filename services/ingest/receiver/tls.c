@@ -1,6 +1,7 @@
 /* services/ingest/receiver/tls.c */
 #include "tls.h"
 
+#include <errno.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -45,9 +46,9 @@ static enum status set_up(SSL_CTX *tls, const char *ca, const char *cert, const 
     return ST_OK;
 }
 
-static int gone_index = -1;
+static int end_index = -1;
 
-static void on_gone(void *parent, void *gone, CRYPTO_EX_DATA *data, int index, long number,
+static void on_gone(void *parent, void *end, CRYPTO_EX_DATA *data, int index, long number,
                     void *pointer)
 {
     (void)parent;
@@ -55,37 +56,48 @@ static void on_gone(void *parent, void *gone, CRYPTO_EX_DATA *data, int index, l
     (void)index;
     (void)number;
     (void)pointer;
-    if (gone)
-        *(bool *)gone = true;
+    if (end)
+        ((struct tls_end *)end)->gone = true;
 }
 
 static void prepare(void)
 {
-    gone_index = CRYPTO_get_ex_new_index(CRYPTO_EX_INDEX_SSL_CTX, 0, NULL, NULL, NULL, on_gone);
+    end_index = CRYPTO_get_ex_new_index(CRYPTO_EX_INDEX_SSL_CTX, 0, NULL, NULL, NULL, on_gone);
 }
 
-static SSL_CTX *make_context(bool *gone)
+/* OpenSSL has no words for what the kernel says, and libmosquitto forgets it. */
+static void on_info(const SSL *ssl, int where, int result)
+{
+    struct tls_end *end = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), end_index);
+
+    if ((where & SSL_CB_EXIT) && result <= 0 && errno != EAGAIN)
+        end->error = errno;
+}
+
+static SSL_CTX *make_context(struct tls_end *end)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     SSL_CTX *tls;
 
     pthread_once(&once, prepare);
     tls = SSL_CTX_new(TLS_client_method());
-    *gone = false;
-    if (tls && SSL_CTX_set_ex_data(tls, gone_index, gone) != 1) {
+    *end = (struct tls_end){.gone = false};
+    if (tls && SSL_CTX_set_ex_data(tls, end_index, end) != 1) {
         SSL_CTX_free(tls);
         return NULL;
     }
+    if (tls)
+        SSL_CTX_set_info_callback(tls, on_info);
     return tls;
 }
 
-void *tls_open(const char *ca, const char *cert, const char *key, const char *host, bool *gone,
-               struct fault *fault)
+void *tls_open(const char *ca, const char *cert, const char *key, const char *host,
+               struct tls_end *end, struct fault *fault)
 {
     SSL_CTX *tls;
 
     ERR_clear_error();
-    tls = make_context(gone);
+    tls = make_context(end);
     if (!tls) {
         fault_set(fault, ST_FATAL, "TLS: %s", last_error());
         return NULL;

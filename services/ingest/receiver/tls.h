@@ -8,11 +8,16 @@
 
 #include "proto/status.h"
 
-/* An SSL_CTX for connections to `host`, a name or an address; tls_free it.  `*gone` becomes true
- * when the last reference to it is given up, whoever does.  NULL: `fault` names the file and says
- * what is wrong with it. */
-void *tls_open(const char *ca, const char *cert, const char *key, const char *host, bool *gone,
-               struct fault *fault);
+/* What became of a context and of a handshake made with it. */
+struct tls_end {
+    bool gone; /* the last reference was given up, whoever did */
+    int error; /* errno of the handshake that the kernel broke off; 0: none */
+};
+
+/* An SSL_CTX for connections to `host`, a name or an address; tls_free it.  Writes `*end` as long
+ * as it lives.  NULL: `fault` names the file and says what is wrong with it. */
+void *tls_open(const char *ca, const char *cert, const char *key, const char *host,
+               struct tls_end *end, struct fault *fault);
 void tls_free(void *context); /* one reference */
 
 /* Of the SSL of a connection: */

@@ -9,7 +9,7 @@
 
 #include "lib/mqtt.h"
 
-/* What a client told us; written on Paho's thread. */
+/* What a client told us; written on its thread. */
 struct heard {
     pthread_mutex_t lock;
     atomic_int ups, downs, messages, columnar, refusals, last_refusal;
