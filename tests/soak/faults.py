@@ -2,6 +2,8 @@
 import signal
 import time
 
+from stack.wait import wait_until
+
 from .system import ROOM_MB
 
 
@@ -22,9 +24,11 @@ def freeze(name):
 
 def full(folder, restart=None):
     def do(system, seconds):
+        felt = system.feels_full(folder)
         system.fill(folder)
         try:
             time.sleep(seconds)
+            wait_until(felt, 30, why=f"{folder} has no room left and does not notice")
         finally:
             system.resize(folder, f"{ROOM_MB}m")
         if restart:
@@ -58,4 +62,6 @@ FAULTS = {
     "ingest from influxd: cut": shut("influx", "cut"),
     "ingest from influxd: silence": shut("influx", "hang"),
 }
+# Every tenth of these is longer than what anybody waits for an answer: a store 5 s, a silent connection 30.
+STALLS = [name for name in FAULTS if name.startswith("SIGSTOP") or name.endswith("silence")]
 NEED_DISKS = [name for name in FAULTS if name.startswith("full disk")]

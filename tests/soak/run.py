@@ -22,7 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests/integration")]
 
-from soak.faults import FAULTS, NEED_DISKS  # noqa: E402
+from soak.faults import FAULTS, NEED_DISKS, STALLS  # noqa: E402
 from soak.system import Soak  # noqa: E402
 from stack.load import Load  # noqa: E402
 
@@ -121,7 +121,7 @@ def soak(system, options, table):
             if (n - 1) % options.leg == 0:
                 legs.begin()
                 legs.wait_for_acks("the beginning")
-            seconds = rng.uniform(0.3, 1.5)
+            seconds = rng.uniform(8, 45) if name in STALLS and rng.random() < 0.1 else rng.uniform(0.3, 1.5)
             time.sleep(rng.uniform(0, 0.5))
             FAULTS[name](system, seconds)
             table[name].append(legs.wait_for_acks(f"round {n}, {name}"))

@@ -57,6 +57,26 @@ class Soak(Stack):
                 time.sleep(0.02)
         raise RuntimeError(f"{name} cannot be filled")
 
+    def feels_full(self, name):
+        """A function: has anybody written since now that there was no room?  The store itself, or ingest that it told."""
+        logs = [self.logs / f"{next(member for member, folder in STORES.items() if folder == name)}.log",
+                *self.logs.glob("ingest-*.log")]
+        begin = {log: log.stat().st_size for log in logs if log.exists()}
+
+        def felt():
+            for log in logs:
+                with log.open("rb") as f:
+                    f.seek(begin.get(log, 0))
+                    if b"o space left on device" in f.read():
+                        return True
+            return False
+        return felt
+
+    def stop(self):
+        super().stop()
+        for name in STORES.values() if self.own_disks else ():
+            subprocess.run(["umount", "--lazy", self.folder / name], capture_output=True, check=False)
+
     # ---- signals
     def tree(self, member):
         pids = [member.process.pid]
