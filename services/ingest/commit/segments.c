@@ -172,7 +172,7 @@ static void add_changed(struct segments *s, const struct car_rows *car, const st
 }
 
 /* Both sorted by VIN: the old rows of a vehicle lie together. */
-static void reconcile(struct segments *s, const PGresult *rows)
+static bool reconcile(struct segments *s, const PGresult *rows)
 {
     size_t at = 0, n;
 
@@ -182,16 +182,19 @@ static void reconcile(struct segments *s, const PGresult *rows)
 
         for (n = 0; at + n < s->old_n && !strcmp(PQgetvalue(rows, (int)(at + n), 0), car->vin);)
             n++;
-        segment_reconcile(s->fresh + car->from, s->changed, car->n, s->old + at, n, car->vin);
+        if (!segment_reconcile(s->fresh + car->from, s->changed, car->n, s->old + at, n, car->vin))
+            return false;
         add_changed(s, car, s->old + at, n);
         at += n;
     }
+    return true;
 }
 
 static enum status write_rows(struct segments *s, struct fault *fault)
 {
     PGresult *rows = NULL;
     enum status st;
+    bool known;
 
     if (s->failed || !grow((void **)&s->changed, sizeof *s->changed, s->fresh_n, &s->changed_room))
         return fault_set(fault, ST_RETRY, "out of memory for rows of time");
@@ -202,8 +205,10 @@ static enum status write_rows(struct segments *s, struct fault *fault)
         PQclear(rows);
         return fault_set(fault, ST_FATAL, "a row of time is none of this program's");
     }
-    reconcile(s, rows);
+    known = reconcile(s, rows);
     PQclear(rows);
+    if (!known)
+        return fault_set(fault, ST_RETRY, "out of memory for rows of time");
     return columns_queue(&s->c, s->db, SEGMENT_COLUMNS, segment_insert, NULL, fault);
 }
 

@@ -3,7 +3,10 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "lib/hash.h"
 
 #define ODOMETER_FROM_M 5000
 #define CHECK_SHARE 0.05
@@ -123,6 +126,46 @@ static bool same(const struct segment *a, const struct segment *b)
 }
 
 /* ---- whose row is it? */
+struct spot { /* rows sorted by kind and start */
+    const struct segment *row;
+    size_t i;
+};
+
+struct pair {
+    int64_t common_ms;
+    size_t fresh, old;
+};
+
+struct matching {
+    struct spot *fresh, *old;
+    struct pair *pairs;
+    size_t pairs_n, pairs_room;
+    bool *found;      /* an old row: it is a fresh one */
+    const char **ids; /* a table of those in use */
+    size_t slots;     /* a power of two, at most half of them full */
+};
+
+static void matching_done(struct matching *m)
+{
+    free(m->fresh);
+    free(m->old);
+    free(m->pairs);
+    free(m->found);
+    free(m->ids);
+}
+
+static bool matching_init(struct matching *m, size_t fresh_n, size_t old_n)
+{
+    *m = (struct matching){.slots = 16};
+    while (m->slots < 2 * (fresh_n + old_n))
+        m->slots *= 2;
+    m->fresh = calloc(fresh_n + 1, sizeof *m->fresh);
+    m->old = calloc(old_n + 1, sizeof *m->old);
+    m->found = calloc(old_n + 1, sizeof *m->found);
+    m->ids = calloc(m->slots, sizeof *m->ids);
+    return m->fresh && m->old && m->found && m->ids;
+}
+
 /* Length in common, and one more for the same start, so that rows without length are found too;
  * 0: none. */
 static int64_t overlap(const struct segment *a, const struct segment *b)
@@ -134,73 +177,165 @@ static int64_t overlap(const struct segment *a, const struct segment *b)
     return a->kind == b->kind ? common_ms + (a->start_ms == b->start_ms) : 0;
 }
 
-static bool taken(const char *id, const struct segment *rows, size_t n)
+static int by_start(const void *a, const void *b)
+{
+    const struct spot *x = a, *y = b;
+
+    if (x->row->kind != y->row->kind)
+        return x->row->kind < y->row->kind ? -1 : 1;
+    if (x->row->start_ms != y->row->start_ms)
+        return x->row->start_ms < y->row->start_ms ? -1 : 1;
+    return (x->i > y->i) - (x->i < y->i);
+}
+
+static void sort(struct spot *spots, const struct segment *rows, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        if (!strcmp(rows[i].id, id))
-            return true;
-    return false;
+        spots[i] = (struct spot){&rows[i], i};
+    qsort(spots, n, sizeof *spots, by_start);
 }
 
-static bool best_pair(const struct segment *fresh, size_t fresh_n, const struct segment *old,
-                      size_t old_n, size_t *best_fresh, size_t *best_old)
+static bool add_pair(struct matching *m, struct pair pair)
 {
-    int64_t best = 0;
+    if (m->pairs_n == m->pairs_room) {
+        size_t room = m->pairs_room ? 2 * m->pairs_room : 16;
+        struct pair *more = realloc(m->pairs, room * sizeof *more);
+
+        if (!more)
+            return false;
+        m->pairs = more;
+        m->pairs_room = room;
+    }
+    m->pairs[m->pairs_n++] = pair;
+    return true;
+}
+
+/* Neither this row nor a later one has anything in common with `old`. */
+static bool is_over(const struct segment *old, const struct segment *row)
+{
+    if (old->kind != row->kind)
+        return old->kind < row->kind;
+    return old->end_ms <= row->start_ms && old->start_ms < row->start_ms;
+}
+
+/* Neither `old` nor a later one has anything in common with this row. */
+static bool is_beyond(const struct segment *old, const struct segment *row)
+{
+    if (old->kind != row->kind)
+        return old->kind > row->kind;
+    return old->start_ms >= row->end_ms && old->start_ms > row->start_ms;
+}
+
+/* Rows of a kind hardly lie over each other, so the pairs are about as many as the rows. */
+static bool find_pairs(struct matching *m, size_t fresh_n, size_t old_n)
+{
+    size_t from = 0;
 
     for (size_t i = 0; i < fresh_n; i++) {
-        for (size_t j = 0; j < old_n && fresh[i].version == 0; j++) {
-            int64_t common = taken(old[j].id, fresh, fresh_n) ? 0 : overlap(&fresh[i], &old[j]);
+        const struct segment *row = m->fresh[i].row;
 
-            if (common <= best)
-                continue;
-            best = common;
-            *best_fresh = i;
-            *best_old = j;
+        while (from < old_n && is_over(m->old[from].row, row))
+            from++;
+        for (size_t j = from; j < old_n && !is_beyond(m->old[j].row, row); j++) {
+            int64_t common_ms = overlap(row, m->old[j].row);
+
+            if (common_ms > 0 && !add_pair(m, (struct pair){common_ms, m->fresh[i].i, m->old[j].i}))
+                return false;
         }
     }
-    return best > 0;
+    return true;
 }
 
-static void derive_id(struct segment *s, const char *vin, const struct segment *fresh,
-                      size_t fresh_n, const struct segment *old, size_t old_n)
+static int by_overlap(const void *a, const void *b)
 {
-    char text[96], id[UUID_TEXT + 1];
+    const struct pair *x = a, *y = b;
 
-    for (int again = 0;; again++) {
+    if (x->common_ms != y->common_ms)
+        return x->common_ms > y->common_ms ? -1 : 1;
+    if (x->fresh != y->fresh)
+        return x->fresh < y->fresh ? -1 : 1;
+    return (x->old > y->old) - (x->old < y->old);
+}
+
+/* Takes it into use; false: it was in use already. */
+static bool use_id(struct matching *m, const char *id)
+{
+    size_t at = hash_bytes(0, id, strlen(id)) & (m->slots - 1);
+
+    for (; m->ids[at]; at = (at + 1) & (m->slots - 1))
+        if (!strcmp(m->ids[at], id))
+            return false;
+    m->ids[at] = id;
+    return true;
+}
+
+static void derive_id(struct matching *m, struct segment *s, const char *vin)
+{
+    char text[96];
+    int again = 0;
+
+    do {
         (void)snprintf(text, sizeof text, "%.20s %s %lld %d", vin, segment_word(s->kind),
-                       (long long)s->start_ms, again);
-        uuid_of_text(id, text);
-        if (!taken(id, fresh, fresh_n) && !taken(id, old, old_n))
-            break;
-    }
-    memcpy(s->id, id, sizeof id);
+                       (long long)s->start_ms, again++);
+        uuid_of_text(s->id, text);
+    } while (!use_id(m, s->id));
 }
 
-void segment_reconcile(struct segment *fresh, bool *changed, size_t fresh_n, struct segment *old,
-                       size_t old_n, const char *vin)
+static void take_pairs(const struct matching *m, struct segment *fresh, bool *changed,
+                       const struct segment *old)
 {
-    size_t i, j;
+    for (size_t k = 0; k < m->pairs_n; k++) {
+        size_t i = m->pairs[k].fresh, j = m->pairs[k].old;
 
-    for (i = 0; i < fresh_n; i++) {
-        fresh[i].version = 0;
-        fresh[i].id[0] = '\0';
-        changed[i] = true;
-    }
-    while (best_pair(fresh, fresh_n, old, old_n, &i, &j)) {
+        if (fresh[i].version > 0 || m->found[j])
+            continue;
+        m->found[j] = true;
         memcpy(fresh[i].id, old[j].id, sizeof fresh[i].id);
         changed[i] = !same(&fresh[i], &old[j]);
         fresh[i].version = old[j].version + (changed[i] ? 1 : 0);
     }
-    for (j = 0; j < old_n; j++) {
-        if (taken(old[j].id, fresh, fresh_n))
+}
+
+static void name_rows(struct matching *m, struct segment *fresh, size_t fresh_n,
+                      struct segment *old, size_t old_n, const char *vin)
+{
+    for (size_t j = 0; j < old_n; j++) {
+        (void)use_id(m, old[j].id);
+        if (m->found[j])
             continue;
         old[j].state = SEGMENT_SUPERSEDED;
         old[j].version++;
     }
-    for (i = 0; i < fresh_n; i++) {
+    for (size_t i = 0; i < fresh_n; i++) {
         if (fresh[i].version > 0)
             continue;
-        derive_id(&fresh[i], vin, fresh, fresh_n, old, old_n);
+        derive_id(m, &fresh[i], vin);
         fresh[i].version = 1;
     }
+}
+
+bool segment_reconcile(struct segment *fresh, bool *changed, size_t fresh_n, struct segment *old,
+                       size_t old_n, const char *vin)
+{
+    struct matching m;
+    bool done = matching_init(&m, fresh_n, old_n);
+
+    if (done) {
+        sort(m.fresh, fresh, fresh_n);
+        sort(m.old, old, old_n);
+        done = find_pairs(&m, fresh_n, old_n);
+    }
+    if (done) {
+        for (size_t i = 0; i < fresh_n; i++) {
+            fresh[i].version = 0;
+            fresh[i].id[0] = '\0';
+            changed[i] = true;
+        }
+        if (m.pairs_n > 0)
+            qsort(m.pairs, m.pairs_n, sizeof *m.pairs, by_overlap);
+        take_pairs(&m, fresh, changed, old);
+        name_rows(&m, fresh, fresh_n, old, old_n, vin);
+    }
+    matching_done(&m);
+    return done;
 }

@@ -65,8 +65,10 @@ end_reason_word(enum end_reason reason); /* "" "standing" "ignition_off" "gap" "
  * gives one row.
  *   fresh[i].version  1 for a new row, the old one's if nothing changed, else one more
  *   changed[i]        the row must be written
- *   old[j].state      SEGMENT_SUPERSEDED, version raised, where no fresh row is it any more */
-void segment_reconcile(struct segment *fresh, bool *changed, size_t fresh_n, struct segment *old,
-                       size_t old_n, const char *vin);
+ *   old[j].state      SEGMENT_SUPERSEDED, version raised, where no fresh row is it any more
+ * Ids of `old` are each there once.  n log n where rows of a kind do not lie over each other.
+ * False: out of memory, and nothing was given. */
+bool segment_reconcile(struct segment *fresh, bool *changed, size_t fresh_n, struct segment *old,
+                       size_t old_n, const char *vin) MUST_CHECK;
 
 #endif

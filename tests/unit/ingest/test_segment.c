@@ -18,13 +18,13 @@ static void the_same_row_keeps_its_id_and_its_version(void **state)
     (void)state;
     rows_touch(&fresh[0], 0, 100);
     rows_touch(&fresh[1], 300, 400);
-    segment_reconcile(fresh, changed, 2, NULL, 0, VIN);
+    assert_true(segment_reconcile(fresh, changed, 2, NULL, 0, VIN));
     assert_true(changed[0] && changed[1]);
     assert_int_equal(fresh[0].version, 1);
     assert_true(uuid_is_valid(fresh[0].id, UUID_TEXT));
     assert_string_not_equal(fresh[0].id, fresh[1].id);
     memcpy(old, fresh, sizeof old);
-    segment_reconcile(fresh, changed, 2, old, 2, VIN);
+    assert_true(segment_reconcile(fresh, changed, 2, old, 2, VIN));
     assert_false(changed[0] || changed[1]);
     assert_string_equal(fresh[0].id, old[0].id);
     assert_int_equal(fresh[1].version, 1);
@@ -37,10 +37,10 @@ static void a_split_trip_gives_its_id_to_the_longer_part(void **state)
 
     (void)state;
     rows_touch(&old[0], 0, 1000);
-    segment_reconcile(old, changed, 1, NULL, 0, VIN);
+    assert_true(segment_reconcile(old, changed, 1, NULL, 0, VIN));
     rows_touch(&fresh[0], 0, 300);
     rows_touch(&fresh[1], 500, 1000);
-    segment_reconcile(fresh, changed, 2, old, 1, VIN);
+    assert_true(segment_reconcile(fresh, changed, 2, old, 1, VIN));
     assert_string_equal(fresh[1].id, old[0].id);
     assert_int_equal(fresh[1].version, 2);
     assert_string_not_equal(fresh[0].id, old[0].id); /* though it begins where the old one did */
@@ -55,9 +55,9 @@ static void merged_trips_keep_the_longer_id_and_supersede_the_other(void **state
     (void)state;
     rows_touch(&old[0], 0, 300);
     rows_touch(&old[1], 500, 1000);
-    segment_reconcile(old, changed, 2, NULL, 0, VIN);
+    assert_true(segment_reconcile(old, changed, 2, NULL, 0, VIN));
     rows_touch(&fresh[0], 0, 1000);
-    segment_reconcile(fresh, changed, 1, old, 2, VIN);
+    assert_true(segment_reconcile(fresh, changed, 1, old, 2, VIN));
     assert_string_equal(fresh[0].id, old[1].id);
     assert_int_equal(fresh[0].version, 2);
     assert_int_equal(old[0].state, SEGMENT_SUPERSEDED);
@@ -71,12 +71,152 @@ static void a_stop_never_takes_the_id_of_a_trip(void **state)
 
     (void)state;
     rows_touch(&old[0], 0, 300);
-    segment_reconcile(old, changed, 1, NULL, 0, VIN);
+    assert_true(segment_reconcile(old, changed, 1, NULL, 0, VIN));
     rows_touch(&fresh[0], 0, 300);
     fresh[0].kind = SEGMENT_STOP;
-    segment_reconcile(fresh, changed, 1, old, 1, VIN);
+    assert_true(segment_reconcile(fresh, changed, 1, old, 1, VIN));
     assert_string_not_equal(fresh[0].id, old[0].id);
     assert_int_equal(old[0].state, SEGMENT_SUPERSEDED);
+}
+
+/* ---- by the book: the best pair of all, again and again */
+static bool is_among(const char *id, const struct segment *rows, size_t n)
+{
+    size_t i = 0;
+
+    while (i < n && strcmp(rows[i].id, id) != 0)
+        i++;
+    return i < n;
+}
+
+static int64_t in_common(const struct segment *a, const struct segment *b)
+{
+    int64_t from_ms = a->start_ms > b->start_ms ? a->start_ms : b->start_ms;
+    int64_t to_ms = a->end_ms < b->end_ms ? a->end_ms : b->end_ms;
+
+    if (a->kind != b->kind)
+        return 0;
+    return (to_ms > from_ms ? to_ms - from_ms : 0) + (a->start_ms == b->start_ms);
+}
+
+static bool best_left(const struct segment *fresh, size_t fresh_n, const struct segment *old,
+                      size_t old_n, size_t *best_fresh, size_t *best_old)
+{
+    int64_t best = 0;
+
+    for (size_t i = 0; i < fresh_n; i++) {
+        for (size_t j = 0; j < old_n && fresh[i].id[0] == '\0'; j++) {
+            int64_t common = in_common(&fresh[i], &old[j]);
+
+            if (common <= best || is_among(old[j].id, fresh, fresh_n))
+                continue;
+            best = common;
+            *best_fresh = i;
+            *best_old = j;
+        }
+    }
+    return best > 0;
+}
+
+static void name_by_the_book(struct segment *fresh, size_t fresh_n, const struct segment *old,
+                             size_t old_n)
+{
+    size_t i, j;
+
+    for (i = 0; i < fresh_n; i++)
+        fresh[i].id[0] = '\0';
+    while (best_left(fresh, fresh_n, old, old_n, &i, &j))
+        memcpy(fresh[i].id, old[j].id, sizeof fresh[i].id);
+    for (i = 0; i < fresh_n; i++) {
+        char text[96], id[UUID_TEXT + 1];
+
+        if (fresh[i].id[0])
+            continue;
+        for (int again = 0;; again++) {
+            (void)snprintf(text, sizeof text, "%s %s %lld %d", VIN, segment_word(fresh[i].kind),
+                           (long long)fresh[i].start_ms, again);
+            uuid_of_text(id, text);
+            if (!is_among(id, fresh, fresh_n) && !is_among(id, old, old_n))
+                break;
+        }
+        memcpy(fresh[i].id, id, sizeof id);
+    }
+}
+
+static int roll(struct car *dice, int sides)
+{
+    return (int)((car_random(dice) + 1) / 2 * sides) % sides;
+}
+
+/* Few moments, so that many pairs have the same in common, and rows lie over each other. */
+static size_t any_rows(struct car *dice, struct segment rows[9])
+{
+    size_t n = (size_t)roll(dice, 10);
+
+    for (size_t i = 0; i < n; i++) {
+        int start_s = roll(dice, 8);
+
+        rows_touch(&rows[i], start_s, start_s + roll(dice, 4));
+        rows[i].kind = roll(dice, 3) ? SEGMENT_TRIP : SEGMENT_IDLE;
+    }
+    return n;
+}
+
+static void rows_are_found_again_as_by_the_book(void **state)
+{
+    struct car dice = {.seed = 7};
+    int found = 0;
+
+    (void)state;
+    for (int round = 0; round < 5000; round++) {
+        struct segment fresh[9], book[9], old[9], none[1];
+        bool changed[9];
+        size_t fresh_n = any_rows(&dice, fresh), old_n = any_rows(&dice, old);
+
+        assert_true(segment_reconcile(old, changed, old_n, none, 0, VIN));
+        memcpy(book, fresh, sizeof book);
+        name_by_the_book(book, fresh_n, old, old_n);
+        assert_true(segment_reconcile(fresh, changed, fresh_n, old, old_n, VIN));
+        for (size_t i = 0; i < fresh_n; i++) {
+            assert_string_equal(fresh[i].id, book[i].id);
+            found += is_among(fresh[i].id, old, old_n);
+        }
+        for (size_t j = 0; j < old_n; j++)
+            assert_int_equal(old[j].state == SEGMENT_SUPERSEDED,
+                             !is_among(old[j].id, book, fresh_n));
+    }
+    assert_true(found > 1000);
+}
+
+#define MANY 5000
+/* Pair by pair, each looked for among all, that took hours. */
+static void thousands_of_rows_are_found_again(void **state)
+{
+    struct segment *fresh = calloc(MANY, sizeof *fresh), *old = calloc(MANY, sizeof *old);
+    bool *changed = calloc(MANY, sizeof *changed);
+
+    (void)state;
+    assert_true(fresh && old && changed);
+    for (int i = 0; i < MANY; i++) {
+        rows_touch(&old[i], 100 * i, 100 * i + 100);
+        old[i].kind = i % 2 ? SEGMENT_TRIP : SEGMENT_STOP;
+    }
+    assert_true(segment_reconcile(old, changed, MANY, NULL, 0, VIN));
+    memcpy(fresh, old, MANY * sizeof *fresh);
+    fresh[MANY / 2].end_ms += 10 * SECOND; /* as a late sample would have it */
+    fresh[MANY / 2 + 1].start_ms += 10 * SECOND;
+    assert_true(segment_reconcile(fresh, changed, MANY, old, MANY, VIN));
+    for (int i = 0; i < MANY; i++) {
+        bool touched = i == MANY / 2 || i == MANY / 2 + 1;
+
+        assert_string_equal(fresh[i].id, old[i].id);
+        assert_int_equal(changed[i], touched);
+        assert_int_equal(fresh[i].version, touched ? 2 : 1);
+        assert_int_equal(old[i].state, SEGMENT_CLOSED);
+    }
+    free(fresh);
+    free(old);
+    free(changed);
 }
 
 static void the_odometer_is_shown_from_5_km_and_checked(void **state)
@@ -141,7 +281,7 @@ static void keep_rows(struct keeper *k)
     bool changed[ROWS_MAX];
     size_t n = watch_rows(&k->live, &trip_defaults, 0, fresh);
 
-    segment_reconcile(fresh, changed, n, k->rows, k->n, VIN);
+    assert_true(segment_reconcile(fresh, changed, n, k->rows, k->n, VIN));
     k->rewritten = 0;
     for (size_t i = 0; i < n; i++)
         k->rewritten += changed[i];
@@ -236,7 +376,7 @@ static void whatever_the_order_of_delivery_the_rows_end_up_the_same(void **state
 
             memcpy(b.id, a.id, sizeof b.id); /* ids depend on what was seen first */
             b.version = a.version;
-            segment_reconcile(&b, &changed, 1, &a, 1, VIN);
+            assert_true(segment_reconcile(&b, &changed, 1, &a, 1, VIN));
             assert_false(changed);
             for (size_t j = 0; j < i; j++)
                 assert_string_not_equal(shuffled.rows[i].id, shuffled.rows[j].id);
@@ -305,6 +445,8 @@ int main(void)
         cmocka_unit_test(a_split_trip_gives_its_id_to_the_longer_part),
         cmocka_unit_test(merged_trips_keep_the_longer_id_and_supersede_the_other),
         cmocka_unit_test(a_stop_never_takes_the_id_of_a_trip),
+        cmocka_unit_test(rows_are_found_again_as_by_the_book),
+        cmocka_unit_test(thousands_of_rows_are_found_again),
         cmocka_unit_test(the_odometer_is_shown_from_5_km_and_checked),
         cmocka_unit_test(whatever_the_order_of_delivery_the_rows_end_up_the_same),
         cmocka_unit_test(recomputing_twice_writes_nothing_the_second_time),
