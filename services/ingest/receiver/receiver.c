@@ -33,8 +33,9 @@ struct receiver {
     struct brokers brokers;      /* the thread's */
     struct link *link;           /* the thread's; NULL between two tries */
     pthread_t thread;
-    int wake;                                        /* eventfd: something below has changed */
-    int64_t up_since_ms;                             /* the thread's */
+    int wake;            /* eventfd: something below has changed */
+    int64_t up_since_ms; /* the thread's */
+    bool fresh;          /* the thread's: this connection has not been asked for anything yet */
     atomic_bool closing, reload, connected, changed; /* changed: a wish is new */
     pthread_mutex_t lock;
     struct filter *filters; /* under lock */
@@ -108,28 +109,63 @@ void receiver_unsubscribe(struct receiver *r, const char *filter)
     wake(r);
 }
 
+/* A wish as it was when it was looked at: the lock is not held while the link is called. */
+struct due {
+    enum wish wish;
+    int qos;
+    char text[FILTER_BYTES_MAX + 1];
+};
+
+static bool next_due(struct receiver *r, struct due *due)
+{
+    struct filter *f;
+
+    pthread_mutex_lock(&r->lock);
+    for (f = r->filters; f && f->wish == ASKED; f = f->next)
+        ;
+    if (f) {
+        due->wish = f->wish;
+        due->qos = f->qos;
+        memcpy(due->text, f->text, strlen(f->text) + 1);
+    }
+    pthread_mutex_unlock(&r->lock);
+    return f != NULL;
+}
+
+static void note_asked(struct receiver *r, const struct due *due, int packet_id)
+{
+    struct filter **at, *f;
+
+    pthread_mutex_lock(&r->lock);
+    at = find(r, due->text);
+    f = *at;
+    if (f && f->wish == due->wish && f->qos == due->qos) {
+        if (f->wish == WANTED) {
+            f->packet_id = packet_id;
+            f->wish = ASKED;
+        } else {
+            *at = f->next;
+            free(f);
+        }
+    }
+    pthread_mutex_unlock(&r->lock);
+}
+
 /* What is asked for on a connection that ends meanwhile is asked for again on the next. */
 static void ask(struct receiver *r)
 {
-    struct filter **at = &r->filters, *f;
-    bool failed = false;
+    struct due due;
+    int packet_id;
 
-    pthread_mutex_lock(&r->lock);
-    while ((f = *at) != NULL) {
-        if (f->wish == WANTED) {
-            f->packet_id = link_subscribe(r->link, f->text, f->qos);
-            f->wish = f->packet_id != 0 ? ASKED : WANTED;
-        } else if (f->wish == UNWANTED && link_unsubscribe(r->link, f->text) != 0) {
-            *at = f->next;
-            free(f);
-            continue;
+    while (next_due(r, &due)) {
+        packet_id = due.wish == WANTED ? link_subscribe(r->link, due.text, due.qos)
+                                       : link_unsubscribe(r->link, due.text);
+        if (packet_id == 0) { /* no memory, or the link is about to end */
+            atomic_store(&r->changed, true);
+            return;
         }
-        failed |= f->wish != ASKED;
-        at = &f->next;
+        note_asked(r, &due, packet_id);
     }
-    pthread_mutex_unlock(&r->lock);
-    if (failed) /* no memory, or the link is about to end */
-        atomic_store(&r->changed, true);
 }
 
 static void want_all_again(struct receiver *r)
@@ -139,6 +175,7 @@ static void want_all_again(struct receiver *r)
         if (f->wish == ASKED)
             f->wish = WANTED;
     pthread_mutex_unlock(&r->lock);
+    r->fresh = false;
 }
 
 /* ---- what the link tells */
@@ -155,7 +192,7 @@ static void on_up(void *self)
 
     brokers_connected(&r->brokers);
     r->up_since_ms = clock_boot_ms();
-    want_all_again(r);
+    r->fresh = true;
     atomic_store(&r->changed, true);
     atomic_store(&r->connected, true);
     tell(r, true, brokers_now(&r->brokers), "");
@@ -218,6 +255,8 @@ static bool keep_link(struct receiver *r, struct fault *fault)
 
         if (!link_step(r->link, revents, clock_boot_ms(), fault))
             return false;
+        if (r->fresh)
+            want_all_again(r);
         if (atomic_load(&r->connected) && atomic_exchange(&r->changed, false))
             ask(r);
     }
