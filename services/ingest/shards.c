@@ -26,6 +26,7 @@ struct shards {
     struct handover serve[TOPIC_SHARDS];
     bool subscribed[TOPIC_SHARDS], leaving;
     size_t instances;     /* of this site, we included */
+    size_t rank;          /* ours among them: how many have a backend with a smaller pid */
     unsigned connections; /* pg_connections when we said that we are here */
 };
 
@@ -54,9 +55,9 @@ enum status shards_open(struct shards **out, const char *conninfo, const char *s
     return ST_OK;
 }
 
-size_t shards_share(size_t instances)
+size_t shards_share(size_t instances, size_t rank)
 {
-    return instances ? (TOPIC_SHARDS + instances - 1) / instances : TOPIC_SHARDS;
+    return instances ? TOPIC_SHARDS / instances + (rank < TOPIC_SHARDS % instances) : TOPIC_SHARDS;
 }
 
 /* A lock of its own class, keyed by the backend, says: one more instance; one that a site's
@@ -97,13 +98,15 @@ static enum status mark(struct shards *s, const char *sql, const char *what, con
     return ST_OK;
 }
 
-/* Who holds what, in one question: of each lock its class, its second key, is it ours. */
+/* Who holds what, in one question: of each lock its class, its second key, is it ours, and does its
+ * holder come before us. */
 static enum status ask(struct shards *s, PGresult **rows, struct fault *fault)
 {
     const char *params[] = {s->site};
 
     return pg_run(s->db,
-                  "SELECT c.what, l.objid, l.pid = pg_backend_pid() FROM (VALUES "
+                  "SELECT c.what, l.objid, l.pid = pg_backend_pid(), l.pid < pg_backend_pid() "
+                  "FROM (VALUES "
                   "(0, hashtext('vigie history ' || $1)), (1, hashtext('" FACTS_CLASS "')), "
                   "(2, hashtext('vigie instance ' || $1)), (3, hashtext('vigie site'))) "
                   "AS c (what, class) "
@@ -132,15 +135,16 @@ static enum status look(struct shards *s, struct fault *fault)
 
     if (st != ST_OK)
         return st;
-    s->instances = 0;
+    s->instances = s->rank = 0;
     for (size_t i = 0; i < TOPIC_SHARDS; i++)
         s->held[i] = s->facts[i] = s->taken[i] = false;
     for (int r = 0; r < PQntuples(rows); r++) {
         int what = atoi(PQgetvalue(rows, r, 0));
         unsigned long key = strtoul(PQgetvalue(rows, r, 1), NULL, 10);
-        bool ours = PQgetvalue(rows, r, 2)[0] == 't';
+        bool ours = PQgetvalue(rows, r, 2)[0] == 't', before = PQgetvalue(rows, r, 3)[0] == 't';
 
         s->instances += what == INSTANCE;
+        s->rank += what == INSTANCE && before;
         if (what == SITE)
             other_sites |= is_other_site(rows, r, &first_site);
         else if (what == HISTORY && key < TOPIC_SHARDS)
@@ -221,7 +225,7 @@ static enum status try_locks(struct shards *s, const char *what, const bool skip
  * receive yet leaves them to others who may. */
 static enum status take_free(struct shards *s, struct fault *fault)
 {
-    size_t share = shards_share(s->instances), owned;
+    size_t share = shards_share(s->instances, s->rank), owned;
     unsigned from = 0;
     enum status st = ST_OK;
 
@@ -296,7 +300,7 @@ enum status shards_step(struct shards *s, struct fault *fault)
 
     /* Subscribed before another question is asked: who had them counts from our locks. */
     if ((st = appear(s, fault)) != ST_OK || (st = look(s, fault)) != ST_OK ||
-        (st = give_up(s, shards_share(s->instances), fault)) != ST_OK ||
+        (st = give_up(s, shards_share(s->instances, s->rank), fault)) != ST_OK ||
         (st = take_free(s, fault)) != ST_OK || (st = serve(s, fault)) != ST_OK ||
         (st = take_facts(s, fault)) != ST_OK)
         return st;

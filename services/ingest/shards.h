@@ -1,6 +1,7 @@
 /* services/ingest/shards.h - which of the 64 shards are ours: PostgreSQL advisory locks, and
- * subscriptions to match. The instances of a site hold 64 / n each, rounded up; what one gives up
- * or loses, another takes within two seconds, and the one receives until the other does (handover).
+ * subscriptions to match. The instances of a site hold 64 / n each, and the first of them, in the
+ * order of their backends' pids, one more of what is left over; what one gives up or loses, another
+ * takes within two seconds, and the one receives until the other does (handover).
  * Of those it holds an instance also takes the facts that no other site has. Called from main's
  * loop; one thread.  Two instances that serve one shard for a moment are harmless: every write is
  * idempotent and the watermark row is locked. */
@@ -30,8 +31,9 @@ enum status shards_leave(struct shards *s, bool *left, struct fault *fault) MUST
 
 size_t shards_owned(const struct shards *s);
 bool shards_has(const struct shards *s, unsigned shard);
-/* How many each of `instances` may hold at most.  Pure. */
-size_t shards_share(size_t instances);
+/* How many one of `instances` holds that has `rank` others before it.  When another joins, no share
+ * grows, and when one leaves none shrinks: so nothing moves twice.  Pure. */
+size_t shards_share(size_t instances, size_t rank);
 void shards_close(struct shards *s); /* the locks go with the connection; NULL is fine */
 
 #endif

@@ -608,6 +608,22 @@ def test_two_instances_share_the_shards_and_take_over_at_once(site):
         second.stop()
 
 
+def test_three_instances_share_to_within_one_whoever_comes_and_goes(site):
+    one, two = (Ingest(site, name, rate=RATE, burst=BURST).start() for name in "12")
+    owned = lambda *all: sorted(i.metric("vigie_ingest_shards_owned") for i in all)
+    try:
+        wait_until(lambda: owned(site.ingest, one, two) == [21, 21, 22], why="fair shares")
+        one.kill()  # the order of those who are left may become another
+        one.start()
+        wait_until(lambda: owned(site.ingest, one, two) == [21, 21, 22], why="fair shares again")
+        two.kill()
+        wait_until(lambda: owned(site.ingest, one) == [32, 32], why="the share of two")
+    finally:
+        one.kill()
+        two.kill()
+    wait_until(lambda: owned(site.ingest) == [64], why="taking over")
+
+
 def send_at_qos_0(cars, until):
     """Each car a record every 50 ms, none twice."""
     while not until.is_set():
