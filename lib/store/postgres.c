@@ -64,6 +64,18 @@ unsigned pg_connections(const struct pg *db)
     return db->connections;
 }
 
+enum status pg_be_missed(struct pg *db, struct fault *fault)
+{
+    /* those the server knows: tcp_user_timeout came with version 12.  Keepalives find a silent
+     * peer, the timeout one that still owes a receipt. */
+    return pg_run(db,
+                  "SELECT set_config(s.name, v.value, false) FROM (VALUES "
+                  "('tcp_keepalives_idle', '1'), ('tcp_keepalives_interval', '1'), "
+                  "('tcp_keepalives_count', '3'), ('tcp_user_timeout', '4000')) AS v (name, value) "
+                  "JOIN pg_settings s ON s.name = v.name",
+                  0, NULL, NULL, fault);
+}
+
 static void drop_notice(void *self, const PGresult *notice)
 {
     (void)self;

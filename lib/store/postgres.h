@@ -24,6 +24,11 @@ enum status pg_ready(struct pg *db, struct fault *fault) MUST_CHECK;
  * connection: what the server made of the statements is not known then.  The time is that of one
  * call, with all that was queued before it.  Once stop was asked for (lib/stop), 2 s are enough. */
 void pg_set_patience(struct pg *db, int wait_ms);
+/* Session locks outlive a host that loses its power for as long as the server waits for it, which
+ * by its kernel's defaults is hours.  Of this connection it shall know within some five seconds;
+ * for that the session must be set anew after each connect.  A Unix socket needs no such thing:
+ * nothing happens. */
+enum status pg_be_missed(struct pg *db, struct fault *fault) MUST_CHECK;
 /* How often it has connected: when it changes, LISTENs and session locks are gone. */
 unsigned pg_connections(const struct pg *db);
 

@@ -67,7 +67,8 @@ static enum status appear(struct shards *s, struct fault *fault)
     const char *params[] = {s->site};
     enum status st = pg_ready(s->db, fault);
 
-    if (st != ST_OK || s->connections == pg_connections(s->db))
+    if (st != ST_OK || s->connections == pg_connections(s->db) ||
+        (st = pg_be_missed(s->db, fault)) != ST_OK)
         return st;
     st = pg_run(s->db,
                 "SELECT pg_advisory_lock(hashtext('vigie instance ' || $1), pg_backend_pid()), "

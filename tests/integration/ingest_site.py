@@ -128,7 +128,7 @@ class Site:
         self.pki = BenchPki(self.folder / "pki")
         self.broker = Broker(self.folder / "broker", self.pki.folder, ROOT / "build/lib/vigie_guard.so")
         self.influx = influx.Influx(self.folder / "influx", free_port())
-        self.postgres = postgres.Postgres(self.folder / "postgres", free_port())
+        self.postgres = postgres.Postgres(self.folder / "postgres", free_port(), listen="127.0.0.1")
         self.customer = str(uuid.uuid4())
         self.ingest = None
 

@@ -8,6 +8,7 @@ import threading
 import time
 import urllib.request
 import uuid
+from pathlib import Path
 
 import pytest
 
@@ -606,6 +607,29 @@ def test_two_instances_share_the_shards_and_take_over_at_once(site):
                 assert site.watermark(car.vin, car.stream) == (2, "{}")
     finally:
         second.stop()
+
+
+def keepalive_s(server, client):
+    """Until the kernel's next keepalive of the server's end of a connection over loopback."""
+    ends = [f"0100007F:{port:04X}" for port in (server, client)]
+    for line in Path("/proc/net/tcp").read_text().splitlines():
+        fields = line.split()
+        if fields[1:3] == ends and fields[5].startswith("02:"):  # in hundredths
+            return int(fields[5][3:], 16) / 100
+    return float("inf")  # it waits for something else now
+
+
+def test_postgresql_misses_within_seconds_a_host_that_held_shards_and_lost_its_power(site):
+    second = Ingest(site, "1", rate=RATE, burst=BURST)
+    second.env["VIGIE_PG"] = f"host=127.0.0.1 port={site.postgres.port} user=vigie_ingest dbname={site.postgres.database}"
+    second.start()
+    try:
+        holder = site.sql("SELECT client_port FROM pg_stat_activity WHERE application_name = 'vigie-ingest-shards' AND client_port > 0")
+        next_s = lambda: keepalive_s(site.postgres.port, int(holder))
+        wait_until(lambda: next_s() <= 2, why=f"a keepalive soon, not in {next_s()} s")
+    finally:
+        second.kill()
+    wait_until(lambda: site.ingest.metric("vigie_ingest_shards_owned") == 64, why="taking over")
 
 
 def test_three_instances_share_to_within_one_whoever_comes_and_goes(site):

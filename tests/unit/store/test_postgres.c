@@ -19,6 +19,24 @@ static void parameters_are_values_and_null_is_null(void **state)
     pg_close(db);
 }
 
+static void a_server_misses_us_within_seconds_over_tcp_and_ignores_the_wish_elsewhere(void **state)
+{
+    static const char settings[] =
+        "SELECT concat_ws(' ', current_setting('tcp_keepalives_idle'), "
+        "current_setting('tcp_keepalives_interval'), current_setting('tcp_keepalives_count'), "
+        "current_setting('tcp_user_timeout', true))";
+    struct pg *tcp = open_to(served("VIGIE_TEST_PG_LOCKED")), *local = open_ready();
+
+    (void)state;
+    assert_int_equal(pg_ready(tcp, NULL), ST_OK);
+    assert_int_equal(pg_be_missed(tcp, NULL), ST_OK);
+    expect_answer(tcp, settings, "1 1 3 4s");
+    assert_int_equal(pg_be_missed(local, NULL), ST_OK);
+    expect_answer(local, settings, "0 0 0 0");
+    pg_close(tcp);
+    pg_close(local);
+}
+
 static void a_failure_says_what_to_do_by_its_sqlstate(void **state)
 {
     static const struct {
@@ -405,6 +423,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest with_server[] = {
         cmocka_unit_test(parameters_are_values_and_null_is_null),
+        cmocka_unit_test(a_server_misses_us_within_seconds_over_tcp_and_ignores_the_wish_elsewhere),
         cmocka_unit_test(a_failure_says_what_to_do_by_its_sqlstate),
         cmocka_unit_test(real_mistakes_are_told_apart),
         cmocka_unit_test(arrays_go_in_and_come_back_the_same),
