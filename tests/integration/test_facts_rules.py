@@ -64,6 +64,11 @@ def test_crossing_between_sparse_fixes_is_interpolated(site, car):
     drive = drives.north(start, [(300, 72)])
     sparse = {t: s for n, (t, s) in enumerate(drive.items()) if n % 30 == 9}  # at 200 m, 800 m, 1400 m ...
     send(car, sparse)
+    with site.car() as other:  # one fix in the zone, with outside ones ten seconds before and after
+        site.sql(f"UPDATE vehicle SET customer_id = '{car.customer}' WHERE vin = '{other.vin}'")
+        send(other, {t: s for n, (t, s) in enumerate(drive.items()) if n % 10 == 9})
+        found = [(kind, subject, data.get("interpolated")) for kind, subject, _, data in events(site, other.vin)]
+        assert found == [("geofence_enter", here, True), ("geofence_exit", here, True)]
     found = [(kind, subject, data.get("interpolated")) for kind, subject, _, data in events(site, car.vin)]
     assert found == [("geofence_enter", here, True), ("geofence_exit", here, True)]
 

@@ -62,36 +62,67 @@ static void pass_time(struct geofence *g, const struct geofence_settings *set, i
     tell(f, GEOFENCE_DWELL, due_ms, g->run_lat, g->run_lon, false);
 }
 
-/* Two outside fixes with the zone between them. */
-static void cross(const struct geofence *g, const struct geofence_settings *set,
-                  const struct zone *z, int64_t t_ms, double lat, double lon, double accuracy_m,
-                  double d_m, struct facts *f)
+struct spot {
+    int64_t t_ms;
+    double lat, lon;
+};
+
+struct passage {
+    double inside_m;     /* of the way */
+    struct spot in, out; /* where it began and ended to be inside */
+};
+
+static struct spot between(const struct spot *a, const struct spot *b, double part)
 {
-    double way_m = geo_distance_m(g->out_lat, g->out_lon, lat, lon);
-    double needed_m = fmax(set->crossing_m, accuracy_m);
-    double dlat = lat - g->out_lat, dlon = remainder(lon - g->out_lon, 360);
-    int pieces = (int)fmin(PIECES_MAX, ceil(way_m / PIECE_M)), inside = 0, first = 0, last = 0;
+    return (struct spot){a->t_ms + llround(part * (double)(b->t_ms - a->t_ms)),
+                         a->lat + part * (b->lat - a->lat),
+                         a->lon + part * remainder(b->lon - a->lon, 360)};
+}
 
-    if (g->out_ms == 0 || t_ms - g->out_ms > set->crossing_ms ||
-        zone_distance_m(z, g->out_lat, g->out_lon) + d_m > way_m)
-        return; /* too far from it on both ends to have been there */
-    for (int i = 1; i < pieces; i++) {
-        double part = (double)i / pieces;
+static void walk(struct passage *p, const struct zone *z, const struct spot *a,
+                 const struct spot *b)
+{
+    double way_m = geo_distance_m(a->lat, a->lon, b->lat, b->lon);
+    int pieces = (int)fmin(PIECES_MAX, ceil(way_m / PIECE_M));
 
-        if (zone_distance_m(z, g->out_lat + part * dlat, g->out_lon + part * dlon) > 0)
+    for (int i = 1; i <= pieces; i++) {
+        struct spot at = between(a, b, (double)i / pieces);
+
+        if (zone_distance_m(z, at.lat, at.lon) > 0)
             continue;
-        first = inside++ == 0 ? i : first;
-        last = i;
+        if (p->inside_m <= 0)
+            p->in = between(a, b, ((double)i - 0.5) / pieces);
+        p->out = between(a, b, fmin(1, ((double)i + 0.5) / pieces));
+        p->inside_m += way_m / pieces;
     }
-    if (inside == 0 || (double)inside * way_m / pieces < needed_m)
-        return;
-    for (int end = 0; end < 2; end++) {
-        double part = (end == 0 ? (double)first - 0.5 : (double)last + 0.5) / pieces;
+}
 
-        tell(f, end == 0 ? GEOFENCE_ENTER : GEOFENCE_EXIT,
-             g->out_ms + llround(part * (double)(t_ms - g->out_ms)), g->out_lat + part * dlat,
-             g->out_lon + part * dlon, true);
+/* Two outside fixes with the zone between them, and one inside fix or none.  The straight way says
+ * whether it was there; that it turned there and so missed the zone on the straight way takes a fix
+ * as surely inside as the others are outside.  One at the edge is no visit of a car that stands. */
+static void cross(const struct geofence *g, const struct geofence_settings *set,
+                  const struct zone *z, const struct spot *now, double accuracy_m, double d_m,
+                  struct facts *f)
+{
+    struct spot before = {g->out_ms, g->out_lat, g->out_lon};
+    struct spot seen = {g->run_ms, g->run_lat, g->run_lon};
+    double needed_m = fmax(set->crossing_m, accuracy_m);
+    struct passage straight = {0}, seen_way = {0}, *p = &straight;
+
+    if (g->out_ms == 0 || now->t_ms - g->out_ms > set->crossing_ms)
+        return;
+    if (zone_distance_m(z, before.lat, before.lon) + d_m <=
+        geo_distance_m(before.lat, before.lon, now->lat, now->lon))
+        walk(&straight, z, &before, now); /* else too far from it on both ends */
+    if (g->run > 0 && (straight.inside_m >= needed_m || g->run_sure)) {
+        p = &seen_way;
+        walk(p, z, &before, &seen);
+        walk(p, z, &seen, now);
     }
+    if (p->inside_m < needed_m)
+        return;
+    tell(f, GEOFENCE_ENTER, p->in.t_ms, p->in.lat, p->in.lon, true);
+    tell(f, GEOFENCE_EXIT, p->out.t_ms, p->out.lat, p->out.lon, true);
 }
 
 static void count(struct geofence *g, const struct geofence_settings *set, enum geofence_side side,
@@ -132,9 +163,11 @@ size_t geofence_step(struct geofence *g, const struct geofence_settings *set, co
         pass_time(g, set, t_ms, &f);
         if (d_m <= 0) {
             count(g, set, GEOFENCE_IN, t_ms, lat, lon, &f);
+            if (g->run == 1 && g->run_ms == t_ms)
+                g->run_sure = -d_m - accuracy_m > z->margin_m;
         } else if (d_m - accuracy_m > z->margin_m) {
             if (g->side == GEOFENCE_OUT)
-                cross(g, set, z, t_ms, lat, lon, accuracy_m, d_m, &f);
+                cross(g, set, z, &(struct spot){t_ms, lat, lon}, accuracy_m, d_m, &f);
             count(g, set, GEOFENCE_OUT, t_ms, lat, lon, &f);
         }
     }
@@ -142,7 +175,7 @@ size_t geofence_step(struct geofence *g, const struct geofence_settings *set, co
         g->out_ms = t_ms;
         g->out_lat = lat;
         g->out_lon = lon;
-    } else if (d_m <= 0) {
+    } else if (g->side == GEOFENCE_IN) {
         g->out_ms = 0;
     }
     return f.n;

@@ -18,7 +18,8 @@ struct geofence_settings {
     int exit_fixes;        /* 2 outside fixes running */
     int64_t dwell_ms;      /* 0 (off) .. 3,600,000 */
     int64_t crossing_ms;   /* 120,000: two outside fixes at most so far apart ... */
-    double crossing_m;     /* ... with at least 20 m, and at least a, inside: it drove through */
+    double crossing_m; /* ... with at least 20 m, and at least a, inside: it drove through, be there
+                          one inside fix between them or none */
 };
 extern const struct geofence_settings geofence_defaults;
 
@@ -27,7 +28,7 @@ struct geofence_fact {
     enum geofence_kind kind;
     int64_t t_ms; /* first fix of the run; dwell: enter + dwell_ms */
     double lat, lon;
-    bool interpolated; /* nobody saw it inside */
+    bool interpolated; /* between two fixes: nobody saw it inside, or only once */
 };
 #define GEOFENCE_FACTS_MAX 4
 
@@ -41,7 +42,8 @@ struct geofence {
     double run_lat, run_lon;
     int64_t entered_ms; /* 0: not known (it was inside when first seen) */
     bool dwelt;         /* told for this visit */
-    int64_t out_ms;     /* newest outside fix, 0: it was not outside */
+    bool run_sure;  /* the first of the run was inside by more than its accuracy and the margin */
+    int64_t out_ms; /* newest outside fix, 0: it was not outside since it entered */
     double out_lat, out_lon;
     int64_t t_ms;
 };

@@ -97,8 +97,8 @@ static void one_inside_fix_enters_after_30_seconds_without_an_outside_one(void *
     n = 0;
     b = (struct geofence){0};
     fix(&b, &geofence_defaults, &z, 1, 400, 5);
-    fix(&b, &geofence_defaults, &z, 10, 50, 5);
-    fix(&b, &geofence_defaults, &z, 20, -400, 5); /* an outside fix breaks it */
+    fix(&b, &geofence_defaults, &z, 10, 90, 5);
+    fix(&b, &geofence_defaults, &z, 20, 400, 5); /* an outside fix breaks it */
     tick(&b, &geofence_defaults, 60);
     assert_int_equal(n, 0);
 }
@@ -170,6 +170,57 @@ static void sparse_fixes_on_both_sides_were_inside_between(void **state)
     n = 0; /* more than two minutes apart nobody knows the way */
     fix(&g, &geofence_defaults, &z, 221, -1000, 5);
     assert_int_equal(n, 0);
+}
+
+/* At 72 km/h, wherever the fixes fall. */
+static void whoever_drives_through_enters_and_leaves_once_however_often_it_tells(void **state)
+{
+    static const int steps_s[] = {1, 5, 10, 20, 30};
+    struct zone z = circle(100);
+
+    (void)state;
+    for (size_t k = 0; k < sizeof steps_s / sizeof *steps_s; k++)
+        for (int phase_m = 0; phase_m < steps_s[k] * 20; phase_m += 7) {
+            struct geofence g = {0};
+
+            n = 0;
+            for (int t_s = 0; t_s <= 300; t_s += steps_s[k])
+                fix(&g, &geofence_defaults, &z, t_s, -3000 + phase_m + 20 * t_s, 5);
+            assert_int_equal(n, 2);
+            assert_int_equal(facts[0].kind, GEOFENCE_ENTER);
+            assert_int_equal(facts[1].kind, GEOFENCE_EXIT);
+            NEAR((double)(facts[0].t_ms - MONDAY) / 1000, (2900 - phase_m) / 20.0, steps_s[k]);
+            NEAR((double)(facts[1].t_ms - MONDAY) / 1000, (3100 - phase_m) / 20.0, 2 * steps_s[k]);
+            assert_true(facts[0].t_ms < facts[1].t_ms);
+            assert_int_equal(g.side, GEOFENCE_OUT);
+        }
+}
+
+/* In and out on the same side: a fix well inside was a visit, one at the edge may be an error. */
+static void one_inside_fix_of_a_car_that_turns_counts_when_it_is_surely_inside(void **state)
+{
+    static const struct {
+        double north_m, accuracy_m;
+        bool visited;
+    } cases[] = {{50, 5, true}, {70, 5, true}, {80, 5, false}, {95, 5, false}, {50, 40, false}};
+    struct zone z = circle(100);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct geofence g = {0};
+
+        n = 0;
+        fix(&g, &geofence_defaults, &z, 1, 400, 5);
+        fix(&g, &geofence_defaults, &z, 11, cases[i].north_m, cases[i].accuracy_m);
+        fix(&g, &geofence_defaults, &z, 21, 110, 5); /* between: says nothing */
+        fix(&g, &geofence_defaults, &z, 31, 400, 5);
+        fix(&g, &geofence_defaults, &z, 41, 400, 5); /* and once is enough */
+        assert_int_equal(n, cases[i].visited ? 2 : 0);
+        assert_true(n == 0 || (facts[0].kind == GEOFENCE_ENTER && facts[0].interpolated &&
+                               facts[0].t_ms < MONDAY + 11 * SECOND));
+        assert_true(n == 0 || (facts[1].kind == GEOFENCE_EXIT && facts[1].interpolated &&
+                               facts[1].t_ms > MONDAY + 11 * SECOND));
+    }
 }
 
 static void a_way_past_the_zone_is_no_crossing(void **state)
@@ -252,6 +303,8 @@ int main(void)
         cmocka_unit_test(a_first_fix_and_a_coarse_one_are_no_event),
         cmocka_unit_test(dwelling_is_told_once_a_visit_while_the_car_sleeps_too),
         cmocka_unit_test(sparse_fixes_on_both_sides_were_inside_between),
+        cmocka_unit_test(whoever_drives_through_enters_and_leaves_once_however_often_it_tells),
+        cmocka_unit_test(one_inside_fix_of_a_car_that_turns_counts_when_it_is_surely_inside),
         cmocka_unit_test(a_way_past_the_zone_is_no_crossing),
         cmocka_unit_test(a_polygon_and_a_corridor_know_their_edges),
         cmocka_unit_test(a_zone_over_the_date_line_is_one_zone),
