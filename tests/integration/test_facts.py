@@ -108,6 +108,23 @@ def test_one_emergency_braking_is_one_event_where_ingest_detects(site):
     assert (alert.type, alert.severity, alert.state) == ("harsh_braking", "major", "open")
 
 
+def test_a_car_towed_away_is_one_alert_where_ingest_detects_and_over_with_the_ignition(site):
+    start = now_ms() - HOUR_MS
+    state = "Vehicle.LowVoltageSystemState"
+    towed = {t: {k: v for k, v in s.items() if k != drives.RPM} | {state: 4.0 if t < start + 30000 else 1.0}
+             for t, s in drives.north(start, [(60, 0), (60, 54)]).items()}
+    with site.car() as car:
+        site.sql(f"UPDATE vehicle SET detects = 'ingest' WHERE vin = '{car.vin}'")
+        send(car, towed)
+        (found,), (raised,) = ([row for row in rows(site, car.vin) if "tow" in row] for rows in (events, alerts))
+        assert 200 < metres(site, car.vin, "alert", "tow") < 230  # from where it stood
+        send(car, {start + 130000: {state: 4.0}})
+        (over,) = [a for a in alerts(site, car.vin) if a.type == "tow"]
+    assert start + 73000 <= found[2] <= start + 75000
+    assert (raised.type, raised.severity, raised.state) == ("tow", "major", "open")
+    assert (over.id, over.state, over.reason) == (raised.id, "cleared", "ended")
+
+
 def test_a_car_that_detects_itself_is_not_detected_twice(site):
     with site.car() as car:
         send(car, drives.braking(now_ms() - HOUR_MS), size=100)

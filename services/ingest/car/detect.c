@@ -7,6 +7,8 @@
 
 #include "lib/text.h"
 
+#define OBD_FRESH_MS 3000 /* as in the car: so long a speed of its own keeps the receiver's out */
+
 static void end(struct car_out *out, const char *type, const char *subject, int64_t t_ms)
 {
     struct found *f = car_out_add(out, FOUND_END, type, t_ms, t_ms);
@@ -133,6 +135,39 @@ static void step_gps(struct detect *d, const struct moment *m, const struct seen
         end(out, "gps_lost", "", seen->t_ms);
 }
 
+static void step_tow(struct detect *d, const struct seen *seen, struct car_out *out)
+{
+    if (tow_step(&d->tow, &tow_defaults, seen->t_ms, seen->ignition,
+                 seen->good ? &seen->fix : NULL) != TOW_BEGAN)
+        return;
+    (void)tell(out, "tow", "major", d->tow.since_ms, seen);
+    d->tow_ms = seen->t_ms;
+}
+
+/* The second witness is an engine that is told to have stopped.  That an ECU was lost, the car
+ * alone can know: whoever sends values as they change sends none of a car that stands. */
+static void step_crash(struct detect *d, const struct seen *seen, struct car_out *out)
+{
+    const struct crash *c = &d->crash;
+    struct crash_input in = {.t_ms = seen->t_ms,
+                             .source = seen->speed.source,
+                             .kmh = seen->speed.kmh,
+                             .running = seen->running};
+    char before[48] = "";
+    struct found *f;
+
+    if (in.source == SPEED_OBD)
+        d->obd_ms = seen->t_ms;
+    else if (d->obd_ms > 0 && seen->t_ms - d->obd_ms <= OBD_FRESH_MS)
+        in.source = SPEED_NONE;
+    if (crash_step(&d->crash, &crash_defaults, &in) != CRASH_RAISED ||
+        (f = tell(out, "crash", "critical", c->t_ms, seen)) == NULL)
+        return;
+    if (isfinite(c->from_kmh))
+        (void)snprintf(before, sizeof before, ",\"speed_before_kmh\":%.1f", c->from_kmh);
+    (void)snprintf(f->data, sizeof f->data, "{\"peak_g\":%.2f%s}", c->peak_g, before);
+}
+
 static void step_told(struct detect *d, const struct seen *seen, struct car_out *out)
 {
     if (d->tow_ms > 0 && seen->t_ms > d->tow_ms && seen->ignition == KNOWN_YES) {
@@ -157,6 +192,8 @@ void detect_step(struct detect *d, const struct detect_settings *set, const stru
     if (set->here) {
         step_harsh(&d->harsh, set->harsh, m, seen, out);
         step_gps(d, m, seen, out);
+        step_tow(d, seen, out);
+        step_crash(d, seen, out);
     }
     if (set->here || d->told) {
         step_battery(&d->battery, set, m, seen, out);

@@ -1,14 +1,16 @@
-/* services/ingest/car/detect.h - harsh manoeuvres, battery, heat and the like, found in the samples
- * of a vehicle that does not find them itself; and the end of what a vehicle told.  Pure; {0}
- * starts. The same functions as in the car (lib/drive), never both for one vehicle. */
+/* services/ingest/car/detect.h - harsh manoeuvres, crash, tow, battery, heat and the like, found in
+ * the samples of a vehicle that does not find them itself; and the end of what a vehicle told.
+ * Pure; {0} starts. The same functions as in the car (lib/drive), never both for one vehicle. */
 #ifndef INGEST_DETECT_H
 #define INGEST_DETECT_H
 
 #include "found.h"
 #include "lib/drive/battery.h"
+#include "lib/drive/crash.h"
 #include "lib/drive/gps_lost.h"
 #include "lib/drive/harsh.h"
 #include "lib/drive/heat.h"
+#include "lib/drive/tow.h"
 #include "services/ingest/facts/moment.h"
 
 struct detect_settings {
@@ -22,7 +24,10 @@ struct detect {
     struct battery battery;
     struct heat heat;
     struct gps_lost gps_lost;
-    /* ---- told by the car, and not over yet; 0: not so */
+    struct tow tow;
+    struct crash crash;
+    int64_t obd_ms; /* newest speed of the car's own; 0: none */
+    /* ---- told by the car, a tow by us too, and not over yet; 0: not so */
     int64_t tow_ms, power_cut_ms, gps_ms;
     int32_t good_fixes; /* since gps_ms */
     int32_t told;       /* something of battery or heat is open by the car's own word */
