@@ -14,6 +14,7 @@ import pytest
 
 from ingest_site import (DAY_MS, HEADING, LAT, LON, MISSING, PROGRAM, RPM, SITE, SPEED, Ack, Ingest, columnar, now_ms,
                          running, topic, wait_until)
+from stack.ports import free_port
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
 RATE, BURST = 300, 400
@@ -566,7 +567,7 @@ def test_help_version_and_check_say_so_and_end_well():
                                    "--pg=host=x"])
 def test_a_wrong_setting_ends_with_2_and_names_it(wrong):
     for check in ([], ["--check"]):
-        done = run(*check, *FILES, wrong, VIGIE_PG="host=/nowhere")
+        done = run(*check, *FILES, f"--admin=127.0.0.1:{free_port()}", wrong, VIGIE_PG="host=/nowhere")
         assert done.returncode == 2, done.stderr
         assert wrong.split("=")[0].lstrip("-").split("-")[0] in done.stderr.lower()
 
