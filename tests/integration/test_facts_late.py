@@ -142,6 +142,53 @@ def test_a_history_that_was_lost_takes_nothing_away(site, in_order):
         wait_until(lambda: "the history lacks samples" in site.ingest.log_text(), why="it to be said")
 
 
+def forget_layout(site, vin):
+    """As after an upgrade: what was stored is another build's."""
+    site.sql(f"UPDATE fact_state SET layout = layout + 1 WHERE vin = '{vin}'; "
+             f"UPDATE fact_checkpoint SET layout = layout + 1 WHERE vin = '{vin}'")
+
+
+def test_a_build_that_cannot_read_the_states_ends_with_the_same_rows(site, in_order):
+    start, expected = in_order
+    with site.car() as car:
+        records = drives.records(drives.b08(start), 20)
+        for samples in records[:25]:
+            car.telemetry(samples)
+        car.wait_ack(car.seq)
+        wait_until(lambda: settled(site, car.vin), why="the first trip as far as it got")
+        forget_layout(site, car.vin)
+        for samples in records[25:]:
+            car.telemetry(samples)
+        car.wait_ack(car.seq)
+        check(site, car, start, expected)
+
+
+def test_a_build_that_cannot_read_the_states_goes_on_with_kilometres_and_hours(site):
+    start = now_ms() - HOUR_MS
+    meter = "SELECT round(odometer_m / 1000), source, round(engine_h::numeric, 1) FROM vehicle_meter WHERE vin = '{}'"
+    with site.car() as car, site.car() as other:
+        for c in (car, other):
+            send(c, drives.north(start, [(60, 72), (30, 0)]))
+        site.sql(f"INSERT INTO meter_entry (id, customer_id, vin, odometer_m, engine_h) VALUES (gen_random_uuid(), '{site.customer}', "
+                 f"'{car.vin}', 80000000, 1200), (gen_random_uuid(), '{site.customer}', '{other.vin}', NULL, 700)")
+        wait_until(lambda: site.sql(meter.format(car.vin)) == "80000|estimated|1200.0", why="the entry")
+        wait_until(lambda: site.sql(meter.format(other.vin)) == "||700.0", why="the hours")
+        for c in (car, other):
+            send(c, drives.north(start + 200000, [(300, 72), (60, 0)], lat=48.52))
+        wait_until(lambda: site.sql(meter.format(car.vin)) == "80006|estimated|1200.1", why="the way since")
+        for c in (car, other):
+            forget_layout(site, c.vin)
+            send(c, drives.north(start + 1800000, [(300, 72), (60, 0)], lat=48.6))
+        wait_until(lambda: settled(site, car.vin) and settled(site, other.vin), why="it to be computed again")
+        wait_until(lambda: site.sql(meter.format(car.vin)) == "80012|estimated|1200.2", why="kilometres to go on")
+        assert site.sql(meter.format(other.vin)) == "||700.2"
+        for c in (car, other):  # late, and there is no checkpoint to begin at
+            c.telemetry({start - HOUR_MS: {drives.SPEED: 0.0}}, seq=1, stream=OTHER)
+            c.wait_ack(1, stream=OTHER)
+        wait_until(lambda: settled(site, car.vin) and settled(site, other.vin), why="the late one to be looked at")
+        assert site.sql(meter.format(car.vin)) == "80012|estimated|1200.2" and site.sql(meter.format(other.vin)) == "||700.2"
+
+
 def test_private_mode_that_is_told_late_takes_the_places_away(site):
     start = now_ms() - HOUR_MS
     drive = drives.north(start, [(60, 0), (120, 60), (300, 0)])

@@ -188,6 +188,7 @@ static enum status begin(struct recompute *r, struct due_again *due, int64_t now
     if (!garage_settings(r->garage, due->vin, &r->set))
         return fault_set(fault, ST_REJECT, "vehicle %s is gone", due->vin);
     fact_states_get(r->states, 0, row);
+    due->late |= row->late_now; /* another layout's */
     car_out_clear(&r->out);
     r->kept_n = 0;
     r->failed = false;
@@ -223,7 +224,7 @@ static void keep_order(struct recompute *r, const struct due_again *due, struct 
     car->wait_from_ms = now->wait_from_ms;
     if (!r->set.detect.here)
         car->detect = now->detect;
-    if (now->odometer.based) /* by somebody, since the checkpoint perhaps */
+    if (!odometer_knows_more(&car->odometer, &now->odometer))
         car->odometer = now->odometer;
     if (due->waited) {
         if (due->passed_seq > car->passed_seq)
@@ -383,7 +384,7 @@ enum status recompute_vehicle(struct recompute *r, struct due_again *due, int64_
     }
     if ((st = pg_commit(r->db, fault)) != ST_OK)
         return st;
-    r->until_ms = car_t_ms(&row.car);
+    r->until_ms = row.late_now ? row.late_until_ms : car_t_ms(&row.car); /* it began anew */
     if (due->waited && row.wait_ms > r->until_ms)
         r->until_ms = row.wait_ms;
     if ((st = step_until(r, due->vin, after_ms, r->until_ms, fault)) != ST_OK)

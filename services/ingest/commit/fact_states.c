@@ -1,6 +1,7 @@
 /* services/ingest/commit/fact_states.c - read with the lock, written in the same transaction. */
 #include "fact_states.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +14,8 @@ struct fact_states {
     struct pg *db;
     struct columns c, states, checkpoints;
     struct text text;
-    PGresult *rows; /* of the newest lock */
+    PGresult *rows;  /* of the newest lock */
+    PGresult *shown; /* of those among them that are of another layout; NULL: none is */
 };
 
 enum status fact_states_open(struct fact_states **out, struct pg *db, struct fault *fault)
@@ -33,6 +35,7 @@ void fact_states_close(struct fact_states *s)
     if (!s)
         return;
     PQclear(s->rows);
+    PQclear(s->shown);
     columns_done(&s->c);
     columns_done(&s->states);
     columns_done(&s->checkpoints);
@@ -69,6 +72,38 @@ enum status fact_states_ask(struct fact_states *s, const char *const *vins, size
         &s->rows, fault);
 }
 
+static bool is_of_another(const PGresult *rows, int row)
+{
+    return !PQgetisnull(rows, row, 2) && pg_get_int8(rows, row, 1) != car_layout();
+}
+
+/* Of a state that cannot be read: what is shown of it, and where the rows begin that are not
+ * settled, which only it could have gone on with.  Once per vehicle and upgrade. */
+static enum status read_shown(struct fact_states *s, struct fault *fault)
+{
+    static const Oid types[] = {PG_TEXT};
+    bool any = false;
+
+    PQclear(s->shown);
+    s->shown = NULL;
+    columns_begin(&s->c, 1, types);
+    for (int i = 0; i < PQntuples(s->rows); i++) {
+        if (!is_of_another(s->rows, i))
+            continue;
+        pg_array_text(&s->c.column[0], PQgetvalue(s->rows, i, 0), VIN_LEN);
+        any = true;
+    }
+    if (!any)
+        return ST_OK;
+    return columns_run(
+        &s->c, s->db, 1,
+        "SELECT k.v, m.source, m.odometer_m, m.engine_h, m.idle_h, ms(m.at), (SELECT "
+        "ms(min(g.start_at)) FROM segment g WHERE g.vin = k.v AND NOT g.settled AND "
+        "g.state <> 'superseded') FROM unnest($1) AS k (v) LEFT JOIN vehicle_meter m ON m.vin = "
+        "k.v",
+        &s->shown, fault);
+}
+
 enum status fact_states_take(struct fact_states *s, const char *const *vins, size_t n,
                              struct fault *fault)
 {
@@ -76,7 +111,7 @@ enum status fact_states_take(struct fact_states *s, const char *const *vins, siz
 
     begin_rows(s);
     if ((size_t)PQntuples(s->rows) == n)
-        return ST_OK;
+        return read_shown(s, fault);
     st = columns_queue(&s->c, s->db, 1,
                        "INSERT INTO fact_state (vin) SELECT v FROM unnest($1) AS k (v) ORDER BY v "
                        "ON CONFLICT DO NOTHING",
@@ -85,7 +120,7 @@ enum status fact_states_take(struct fact_states *s, const char *const *vins, siz
         st = pg_settle(s->db, fault);
     if (st == ST_OK && (size_t)PQntuples(s->rows) != n)
         st = fault_set(fault, ST_RETRY, "%d of %zu vehicles have facts", PQntuples(s->rows), n);
-    return st;
+    return st == ST_OK ? read_shown(s, fault) : st;
 }
 
 enum status fact_states_lock(struct fact_states *s, const char *const *vins, size_t n,
@@ -104,6 +139,44 @@ static bool read_state(const PGresult *rows, int row, int column, int64_t layout
                                                (size_t)PQgetlength(rows, row, column));
 }
 
+static double shown_number(const PGresult *rows, int row, int column)
+{
+    return PQgetisnull(rows, row, column) ? (double)NAN
+                                          : strtod(PQgetvalue(rows, row, column), NULL);
+}
+
+/* Kilometres and hours go on; the rest is computed again from `t_ms` on, with its open rows. */
+static void begin_anew(const struct fact_states *s, int64_t t_ms, struct fact_row *out)
+{
+    struct odometer_shown shown = {.source = ODOMETER_UNKNOWN};
+    int64_t open_ms = 0;
+
+    memset(&out->car, 0, sizeof out->car);
+    for (int i = 0; i < PQntuples(s->shown); i++) {
+        const char *source = PQgetvalue(s->shown, i, 1);
+
+        if (strcmp(PQgetvalue(s->shown, i, 0), out->vin) != 0)
+            continue;
+        if (*source)
+            shown.source = strcmp(source, "car") == 0 ? ODOMETER_CAR : ODOMETER_ESTIMATED;
+        shown.m = shown_number(s->shown, i, 2);
+        shown.engine_h = shown_number(s->shown, i, 3);
+        shown.idle_h = shown_number(s->shown, i, 4);
+        shown.at_ms = strtoll(PQgetvalue(s->shown, i, 5), NULL, 10);
+        open_ms = strtoll(PQgetvalue(s->shown, i, 6), NULL, 10);
+        odometer_resume(&out->car.odometer, &shown);
+    }
+    if (t_ms == 0)
+        return;
+    if (open_ms == 0 || open_ms > t_ms)
+        open_ms = t_ms;
+    if (out->late_from_ms == 0 || open_ms < out->late_from_ms)
+        out->late_from_ms = open_ms;
+    if (t_ms > out->late_until_ms)
+        out->late_until_ms = t_ms;
+    out->late_now = true;
+}
+
 void fact_states_get(struct fact_states *s, size_t i, struct fact_row *out)
 {
     const PGresult *rows = s->rows;
@@ -120,14 +193,7 @@ void fact_states_get(struct fact_states *s, size_t i, struct fact_row *out)
     out->waits = pg_get_int8(rows, row, 9);
     if (PQgetisnull(rows, row, 2) || read_state(rows, row, 2, pg_get_int8(rows, row, 1), &out->car))
         return;
-    memset(&out->car, 0, sizeof out->car);
-    if (t_ms == 0)
-        return;
-    if (out->late_from_ms == 0 || t_ms < out->late_from_ms)
-        out->late_from_ms = t_ms;
-    if (t_ms > out->late_until_ms)
-        out->late_until_ms = t_ms;
-    out->late_now = true;
+    begin_anew(s, t_ms, out);
 }
 
 /* ---- out */

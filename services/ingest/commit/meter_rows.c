@@ -1,4 +1,5 @@
-/* services/ingest/commit/meter_rows.c - written whenever the open rows are. */
+/* services/ingest/commit/meter_rows.c - written whenever the open rows are; what is not known takes
+ * nothing away. */
 #include "meter_rows.h"
 
 #include <math.h>
@@ -36,12 +37,14 @@ enum status meter_rows_write(struct meter_rows *m, struct pg *db, struct fault *
     if (m->begun)
         st = columns_queue(
             &m->c, db, 6,
-            "INSERT INTO vehicle_meter (vin, at, odometer_m, source, engine_h, idle_h) "
+            "INSERT INTO vehicle_meter AS m (vin, at, odometer_m, source, engine_h, idle_h) "
             "SELECT v, to_timestamp(t / 1000.0), o, s, e, i "
             "FROM unnest($1, $2, $3, $4, $5, $6) AS f (v, t, o, s, e, i) "
-            "ON CONFLICT (vin) DO UPDATE SET at = excluded.at, "
-            "odometer_m = excluded.odometer_m, source = excluded.source, "
-            "engine_h = excluded.engine_h, idle_h = excluded.idle_h",
+            "ON CONFLICT (vin) DO UPDATE SET at = greatest(excluded.at, m.at), "
+            "odometer_m = coalesce(excluded.odometer_m, m.odometer_m), "
+            "source = CASE WHEN excluded.odometer_m IS NULL THEN m.source ELSE excluded.source "
+            "END, engine_h = coalesce(excluded.engine_h, m.engine_h), "
+            "idle_h = coalesce(excluded.idle_h, m.idle_h)",
             NULL, fault);
     m->begun = false;
     return st;

@@ -111,6 +111,37 @@ void odometer_enter_hours(struct odometer *o, double hours)
     o->engine_base_h = hours - o->engine_h;
 }
 
+void odometer_resume(struct odometer *o, const struct odometer_shown *shown)
+{
+    *o = (struct odometer){.engine_base_h = isfinite(shown->engine_h) ? shown->engine_h : 0,
+                           .idle_h = isfinite(shown->idle_h) ? shown->idle_h : 0};
+    if (!isfinite(shown->m))
+        return;
+    if (shown->source == ODOMETER_CAR) {
+        o->read = true;
+        o->read_m = shown->m;
+        o->read_ms = shown->at_ms;
+    } else if (shown->source == ODOMETER_ESTIMATED) {
+        o->based = true;
+        o->base_m = shown->m;
+    }
+}
+
+static bool same_entries(const struct odometer *a, const struct odometer *b)
+{
+    return a->based == b->based && a->base_m >= b->base_m && a->base_m <= b->base_m &&
+           a->factor >= b->factor && a->factor <= b->factor &&
+           a->engine_base_h >= b->engine_base_h && a->engine_base_h <= b->engine_base_h;
+}
+
+bool odometer_knows_more(const struct odometer *again, const struct odometer *now)
+{
+    if (!same_entries(again, now) || (now->read && !again->read) || again->read_ms < now->read_ms)
+        return false;
+    return again->computed_m >= now->computed_m &&
+           odometer_engine_h(again) >= odometer_engine_h(now) && again->idle_h >= now->idle_h;
+}
+
 double odometer_m(const struct odometer *o, enum odometer_source *source)
 {
     *source = o->read ? ODOMETER_CAR : o->based ? ODOMETER_ESTIMATED : ODOMETER_UNKNOWN;

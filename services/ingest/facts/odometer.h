@@ -51,6 +51,19 @@ enum odometer_fact odometer_step(struct odometer *o, const struct odometer_setti
 void odometer_enter(struct odometer *o, const struct odometer_settings *set, double metres);
 void odometer_enter_hours(struct odometer *o, double hours);
 
+/* What is shown of a car whose state is lost goes on from there.  NaN: not known. */
+struct odometer_shown {
+    enum odometer_source source;
+    double m, engine_h, idle_h;
+    int64_t at_ms; /* of the newest sample in it */
+};
+void odometer_resume(struct odometer *o, const struct odometer_shown *shown);
+
+/* Of two that stepped over the same samples, `again` some late ones, too: does it know all that
+ * `now` does?  Not what somebody entered since it set out, nor what the history has not any more;
+ * and no meter runs backwards. */
+bool odometer_knows_more(const struct odometer *again, const struct odometer *now);
+
 double odometer_m(const struct odometer *o, enum odometer_source *source); /* NaN: not known */
 double odometer_engine_h(const struct odometer *o);
 

@@ -106,6 +106,58 @@ static void over_a_hole_the_engines_own_clock_counts_unless_it_was_started_anew(
     NEAR(o.computed_m, 0, 0);
 }
 
+static void what_was_shown_of_a_lost_state_goes_on(void **state)
+{
+    struct odometer o = {.computed_m = 7, .refused = 2};
+    struct odometer_shown shown = {ODOMETER_ESTIMATED, 80000000, 1200, 300, MONDAY};
+    enum odometer_source source;
+
+    (void)state;
+    odometer_resume(&o, &shown);
+    (void)step(&o, 1, NONE, 100, 800, NONE);
+    (void)step(&o, 2, NONE, 100, 800, NONE);
+    NEAR(odometer_m(&o, &source), 80000200, 0);
+    assert_int_equal(source, ODOMETER_ESTIMATED);
+    NEAR(odometer_engine_h(&o), 1200 + 1.0 / 3600, 1e-9);
+    NEAR(o.idle_h, 300 + 1.0 / 3600, 1e-9);
+    shown.source = ODOMETER_CAR;
+    odometer_resume(&o, &shown);
+    (void)step(&o, 2, 5000, 0, 800, NONE); /* a slip is still one */
+    NEAR(odometer_m(&o, &source), 80000000, 0);
+    assert_int_equal(source, ODOMETER_CAR);
+    shown = (struct odometer_shown){ODOMETER_UNKNOWN, NONE, NONE, NONE, 0};
+    odometer_resume(&o, &shown);
+    assert_true(isnan(odometer_m(&o, &source)));
+    assert_int_equal(source, ODOMETER_UNKNOWN);
+    NEAR(odometer_engine_h(&o), 0, 0);
+}
+
+static void stepped_again_counts_only_if_it_knows_all_that_is_known(void **state)
+{
+    struct odometer now = {0}, again = {0};
+
+    (void)state;
+    for (int i = 1; i <= 10; i++) {
+        (void)step(&again, i, NONE, 20, 800, NONE);
+        if (i != 5)
+            (void)step(&now, i, NONE, i == 6 ? 30 : 20, 800, NONE);
+    }
+    assert_true(odometer_knows_more(&again, &now)); /* a late sample in between */
+    assert_false(odometer_knows_more(&now, &again));
+    assert_true(odometer_knows_more(&now, &now));
+    odometer_enter(&now, &odometer_defaults, 5000); /* meanwhile */
+    assert_false(odometer_knows_more(&again, &now));
+    now = again;
+    odometer_enter_hours(&now, 1000);
+    assert_false(odometer_knows_more(&again, &now));
+    now = again;
+    now.read = true; /* and the history has it no more */
+    assert_false(odometer_knows_more(&again, &now));
+    now = again;
+    now.engine_h += 1;
+    assert_false(odometer_knows_more(&again, &now));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -114,6 +166,8 @@ int main(void)
         cmocka_unit_test(a_second_entry_teaches_the_factor),
         cmocka_unit_test(engine_hours_are_time_with_the_engine_on_at_both_ends),
         cmocka_unit_test(over_a_hole_the_engines_own_clock_counts_unless_it_was_started_anew),
+        cmocka_unit_test(what_was_shown_of_a_lost_state_goes_on),
+        cmocka_unit_test(stepped_again_counts_only_if_it_knows_all_that_is_known),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
