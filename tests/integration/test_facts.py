@@ -9,6 +9,7 @@ from ingest_site import MISSING, now_ms, running, topic, wait_until
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
 HOUR_MS = 3600 * 1000
+OTHER = "0197f3c2-5f0e-7abc-8def-0123456789ab"
 
 Row = collections.namedtuple("Row", "id kind state start end distance_m fuel_l fuel_method co2_kg end_reason version")
 
@@ -284,6 +285,89 @@ def test_codes_come_go_and_are_erased(site):
         assert event[3]["erased"] is True
         report(t + 4000, [("P0301", "stored")], False, "incomplete")
         assert site.sql(f"SELECT there, count FROM dtc WHERE vin = '{car.vin}' AND code = 'P0301'") == "t|2"
+
+
+def codes(site, vin):
+    """What is known of a vehicle's codes, and which cases are open."""
+    rows = site.sql("SELECT code, list, there, ms(first_at), ms(last_at), ms(gone_at), count FROM dtc "
+                    f"WHERE vin = '{vin}' ORDER BY code, list").splitlines()
+    status = site.sql(f"SELECT ms(at), mil, readiness_known, supported, incomplete FROM dtc_status WHERE vin = '{vin}'")
+    return rows, status, events(site, vin), [(a.type, a.subject, a.severity) for a in alerts(site, vin)
+                                             if a.state == "open" and a.type in ("dtc_new", "mil_on")]
+
+
+def test_trouble_codes_are_the_same_in_whatever_order_the_reports_come(site):
+    """A car sends its newest first: what a dead zone hid comes after it."""
+    t, full = now_ms() - HOUR_MS, {"stored": "full", "pending": "full", "permanent": "full"}
+    reports = [(["P0301"], True, "complete"), ([], False, "complete"), (["P0301", "P0420"], True, "complete"),
+               (["P0420"], True, "complete"), ([], False, "incomplete"), (["P0301"], True, "incomplete")]
+
+    def publish(car, n, **more):
+        found, mil, catalyst = reports[n]
+        car.publish("diagnostics", {**car.head("diagnostics", **more), "t": t + 1000 * n, "vin": car.vin, "protocol": "6", "mil": mil,
+                                    "dtcs": [{"code": c, "state": "stored", "ecu": "7E8"} for c in found], "lists": full,
+                                    "readiness": {"catalyst": catalyst}})
+
+    def in_order_of(order, at_once):
+        with site.car() as car:
+            for n, i in enumerate(order, 1):
+                publish(car, i, seq=i + 1)
+                if not at_once:
+                    wait_until(lambda n=n: site.sql(f"SELECT count(*) FROM fact WHERE vin = '{car.vin}'") == str(n), why="the report")
+            car.wait_ack(len(reports))
+            seen = codes(site, car.vin)
+            for n, i in enumerate((5, 0), 1):  # once more, by another stream: nothing is said twice
+                publish(car, i, seq=n, stream=OTHER)
+            car.wait_ack(2, stream=OTHER)
+            assert codes(site, car.vin) == seen
+            return seen
+
+    expected = in_order_of(range(6), False)
+    assert [(kind, subject[:5], (at - t) // 1000) for kind, subject, at, _ in expected[2]] == [
+        ("dtc_new", "P0301", 0), ("mil_on", "", 0), ("dtc_cleared", "P0301", 1), ("dtc_new", "P0301", 2), ("dtc_new", "P0420", 2),
+        ("mil_on", "", 2), ("dtc_cleared", "P0301", 3), ("dtc_cleared", "P0420", 4), ("dtc_new", "P0301", 5), ("mil_on", "", 5)]
+    assert [e[3]["erased"] for e in expected[2] if e[0] == "dtc_cleared"] == [False, False, True]
+    assert expected[0][0].split("|")[-1] == "3" and len(expected[3]) == 2
+    for order, at_once in (((5, 4, 3, 2, 1, 0), False), ((5, 0, 1, 2, 3, 4), False), ((5, 4, 3, 2, 1, 0), True), ((4, 2, 0, 5, 1, 3), True)):
+        assert in_order_of(order, at_once) == expected, order
+
+
+def test_a_code_that_came_and_went_in_a_dead_zone_opens_no_case(site):
+    t, full = now_ms() - HOUR_MS, {"stored": "full", "pending": "full", "permanent": "full"}
+    with site.car() as car:
+        for n, found in ((3, []), (1, ["P0301"]), (2, ["P0420"])):
+            car.publish("diagnostics", {**car.head("diagnostics", seq=n), "t": t + 1000 * n, "vin": car.vin, "protocol": "6",
+                                        "dtcs": [{"code": c, "state": "stored", "ecu": "7E8"} for c in found], "lists": full})
+            wait_until(lambda: site.sql(f"SELECT count(*) FROM fact WHERE vin = '{car.vin}' AND seq = {n}") == "1", why="the report")
+        assert [(kind, subject[:5], at - t) for kind, subject, at, _ in events(site, car.vin)] == [
+            ("dtc_new", "P0301", 1000), ("dtc_cleared", "P0301", 2000), ("dtc_new", "P0420", 2000), ("dtc_cleared", "P0420", 3000)]
+        assert {a.type for a in alerts(site, car.vin)} == {"dtc_cleared"}
+
+
+def test_of_a_car_that_reports_a_lot_the_newest_thousand_are_looked_at_again(site):
+    t, full = now_ms() - HOUR_MS, {"stored": "full", "pending": "full", "permanent": "full"}
+    with site.car() as car:
+        def report(n, at, found):
+            body = {**car.head("diagnostics", seq=n), "t": t + at, "vin": car.vin, "protocol": "6", "lists": full,
+                    "dtcs": [{"code": c, "state": "stored", "ecu": "7E8"} for c in found]}
+            car.publish("diagnostics", body)
+            wait_until(lambda: site.sql(f"SELECT count(*) FROM fact WHERE vin = '{car.vin}' AND seq = {n} AND occurred_at = "
+                                        f"to_timestamp({t + at} / 1000.0)") == "1", why="the report")
+            return body
+
+        body = report(1, 0, ["P0301"])
+        site.sql("INSERT INTO fact (vin, id, kind, stream, seq, occurred_at, body) SELECT "
+                 f"'{car.vin}', gen_random_uuid(), 'diagnostics', '{OTHER}', n, to_timestamp({t} / 1000.0 + n), '{json.dumps(body)}' "
+                 "FROM generate_series(1, 1100) AS s (n)")
+        report(2, 1101000, ["P0301"])
+        before = codes(site, car.vin)
+        report(3, 500, ["P0420"])  # too long ago
+        assert codes(site, car.vin) == before
+        report(4, 1099500, [])
+        rows, _, found, cases = codes(site, car.vin)
+        assert rows == [f"P0301|stored|t|{t}|{t + 1101000}||2"] and cases == before[3]
+        assert [(kind, at - t, data["first"] - t) for kind, _, at, data in found] == [
+            ("dtc_new", 0, 0), ("dtc_cleared", 1099500, 0), ("dtc_new", 1100000, 0)]
 
 
 def test_what_a_recipient_wants_is_queued_with_the_alert(site):

@@ -1,23 +1,11 @@
 /* services/ingest/commit/dtcs.c - one report at a time: a car sends few. */
-#include "dtcs.h"
-
-#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "columns.h"
+#include "dtcs_inside.h"
 #include "lib/text.h"
 #include "proto/json.h"
-#include "services/ingest/facts/dtc_life.h"
-
-struct dtcs {
-    struct pg *db;
-    struct columns c;
-    struct dtc_life life;
-    struct dtc codes[DTC_MAX];
-    struct dtc_fact facts[DTC_FACTS_MAX];
-};
 
 enum status dtcs_open(struct dtcs **out, struct pg *db, struct fault *fault)
 {
@@ -35,7 +23,14 @@ void dtcs_close(struct dtcs *d)
     if (!d)
         return;
     columns_done(&d->c);
+    free(d->gone);
+    free(d->kept);
     free(d);
+}
+
+void dtcs_begin(struct dtcs *d)
+{
+    d->late_ms = 0;
 }
 
 /* ---- what was known */
@@ -138,7 +133,7 @@ static void read_readiness(const json_t *message, struct dtc_report *report)
     }
 }
 
-static void read_report(struct dtcs *d, const json_t *message, struct dtc_report *report)
+void dtcs_read_report(struct dtcs *d, const json_t *message, struct dtc_report *report)
 {
     const json_t *lists = json_object_get(message, "lists"), *mil, *code;
     size_t i;
@@ -198,21 +193,22 @@ static enum alert_severity severity_of(enum dtc_severity s)
 static void describe(struct found *f, const struct dtc_fact *fact)
 {
     const struct dtc *dtc = &fact->dtc;
+    const char *fell = fact->fell ? ",\"distance_fell\":true" : "";
 
     if (fact->kind == DTC_ERASED) {
-        text_copy(f->data, sizeof f->data, "{\"erased\":true}");
+        (void)snprintf(f->data, sizeof f->data, "{\"erased\":true%s}", fell);
         return;
     }
     (void)snprintf(f->subject, sizeof f->subject, "%s %s %s", dtc->code, dtc->ecu,
                    dtc_list_word(dtc->list));
     (void)snprintf(f->data, sizeof f->data,
                    "{\"code\":\"%s\",\"ecu\":\"%s\",\"state\":\"%s\",\"first\":%lld,\"count\":%d,"
-                   "\"erased\":%s}",
+                   "\"erased\":%s%s}",
                    dtc->code, dtc->ecu, dtc_list_word(dtc->list), (long long)fact->first_ms,
-                   fact->count, fact->erased ? "true" : "false");
+                   fact->count, fact->erased ? "true" : "false", fell);
 }
 
-static void tell_one(const struct dtc_fact *fact, int64_t t_ms, struct car_out *out)
+void dtcs_tell(const struct dtc_fact *fact, int64_t t_ms, struct car_out *out)
 {
     unsigned both = FOUND_EVENT | FOUND_ALERT;
     struct found *f, *end;
@@ -248,7 +244,7 @@ static void tell_one(const struct dtc_fact *fact, int64_t t_ms, struct car_out *
 }
 
 /* ---- rows */
-static enum status write_codes(struct dtcs *d, const char *vin, struct fault *fault)
+enum status dtcs_write_codes(struct dtcs *d, const char *vin, bool all, struct fault *fault)
 {
     static const Oid types[] = {PG_TEXT, PG_TEXT, PG_TEXT, PG_TEXT, PG_INT2,
                                 PG_INT8, PG_INT8, PG_INT8, PG_INT8};
@@ -259,7 +255,7 @@ static enum status write_codes(struct dtcs *d, const char *vin, struct fault *fa
         const struct dtc_known *k = &d->life.known[i];
         const char *list = dtc_list_word(k->dtc.list);
 
-        if (k->last_ms != d->life.t_ms && k->gone_ms != d->life.t_ms)
+        if (!all && k->last_ms != d->life.t_ms && k->gone_ms != d->life.t_ms)
             continue;
         pg_array_text(&at[0], vin, strlen(vin));
         pg_array_text(&at[1], k->dtc.code, strlen(k->dtc.code));
@@ -278,12 +274,12 @@ static enum status write_codes(struct dtcs *d, const char *vin, struct fault *fa
         "to_timestamp(la / 1000.0), to_timestamp(nullif(g, 0) / 1000.0), n "
         "FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9) AS x (v, c, e, l, t, f, la, g, n) "
         "ON CONFLICT (vin, code, ecu, list) DO UPDATE SET there = excluded.there, "
-        "last_at = excluded.last_at, gone_at = excluded.gone_at, count = excluded.count",
+        "first_at = excluded.first_at, last_at = excluded.last_at, gone_at = excluded.gone_at, "
+        "count = excluded.count",
         NULL, fault);
 }
 
-static enum status write_status(struct dtcs *d, const char *vin, const struct dtc_report *report,
-                                struct fault *fault)
+enum status dtcs_write_status(struct dtcs *d, const char *vin, int mil, struct fault *fault)
 {
     char at[24], supported[16], incomplete[16], km[40];
     const char *params[] = {vin,
@@ -294,8 +290,8 @@ static enum status write_status(struct dtcs *d, const char *vin, const struct dt
                             incomplete,
                             d->life.cleared_known ? km : NULL};
 
-    if (report->mil >= 0)
-        params[2] = report->mil ? "t" : "f";
+    if (mil >= 0)
+        params[2] = mil ? "t" : "f";
     (void)snprintf(at, sizeof at, "%lld", (long long)d->life.t_ms);
     (void)snprintf(supported, sizeof supported, "%u", (unsigned)d->life.supported);
     (void)snprintf(incomplete, sizeof incomplete, "%u", (unsigned)d->life.incomplete);
@@ -331,13 +327,16 @@ enum status dtcs_take(struct dtcs *d, const struct record *r, struct car_out *fo
         st = read_codes(d, vin, fault);
     if (st == ST_OK && is_own(vin, message)) /* the car it answered for is the certificate's */
         (void)car_out_add(found, FOUND_END, "vin_mismatch", report.t_ms, 0);
-    if (st == ST_OK && report.t_ms > d->life.t_ms) {
-        read_report(d, message, &report);
+    if (st == ST_OK && report.t_ms <= d->life.t_ms) {
+        if (report.t_ms > 0 && (d->late_ms == 0 || report.t_ms < d->late_ms))
+            d->late_ms = report.t_ms;
+    } else if (st == ST_OK) {
+        dtcs_read_report(d, message, &report);
         n = dtc_life_step(&d->life, &report, d->facts);
         for (size_t i = 0; i < n; i++)
-            tell_one(&d->facts[i], report.t_ms, found);
-        if ((st = write_codes(d, vin, fault)) == ST_OK)
-            st = write_status(d, vin, &report, fault);
+            dtcs_tell(&d->facts[i], report.t_ms, found);
+        if ((st = dtcs_write_codes(d, vin, false, fault)) == ST_OK)
+            st = dtcs_write_status(d, vin, report.mil, fault);
     }
     json_decref(message);
     return st;

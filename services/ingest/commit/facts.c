@@ -214,24 +214,43 @@ static void place_told(struct fact_row *row, const struct record *r, double *lat
 }
 
 /* Codes are no matter of samples, so the samples have to be asked where they came up. */
+static void place_codes(struct facts *f, struct fact_row *row, size_t from)
+{
+    for (size_t i = from; i < f->out.found_n; i++) {
+        struct found *found = &f->out.found[i];
+        struct finding event;
+        unsigned char id[16];
+
+        if (!(found->parts & FOUND_EVENT) || isfinite(found->lat))
+            continue;
+        finding_init(&event, row->vin, found->type, found->subject, found->occurred_ms, 0);
+        if (uuid_scan(id, event.id))
+            (void)car_ask(&row->car, id, found->occurred_ms, &found->lat, &found->lon);
+    }
+}
+
 static enum status take_diagnosis(struct facts *f, struct fact_row *row, const struct record *r,
                                   struct fault *fault)
 {
     size_t from = f->out.found_n;
     enum status st = dtcs_take(f->dtcs, r, &f->out, fault);
 
-    for (size_t i = from; i < f->out.found_n; i++) {
-        struct found *found = &f->out.found[i];
-        struct finding event;
-        unsigned char id[16];
-
-        if (!(found->parts & FOUND_EVENT))
-            continue;
-        finding_init(&event, row->vin, found->type, found->subject, found->occurred_ms, 0);
-        if (uuid_scan(id, event.id))
-            (void)car_ask(&row->car, id, found->occurred_ms, &found->lat, &found->lon);
-    }
+    place_codes(f, row, from);
     return st;
+}
+
+/* Once all of the vehicle are taken. */
+static enum status settle_codes(struct facts *f, struct fact_row *row, struct fault *fault)
+{
+    size_t from = f->out.found_n, gone_n;
+    struct found *gone;
+    enum status st = dtcs_settle(f->dtcs, row->vin, &f->out, &gone, &gone_n, fault);
+
+    if (st != ST_OK)
+        return st;
+    place_codes(f, row, from);
+    tell_gone(f->tell, row->vin, gone, gone_n);
+    return ST_OK;
 }
 
 static enum status take_record(struct facts *f, struct fact_row *row,
@@ -276,17 +295,20 @@ static enum status step_vehicle(struct facts *f, size_t i, const char *vin,
 {
     struct car_settings set;
     struct fact_row row UNFILLED; /* eleven KB, filled by fact_states_get */
+    enum status st;
 
     if (!garage_settings(f->garage, vin, &set))
         return fault_set(fault, ST_REJECT, "vehicle %s is gone", vin);
     fact_states_get(f->states, i, &row);
     car_out_clear(&f->out);
+    dtcs_begin(f->dtcs);
     for (; f->next < f->taken_n && !strcmp(f->taken[f->next]->from.topic.vin, vin); f->next++) {
-        enum status st = take_record(f, &row, &set, f->taken[f->next], marks, now_ms, fault);
-
+        st = take_record(f, &row, &set, f->taken[f->next], marks, now_ms, fault);
         if (st != ST_OK)
             return st;
     }
+    if ((st = settle_codes(f, &row, fault)) != ST_OK)
+        return st;
     if (f->out.failed)
         return fault_set(fault, ST_RETRY, "out of memory for what was found");
     add_rows(f, &row, &set, now_ms);

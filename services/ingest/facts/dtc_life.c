@@ -101,13 +101,18 @@ static void see(struct dtc_life *d, const struct dtc *dtc, int64_t t_ms, struct 
 
 /* The car's own witnesses that somebody cleared its codes: the distance since then, and the
  * monitors, fall back together. */
-static bool was_erased(const struct dtc_life *d, const struct dtc_report *r)
+static bool distance_fell(const struct dtc_life *d, const struct dtc_report *r)
 {
-    bool fell = d->cleared_known && isfinite(r->cleared_km) && r->cleared_km < d->cleared_km;
+    return r->fell ||
+           (d->cleared_known && isfinite(r->cleared_km) && r->cleared_km < d->cleared_km);
+}
+
+static bool monitors_fell(const struct dtc_life *d, const struct dtc_report *r)
+{
     uint32_t were_complete = d->supported & ~d->incomplete;
 
-    return fell || (d->readiness_known && r->readiness_known &&
-                    (were_complete & r->supported & r->incomplete) != 0);
+    return d->readiness_known && r->readiness_known &&
+           (were_complete & r->supported & r->incomplete) != 0;
 }
 
 static bool listed(const struct dtc_report *r, const struct dtc *dtc)
@@ -122,12 +127,13 @@ size_t dtc_life_step(struct dtc_life *d, const struct dtc_report *r,
                      struct dtc_fact out[DTC_FACTS_MAX])
 {
     struct facts f = {.out = out};
-    bool erased, went = false;
+    bool fell, erased, went = false;
 
     if (r->t_ms <= d->t_ms)
         return 0;
     d->t_ms = r->t_ms;
-    erased = was_erased(d, r);
+    fell = distance_fell(d, r);
+    erased = fell || monitors_fell(d, r);
     for (size_t i = 0; i < d->n; i++) {
         struct dtc_known *k = &d->known[i];
 
@@ -140,6 +146,8 @@ size_t dtc_life_step(struct dtc_life *d, const struct dtc_report *r,
     }
     if (erased && !went)
         tell(&f, DTC_ERASED, NULL, true);
+    for (size_t i = 0; i < f.n; i++)
+        out[i].fell = fell;
     for (size_t i = 0; i < r->n; i++)
         if (r->codes[i].list < DTC_LISTS)
             see(d, &r->codes[i], r->t_ms, &f);
@@ -156,4 +164,28 @@ size_t dtc_life_step(struct dtc_life *d, const struct dtc_report *r,
         d->cleared_km = r->cleared_km;
     }
     return f.n;
+}
+
+void dtc_life_ground(struct dtc_life *d, const struct dtc_report *first)
+{
+    for (size_t i = 0; i < d->n; i++) {
+        struct dtc_known *k = &d->known[i];
+
+        k->there = listed(first, &k->dtc);
+        k->last_ms = k->there ? first->t_ms : k->first_ms;
+        k->gone_ms = k->there ? 0 : first->t_ms;
+    }
+    d->mil = first->mil > 0;
+}
+
+bool dtc_life_is_last(const struct dtc_life *end, const struct dtc_fact *fact)
+{
+    bool came = fact->kind == DTC_NEW || fact->kind == DTC_BACK;
+
+    if (!came && fact->kind != DTC_GONE)
+        return true;
+    for (size_t i = 0; i < end->n; i++)
+        if (same(&end->known[i].dtc, &fact->dtc))
+            return end->known[i].count == fact->count && end->known[i].there == came;
+    return false;
 }

@@ -32,6 +32,7 @@ struct dtc_report {
     bool readiness_known;
     uint32_t supported, incomplete; /* monitors, a bit each, in the order of obd.md 6 */
     double cleared_km;              /* since codes were cleared, PID 31; NaN: not read */
+    bool fell;                      /* ... had fallen, when this was stepped before */
 };
 
 struct dtc_known {
@@ -59,6 +60,7 @@ struct dtc_fact {
     enum dtc_kind kind;
     struct dtc dtc;   /* DTC_NEW, DTC_BACK, DTC_GONE */
     bool erased;      /* DTC_GONE: somebody cleared it; DTC_ERASED: so, and no code went */
+    bool fell;        /* erased: the distance since then tells it */
     int64_t first_ms; /* when it was first seen */
     int count;
 };
@@ -68,6 +70,13 @@ struct dtc_fact {
  * DTC_NEW: the code had been gone.  Returns how many facts. */
 size_t dtc_life_step(struct dtc_life *d, const struct dtc_report *report,
                      struct dtc_fact out[DTC_FACTS_MAX]);
+
+/* Reports that come late are stepped in order of time, from the first one kept.  Where older ones
+ * are kept no more, {0} but for the codes of then in `known` (first_ms, count), that one tells how
+ * the others stood. */
+void dtc_life_ground(struct dtc_life *d, const struct dtc_report *first);
+/* Once all are stepped: is this of a code how things stand in the end, and not passed since? */
+bool dtc_life_is_last(const struct dtc_life *end, const struct dtc_fact *fact);
 
 /* Of the alert: the hint of the code table (info, warning, minor, major), a pending one lower. */
 enum dtc_severity dtc_severity(enum dtc_severity hint, enum dtc_list list);

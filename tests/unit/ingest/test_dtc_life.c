@@ -188,6 +188,61 @@ static void a_pending_code_is_one_severity_lower(void **state)
     assert_int_equal(dtc_extent_of("?"), DTC_ABSENT);
 }
 
+/* Stepped anew in order of time: alerts are of how it ends alone. */
+static void in_the_end_only_the_last_of_each_code_is_so(void **state)
+{
+    static struct dtc_life d;
+    struct dtc_fact came, gone, back;
+
+    (void)state;
+    memset(&d, 0, sizeof d);
+    assert_int_equal(step(&d, 1000, &p0301, 1), 1);
+    came = facts[0];
+    assert_true(dtc_life_is_last(&d, &came));
+    assert_int_equal(step(&d, 2000, NULL, 0), 1);
+    gone = facts[0];
+    assert_true(dtc_life_is_last(&d, &gone));
+    assert_false(dtc_life_is_last(&d, &came));
+    assert_int_equal(step(&d, 3000, &p0301, 1), 1);
+    back = facts[0];
+    assert_true(dtc_life_is_last(&d, &back));
+    assert_false(dtc_life_is_last(&d, &gone));
+    assert_false(dtc_life_is_last(&d, &came));
+}
+
+static void the_oldest_report_kept_tells_how_older_codes_stood(void **state)
+{
+    static struct dtc_life d;
+    struct dtc_report first = report(5000, &p0301, 1);
+
+    (void)state;
+    memset(&d, 0, sizeof d);
+    d.known[0] = (struct dtc_known){.dtc = p0301, .first_ms = 1000, .count = 2};
+    d.known[1] = (struct dtc_known){.dtc = p0420, .first_ms = 2000, .count = 1};
+    d.n = 2;
+    first.mil = 1;
+    dtc_life_ground(&d, &first);
+    assert_int_equal(dtc_life_step(&d, &first, facts), 0);
+    assert_int_equal(step(&d, 6000, &p0420, 1), 2);
+    assert_int_equal(facts[0].kind, DTC_GONE);
+    assert_int_equal(facts[0].first_ms, 1000);
+    assert_int_equal(facts[1].kind, DTC_BACK);
+    assert_int_equal(facts[1].count, 2);
+}
+
+static void a_distance_that_fell_then_still_says_that_they_were_erased(void **state)
+{
+    static struct dtc_life d;
+    struct dtc_report r = report(2000, NULL, 0);
+
+    (void)state;
+    memset(&d, 0, sizeof d);
+    assert_int_equal(step(&d, 1000, &p0301, 1), 1);
+    r.fell = true;
+    assert_int_equal(dtc_life_step(&d, &r, facts), 1);
+    assert_true(facts[0].kind == DTC_GONE && facts[0].erased && facts[0].fell);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -199,6 +254,9 @@ int main(void)
         cmocka_unit_test(the_lamp_is_told_when_it_changes),
         cmocka_unit_test(more_codes_than_there_is_room_for_are_counted),
         cmocka_unit_test(a_pending_code_is_one_severity_lower),
+        cmocka_unit_test(in_the_end_only_the_last_of_each_code_is_so),
+        cmocka_unit_test(the_oldest_report_kept_tells_how_older_codes_stood),
+        cmocka_unit_test(a_distance_that_fell_then_still_says_that_they_were_erased),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,312 @@
+/* services/ingest/commit/dtcs_again.c - reports that came late: all of them once more, in order of
+ * time.  Twice: what is an alert is known in the end alone. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dtcs_inside.h"
+#include "lib/text.h"
+#include "proto/json.h"
+#include "proto/unfilled.h"
+
+#define AGAIN_MAX "1000"
+#define AGAIN_MAX_N 1000
+
+struct past {
+    const char *vin;
+    PGresult *reports, *events; /* newest first; those there are, since from_ms */
+    int n;                      /* reports */
+    bool older;                 /* there are older ones than those */
+    int64_t from_ms;            /* the earliest late one */
+    int64_t mil_ms;             /* when the lamp changed last */
+    int mil;                    /* as it was read last; -1: never */
+    struct car_out *found;
+    size_t found_before; /* entries of it that are not of this */
+};
+
+static int64_t whole(const PGresult *rows, int row, int column)
+{
+    return strtoll(PQgetvalue(rows, row, column), NULL, 10);
+}
+
+/* ---- what is stored */
+static enum status read_reports(struct dtcs *d, struct past *p, struct fault *fault)
+{
+    const char *params[] = {p->vin};
+    enum status st;
+
+    st = pg_run(d->db,
+                "SELECT ms(occurred_at), jsonb_build_object('dtcs', body -> 'dtcs', 'lists', "
+                "body -> 'lists', 'mil', body -> 'mil', 'readiness', body -> 'readiness') "
+                "FROM fact WHERE vin = $1 AND kind = 'diagnostics' AND occurred_at IS NOT NULL "
+                "ORDER BY occurred_at DESC, seq DESC, id DESC LIMIT " AGAIN_MAX " + 1",
+                1, params, &p->reports, fault);
+    if (st != ST_OK)
+        return st;
+    p->n = PQntuples(p->reports);
+    p->older = p->n > AGAIN_MAX_N;
+    if (p->older)
+        p->n = AGAIN_MAX_N;
+    if (p->older && p->from_ms <= whole(p->reports, p->n - 1, 0))
+        p->from_ms = whole(p->reports, p->n - 1, 0) + 1;
+    return ST_OK;
+}
+
+static enum status read_events(struct dtcs *d, struct past *p, struct fault *fault)
+{
+    char from[24];
+    const char *params[] = {p->vin, from};
+
+    (void)snprintf(from, sizeof from, "%lld", (long long)p->from_ms);
+    return pg_run(
+        d->db,
+        "SELECT id, type, subject, ms(occurred_at), lat, lon, data -> 'distance_fell' = 'true' "
+        "FROM event WHERE vin = $1 AND occurred_at >= to_timestamp($2::bigint / 1000.0) "
+        "AND source = 'ingest' AND NOT withdrawn AND type IN ('dtc_new', 'dtc_cleared', "
+        "'mil_on') FOR UPDATE",
+        2, params, &p->events, fault);
+}
+
+/* Codes that were known before the oldest report there is, and how often they had come then. */
+static enum status read_older(struct dtcs *d, const struct past *p, struct fault *fault)
+{
+    char at[24];
+    const char *params[] = {p->vin, at};
+    PGresult *rows = NULL;
+    enum status st;
+
+    (void)snprintf(at, sizeof at, "%lld", (long long)p->from_ms - 1);
+    st = pg_run(d->db,
+                "SELECT code, ecu, list, ms(first_at), greatest(1, count - (SELECT count(*) FROM "
+                "event e WHERE e.vin = d.vin AND e.type = 'dtc_new' AND NOT e.withdrawn AND "
+                "e.subject = concat_ws(' ', d.code, d.ecu, d.list) AND "
+                "e.occurred_at > to_timestamp($2::bigint / 1000.0))) FROM dtc d WHERE vin = $1 AND "
+                "first_at <= to_timestamp($2::bigint / 1000.0) ORDER BY last_at DESC LIMIT 128",
+                2, params, &rows, fault);
+    for (int i = 0; st == ST_OK && i < PQntuples(rows) && d->end.n < DTC_MAX; i++) {
+        struct dtc_known *k = &d->end.known[d->end.n];
+        int list = dtc_list_of(PQgetvalue(rows, i, 2));
+
+        if (list < 0)
+            continue;
+        *k = (struct dtc_known){.first_ms = whole(rows, i, 3), .count = (int)whole(rows, i, 4)};
+        text_copy(k->dtc.code, sizeof k->dtc.code, PQgetvalue(rows, i, 0));
+        text_copy(k->dtc.ecu, sizeof k->dtc.ecu, PQgetvalue(rows, i, 1));
+        k->dtc.list = (enum dtc_list)list;
+        d->end.n++;
+    }
+    PQclear(rows);
+    return st;
+}
+
+/* ---- once more */
+/* The distance since they were cleared is no part of a report: who saw it fall then said so. */
+static bool distance_fell(const struct past *p, int64_t t_ms)
+{
+    for (int i = 0; i < PQntuples(p->events); i++)
+        if (*PQgetvalue(p->events, i, 6) == 't' && whole(p->events, i, 3) == t_ms)
+            return true;
+    for (size_t i = 0; i < p->found_before; i++) {
+        const struct found *f = &p->found->found[i];
+
+        if (f->occurred_ms == t_ms && !strcmp(f->type, "dtc_cleared") &&
+            strstr(f->data, "\"distance_fell\":true"))
+            return true;
+    }
+    return false;
+}
+
+/* The i-th of them, the oldest first.  False: it is none. */
+static bool read_report(struct dtcs *d, const struct past *p, int i, struct dtc_report *report)
+{
+    int row = p->n - 1 - i;
+    json_t *message = NULL;
+
+    *report = (struct dtc_report){.t_ms = whole(p->reports, row, 0), .cleared_km = (double)NAN};
+    if (json_read(&message, PQgetvalue(p->reports, row, 1), (size_t)PQgetlength(p->reports, row, 1),
+                  JSON_MAX_BYTES, NULL) != ST_OK)
+        return false;
+    dtcs_read_report(d, message, report);
+    json_decref(message);
+    report->fell = report->t_ms >= p->from_ms && distance_fell(p, report->t_ms);
+    return true;
+}
+
+/* An event there is already is told no more, and stays where it was. */
+static void match(struct dtcs *d, const struct past *p, struct found *f)
+{
+    for (int i = 0; i < PQntuples(p->events); i++) {
+        if (whole(p->events, i, 3) != f->occurred_ms ||
+            strcmp(PQgetvalue(p->events, i, 1), f->type) != 0 ||
+            strcmp(PQgetvalue(p->events, i, 2), f->subject) != 0)
+            continue;
+        d->kept[i] = true;
+        f->parts &= ~(unsigned)FOUND_ALERT;
+        if (PQgetisnull(p->events, i, 4))
+            return;
+        f->lat = strtod(PQgetvalue(p->events, i, 4), NULL);
+        f->lon = strtod(PQgetvalue(p->events, i, 5), NULL);
+        return;
+    }
+}
+
+static void tell(struct dtcs *d, const struct past *p, size_t n, int64_t t_ms)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct dtc_fact *fact = &d->facts[i];
+        bool lamp = fact->kind == DTC_MIL_ON || fact->kind == DTC_MIL_OFF;
+        bool last = lamp ? t_ms == p->mil_ms : dtc_life_is_last(&d->end, fact);
+        size_t at = p->found->found_n;
+
+        dtcs_tell(fact, t_ms, p->found);
+        for (; at < p->found->found_n; at++) {
+            struct found *f = &p->found->found[at];
+
+            if (!last)
+                f->parts &= FOUND_EVENT;
+            if (f->parts & FOUND_EVENT)
+                match(d, p, f);
+        }
+    }
+}
+
+static void note_lamp(struct past *p, const struct dtc_report *report, const struct dtc_fact *facts,
+                      size_t n)
+{
+    if (report->mil >= 0)
+        p->mil = report->mil;
+    for (size_t i = 0; i < n; i++)
+        if (facts[i].kind == DTC_MIL_ON || facts[i].kind == DTC_MIL_OFF)
+            p->mil_ms = report->t_ms;
+}
+
+/* d->life steps; with d->end known it tells. */
+static void step_all(struct dtcs *d, struct past *p, bool tells)
+{
+    struct dtc_report report;
+
+    for (int i = 0; i < p->n; i++) {
+        size_t n;
+
+        if (!read_report(d, p, i, &report))
+            continue;
+        if (i == 0 && p->older)
+            dtc_life_ground(&d->life, &report);
+        n = dtc_life_step(&d->life, &report, d->facts);
+        if (!tells)
+            note_lamp(p, &report, d->facts, n);
+        else if (report.t_ms >= p->from_ms)
+            tell(d, p, n, report.t_ms);
+    }
+}
+
+/* What this group's own reports said stands in no row yet, and is said again. */
+static void take_back(struct past *p)
+{
+    for (size_t i = 0; i < p->found->found_n; i++) {
+        struct found *f = &p->found->found[i];
+
+        if (!strncmp(f->type, "dtc_", 4) || !strcmp(f->type, "mil_on"))
+            f->parts = 0;
+    }
+    p->found_before = p->found->found_n;
+}
+
+static enum status step_twice(struct dtcs *d, struct past *p, struct fault *fault)
+{
+    bool cleared_known = d->life.cleared_known;
+    double cleared_km = d->life.cleared_km;
+    int64_t newest_ms = d->life.t_ms;
+    struct dtc_life start UNFILLED;
+    enum status st = ST_OK;
+
+    memset(&d->end, 0, sizeof d->end);
+    if (p->older && (st = read_older(d, p, fault)) != ST_OK)
+        return st;
+    d->life = start = d->end;
+    step_all(d, p, false);
+    if (d->life.t_ms < newest_ms) { /* that one is not stored any more */
+        p->n = 0;
+        return ST_OK;
+    }
+    d->end = d->life;
+    d->life = start;
+    take_back(p);
+    step_all(d, p, true);
+    d->life = d->end;
+    d->life.cleared_known = cleared_known;
+    d->life.cleared_km = cleared_km;
+    return ST_OK;
+}
+
+/* ---- rows */
+static bool make_room(struct dtcs *d, size_t n)
+{
+    struct found *gone = NULL;
+    bool *kept = NULL;
+
+    if (n > d->room) {
+        if ((gone = realloc(d->gone, n * sizeof *gone)) != NULL)
+            d->gone = gone;
+        if ((kept = realloc(d->kept, n * sizeof *kept)) != NULL)
+            d->kept = kept;
+        if (!gone || !kept)
+            return false;
+        d->room = n;
+    }
+    if (n)
+        memset(d->kept, 0, n * sizeof *d->kept);
+    return true;
+}
+
+/* The case of a code that is there goes on, whenever it came: what was a moment of its own never
+ * was. */
+static enum status withdraw(struct dtcs *d, const struct past *p, size_t *gone_n,
+                            struct fault *fault)
+{
+    static const Oid types[] = {PG_TEXT, PG_UUID};
+
+    columns_begin(&d->c, 2, types);
+    for (int i = 0; i < PQntuples(p->events); i++) {
+        struct found *gone = &d->gone[*gone_n];
+
+        if (d->kept[i])
+            continue;
+        pg_array_text(&d->c.column[0], p->vin, strlen(p->vin));
+        pg_array_uuid(&d->c.column[1], PQgetvalue(p->events, i, 0));
+        if (strcmp(PQgetvalue(p->events, i, 1), "dtc_cleared") != 0)
+            continue;
+        *gone = (struct found){.occurred_ms = whole(p->events, i, 3)};
+        text_copy(gone->type, sizeof gone->type, PQgetvalue(p->events, i, 1));
+        text_copy(gone->subject, sizeof gone->subject, PQgetvalue(p->events, i, 2));
+        (*gone_n)++;
+    }
+    return columns_queue(&d->c, d->db, 2,
+                         "UPDATE event e SET withdrawn = true FROM unnest($1, $2) AS g (v, i) "
+                         "WHERE e.vin = g.v AND e.id = g.i",
+                         NULL, fault);
+}
+
+enum status dtcs_settle(struct dtcs *d, const char *vin, struct car_out *found, struct found **gone,
+                        size_t *gone_n, struct fault *fault)
+{
+    struct past p = {.vin = vin, .from_ms = d->late_ms, .mil = -1, .found = found};
+    enum status st;
+
+    *gone_n = 0;
+    if (d->late_ms == 0)
+        return ST_OK;
+    d->late_ms = 0;
+    if ((st = read_reports(d, &p, fault)) == ST_OK && (st = read_events(d, &p, fault)) == ST_OK &&
+        !make_room(d, (size_t)PQntuples(p.events)))
+        st = fault_set(fault, ST_RETRY, "out of memory for trouble codes");
+    if (st == ST_OK)
+        st = step_twice(d, &p, fault);
+    if (st == ST_OK && p.n > 0 && (st = withdraw(d, &p, gone_n, fault)) == ST_OK &&
+        (st = dtcs_write_codes(d, vin, true, fault)) == ST_OK)
+        st = dtcs_write_status(d, vin, p.mil, fault);
+    PQclear(p.reports);
+    PQclear(p.events);
+    *gone = d->gone;
+    return st;
+}

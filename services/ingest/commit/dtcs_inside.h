@@ -1,0 +1,34 @@
+/* services/ingest/commit/dtcs_inside.h - what dtcs.c and dtcs_again.c share. */
+#ifndef INGEST_DTCS_INSIDE_H
+#define INGEST_DTCS_INSIDE_H
+
+#include <jansson.h>
+
+#include "columns.h"
+#include "dtcs.h"
+#include "services/ingest/facts/dtc_life.h"
+
+struct dtcs {
+    struct pg *db;
+    struct columns c;
+    struct dtc_life life, end;
+    struct dtc codes[DTC_MAX];
+    struct dtc_fact facts[DTC_FACTS_MAX];
+    int64_t late_ms;    /* of the vehicle in hand: the earliest report that came late; 0: none */
+    struct found *gone; /* what late ones disproved */
+    bool *kept;         /* of the events there are: found again */
+    size_t room;        /* of both */
+};
+
+/* A report's lists, lamp and monitors; its codes stay in d->codes until the next. */
+void dtcs_read_report(struct dtcs *d, const json_t *message, struct dtc_report *report);
+/* One fact, as what is found. */
+void dtcs_tell(const struct dtc_fact *fact, int64_t t_ms, struct car_out *out);
+/* d->life as rows: of codes what its newest report touched, or all. */
+enum status dtcs_write_codes(struct dtcs *d, const char *vin, bool all,
+                             struct fault *fault) MUST_CHECK;
+/* `mil`: 1 on, 0 off, -1 as it was. */
+enum status dtcs_write_status(struct dtcs *d, const char *vin, int mil,
+                              struct fault *fault) MUST_CHECK;
+
+#endif
