@@ -73,6 +73,33 @@ def test_a_contract_that_will_not_last_is_a_warning(site):
         wait_until(lambda: case(site, car.vin, "contract_mileage") == [("cleared", "warning", contract)], why="the new cap")
 
 
+def test_what_a_deleted_plan_or_a_contract_that_is_over_warned_of_is_over(site):
+    today = datetime.date.today()
+
+    def days(n):
+        return str(today + datetime.timedelta(days=n))
+
+    with site.car() as car:
+        insert_trips(site, car.vin, days=20, km=80)
+        drive_to(site, car, 58000)
+        plan, kept = (insert(site, "maintenance", vin=car.vin, name="Oil", every_km=15000, last_km=40000) for _ in range(2))
+        gone, over = (insert(site, "contract", vin=car.vin, starts_on=days(-100), ends_on=days(265), start_km=50000, cap_km=20000)
+                      for _ in range(2))
+
+        def cases():
+            return {a.subject: (a.type, a.state, a.reason) for a in alerts(site, car.vin)}
+
+        due, used = ("maintenance_due", "open", ""), ("contract_mileage", "open", "")
+        wait_until(lambda: cases() == {plan: due, kept: due, gone: used, over: used}, why="the four cases")
+        site.sql(f"DELETE FROM maintenance WHERE id = '{plan}'; DELETE FROM contract WHERE id = '{gone}'; "
+                 f"UPDATE contract SET ends_on = '{days(-3)}', version = version + 1 WHERE id = '{over}'")
+        ended = {k: (v[0], "cleared", "ended") for k, v in ((plan, due), (gone, used), (over, used))}
+        wait_until(lambda: cases() == {**ended, kept: due}, why="what is gone to be over, and nothing else")
+        assert site.sql(f"SELECT stage FROM contract WHERE id = '{over}'") == "fine"
+        site.sql(f"UPDATE contract SET ends_on = '{days(265)}', version = version + 1 WHERE id = '{over}'")
+        wait_until(lambda: cases() == {**ended, kept: due, over: used}, why="the warning of what is prolonged")
+
+
 def insert_trips(site, vin, days, km):
     """Trips of past days, as they would be there."""
     now = now_ms()

@@ -174,6 +174,50 @@ def test_a_rule_holds_in_its_zone_and_hours_only(site, car):
     assert [e[1] for e in found] == [inside] and 64 <= second(found[0][2], start) <= 70
 
 
+def test_what_a_deleted_disabled_or_moved_rule_or_zone_raised_is_over(site, car):
+    start = now_ms() - HOUR_MS
+    above = {"signal": "Vehicle.Speed", "test": "above", "threshold": 30}
+    gone, off, moved, stays = (rule(site, car, **above) for _ in range(4))
+    here = zone(site, car, 1000, dwell_s=60)
+    site.sql("INSERT INTO recipient (id, customer_id, channel, target, min_severity) VALUES (gen_random_uuid(), "
+             f"'{car.customer}', 'webhook', '{{}}', 'info')")
+    drive = drives.north(start, [(50, 72), (100, 0)], **{LEVEL: 50.0})
+    for sample in list(drive.values())[50:]:
+        del sample[drives.SPEED]  # what it was stays so
+    send(car, drive)
+
+    def cases():
+        return {a.subject: (a.type, a.state, a.reason) for a in alerts(site, car.vin) if a.type in ("rule", "geofence_dwell")}
+
+    raised = {r: ("rule", "open", "") for r in (gone, off, moved, stays)}
+    assert cases() == {**raised, here: ("geofence_dwell", "open", "")}
+    site.sql(f"DELETE FROM rule WHERE id = '{gone}'; UPDATE rule SET enabled = false, version = version + 1 WHERE id = '{off}'; "
+             f"UPDATE rule SET group_name = 'others', version = version + 1 WHERE id = '{moved}'; DELETE FROM geofence WHERE id = '{here}'")
+    ended = {r: ("rule", "cleared", "ended") for r in (gone, off, moved)}
+    wanted = {**ended, here: ("geofence_dwell", "cleared", "ended"), stays: ("rule", "open", "")}
+    wait_until(lambda: cases() == wanted, why="what is gone to be over, and nothing else")
+    told = site.sql("SELECT count(*) FROM notification n JOIN alert a ON a.id = n.alert_id WHERE n.transition = 'cleared' AND "
+                    f"a.vin = '{car.vin}' AND a.type = 'rule'")
+    changed = site.sql(f"SELECT count(*) FROM change WHERE vin = '{car.vin}' AND kind = 'alert' AND data ->> 'state' = 'cleared'")
+    assert (told, changed) == ("3", "4")
+
+
+def test_a_rule_changed_while_it_is_true_begins_anew(site, car):
+    start = now_ms() - HOUR_MS
+    mine = rule(site, car, signal="Vehicle.Speed", test="above", threshold=30)
+    send(car, drives.north(start, [(60, 72)]))
+    assert [a.state for a in alerts(site, car.vin)] == ["open"]
+    site.sql(f"UPDATE rule SET threshold = 100, version = version + 1 WHERE id = '{mine}'")
+
+    def goes_on():
+        goes_on.t += 1000
+        send(car, drives.north(goes_on.t, [(1, 72)], lat=48.52))
+        return [(a.state, a.reason) for a in alerts(site, car.vin)] == [("cleared", "ended")]
+
+    goes_on.t = start + 60000
+    wait_until(goes_on, why="the end of what the old condition raised")
+
+
 def clock_change():
     """(zone, moment before its clocks were changed lately, and after it at the same time of day UTC); without any, just two days."""
     now = datetime.datetime.now(datetime.UTC).replace(minute=0, second=0, microsecond=0)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "lib/text.h"
+#include "proto/envelope.h"
 #include "services/ingest/commit/meter_rows.h"
 #include "services/ingest/commit/tell.h"
 #include "services/ingest/facts/forecast.h"
@@ -24,8 +25,11 @@
 #define DUE(unknown)                                                                               \
     "(x.computed_at IS NULL OR x.computed_at < now() - interval '10 min' OR " unknown ")"
 
+#define OVER_MS 10000
+
 struct dues {
     struct pg *db;
+    int64_t over_ms; /* when it looked last for cases whose subject is gone */
     struct tell *tell;
     struct fact_states *states;
     struct meter_rows meters;
@@ -250,6 +254,43 @@ static enum status take_entry(struct dues *d, const PGresult *rows, int row, int
                   fault);
 }
 
+/* ---- cases of which nobody would find the end: what they are about was deleted, disabled, is over
+ * or no longer about the vehicle */
+enum { CASE_VIN = 1, CASE_TYPE, CASE_SUBJECT };
+
+static const char over[] =
+    "SELECT a.id, a.vin, a.type, a.subject FROM alert a JOIN vehicle v ON v.vin = a.vin, "
+    "LATERAL (SELECT CASE WHEN a.subject ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' "
+    "THEN a.subject::uuid END AS id) s "
+    "WHERE a.state <> 'cleared' AND a.ended_at IS NULL AND a.last_at <= now() AND a.type IN "
+    "('rule', 'geofence_dwell', 'maintenance_due', 'contract_mileage') AND NOT CASE a.type "
+    "WHEN 'rule' THEN EXISTS (SELECT FROM rule x WHERE x.id = s.id AND "
+    "x.customer_id = v.customer_id AND x.enabled AND x.group_name IN ('', v.group_name) AND "
+    "coalesce(x.vin, v.vin) = v.vin) "
+    "WHEN 'geofence_dwell' THEN EXISTS (SELECT FROM geofence x WHERE x.id = s.id AND "
+    "x.customer_id = v.customer_id AND x.dwell_s > 0 AND x.group_name IN ('', v.group_name)) "
+    "WHEN 'maintenance_due' THEN EXISTS (SELECT FROM maintenance x WHERE x.id = s.id AND "
+    "x.vin = v.vin) "
+    "ELSE EXISTS (SELECT FROM contract x WHERE x.id = s.id AND x.vin = v.vin AND "
+    "x.cap_km IS NOT NULL AND now() BETWEEN x.starts_on AND x.ends_on + 1) END LIMIT 100";
+
+static enum status take_over(struct dues *d, const PGresult *rows, int row, int64_t now_ms,
+                             struct fault *fault)
+{
+    struct found f = {
+        .parts = FOUND_END, .occurred_ms = now_ms, .lat = (double)NAN, .lon = (double)NAN};
+    const char *params[] = {PQgetvalue(rows, row, CASE_SUBJECT)};
+
+    text_copy(f.type, sizeof f.type, PQgetvalue(rows, row, CASE_TYPE));
+    text_copy(f.subject, sizeof f.subject, params[0]);
+    tell_found(d->tell, PQgetvalue(rows, row, CASE_VIN), &f, 1, now_ms);
+    if (strcmp(f.type, "contract_mileage") != 0 || !uuid_is_valid(params[0], strlen(params[0])))
+        return ST_OK;
+    return pg_run(d->db, /* one that is prolonged may warn again */
+                  "UPDATE contract SET stage = 'fine' WHERE id = $1 AND stage <> 'fine'", 1, params,
+                  NULL, fault);
+}
+
 /* ---- all */
 static const struct work {
     const char *sql;
@@ -278,7 +319,19 @@ static const struct work {
                                                                "FIRST LIMIT 100 FOR UPDATE OF "
                                                                "x SKIP LOCKED",
      CONTRACT_VIN, take_contract},
+    {over, CASE_VIN, take_over},
 };
+
+/* Nobody waits for what is over. */
+static bool is_time(struct dues *d, const struct work *work, int64_t now_ms)
+{
+    if (work->take != take_over)
+        return true;
+    if (now_ms >= d->over_ms && now_ms - d->over_ms < OVER_MS)
+        return false;
+    d->over_ms = now_ms;
+    return true;
+}
 
 enum status dues_step(struct dues *d, bool (*is_ours)(void *self, const char *vin), void *self,
                       int64_t now_ms, struct fault *fault)
@@ -292,6 +345,8 @@ enum status dues_step(struct dues *d, bool (*is_ours)(void *self, const char *vi
     for (size_t w = 0; w < sizeof works / sizeof *works && st == ST_OK; w++) {
         PGresult *rows = NULL;
 
+        if (!is_time(d, &works[w], now_ms))
+            continue;
         st = pg_run(d->db, works[w].sql, 0, NULL, &rows, fault);
         for (int i = 0; st == ST_OK && i < PQntuples(rows); i++)
             if (is_ours(self, PQgetvalue(rows, i, works[w].vin)))

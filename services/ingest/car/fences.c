@@ -126,8 +126,26 @@ static void step_one(struct fences *s, const struct fence *f, const struct wall 
     near->state = g;
 }
 
-/* Zones were drawn, changed or taken away: those are judged at the last place, without a word. */
-static void adopt(struct fences *s, const struct fence_list *list)
+/* A long stay is over as well when its zone was taken away, or is drawn elsewhere now. */
+static void end_stays(const struct fences *before, struct fences *s, int64_t t_ms,
+                      struct car_out *out)
+{
+    for (int64_t i = 0; i < before->n; i++) {
+        const struct fence_near *was = &before->near[i];
+        struct found *f;
+
+        if (!was->state.dwelt || fences_inside(s, was->key))
+            continue;
+        f = car_out_add(out, FOUND_END, "geofence_dwell", t_ms, t_ms);
+        if (f)
+            uuid_print(f->subject, was->key);
+    }
+}
+
+/* Zones were drawn, changed or taken away: those are judged at the last place, without a word but
+ * of what ends by that. */
+static void adopt(struct fences *s, const struct fence_list *list, int64_t t_ms,
+                  struct car_out *out)
 {
     struct fences before = *s;
     struct car_out none = {0};
@@ -147,9 +165,12 @@ static void adopt(struct fences *s, const struct fence_list *list)
             step_one(&one, f, 0, s->t_ms, &last, &none);
             if (one.n == 1 && s->n < FENCES_NEAR)
                 s->near[s->n++] = one.near[0];
+            else
+                s->crowded += one.n;
         }
     }
     s->stamp = list->stamp;
+    end_stays(&before, s, t_ms, out);
     car_out_done(&none);
 }
 
@@ -157,7 +178,7 @@ void fences_step(struct fences *s, const struct fence_list *list, const struct w
                  int64_t t_ms, const struct fix *place, struct car_out *out)
 {
     if (s->stamp != list->stamp)
-        adopt(s, list);
+        adopt(s, list, t_ms, out);
     for (size_t i = 0; i < list->n; i++)
         step_one(s, list->all[i], wall, t_ms, place, out);
     s->t_ms = t_ms;

@@ -6,12 +6,24 @@
 
 #include "lib/text.h"
 
-static struct rule_state *state_of(struct rules *s, const struct rule_entry *rule)
+/* What was raised by a rule that is gone, or is another now, is over. */
+static void end(const unsigned char key[16], const struct rule_state *state, int64_t t_ms,
+                struct car_out *out)
+{
+    struct found *f = state->raised ? car_out_add(out, FOUND_END, "rule", t_ms, t_ms) : NULL;
+
+    if (f)
+        uuid_print(f->subject, key);
+}
+
+static struct rule_state *state_of(struct rules *s, const struct rule_entry *rule, int64_t t_ms,
+                                   struct car_out *out)
 {
     for (int64_t i = 0; i < s->n; i++) {
         if (memcmp(s->each[i].key, rule->key, sizeof rule->key) != 0)
             continue;
         if (s->each[i].version != rule->version) { /* another rule by the same name */
+            end(rule->key, &s->each[i].state, t_ms, out);
             memset(&s->each[i].state, 0, sizeof s->each[i].state);
             s->each[i].version = rule->version;
         }
@@ -25,19 +37,24 @@ static struct rule_state *state_of(struct rules *s, const struct rule_entry *rul
     return &s->each[s->n++].state;
 }
 
-static bool is_listed(const struct rule_list *list, const unsigned char key[16])
+/* `hint`: where it most often is. */
+static bool is_listed(const struct rule_list *list, const unsigned char key[16], size_t hint)
 {
+    if (hint < list->n && !memcmp(list->all[hint]->key, key, sizeof list->all[hint]->key))
+        return true;
     for (size_t i = 0; i < list->n && i < RULES_MAX; i++)
         if (!memcmp(list->all[i]->key, key, sizeof list->all[i]->key))
             return true;
     return false;
 }
 
-static void forget_others(struct rules *s, const struct rule_list *list)
+static void forget_others(struct rules *s, const struct rule_list *list, int64_t t_ms,
+                          struct car_out *out)
 {
     for (int64_t i = 0; i < s->n; i++) {
-        if (is_listed(list, s->each[i].key))
+        if (is_listed(list, s->each[i].key, (size_t)i))
             continue;
+        end(s->each[i].key, &s->each[i].state, t_ms, out);
         s->each[i--] = s->each[--s->n];
         memset(&s->each[s->n], 0, sizeof s->each[s->n]);
     }
@@ -65,8 +82,7 @@ void rules_step(struct rules *s, const struct rule_list *list, const struct fenc
 {
     bool placed = fences_placed(fences, t_ms);
 
-    if (s->n > 0 && s->n != (int64_t)list->n)
-        forget_others(s, list);
+    forget_others(s, list, t_ms, out);
     for (size_t i = 0; i < list->n && i < RULES_MAX; i++) {
         const struct rule_entry *rule = list->all[i];
         struct rule_state *state;
@@ -76,7 +92,7 @@ void rules_step(struct rules *s, const struct rule_list *list, const struct fenc
         while (k < n && readings[k].signal != rule->rule.signal)
             k++;
         if (k == n || (rule->rule.place != RULE_ANYWHERE && !placed) ||
-            !(state = state_of(s, rule)))
+            !(state = state_of(s, rule, t_ms, out)))
             continue;
         fact = rule_step(state, &rule->rule, t_ms, readings[k].value,
                          fences_inside(fences, rule->fence), wall_ahead_min(wall, t_ms));

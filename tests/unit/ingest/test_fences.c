@@ -126,6 +126,40 @@ static void a_zone_drawn_later_is_judged_at_the_last_place_without_a_word(void *
     car_out_done(&out);
 }
 
+static void a_long_stay_is_over_when_its_zone_is_gone_or_drawn_elsewhere(void **state)
+{
+    struct fence_list one = draw(1), none = {all, 0, 7}, other = {all, 1, 8};
+    struct fix inside = {.lat = centres[0].lat, .lon = centres[0].lon, .accuracy_m = 4}, outside;
+    struct car_out out = {0};
+
+    (void)state;
+    outside = inside;
+    outside.lat += 3000 * METRE;
+    for (int moved = 0; moved < 2; moved++) {
+        struct fences s = {0};
+
+        centres[0] = (struct zone_point){inside.lat, inside.lon};
+        fences[0].version = 1;
+        fences_step(&s, &one, 0, 1000, &outside, &out);
+        for (int64_t t_ms = 2000; t_ms < 100000; t_ms += 1000)
+            fences_step(&s, &one, 0, t_ms, &inside, &out);
+        assert_string_equal(out.found[out.found_n - 1].type, "geofence_dwell");
+        car_out_clear(&out);
+        fences[0].version = 2;
+        centres[0].lat = outside.lat;
+        fence_complete(&fences[0]);
+        fences_step(&s, moved ? &other : &none, 0, 100000, &inside, &out);
+        assert_int_equal(out.found_n, 1);
+        assert_int_equal(out.found[0].parts, FOUND_END);
+        assert_string_equal(out.found[0].type, "geofence_dwell");
+        assert_string_equal(out.found[0].subject, fences[0].id);
+        car_out_clear(&out);
+        centres[0] = (struct zone_point){inside.lat, inside.lon};
+        fence_complete(&fences[0]);
+    }
+    car_out_done(&out);
+}
+
 static void only_the_limits_of_zones_it_is_in_count(void **state)
 {
     struct fence_list list = draw(2);
@@ -152,6 +186,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(many_zones_say_what_each_says_alone),
         cmocka_unit_test(a_zone_drawn_later_is_judged_at_the_last_place_without_a_word),
+        cmocka_unit_test(a_long_stay_is_over_when_its_zone_is_gone_or_drawn_elsewhere),
         cmocka_unit_test(only_the_limits_of_zones_it_is_in_count),
     };
 
