@@ -296,10 +296,12 @@ static enum status step_vehicle(struct facts *f, size_t i, const char *vin,
     struct car_settings set;
     struct fact_row row UNFILLED; /* eleven KB, filled by fact_states_get */
     enum status st;
+    int64_t crowded;
 
     if (!garage_settings(f->garage, vin, &set))
         return fault_set(fault, ST_REJECT, "vehicle %s is gone", vin);
     fact_states_get(f->states, i, &row);
+    crowded = row.car.fences.crowded;
     car_out_clear(&f->out);
     dtcs_begin(f->dtcs);
     for (; f->next < f->taken_n && !strcmp(f->taken[f->next]->from.topic.vin, vin); f->next++) {
@@ -311,6 +313,8 @@ static enum status step_vehicle(struct facts *f, size_t i, const char *vin,
         return st;
     if (f->out.failed)
         return fault_set(fault, ST_RETRY, "out of memory for what was found");
+    if (row.car.fences.crowded > crowded)
+        metric_add(meters.fences_crowded, NULL, (double)(row.car.fences.crowded - crowded));
     add_rows(f, &row, &set, now_ms);
     tell_found(f->tell, row.vin, f->out.found, f->out.found_n, now_ms);
     tell_places(f->tell, row.vin, f->out.places, f->out.places_n);

@@ -11,6 +11,7 @@
 #include "lib/map.h"
 #include "lib/text.h"
 #include "proto/vin.h"
+#include "services/ingest/record/meters.h"
 #include "walls.h"
 
 #define VEHICLES_MAX 200000
@@ -219,6 +220,10 @@ static void choose(struct garage *g, const char *vin, const struct vehicle *v,
             if (rule_covers(&c->rules[i].rule, c->id, v->group, vin))
                 g->rules[rules++] = &c->rules[i];
     out->fences = (struct fence_list){g->fences, fences, fences ? mix(c->stamp, v->group) : 0};
+    if (rules > RULES_MAX) { /* what the interface refuses came another way */
+        metric_add(meters.rules_ignored, NULL, (double)(rules - RULES_MAX));
+        rules = RULES_MAX;
+    }
     out->rules = (struct rule_list){g->rules, rules};
     out->limits = (struct limits_settings){v->limit_kmh, c->limit_kmh};
     out->wall = v->wall;

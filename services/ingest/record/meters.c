@@ -72,4 +72,10 @@ void meters_open(void)
                                          "Times that vehicles fell silent because of us.", NULL);
     meters.recomputed = metric_counter("vigie_ingest_recomputed_total",
                                        "Facts of a vehicle computed again.", "cause");
+    meters.rules_ignored = metric_counter(
+        "vigie_ingest_rules_ignored_total",
+        "Rules left out because a vehicle has more than 16, each time it is looked at.", NULL);
+    meters.fences_crowded = metric_counter(
+        "vigie_ingest_fences_crowded_total",
+        "Places left out of a zone because the vehicle is in or near more than 24.", NULL);
 }
