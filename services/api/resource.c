@@ -200,7 +200,8 @@ enum status resource_create(struct worker *w, const struct request *r, struct an
     if (st == ST_OK && (st = tenant_begin(w, r, a, fault)) == ST_OK &&
         (st = idempotency_begin(w, r, a, fault)) == ST_OK &&
         (st = resource_refers(w, r, what->fields, body, a, fault)) == ST_OK &&
-        (st = insert(w, r, id, body, a, fault)) == ST_OK)
+        (st = insert(w, r, id, body, a, fault)) == ST_OK &&
+        (!what->settles || (st = what->settles(w, r, id, body, a, fault)) == ST_OK))
         st = finish(w, r, id, "create", a, fault);
     json_decref(body);
     return st;
@@ -267,7 +268,8 @@ enum status resource_change(struct worker *w, const struct request *r, struct an
         }
     }
     if (st == ST_OK && (st = resource_refers(w, r, what->fields, body, a, fault)) == ST_OK &&
-        (st = update(w, r, body, a, fault)) == ST_OK)
+        (st = update(w, r, body, a, fault)) == ST_OK &&
+        (!what->settles || (st = what->settles(w, r, r->object, body, a, fault)) == ST_OK))
         st = finish(w, r, r->object, "change", a, fault);
     json_decref(whole);
     json_decref(body);

@@ -17,6 +17,10 @@ struct resource {
      * NULL: any do. */
     bool (*fits)(const struct request *r, const json_t *whole, struct answer *a);
     bool by_vin; /* lists take ?vin= */
+    /* Made or changed by `body`, in that transaction: does it fit what else is there?  ST_NONE: no;
+     * the answer is set, the transaction is over.  NULL: it does. */
+    enum status (*settles)(struct worker *w, const struct request *r, const char *id,
+                           const json_t *body, struct answer *a, struct fault *fault);
 };
 
 extern const struct resource geofence_resource, rule_resource, driver_resource, assignment_resource,

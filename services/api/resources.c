@@ -4,6 +4,7 @@
 
 #include "lib/clock.h"
 #include "resource.h"
+#include "rules.h"
 
 #define KM_MOST 10000000.0
 #define NEEDED_NAME FIELD_NEEDED | FIELD_FILLED
@@ -63,6 +64,7 @@ const struct resource geofence_resource = {
     geofence_fields,
     geofence_fits,
     false,
+    NULL,
 };
 
 /* ---- rules */
@@ -115,6 +117,7 @@ const struct resource rule_resource = {
     rule_fields,
     rule_fits,
     true,
+    rule_settles,
 };
 
 /* ---- drivers, and who drives what */
@@ -136,6 +139,7 @@ const struct resource driver_resource = {
     driver_fields,
     NULL,
     false,
+    NULL,
 };
 
 static const struct field assignment_fields[] = {
@@ -170,6 +174,7 @@ const struct resource assignment_resource = {
     assignment_fields,
     assignment_fits,
     true,
+    NULL,
 };
 
 /* ---- contracts */
@@ -212,6 +217,7 @@ const struct resource contract_resource = {
     contract_fields,
     contract_fits,
     true,
+    NULL,
 };
 
 /* ---- maintenance */
@@ -246,6 +252,7 @@ const struct resource maintenance_resource = {
     maintenance_fields,
     maintenance_fits,
     true,
+    NULL,
 };
 
 /* ---- the customer itself, and its people: made by the operator's commands, so that no hand that
@@ -265,6 +272,7 @@ const struct resource customer_resource = {
     customer_fields,
     NULL,
     false,
+    NULL,
 };
 
 const struct resource user_resource = {
@@ -276,4 +284,5 @@ const struct resource user_resource = {
     NULL, /* read only */
     NULL,
     false,
+    NULL,
 };

@@ -8,6 +8,7 @@
 #include "handlers.h"
 #include "idempotency.h"
 #include "resource.h"
+#include "rules.h"
 #include "tenant.h"
 #include "vehicle_row.h"
 
@@ -51,6 +52,13 @@ static enum status read_change(const struct request *r, bool making, json_t **bo
     json_decref(*body);
     answer_field(a, r, 422, "/nominal_v", "range");
     return ST_NONE;
+}
+
+/* In another group it may have other rules, and too many of them. */
+static enum status settles(struct worker *w, const struct request *r, const json_t *body,
+                           struct answer *a, struct fault *fault)
+{
+    return json_object_get(body, "group_name") ? rules_fit(w, r, NULL, r->vin, a, fault) : ST_OK;
 }
 
 /* The vehicle as it is now, with its tag; then what every change ends with. */
@@ -186,7 +194,7 @@ enum status vehicle_change(struct worker *w, const struct request *r, struct ans
         (st = idempotency_begin(w, r, a, fault)) == ST_OK &&
         (st = lock_version(w, r, a, fault)) == ST_OK &&
         (st = resource_refers(w, r, vehicle_fields, body, a, fault)) == ST_OK &&
-        (st = update(w, r, body, fault)) == ST_OK)
+        (st = update(w, r, body, fault)) == ST_OK && (st = settles(w, r, body, a, fault)) == ST_OK)
         st = finish(w, r, 200, "vehicle.change", a, fault);
     json_decref(body);
     return st;

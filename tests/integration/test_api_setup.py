@@ -24,6 +24,7 @@ def s():
 
 @pytest.fixture
 def token(s):
+    s.sql("DELETE FROM rule")  # of the tests before: a vehicle may have so many
     return s.token(s.fresh_user())
 
 
@@ -138,6 +139,34 @@ def test_shapes_and_hours_go_in_and_come_out(s, token):
     foreign = make(s, s.token("stranger"), "geofences", CIRCLE).json["id"]
     refused = s.ask("PATCH", f"rules/{rule['id']}", {"geofence_id": foreign}, {"If-Match": '"v2"'}, token)
     assert refused.code == 422 and refused.json["errors"] == [{"pointer": "/geofence_id", "code": "unknown"}]
+
+
+def test_a_vehicle_has_as_many_rules_as_are_followed_and_no_more(s, token):
+    def refused(answer, vin):
+        return answer.code == 422 and answer.json["type"].endswith("too-many") and vin in answer.json["detail"]
+
+    def of_vehicle(vin):
+        return s.ask("GET", f"vehicles/{vin}", token=token).headers["etag"]
+
+    s.sql(f"UPDATE vehicle SET group_name = '' WHERE vin IN ('{OURS[0]}', '{OURS[1]}')")
+    for _ in range(14):
+        make(s, token, "rules", RULE)
+    for body in ({"group_name": "trucks"}, {"group_name": "trucks"}, {"vin": OURS[1]}):
+        make(s, token, "rules", {**RULE, **body})
+    off = make(s, token, "rules", {**RULE, "enabled": False, "vin": OURS[1], "group_name": "vans"}).json["id"]
+    last = make(s, token, "rules", {**RULE, "vin": OURS[1]}).json["id"]  # the sixteenth of this one
+    assert refused(s.ask("POST", "rules", {**RULE, "vin": OURS[1]}, token=token), OURS[1])
+    assert refused(s.ask("POST", "rules", RULE, token=token), OURS[1])
+    assert s.sql("SELECT count(*) FROM rule") == "19"
+    make(s, token, "rules", {**RULE, "vin": OURS[0]})  # another has room
+    switch = s.ask("PATCH", f"rules/{off}", {"enabled": True, "group_name": ""}, {"If-Match": '"v1"'}, token)
+    assert refused(switch, OURS[1]) and s.ask("GET", f"rules/{off}", token=token).json["version"] == 1
+    assert s.ask("PATCH", f"rules/{last}", {"name": "x", "threshold": 90}, {"If-Match": '"v1"'}, token).code == 200
+    moved = s.ask("PATCH", f"vehicles/{OURS[1]}", {"group_name": "trucks"}, {"If-Match": of_vehicle(OURS[1])}, token)
+    assert refused(moved, OURS[1])
+    assert s.ask("PATCH", f"rules/{last}", {"enabled": False}, {"If-Match": '"v2"'}, token).code == 200
+    assert s.ask("PATCH", f"rules/{off}", {"enabled": True, "group_name": ""}, {"If-Match": '"v1"'}, token).code == 200
+    s.sql("DELETE FROM rule")
 
 
 def test_who_drives_what(s, token):

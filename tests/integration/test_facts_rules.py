@@ -218,6 +218,20 @@ def test_a_rule_changed_while_it_is_true_begins_anew(site, car):
     wait_until(goes_on, why="the end of what the old condition raised")
 
 
+def test_rules_and_zones_that_are_too_many_are_counted(site, car):
+    start = now_ms() - HOUR_MS
+    for _ in range(18):
+        rule(site, car, signal="Vehicle.Speed", test="above", threshold=30)
+    for n in range(26):
+        zone(site, car, 100 * n, radius=5000, muted=True)
+    before = [site.ingest.metric(f"vigie_ingest_{name}_total") for name in ("rules_ignored", "fences_crowded")]
+    send(car, drives.north(start, [(10, 0), (10, 72)]))
+    found = [e[0] for e in events(site, car.vin)]
+    ignored, crowded = [site.ingest.metric(f"vigie_ingest_{name}_total") for name in ("rules_ignored", "fences_crowded")]
+    assert found.count("rule") == 16 and ignored >= before[0] + 2
+    assert crowded - before[1] == 2 * 20  # two zones, at each place
+
+
 def clock_change():
     """(zone, moment before its clocks were changed lately, and after it at the same time of day UTC); without any, just two days."""
     now = datetime.datetime.now(datetime.UTC).replace(minute=0, second=0, microsecond=0)
