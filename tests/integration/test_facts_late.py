@@ -7,7 +7,7 @@ import uuid
 import pytest
 
 import drives
-from ingest_site import MISSING, Ingest, now_ms, running, wait_until
+from ingest_site import DAY_MS, MISSING, Ingest, now_ms, running, wait_until
 from test_facts import HOUR_MS, events, is_partition, metres, places, segments, send, settled
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
@@ -127,6 +127,61 @@ def test_kill_minus_9_in_between_changes_nothing(site, in_order):
             car.wait_ack(seqs[-1])
         rows = check(site, car, start, expected)
     assert named_in_order(rows, car.vin, start)
+
+
+def keep_samples(site, vin, days):
+    customer = str(uuid.uuid4())
+    site.sql(f"INSERT INTO customer (id, name, retention_days) VALUES ('{customer}', 'Keeps little', {days}); "
+             f"UPDATE vehicle SET customer_id = '{customer}' WHERE vin = '{vin}'")
+
+
+def test_samples_that_were_purged_take_nothing_away_and_later_ones_are_still_corrected(site):
+    """A customer who keeps samples for 7 days; what comes late is 9 days old, or of yesterday."""
+    now = now_ms()
+    start, fast = now - 10 * DAY_MS, [(60, 0), (60, 70), (30, 100), (60, 70), (300, 0)]
+    with site.car() as car:
+        site.sql(f"UPDATE vehicle SET speed_limit_kmh = 80 WHERE vin = '{car.vin}'")
+        keep_samples(site, car.vin, days=7)
+        for days in (9, 8, 2):
+            send(car, drives.north(now - days * DAY_MS, fast))
+        drive = drives.north(now - DAY_MS, fast)
+        hidden = {t: s for t, s in drive.items() if 110000 < t - now + DAY_MS < 160000}
+        send(car, {t: s for t, s in drive.items() if t not in hidden})
+        wait_until(lambda: settled(site, car.vin), why="the rows")
+        before, told = segments(site, car.vin, start, EVERY), events(site, car.vin)
+        assert [r.kind for r in before].count("trip") == 4 and [e[0] for e in told] == ["overspeed"] * 3
+        site.influx.query(f"DELETE FROM telemetry WHERE vin = '{car.vin}' AND time < {now - 7 * DAY_MS}ms", "fleet")
+        car.telemetry({now - 9 * DAY_MS - 3 * HOUR_MS: {drives.SPEED: 0.0}}, seq=1, stream=OTHER)
+        car.wait_ack(1, stream=OTHER)
+        wait_until(lambda: settled(site, car.vin), why="the late one to be looked at")
+        assert segments(site, car.vin, start, EVERY) == before and events(site, car.vin) == told
+        car.telemetry({now - 9 * DAY_MS - 2 * HOUR_MS: {drives.SPEED: 0.0}, **hidden}, seq=2, stream=OTHER)
+        car.wait_ack(2, stream=OTHER)
+        wait_until(lambda: settled(site, car.vin), why="both to be looked at")
+        after = segments(site, car.vin, start, EVERY)
+        old = [r for r in before if r.start * 1000 < 8.5 * DAY_MS]
+        assert after[:len(old)] == old and is_partition([r for r in after if r.kind in ("trip", "stop", "gap")])
+        assert [r.kind for r in after].count("trip") == 4 and events(site, car.vin)[:3] == told and len(events(site, car.vin)) == 4
+
+
+def test_a_switch_of_private_mode_a_year_ago_withdraws_nothing(site):
+    now = now_ms()
+    past = f"now() - interval '100 d', now() - interval '100 d', {now - 100 * DAY_MS}"
+    withdrawn = "SELECT withdrawn FROM event WHERE vin = '{}' AND type = 'overspeed'"
+    with site.car() as car:
+        send(car, drives.north(now - DAY_MS, [(60, 0), (60, 50), (300, 0)]))
+        wait_until(lambda: settled(site, car.vin), why="the rows")
+        site.sql("INSERT INTO event (id, vin, type, source, severity, occurred_at, detected_at, told_ms, data) VALUES "
+                 f"(gen_random_uuid(), '{car.vin}', 'overspeed', 'ingest', 'minor', {past}, '{{}}')")
+        car.event("private_mode", {"on": False, "by": "button"}, t=now - 400 * DAY_MS)
+        car.wait_ack(car.seq)
+        wait_until(lambda: settled(site, car.vin), why="it to be looked at")
+        assert site.sql(withdrawn.format(car.vin)) == "f"
+        car.event("private_mode", {"on": False, "by": "button"}, t=now - 300 * DAY_MS)
+        car.telemetry({now - DAY_MS + 30500: {drives.SPEED: 0.0}}, seq=1, stream=OTHER)  # and of yesterday
+        car.wait_ack(1, stream=OTHER)
+        wait_until(lambda: settled(site, car.vin), why="both to be looked at")
+        assert site.sql(withdrawn.format(car.vin)) == "f"
 
 
 def test_a_history_that_was_lost_takes_nothing_away(site, in_order):

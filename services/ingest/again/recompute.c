@@ -1,47 +1,14 @@
 /* services/ingest/again/recompute.c - read the state, step over the history without any lock, then
  * write under the lock, if nobody stepped in between. */
-#include "recompute.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/text.h"
+#include "recompute_inside.h"
 #include "reread.h"
-#include "services/ingest/commit/fact_states.h"
-#include "services/ingest/commit/garage.h"
-#include "services/ingest/commit/meter_rows.h"
-#include "services/ingest/commit/segments.h"
-#include "services/ingest/commit/tell.h"
-#include "services/ingest/commit/told.h"
 #include "services/ingest/facts/late.h"
 
-#define SILENT_MAX 128
 #define TRIES 5 /* to catch up with a car that goes on sending */
-
-struct recompute {
-    struct pg *db;
-    struct influx *influx;
-    struct garage *garage;
-    struct fact_states *states;
-    struct segments *segments;
-    struct tell *tell;
-    struct meter_rows meters;
-    struct moment_map map;
-    /* ---- of the vehicle in hand */
-    struct car_settings set;
-    struct car car;
-    struct car_out out;
-    int64_t base_ms;  /* newest sample of the state it began with */
-    int64_t until_ms; /* how far the history was read */
-    int64_t again_ms; /* rows from here on are found anew; INT64_MAX: only unsettled ones */
-    int64_t kept_ms;  /* newest checkpoint passed */
-    struct car *kept; /* ... and all of them */
-    size_t kept_n, kept_room;
-    struct told *told; /* by the car, since base_ms */
-    size_t told_n, told_next;
-    bool failed;
-};
 
 enum status recompute_open(struct recompute **out, struct pg *db, struct influx *influx,
                            struct fault *fault)
@@ -142,37 +109,87 @@ static enum status step_until(struct recompute *r, const char *vin, int64_t afte
 }
 
 /* ---- where to begin */
-static enum status begin_at_checkpoint(struct recompute *r, const struct fact_row *row,
-                                       int64_t now_ms, int64_t *after_ms, struct fault *fault)
+/* What was open there began before it. */
+static void begin_with_state(struct recompute *r, int64_t *after_ms)
 {
-    struct late late = {row->late_from_ms, row->late_until_ms};
-    struct segment *rows, open[TRIP_OUT_MAX];
-    int64_t from_ms, to_ms;
+    struct segment open[TRIP_OUT_MAX];
     size_t n;
-    enum status st;
 
-    st = segments_read(r->segments, row->vin, row->late_from_ms - late_defaults.longest_ms, &rows,
-                       &n, fault);
-    if (st != ST_OK)
-        return st;
-    if (!late_window(&late, &late_defaults, rows, n, now_ms, &from_ms, &to_ms))
-        from_ms = row->late_from_ms; /* older than the history: nothing will be found */
-    st = fact_states_before(r->states, row->vin, from_ms, &r->car, fault);
-    if (st == ST_NONE) {
-        memset(&r->car, 0, sizeof r->car);
-        *after_ms = (from_ms < row->late_from_ms ? from_ms : row->late_from_ms) - 1;
-        r->again_ms = *after_ms + 1;
-        return ST_OK;
-    }
-    if (st != ST_OK)
-        return st;
     *after_ms = r->again_ms = car_t_ms(&r->car);
     r->car.trip.privacy = (struct privacy){0}; /* told_list has the switch before it, too */
     n = trip_view(&r->car.trip, &r->set.trip, 0, open);
     for (size_t i = 0; i < n; i++)
         if (open[i].start_ms < r->again_ms)
             r->again_ms = open[i].start_ms;
-    return ST_OK;
+}
+
+static void begin_with_nothing(struct recompute *r, int64_t from_ms, int64_t *after_ms)
+{
+    memset(&r->car, 0, sizeof r->car);
+    *after_ms = from_ms - 1;
+    r->again_ms = from_ms;
+}
+
+/* Samples before `oldest_ms` may be gone, and are not stepped over: where it drove before, the
+ * first state since is the first to begin with.  ST_NONE: late samples change nothing. */
+static enum status begin_at_checkpoint(struct recompute *r, const struct fact_row *row,
+                                       int64_t now_ms, int64_t *after_ms, struct fault *fault)
+{
+    struct late late = {row->late_from_ms, row->late_until_ms};
+    struct late_settings set = {late_defaults.patience_ms, r->set.history_ms};
+    int64_t oldest_ms = now_ms - r->set.history_ms;
+    int64_t since_ms = row->late_from_ms > oldest_ms ? row->late_from_ms : oldest_ms;
+    int64_t from_ms, to_ms;
+    struct segment *rows;
+    size_t n;
+    enum status st;
+
+    st =
+        segments_read(r->segments, row->vin, since_ms - late_defaults.longest_ms, &rows, &n, fault);
+    if (st != ST_OK)
+        return st;
+    if (!late_window(&late, &set, rows, n, now_ms, &from_ms, &to_ms))
+        return ST_NONE;
+    st = fact_states_before(r->states, row->vin, from_ms, &r->car, fault);
+    if (st == ST_NONE && (from_ms > oldest_ms || n == 0 || rows[0].start_ms >= oldest_ms)) {
+        begin_with_nothing(r, from_ms, after_ms);
+        return ST_OK;
+    }
+    if (st == ST_NONE || (st == ST_OK && car_t_ms(&r->car) < oldest_ms))
+        st = fact_states_after(r->states, row->vin, oldest_ms, &r->car, fault);
+    if (st == ST_OK && car_t_ms(&r->car) >= row->late_until_ms)
+        return ST_NONE;
+    if (st == ST_OK)
+        begin_with_state(r, after_ms);
+    return st;
+}
+
+/* Nobody will look at them. */
+static enum status forget_late(struct recompute *r, const struct fact_row *row, struct fault *fault)
+{
+    char at[24];
+    const char *params[] = {row->vin, at};
+
+    (void)snprintf(at, sizeof at, "%lld", (long long)row->late_at_ms);
+    return pg_run(r->db,
+                  "UPDATE fact_state SET late_from_ms = 0, late_until_ms = 0 WHERE vin = $1 AND "
+                  "ms(late_at) = $2::bigint",
+                  2, params, NULL, fault);
+}
+
+static enum status begin_with_late(struct recompute *r, struct due_again *due,
+                                   const struct fact_row *row, int64_t now_ms, int64_t *after_ms,
+                                   struct fault *fault)
+{
+    enum status st = begin_at_checkpoint(r, row, now_ms, after_ms, fault);
+
+    if (st != ST_NONE)
+        return st;
+    due->late = false;
+    r->again_ms = INT64_MAX;
+    r->car = row->car;
+    *after_ms = car_t_ms(&r->car);
+    return forget_late(r, row, fault);
 }
 
 static enum status begin(struct recompute *r, struct due_again *due, int64_t now_ms,
@@ -196,7 +213,7 @@ static enum status begin(struct recompute *r, struct due_again *due, int64_t now
     r->car = row->car;
     *after_ms = car_t_ms(&r->car);
     if (due->late && row->late_from_ms > 0)
-        st = begin_at_checkpoint(r, row, now_ms, after_ms, fault);
+        st = begin_with_late(r, due, row, now_ms, after_ms, fault);
     r->base_ms = *after_ms;
     free(r->told);
     r->told = NULL;
@@ -241,10 +258,11 @@ static enum status write_found(struct recompute *r, const char *vin, int64_t now
 {
     struct found *gone;
     size_t gone_n;
+    int64_t after_ms = r->base_ms >= r->again_ms ? r->base_ms : r->again_ms - 1; /* first sample */
     enum status st = ST_OK;
 
     if (r->again_ms != INT64_MAX) {
-        st = events_withdraw(tell_events(r->tell), vin, r->out.found, r->out.found_n, r->base_ms,
+        st = events_withdraw(tell_events(r->tell), vin, r->out.found, r->out.found_n, after_ms,
                              car_t_ms(&r->car), &gone, &gone_n, fault);
         if (st != ST_OK)
             return st;
@@ -353,15 +371,8 @@ static enum status finish(struct recompute *r, const struct due_again *due,
  * or is being restored, and what is known of the past shall not be taken from it. */
 static enum status refuse(struct recompute *r, const struct fact_row *row, struct fault *fault)
 {
-    char at[24];
-    const char *params[] = {row->vin, at};
-    enum status st;
+    enum status st = forget_late(r, row, fault);
 
-    (void)snprintf(at, sizeof at, "%lld", (long long)row->late_at_ms);
-    st = pg_run(r->db,
-                "UPDATE fact_state SET late_from_ms = 0, late_until_ms = 0 WHERE vin = $1 AND "
-                "ms(late_at) = $2::bigint",
-                2, params, NULL, fault);
     return st != ST_OK ? st
                        : fault_set(fault, ST_REJECT,
                                    "the history lacks samples that were stepped over: late ones "
@@ -384,6 +395,8 @@ enum status recompute_vehicle(struct recompute *r, struct due_again *due, int64_
     }
     if ((st = pg_commit(r->db, fault)) != ST_OK)
         return st;
+    if (!due->late && !due->waited)
+        return ST_NONE;
     r->until_ms = row.late_now ? row.late_until_ms : car_t_ms(&row.car); /* it began anew */
     if (due->waited && row.wait_ms > r->until_ms)
         r->until_ms = row.wait_ms;
@@ -392,98 +405,4 @@ enum status recompute_vehicle(struct recompute *r, struct due_again *due, int64_
     if (due->late && car_t_ms(&r->car) < car_t_ms(&row.car))
         return refuse(r, &row, fault);
     return finish(r, due, &row, now_ms, fault);
-}
-
-/* ---- those who have fallen silent */
-static enum status list_silent(struct recompute *r, PGresult **rows, struct fault *fault)
-{
-    return pg_run(
-        r->db,
-        "SELECT f.vin, ms(now()) - ms(s.last_seen) FROM fact_state f "
-        "JOIN vehicle_state s ON s.vin = f.vin WHERE s.last_seen < now() - interval '5 s' AND "
-        "(f.t_ms > f.shown_ms OR (s.last_seen < now() - interval '1 h' AND EXISTS (SELECT FROM "
-        "segment g WHERE g.vin = f.vin AND NOT g.settled AND g.kind = 'trip' AND g.state = "
-        "'open')) OR f.vin IN (SELECT e.vin FROM event e JOIN geofence g ON g.id::text = "
-        "e.subject "
-        "WHERE e.type = 'geofence_enter' AND NOT e.withdrawn AND g.dwell_s > 0 AND e.occurred_at > "
-        "now() - interval '2 h' AND e.occurred_at + g.dwell_s * interval '1 s' < now() AND NOT "
-        "EXISTS (SELECT FROM event d WHERE d.vin = e.vin AND d.subject = e.subject AND d.type IN "
-        "('geofence_dwell', 'geofence_exit') AND d.occurred_at >= e.occurred_at))) "
-        "ORDER BY f.vin LIMIT 256",
-        0, NULL, rows, fault);
-}
-
-/* The i-th of those that are locked. */
-static enum status add_silent(struct recompute *r, size_t i, const char *vin, int64_t unfed_ms,
-                              int64_t now_ms, struct fault *fault)
-{
-    struct segment open[TRIP_OUT_MAX];
-    struct fact_row row;
-    size_t n;
-
-    if (!garage_settings(r->garage, vin, &r->set))
-        return fault_set(fault, ST_REJECT, "vehicle %s is gone", vin);
-    fact_states_get(r->states, i, &row);
-    car_out_clear(&r->out);
-    if (row.wait_ms == 0 && !privacy_is_on(&row.car.trip.privacy)) /* nobody knows where it is */
-        fences_tick(&row.car.fences, &r->set.fences, r->set.wall, car_t_ms(&row.car) + unfed_ms,
-                    &r->out);
-    tell_found(r->tell, vin, r->out.found, r->out.found_n, now_ms);
-    row.car.shown_ms = car_t_ms(&row.car);
-    row.car.shown_wall_ms = now_ms;
-    n = trip_view(&row.car.trip, &r->set.trip, car_t_ms(&row.car) + unfed_ms, open);
-    segments_add(r->segments, vin, &r->set.trip.fuel, NULL, 0, open, n, INT64_MAX);
-    fact_states_put(r->states, &row);
-    meter_rows_add(&r->meters, vin, &row.car);
-    return ST_OK;
-}
-
-static enum status write_silent(struct recompute *r, const char *const *vins,
-                                const int64_t *unfed_ms, size_t n, int64_t now_ms,
-                                struct fault *fault)
-{
-    enum status st;
-
-    segments_forget(r->segments);
-    meter_rows_forget(&r->meters);
-    tell_forget(r->tell);
-    if ((st = garage_fetch(r->garage, vins, n, now_ms, fault)) != ST_OK ||
-        (st = fact_states_lock(r->states, vins, n, fault)) != ST_OK)
-        return st;
-    for (size_t i = 0; i < n && st == ST_OK; i++)
-        st = add_silent(r, i, vins[i], unfed_ms[i], now_ms, fault);
-    if (st != ST_OK || (st = fact_states_write(r->states, fault)) != ST_OK ||
-        (st = meter_rows_write(&r->meters, r->db, fault)) != ST_OK ||
-        (st = segments_write(r->segments, fault)) != ST_OK)
-        return st;
-    return tell_write(r->tell, now_ms, fault);
-}
-
-enum status recompute_silent(struct recompute *r, bool (*is_ours)(void *self, const char *vin),
-                             void *self, int64_t now_ms, struct fault *fault)
-{
-    const char *vins[SILENT_MAX];
-    int64_t unfed_ms[SILENT_MAX];
-    PGresult *rows = NULL;
-    size_t n = 0;
-    enum status st;
-
-    if ((st = pg_ready(r->db, fault)) != ST_OK || (st = list_silent(r, &rows, fault)) != ST_OK)
-        return st;
-    for (int i = 0; i < PQntuples(rows) && n < SILENT_MAX; i++) {
-        if (!is_ours(self, PQgetvalue(rows, i, 0)))
-            continue;
-        vins[n] = PQgetvalue(rows, i, 0);
-        unfed_ms[n++] = strtoll(PQgetvalue(rows, i, 1), NULL, 10);
-    }
-    tell_forget(r->tell);
-    if (n > 0 && (st = pg_begin(r->db, fault)) == ST_OK) {
-        st = write_silent(r, vins, unfed_ms, n, now_ms, fault);
-        if (st == ST_OK)
-            st = pg_commit(r->db, fault);
-        else
-            pg_rollback(r->db);
-    }
-    PQclear(rows);
-    return st;
 }

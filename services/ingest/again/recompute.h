@@ -19,7 +19,8 @@ struct recompute;
 enum status recompute_open(struct recompute **out, struct pg *db, struct influx *influx,
                            struct fault *fault) MUST_CHECK;
 
-/* One that is due.  ST_NONE: more samples came meanwhile, it is due again soon. */
+/* One that is due.  ST_NONE: nothing was written, for more samples came meanwhile and it is due
+ * again soon, or for what came late is older than the history. */
 enum status recompute_vehicle(struct recompute *r, struct due_again *due, int64_t now_ms,
                               struct fault *fault) MUST_CHECK;
 

@@ -24,6 +24,7 @@ struct car_settings {
     struct fence_list fences;
     struct rule_list rules;
     const struct wall *wall; /* of its zone; NULL: UTC */
+    int64_t history_ms;      /* how far back all its samples are there (late_history_ms) */
 };
 
 struct car {

@@ -161,7 +161,7 @@ static enum status compare(struct customers *c, struct customer *to, bool *same,
     PGresult *rows = NULL;
     enum status st = pg_run(
         c->db,
-        "SELECT speed_limit_kmh, timezone, "
+        "SELECT speed_limit_kmh, timezone, coalesce(retention_days, 0), "
         "md5(coalesce((SELECT string_agg(id::text || version, ',' ORDER BY id) FROM geofence "
         "WHERE customer_id = c.id), '')) || md5(coalesce((SELECT string_agg(id::text || version "
         "|| enabled, ',' ORDER BY id) FROM rule WHERE customer_id = c.id), '')) "
@@ -172,10 +172,11 @@ static enum status compare(struct customers *c, struct customer *to, bool *same,
     if (st == ST_OK && PQntuples(rows) == 1) {
         to->limit_kmh = number(rows, 0, 0);
         text_copy(to->zone, sizeof to->zone, PQgetvalue(rows, 0, 1));
-        *same = !strcmp(to->fingerprint, PQgetvalue(rows, 0, 2));
+        to->keep_days = (int)strtol(PQgetvalue(rows, 0, 2), NULL, 10);
+        *same = !strcmp(to->fingerprint, PQgetvalue(rows, 0, 3));
         if (!*same)
             drop(to);
-        text_copy(to->fingerprint, sizeof to->fingerprint, PQgetvalue(rows, 0, 2));
+        text_copy(to->fingerprint, sizeof to->fingerprint, PQgetvalue(rows, 0, 3));
     }
     PQclear(rows);
     return st;

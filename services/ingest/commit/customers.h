@@ -18,6 +18,7 @@ struct customer {
     uint64_t stamp;       /* of the same */
     double limit_kmh;     /* NaN: none */
     char zone[64];        /* of its clocks, IANA */
+    int keep_days;        /* its samples; 0: as long as everybody's */
     struct fence *fences;
     char (*fence_groups)[RULE_SCOPE_MAX + 1]; /* "": all vehicles */
     size_t fences_n;

@@ -286,17 +286,12 @@ enum status fact_states_write(struct fact_states *s, struct fault *fault)
 }
 
 /* ---- checkpoints */
-enum status fact_states_before(struct fact_states *s, const char *vin, int64_t at_ms,
-                               struct car *out, struct fault *fault)
+static enum status read_checkpoint(struct fact_states *s, const char *sql, const char *vin,
+                                   int64_t at_ms, struct car *out, struct fault *fault)
 {
     char at[24], layout[24];
     const char *params[] = {vin, at, layout};
-    const struct pg_statement ask = {
-        .sql = "SELECT state FROM fact_checkpoint WHERE vin = $1 AND t_ms <= $2 AND layout = $3 "
-               "ORDER BY t_ms DESC LIMIT 1",
-        .n = 3,
-        .params = params,
-        .binary = true};
+    const struct pg_statement ask = {.sql = sql, .n = 3, .params = params, .binary = true};
     PGresult *rows = NULL;
     enum status st;
 
@@ -309,6 +304,24 @@ enum status fact_states_before(struct fact_states *s, const char *vin, int64_t a
         st = ST_NONE;
     PQclear(rows);
     return st;
+}
+
+enum status fact_states_before(struct fact_states *s, const char *vin, int64_t at_ms,
+                               struct car *out, struct fault *fault)
+{
+    return read_checkpoint(s,
+                           "SELECT state FROM fact_checkpoint WHERE vin = $1 AND t_ms <= $2 AND "
+                           "layout = $3 ORDER BY t_ms DESC LIMIT 1",
+                           vin, at_ms, out, fault);
+}
+
+enum status fact_states_after(struct fact_states *s, const char *vin, int64_t at_ms,
+                              struct car *out, struct fault *fault)
+{
+    return read_checkpoint(s,
+                           "SELECT state FROM fact_checkpoint WHERE vin = $1 AND t_ms >= $2 AND "
+                           "layout = $3 ORDER BY t_ms LIMIT 1",
+                           vin, at_ms, out, fault);
 }
 
 enum status fact_states_forget(struct fact_states *s, const char *vin, int64_t at_ms,

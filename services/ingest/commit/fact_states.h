@@ -49,6 +49,9 @@ enum status fact_states_write(struct fact_states *s, struct fault *fault) MUST_C
 /* The newest checkpoint at or before `at_ms`; ST_NONE: there is none. */
 enum status fact_states_before(struct fact_states *s, const char *vin, int64_t at_ms,
                                struct car *out, struct fault *fault) MUST_CHECK;
+/* The oldest one at or after it. */
+enum status fact_states_after(struct fact_states *s, const char *vin, int64_t at_ms,
+                              struct car *out, struct fault *fault) MUST_CHECK;
 /* Checkpoints after `at_ms` are not true any more. */
 enum status fact_states_forget(struct fact_states *s, const char *vin, int64_t at_ms,
                                struct fault *fault) MUST_CHECK;

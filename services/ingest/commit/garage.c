@@ -11,6 +11,7 @@
 #include "lib/map.h"
 #include "lib/text.h"
 #include "proto/vin.h"
+#include "services/ingest/facts/late.h"
 #include "services/ingest/record/meters.h"
 #include "walls.h"
 
@@ -248,6 +249,7 @@ bool garage_settings(struct garage *g, const char *vin, struct car_settings *out
     out->trip.fuel.tank_l = out->trip.level.tank_l = v->tank_l;
     out->trip.fuel.other_kg_l = v->co2_kg_l;
     out->trip.high_rpm = HIGH_SHARE * redline(v);
+    out->history_ms = late_history_ms(v->customer->keep_days);
     out->detect = (struct detect_settings){v->detects, v->harsh, v->nominal_v};
     choose(g, vin, v, out);
     return true;

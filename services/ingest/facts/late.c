@@ -1,10 +1,20 @@
 /* services/ingest/facts/late.c - which segments late samples touch. */
 #include "late.h"
 
+#define DAY_MS ((int64_t)86400000)
+#define HOUR_MS ((int64_t)3600000)
+
 const struct late_settings late_defaults = {
     .patience_ms = 600000,
-    .longest_ms = (int64_t)60 * 86400000,
+    .longest_ms = 60 * DAY_MS,
 };
+
+int64_t late_history_ms(int keep_days)
+{
+    int64_t kept_ms = keep_days * DAY_MS - HOUR_MS;
+
+    return keep_days > 0 && kept_ms < late_defaults.longest_ms ? kept_ms : late_defaults.longest_ms;
+}
 
 static bool lies_over(const struct segment *s)
 {

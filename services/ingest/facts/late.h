@@ -17,6 +17,10 @@ struct late_settings {
 };
 extern const struct late_settings late_defaults;
 
+/* How far back all samples are there for certain, where they are kept for so many days (0: as long
+ * as the raw history): an hour less, for the time a recompute takes. */
+int64_t late_history_ms(int keep_days);
+
 /* The late samples of a vehicle that no recompute has seen yet. */
 struct late {
     int64_t earliest_ms, latest_ms; /* 0: none */

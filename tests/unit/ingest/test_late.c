@@ -49,11 +49,22 @@ static void nothing_older_than_the_history_is_looked_at(void **state)
     assert_int_equal(from_ms, NOW - 60 * DAY);
 }
 
+static void the_history_of_who_keeps_less_is_shorter(void **state)
+{
+    (void)state;
+    assert_int_equal(late_history_ms(0), 60 * DAY);
+    assert_int_equal(late_history_ms(7), 7 * DAY - 3600 * S); /* a recompute takes its time */
+    assert_int_equal(late_history_ms(1), DAY - 3600 * S);
+    assert_true(late_history_ms(60) <= 60 * DAY);
+    assert_int_equal(late_history_ms(365), 60 * DAY);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_window_reaches_one_segment_further_on_both_sides),
         cmocka_unit_test(nothing_older_than_the_history_is_looked_at),
+        cmocka_unit_test(the_history_of_who_keeps_less_is_shorter),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,38 @@
+/* services/ingest/again/recompute_inside.h - what recompute.c and recompute_silent.c share; nobody
+ * else includes it. */
+#ifndef INGEST_RECOMPUTE_INSIDE_H
+#define INGEST_RECOMPUTE_INSIDE_H
+
+#include "recompute.h"
+#include "services/ingest/commit/fact_states.h"
+#include "services/ingest/commit/garage.h"
+#include "services/ingest/commit/meter_rows.h"
+#include "services/ingest/commit/segments.h"
+#include "services/ingest/commit/tell.h"
+#include "services/ingest/commit/told.h"
+
+struct recompute {
+    struct pg *db;
+    struct influx *influx;
+    struct garage *garage;
+    struct fact_states *states;
+    struct segments *segments;
+    struct tell *tell;
+    struct meter_rows meters;
+    struct moment_map map;
+    /* ---- of the vehicle in hand */
+    struct car_settings set;
+    struct car car;
+    struct car_out out;
+    int64_t base_ms;  /* newest sample of the state it began with */
+    int64_t until_ms; /* how far the history was read */
+    int64_t again_ms; /* rows from here on are found anew; INT64_MAX: only unsettled ones */
+    int64_t kept_ms;  /* newest checkpoint passed */
+    struct car *kept; /* ... and all of them */
+    size_t kept_n, kept_room;
+    struct told *told; /* by the car, since base_ms */
+    size_t told_n, told_next;
+    bool failed;
+};
+
+#endif

@@ -1,0 +1,100 @@
+/* services/ingest/again/recompute_silent.c - those who have fallen silent: their open rows as they
+ * stand, and what time alone brings about. */
+#include <stdlib.h>
+
+#include "recompute_inside.h"
+
+#define SILENT_MAX 128
+
+static enum status list_silent(struct recompute *r, PGresult **rows, struct fault *fault)
+{
+    return pg_run(
+        r->db,
+        "SELECT f.vin, ms(now()) - ms(s.last_seen) FROM fact_state f "
+        "JOIN vehicle_state s ON s.vin = f.vin WHERE s.last_seen < now() - interval '5 s' AND "
+        "(f.t_ms > f.shown_ms OR (s.last_seen < now() - interval '1 h' AND EXISTS (SELECT FROM "
+        "segment g WHERE g.vin = f.vin AND NOT g.settled AND g.kind = 'trip' AND g.state = "
+        "'open')) OR f.vin IN (SELECT e.vin FROM event e JOIN geofence g ON g.id::text = "
+        "e.subject "
+        "WHERE e.type = 'geofence_enter' AND NOT e.withdrawn AND g.dwell_s > 0 AND e.occurred_at > "
+        "now() - interval '2 h' AND e.occurred_at + g.dwell_s * interval '1 s' < now() AND NOT "
+        "EXISTS (SELECT FROM event d WHERE d.vin = e.vin AND d.subject = e.subject AND d.type IN "
+        "('geofence_dwell', 'geofence_exit') AND d.occurred_at >= e.occurred_at))) "
+        "ORDER BY f.vin LIMIT 256",
+        0, NULL, rows, fault);
+}
+
+/* The i-th of those that are locked. */
+static enum status add_silent(struct recompute *r, size_t i, const char *vin, int64_t unfed_ms,
+                              int64_t now_ms, struct fault *fault)
+{
+    struct segment open[TRIP_OUT_MAX];
+    struct fact_row row;
+    size_t n;
+
+    if (!garage_settings(r->garage, vin, &r->set))
+        return fault_set(fault, ST_REJECT, "vehicle %s is gone", vin);
+    fact_states_get(r->states, i, &row);
+    car_out_clear(&r->out);
+    if (row.wait_ms == 0 && !privacy_is_on(&row.car.trip.privacy)) /* nobody knows where it is */
+        fences_tick(&row.car.fences, &r->set.fences, r->set.wall, car_t_ms(&row.car) + unfed_ms,
+                    &r->out);
+    tell_found(r->tell, vin, r->out.found, r->out.found_n, now_ms);
+    row.car.shown_ms = car_t_ms(&row.car);
+    row.car.shown_wall_ms = now_ms;
+    n = trip_view(&row.car.trip, &r->set.trip, car_t_ms(&row.car) + unfed_ms, open);
+    segments_add(r->segments, vin, &r->set.trip.fuel, NULL, 0, open, n, INT64_MAX);
+    fact_states_put(r->states, &row);
+    meter_rows_add(&r->meters, vin, &row.car);
+    return ST_OK;
+}
+
+static enum status write_silent(struct recompute *r, const char *const *vins,
+                                const int64_t *unfed_ms, size_t n, int64_t now_ms,
+                                struct fault *fault)
+{
+    enum status st;
+
+    segments_forget(r->segments);
+    meter_rows_forget(&r->meters);
+    tell_forget(r->tell);
+    if ((st = garage_fetch(r->garage, vins, n, now_ms, fault)) != ST_OK ||
+        (st = fact_states_lock(r->states, vins, n, fault)) != ST_OK)
+        return st;
+    for (size_t i = 0; i < n && st == ST_OK; i++)
+        st = add_silent(r, i, vins[i], unfed_ms[i], now_ms, fault);
+    if (st != ST_OK || (st = fact_states_write(r->states, fault)) != ST_OK ||
+        (st = meter_rows_write(&r->meters, r->db, fault)) != ST_OK ||
+        (st = segments_write(r->segments, fault)) != ST_OK)
+        return st;
+    return tell_write(r->tell, now_ms, fault);
+}
+
+enum status recompute_silent(struct recompute *r, bool (*is_ours)(void *self, const char *vin),
+                             void *self, int64_t now_ms, struct fault *fault)
+{
+    const char *vins[SILENT_MAX];
+    int64_t unfed_ms[SILENT_MAX];
+    PGresult *rows = NULL;
+    size_t n = 0;
+    enum status st;
+
+    if ((st = pg_ready(r->db, fault)) != ST_OK || (st = list_silent(r, &rows, fault)) != ST_OK)
+        return st;
+    for (int i = 0; i < PQntuples(rows) && n < SILENT_MAX; i++) {
+        if (!is_ours(self, PQgetvalue(rows, i, 0)))
+            continue;
+        vins[n] = PQgetvalue(rows, i, 0);
+        unfed_ms[n++] = strtoll(PQgetvalue(rows, i, 1), NULL, 10);
+    }
+    tell_forget(r->tell);
+    if (n > 0 && (st = pg_begin(r->db, fault)) == ST_OK) {
+        st = write_silent(r, vins, unfed_ms, n, now_ms, fault);
+        if (st == ST_OK)
+            st = pg_commit(r->db, fault);
+        else
+            pg_rollback(r->db);
+    }
+    PQclear(rows);
+    return st;
+}
