@@ -244,6 +244,38 @@ def test_a_build_that_cannot_read_the_states_goes_on_with_kilometres_and_hours(s
         assert site.sql(meter.format(car.vin)) == "80012|estimated|1200.2" and site.sql(meter.format(other.vin)) == "||700.2"
 
 
+def refuse_once_more(site, vin):
+    """Whoever clears what is late of this vehicle is told to come again."""
+    site.sql("CREATE FUNCTION refuse_late() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+             "RAISE EXCEPTION 'not now' USING ERRCODE = '40001'; END $$; "
+             "CREATE TRIGGER refuse_late BEFORE UPDATE ON fact_state FOR EACH ROW "
+             f"WHEN (OLD.vin = '{vin}' AND OLD.late_from_ms > 0 AND NEW.late_from_ms = 0) EXECUTE FUNCTION refuse_late()")
+
+
+def test_a_vehicle_that_cannot_be_computed_again_holds_up_nobody(site):
+    start = now_ms() - HOUR_MS
+    drive = drives.north(start, [(60, 0), (60, 50), (30, 0)])
+    with site.car() as one, site.car() as car:
+        one, car = sorted((one, car), key=lambda c: c.vin)
+        for c in (one, car):
+            send(c, drive)
+        wait_until(lambda: settled(site, one.vin) and settled(site, car.vin), why="the rows")
+        failed = site.ingest.metric("vigie_ingest_recomputes_failed_total")
+        refuse_once_more(site, one.vin)
+        try:
+            one.telemetry({start + 30500: {drives.SPEED: 0.0}}, seq=1, stream=OTHER)
+            wait_until(lambda: site.ingest.metric("vigie_ingest_recomputes_failed_total") > failed, why="the first try")
+            car.telemetry({start + 30500: {drives.SPEED: 0.0}}, seq=1, stream=OTHER)
+            car.wait_ack(1, stream=OTHER)
+            send(car, drives.north(start + 600000, [(10, 0)], lat=48.52))  # its rows are shown once it has fallen silent
+            wait_until(lambda: settled(site, car.vin), why="the other car")
+            assert not settled(site, one.vin)
+            assert site.ingest.log_text().count(f"again.later vehicle={one.vin}") == 1
+        finally:
+            site.sql("DROP TRIGGER refuse_late ON fact_state; DROP FUNCTION refuse_late")
+        wait_until(lambda: settled(site, one.vin), why="its turn to come")
+
+
 def test_private_mode_that_is_told_late_takes_the_places_away(site):
     start = now_ms() - HOUR_MS
     drive = drives.north(start, [(60, 0), (120, 60), (300, 0)])

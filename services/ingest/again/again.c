@@ -11,10 +11,12 @@
 #include "lib/stop.h"
 #include "lib/store/influx.h"
 #include "lib/store/postgres.h"
+#include "lib/text.h"
 #include "recompute.h"
 #include "scores.h"
 #include "services/ingest/commit/announce.h"
 #include "services/ingest/record/meters.h"
+#include "setbacks.h"
 #include "silence.h"
 #include "upkeep.h"
 
@@ -22,6 +24,7 @@
 #define SILENT_MS 5000
 #define UPKEEP_MS 60000
 #define DUE_MAX 512
+#define FAILED_MAX 8 /* vehicles in one look: something else is wrong then */
 #define ANSWER_MS 20000
 #define NICE 10
 
@@ -32,7 +35,9 @@ struct again {
     struct recompute *recompute;
     struct silence *silence;
     struct dues *dues;
+    struct setbacks *setbacks;
     struct due_again due[DUE_MAX];
+    char after[VIN_LEN + 1];      /* whom the last look got to; "": to all */
     int64_t silent_ms, upkeep_ms; /* when to look next who has fallen silent, what is old */
     bool away;
     pthread_t thread;
@@ -58,27 +63,60 @@ static void note(struct again *a, enum status st, const struct fault *fault)
     a->away = away;
 }
 
-static enum status look(struct again *a, struct fault *fault)
+/* Is it this vehicle that does not go, or a store that is away? */
+static enum status ask_stores(struct again *a, struct fault *fault)
+{
+    enum status st = pg_ready(a->db, fault);
+
+    return st == ST_OK ? influx_ping(a->influx, fault) : st;
+}
+
+/* ST_OK: done, or its own fault: it waits. */
+static enum status look_at(struct again *a, struct due_again *due, int *failed, struct fault *fault)
 {
     const struct alert_change_message *changes;
-    size_t n = 0, changed;
-    enum status st = due_again_list(a->db, NULL, a->set.late_wait_ms, a->due, DUE_MAX, &n, fault);
+    size_t changed;
+    enum status st = recompute_vehicle(a->recompute, due, clock_now_ms(), fault);
+    struct fault away;
 
-    for (size_t i = 0; i < n && (st == ST_OK || st == ST_NONE || st == ST_REJECT); i++) {
-        if (stop_asked())
-            return ST_OK;
-        if (!is_ours(a, a->due[i].vin))
-            continue;
-        st = recompute_vehicle(a->recompute, &a->due[i], clock_now_ms(), fault);
-        if (st == ST_OK) {
-            metric_add(meters.recomputed, a->due[i].late ? "late" : "gap", 1);
-            changes = recompute_changes(a->recompute, &changed);
-            announce_alerts(a->set.alerts, changes, changed);
-        }
-        if (st == ST_REJECT)
-            log_warn("again.refused", "vehicle=%s reason=\"%s\"", a->due[i].vin, fault->text);
+    if (st == ST_OK || st == ST_NONE)
+        setbacks_end(a->setbacks, due->vin);
+    if (st == ST_NONE)
+        return ST_OK;
+    if (st == ST_OK) {
+        metric_add(meters.recomputed, due->late ? "late" : "gap", 1);
+        changes = recompute_changes(a->recompute, &changed);
+        announce_alerts(a->set.alerts, changes, changed);
+        return ST_OK;
     }
-    return st == ST_NONE ? ST_OK : st;
+    if (stop_asked() || (st == ST_RETRY && ask_stores(a, &away) != ST_OK))
+        return st;
+    ++*failed;
+    metric_add(meters.recomputes_failed, NULL, 1);
+    if (setbacks_add(a->setbacks, due->vin, st == ST_REJECT, clock_boot_ms()) == 1)
+        log_warn(st == ST_REJECT ? "again.refused" : "again.later", "vehicle=%s reason=\"%s\"",
+                 due->vin, fault->text);
+    return ST_OK;
+}
+
+/* Some of those that are due, by VIN, and the next ones with the next look. */
+static enum status look(struct again *a, struct fault *fault)
+{
+    size_t n = 0, i;
+    int failed = 0;
+    enum status st =
+        due_again_list(a->db, NULL, a->after, a->set.late_wait_ms, a->due, DUE_MAX, &n, fault);
+
+    for (i = 0; i < n && st == ST_OK; i++) {
+        if (i > 0 &&
+            (stop_asked() || failed == FAILED_MAX || clock_boot_ms() > a->silent_ms + SILENT_MS))
+            break;
+        if (is_ours(a, a->due[i].vin) &&
+            setbacks_allow(a->setbacks, a->due[i].vin, clock_boot_ms()))
+            st = look_at(a, &a->due[i], &failed, fault);
+    }
+    text_copy(a->after, sizeof a->after, i == n && n < DUE_MAX ? "" : a->due[i - 1].vin);
+    return st;
 }
 
 static enum status look_for_silence(struct again *a, struct fault *fault)
@@ -135,20 +173,33 @@ static enum status look_after_rows(struct again *a, struct fault *fault)
     return st;
 }
 
+/* The first failure is the one to tell of. */
+static void keep_first(enum status *st, struct fault *fault, enum status next,
+                       const struct fault *why)
+{
+    if (*st != ST_OK || next == ST_OK)
+        return;
+    *st = next;
+    *fault = *why;
+}
+
+/* One that fails holds up none of the others. */
 static enum status look_round(struct again *a, struct fault *fault)
 {
     enum status st = look(a, fault);
+    struct fault why = {""};
 
-    if (st != ST_OK || clock_boot_ms() < a->silent_ms)
+    if (clock_boot_ms() < a->silent_ms)
         return st;
     a->silent_ms = clock_boot_ms() + SILENT_MS;
-    if ((st = look_for_silence(a, fault)) != ST_OK || (st = look_for_dues(a, fault)) != ST_OK)
-        return st;
-    st = scores_step(a->db, fault);
-    if (st != ST_OK || clock_boot_ms() < a->upkeep_ms)
+    keep_first(&st, fault, look_for_silence(a, &why), &why);
+    keep_first(&st, fault, look_for_dues(a, &why), &why);
+    keep_first(&st, fault, scores_step(a->db, &why), &why);
+    if (clock_boot_ms() < a->upkeep_ms)
         return st;
     a->upkeep_ms = clock_boot_ms() + UPKEEP_MS;
-    return look_after_rows(a, fault);
+    keep_first(&st, fault, look_after_rows(a, &why), &why);
+    return st;
 }
 
 static void *again_run(void *self)
@@ -181,7 +232,8 @@ enum status again_start(struct again **out, const struct again_options *options,
         (st = recompute_open(&a->recompute, a->db, a->influx, fault)) == ST_OK &&
         (st = silence_open(&a->silence, a->db, clock_now_ms(), options->start_quiet_ms, fault)) ==
             ST_OK &&
-        (st = dues_open(&a->dues, a->db, fault)) == ST_OK) {
+        (st = dues_open(&a->dues, a->db, fault)) == ST_OK &&
+        (st = setbacks_open(&a->setbacks, fault)) == ST_OK) {
         pg_set_patience(a->db, ANSWER_MS);
         a->running = pthread_create(&a->thread, NULL, again_run, a) == 0;
         if (!a->running)
@@ -204,6 +256,7 @@ void again_join(struct again *a)
     recompute_close(a->recompute);
     silence_close(a->silence);
     dues_close(a->dues);
+    setbacks_close(a->setbacks);
     influx_close(a->influx);
     pg_close(a->db);
     free(a);

@@ -7,11 +7,11 @@
 #include "lib/text.h"
 #include "services/ingest/facts/late.h"
 
-enum status due_again_list(struct pg *db, const char *vin, int64_t settle_ms, struct due_again *due,
-                           size_t max, size_t *n, struct fault *fault)
+enum status due_again_list(struct pg *db, const char *vin, const char *after, int64_t settle_ms,
+                           struct due_again *due, size_t max, size_t *n, struct fault *fault)
 {
     char settle[24], patience[24], most[24];
-    const char *params[] = {settle, patience, most, vin};
+    const char *params[] = {settle, patience, most, vin, after};
     PGresult *rows = NULL;
     enum status st;
 
@@ -25,8 +25,9 @@ enum status due_again_list(struct pg *db, const char *vin, int64_t settle_ms, st
                 "int8range(f.passed_seq + 1, NULL), false)) AS waited, coalesce(w.upto, 0) AS upto "
                 "FROM fact_state f LEFT JOIN watermark w ON w.site = '' AND w.vin = f.vin AND "
                 "w.stream = f.stream WHERE (f.late_from_ms > 0 OR f.wait_ms > 0) AND "
-                "f.vin = coalesce($4, f.vin)) x WHERE late OR waited LIMIT $3::bigint",
-                4, params, &rows, fault);
+                "f.vin = coalesce($4, f.vin) OFFSET 0) x WHERE (late OR waited) AND vin > $5 "
+                "ORDER BY vin LIMIT $3::bigint", /* OFFSET: few are due, all are not sorted */
+                5, params, &rows, fault);
     if (st != ST_OK)
         return st;
     *n = (size_t)PQntuples(rows);

@@ -16,8 +16,10 @@ struct due_again {
     int64_t settle_ms;
 };
 
-/* At most `max`, *n of them; `vin` NULL: of all. */
-enum status due_again_list(struct pg *db, const char *vin, int64_t settle_ms, struct due_again *due,
-                           size_t max, size_t *n, struct fault *fault) MUST_CHECK;
+/* At most `max`, *n of them, by VIN and after the VIN `after` ("": from the first); `vin` NULL: of
+ * all. */
+enum status due_again_list(struct pg *db, const char *vin, const char *after, int64_t settle_ms,
+                           struct due_again *due, size_t max, size_t *n,
+                           struct fault *fault) MUST_CHECK;
 
 #endif

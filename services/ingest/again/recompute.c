@@ -56,7 +56,7 @@ const struct alert_change_message *recompute_changes(const struct recompute *r, 
 static enum status is_still_due(struct recompute *r, struct due_again *due, struct fault *fault)
 {
     size_t n;
-    enum status st = due_again_list(r->db, due->vin, due->settle_ms, due, 1, &n, fault);
+    enum status st = due_again_list(r->db, due->vin, "", due->settle_ms, due, 1, &n, fault);
 
     return st == ST_OK && n == 0 ? ST_NONE : st;
 }

@@ -31,6 +31,7 @@ struct meters {
     struct metric *own_silences; /* outages of ours that would have looked like silent vehicles */
     struct metric *recomputed;   /* {cause} late, gap: facts of a vehicle computed again */
     struct metric *rules_ignored, *fences_crowded; /* limits of a vehicle that were met */
+    struct metric *recomputes_failed;
 };
 
 extern struct meters meters; /* set once by meters_open, before threads start */
