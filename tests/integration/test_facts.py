@@ -126,6 +126,33 @@ def test_a_car_towed_away_is_one_alert_where_ingest_detects_and_the_tow_ends_wit
     assert over == "open|130000"  # the tow is over, the case waits for a person
 
 
+def test_twenty_minutes_without_data_that_end_elsewhere_are_a_gap(site):
+    start = now_ms() - HOUR_MS
+    with site.car() as car:
+        send(car, drives.north(start, [(300, 72)]))
+        send(car, drives.north(start + 1500 * 1000, [(300, 72), (60, 0)], lat=48.5 + 7200 * drives.METRE))  # 1.2 km on
+        wait_until(lambda: settled(site, car.vin), why="the open rows")
+        rows = segments(site, car.vin, start)
+    assert is_partition(rows)
+    (gap,) = [r for r in rows if r.kind == "gap"]
+    assert 295 <= gap.start <= 305 and 1495 <= gap.end <= 1505
+    assert [r.kind for r in rows if r.kind != "stop"] == ["trip", "gap", "trip"]
+
+
+def test_another_vehicle_s_number_is_a_case_until_a_diagnosis_of_its_own(site):
+    with site.car() as car:
+        t = now_ms()
+        car.event("vin_mismatch", {"vin": "VSSZZZ5FZJR999999"}, leaf="alert", severity="major", t=t)
+        car.wait_ack(1)
+        told = wait_until(lambda: [a for a in alerts(site, car.vin) if a.type == "vin_mismatch"], why="the case")
+        assert [a.state for a in told] == ["open"]
+        for n, (vin, state) in enumerate((("VSSZZZ5FZJR999999", "open"), (car.vin, "cleared"))):
+            car.publish("diagnostics", {**car.head("diagnostics"), "t": t + 1000 + n, "vin": vin, "protocol": "6", "mil": False, "dtcs": [],
+                                        "lists": {"stored": "full", "pending": "full", "permanent": "full"}, "readiness": {}})
+            car.wait_ack(car.seq)
+            assert [a.state for a in alerts(site, car.vin) if a.type == "vin_mismatch"] == [state]
+
+
 def test_a_car_that_detects_itself_is_not_detected_twice(site):
     with site.car() as car:
         send(car, drives.braking(now_ms() - HOUR_MS), size=100)

@@ -58,6 +58,18 @@ def test_a_car_that_drives_through_a_zone_enters_and_leaves_it(site, car):
     assert sorted((a.type, a.subject) for a in alerts(site, car.vin)) == [("geofence_enter", here), ("geofence_exit", here)]
 
 
+def test_a_zone_of_corners_and_one_along_a_road_are_entered_and_left(site, car):
+    start = now_ms() - HOUR_MS
+    m = drives.METRE
+    square = [[7.7 + x, 48.5 + y * m] for x, y in ((-0.002, 600), (0.002, 600), (0.002, 800), (-0.002, 800))]
+    area = zone(site, car, 0, kind="polygon", points=json.dumps(square))
+    road = zone(site, car, 0, kind="corridor", radius=50, points=json.dumps([[7.69, 48.5 + 1200 * m], [7.71, 48.5 + 1200 * m]]))
+    send(car, drives.north(start, [(120, 72)]))  # 20 m/s
+    found = [(kind, subject, second(at, start)) for kind, subject, at, _ in events(site, car.vin)]
+    assert [f[:2] for f in found] == [("geofence_enter", area), ("geofence_exit", area), ("geofence_enter", road), ("geofence_exit", road)]
+    assert all(abs(at * 20 - edge) <= 60 for (_, _, at), edge in zip(found, (600, 800, 1150, 1250)))
+
+
 def test_crossing_between_sparse_fixes_is_interpolated(site, car):
     start = now_ms() - HOUR_MS
     here = zone(site, car, 1000)
@@ -161,6 +173,30 @@ def test_a_rule_raises_a_case_after_its_duration_and_ends_it(site, car):
     (alert,) = alerts(site, car.vin)
     assert (alert.type, alert.subject, alert.severity, alert.state) == ("rule", mine, "major", "cleared")
     assert site.sql(f"SELECT ms(ended_at) - {start} FROM alert WHERE id = '{alert.id}'") == "70000"
+
+
+def test_a_rule_that_counts_repeats_raises_at_the_last_of_them(site, car):
+    start = now_ms() - HOUR_MS
+    often = rule(site, car, signal="Vehicle.Speed", test="above", threshold=60, repeat=3, repeat_s=60)
+    rule(site, car, signal="Vehicle.Speed", test="above", threshold=60, repeat=3, repeat_s=30)
+    send(car, drives.north(start, [(10, 50), (10, 70), (10, 50), (10, 70), (10, 50), (10, 70), (10, 50)]))
+    found = [(subject, second(at, start)) for kind, subject, at, _ in events(site, car.vin) if kind == "rule"]
+    assert [f[0] for f in found] == [often] and 50 <= found[0][1] <= 52
+
+
+def test_a_rule_of_a_group_or_of_one_vehicle_is_about_nobody_else(site, car):
+    start = now_ms() - HOUR_MS
+    above = {"signal": "Vehicle.Speed", "test": "above", "threshold": 30}
+    with site.car() as other:
+        site.sql(f"UPDATE vehicle SET customer_id = '{car.customer}' WHERE vin = '{other.vin}'; "
+                 f"UPDATE vehicle SET group_name = 'vans' WHERE vin = '{car.vin}'")
+        both = rule(site, car, **above)
+        vans, own = rule(site, car, group_name="vans", **above), rule(site, car, vin=other.vin, **above)
+        rule(site, car, group_name="vans", vin=other.vin, **above)
+        for each in (car, other):
+            send(each, drives.north(start, [(10, 0), (20, 72)]))
+        found = [{subject for kind, subject, _, _ in events(site, each.vin) if kind == "rule"} for each in (car, other)]
+    assert found == [{both, vans}, {both, own}]
 
 
 def test_a_rule_holds_in_its_zone_and_hours_only(site, car):
