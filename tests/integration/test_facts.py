@@ -319,8 +319,8 @@ def codes(site, vin):
     rows = site.sql("SELECT code, list, there, ms(first_at), ms(last_at), ms(gone_at), count FROM dtc "
                     f"WHERE vin = '{vin}' ORDER BY code, list").splitlines()
     status = site.sql(f"SELECT ms(at), mil, readiness_known, supported, incomplete FROM dtc_status WHERE vin = '{vin}'")
-    return rows, status, events(site, vin), [(a.type, a.subject, a.severity) for a in alerts(site, vin)
-                                             if a.state == "open" and a.type in ("dtc_new", "mil_on")]
+    cases = [(a.type, a.subject, a.severity) for a in alerts(site, vin) if a.state == "open" and a.type in ("dtc_new", "mil_on")]
+    return rows, status, events(site, vin), sorted(cases)  # when a case began is when it was first known
 
 
 def test_trouble_codes_are_the_same_in_whatever_order_the_reports_come(site):
