@@ -422,6 +422,20 @@ def test_samples_out_of_time_are_put_aside_and_the_good_ones_stored(site):
         assert json.loads(letters[0][2]) == record
 
 
+@pytest.mark.parametrize("days", [-61, 1, 18000])
+def test_facts_out_of_time_are_put_aside_and_hide_none_that_come_after(site, days):
+    t = now_ms() + days * DAY_MS
+    with site.car() as car:
+        car.event("ignition_on", {}, t=t)
+        car.event("low_battery", {}, leaf="alert", severity="warning", t=t)
+        car.wait_ack(2)
+        assert [(reason, seq) for reason, seq, _ in site.dead_letters(car.vin)] == [("time", "1"), ("time", "2")]
+        assert site.sql(f"SELECT count(*) FROM alert WHERE vin = '{car.vin}'") == "0"
+        car.event("low_battery", {}, leaf="alert", severity="warning")
+        car.wait_ack(3)
+        wait_until(lambda: site.sql(f"SELECT count(*) FROM alert WHERE vin = '{car.vin}'") == "1", why="the alert of today")
+
+
 def test_an_unknown_signal_is_left_out_and_counted(site):
     t = now_ms()
     with site.car() as car:

@@ -57,6 +57,15 @@ def test_gaps_duplicates_and_losses_are_counted_once_each(site):
         assert {n: after[n] - before[n] for n in before} == {"skipped": 6, "recovered": 5, "lost": 4}
 
 
+def test_a_car_that_sends_events_and_no_samples_is_counted_as_others_are(site):
+    with site.car() as car:
+        for n in (1, 2, 3):  # the second and third are added to a row that has no lags
+            car.event("ignition_on", {})
+            car.wait_ack(n)
+            expect(site, car, records=n)
+    assert "tallies.wait" not in site.ingest.log_text()
+
+
 def test_lag_percentiles_are_those_of_what_was_sent(site):
     with site.car() as car:
         now = now_ms()

@@ -36,6 +36,11 @@ void record_put_aside(struct record *r, const char *reason, const char *detail)
     snprintf(r->detail, sizeof r->detail, "%s", detail);
 }
 
+static bool is_timely(int64_t t_ms, int64_t now_ms)
+{
+    return t_ms >= now_ms - OLDEST_MS && t_ms <= now_ms + AHEAD_MS;
+}
+
 /* Samples outside the window leave; the record then also becomes a dead letter, its good samples
  * are kept. */
 static void drop_untimely(struct record *r, int64_t now_ms)
@@ -43,12 +48,9 @@ static void drop_untimely(struct record *r, int64_t now_ms)
     struct telemetry *t = &r->telemetry;
     size_t kept = 0;
 
-    for (size_t i = 0; i < t->sample_count; i++) {
-        int64_t at = t->samples[i].t_ms;
-
-        if (at >= now_ms - OLDEST_MS && at <= now_ms + AHEAD_MS)
+    for (size_t i = 0; i < t->sample_count; i++)
+        if (is_timely(t->samples[i].t_ms, now_ms))
             t->samples[kept++] = t->samples[i];
-    }
     if (kept == t->sample_count)
         return;
     snprintf(r->reason, sizeof r->reason, "time");
@@ -222,6 +224,16 @@ static const char *reason_of(const struct record *r)
     return is_json ? "schema" : "json";
 }
 
+/* One report of a clock that is wrong by years would hide all that come after it.  What was lost is
+ * lost whenever that was. */
+static bool has_time_of_now(const struct record *r)
+{
+    enum leaf leaf = r->from.topic.leaf;
+
+    return leaf == LEAF_ALERT || leaf == LEAF_DIAGNOSTICS || leaf == LEAF_MEDIA ||
+           (leaf == LEAF_EVENT && !r->lost_stream[0]);
+}
+
 /* ST_FATAL: out of memory. */
 static enum status decode(struct record *r, int64_t now_ms)
 {
@@ -238,6 +250,8 @@ static enum status decode(struct record *r, int64_t now_ms)
         if (!possible)
             drop_impossible(r);
         r->line_bytes = line_most(&r->telemetry);
+    } else if (has_time_of_now(r) && !is_timely(r->fact.t_ms, now_ms)) {
+        record_condemn(r, "time", "not within 60 days back and 10 minutes ahead");
     }
     return ST_OK;
 }
