@@ -288,3 +288,8 @@ void fields_print(struct text *sql, const struct field *fields, const json_t *bo
             text_print(sql, "%s%s%s", between, fields->name, after);
     }
 }
+
+bool is_currency(const char *text)
+{
+    return strlen(text) == 3 && strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 3;
+}

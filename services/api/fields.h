@@ -58,4 +58,7 @@ const struct field *fields_find(const struct field *fields, const char *name);
 void fields_print(struct text *sql, const struct field *fields, const json_t *body,
                   const char *before, const char *between, const char *after);
 
+/* As ISO 4217 writes one: three capital letters. */
+bool is_currency(const char *text);
+
 #endif

@@ -198,8 +198,7 @@ static bool contract_fits(const struct request *r, const json_t *whole, struct a
 
     if (!starts || !ends || strcmp(starts, ends) >= 0)
         answer_field(a, r, 422, "/ends_on", "range");
-    else if (currency &&
-             (strlen(currency) != 3 || strspn(currency, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != 3))
+    else if (currency && !is_currency(currency))
         answer_field(a, r, 422, "/currency", "unknown");
     else
         return true;

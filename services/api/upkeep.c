@@ -124,6 +124,16 @@ static enum status answer_service(struct worker *w, const char *id, struct answe
     return ST_OK;
 }
 
+static bool service_fits(const struct request *r, const json_t *body, struct answer *a)
+{
+    const char *currency = json_string_value(json_object_get(body, "currency"));
+
+    if (!currency || is_currency(currency))
+        return true;
+    answer_field(a, r, 422, "/currency", "unknown");
+    return false;
+}
+
 enum status service_create(struct worker *w, const struct request *r, struct answer *a,
                            struct fault *fault)
 {
@@ -134,6 +144,10 @@ enum status service_create(struct worker *w, const struct request *r, struct ans
 
     if (fields_read(r, service_fields, true, &body, a) != ST_OK)
         return ST_NONE;
+    if (!service_fits(r, body, a)) {
+        json_decref(body);
+        return ST_NONE;
+    }
     row = json_dumps(body, JSON_COMPACT);
     json_decref(body);
     text_random(random, sizeof random);

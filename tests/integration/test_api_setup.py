@@ -197,6 +197,9 @@ def test_a_service_moves_its_plan_on(s, token):
     stranger = s.token("stranger")
     assert s.ask("GET", f"maintenance/{plan}/services", token=stranger).code == 404
     assert s.ask("POST", f"maintenance/{plan}/services", {"done_at": "2026-10-01T10:00:00Z"}, token=stranger).code == 404
+    for currency in ("ab", "€", "eur"):
+        refused = s.ask("POST", f"maintenance/{plan}/services", {"done_at": "2026-10-01T10:00:00Z", "currency": currency}, token=token)
+        assert (refused.code, refused.json["errors"]) == (422, [{"pointer": "/currency", "code": "unknown"}])
     assert s.ask("POST", f"maintenance/{plan}/services", {}, token=token).json["errors"] == [{"pointer": "/done_at", "code": "missing"}]
 
 

@@ -82,7 +82,7 @@ struct due forecast_service(const struct service_plan *plan, const struct foreca
     if (plan->every_h > 0 && isfinite(hours))
         more_urgent(&worst, of_interval(set, DUE_BY_HOURS, plan->every_h, hours, set->soon_h,
                                         now->hours_day, now->now_ms));
-    if (plan->every_days > 0 && plan->last_ms > 0)
+    if (plan->every_days > 0 && plan->last_ms != 0)
         more_urgent(&worst, of_interval(set, DUE_BY_DATE, plan->every_days, days, set->soon_days, 1,
                                         now->now_ms));
     return worst;

@@ -25,7 +25,7 @@ enum due_by { DUE_BY_NOTHING = 0, DUE_BY_KM, DUE_BY_HOURS, DUE_BY_DATE };
 struct service_plan {
     double every_km, every_h, every_days; /* NaN: not so */
     double last_km, last_h;               /* at the last service, NaN: not known */
-    int64_t last_ms;
+    int64_t last_ms;                      /* 0: not known; before 1970 it is negative */
 };
 
 struct usage {

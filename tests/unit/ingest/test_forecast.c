@@ -49,6 +49,23 @@ static void a_short_interval_is_soon_by_what_is_left(void **state)
     assert_int_equal(forecast_service(&plan, &forecast_defaults, &now).stage, DUE_SOON);
 }
 
+static void a_service_before_1970_was_one_too(void **state)
+{
+    const struct service_plan plan = {.every_km = NONE,
+                                      .every_h = NONE,
+                                      .every_days = 365,
+                                      .last_km = NONE,
+                                      .last_h = NONE,
+                                      .last_ms = -1000 * DAY};
+    const struct usage now = {
+        .now_ms = NOW, .km = NONE, .hours = NONE, .km_day = NONE, .hours_day = NONE};
+    struct due due = forecast_service(&plan, &forecast_defaults, &now);
+
+    (void)state;
+    assert_int_equal(due.by, DUE_BY_DATE);
+    assert_int_equal(due.stage, DUE_OVER);
+}
+
 static void the_most_urgent_interval_counts(void **state)
 {
     const struct service_plan plan = {.every_km = 30000,
@@ -122,6 +139,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(service_by_km_is_soon_due_and_overdue),
         cmocka_unit_test(a_short_interval_is_soon_by_what_is_left),
+        cmocka_unit_test(a_service_before_1970_was_one_too),
         cmocka_unit_test(the_most_urgent_interval_counts),
         cmocka_unit_test(the_median_counts_days_without_a_drive),
         cmocka_unit_test(a_contract_is_told_before_its_cap_is_passed),
