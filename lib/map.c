@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/hash.h"
+#include "proto/hash.h"
 
 /* uthash's own default falls through switch labels, which clang reports, and takes a byte at a
  * time. */

@@ -25,6 +25,10 @@ struct mqtt_message {
     bool columnar; /* content type application/vnd.vigie.columnar */
 };
 
+/* Suites of TLS 1.2 with forward secrecy; none older knows them, and those of TLS 1.3 are not
+ * touched by this. */
+#define MQTT_TLS_SUITES "ECDHE+AESGCM:ECDHE+CHACHA20"
+
 struct mqtt_options {
     const char *brokers; /* "mqtts://host:port,mqtts://..."; at most 16; mqtt:// without TLS is
                           * refused.  A host is a name or an IPv4 address: Paho 1.3.12 cannot verify
@@ -46,8 +50,9 @@ struct mqtt_options {
     void *self;
 };
 
-/* Check and copy them, texts and will included.  ST_REJECT: no client id, a file is missing or not
- * readable, too long a will; ST_FATAL: out of memory.  mqtt_options_free after either. */
+/* Check and copy them, texts and will included, but the brokers: those are for lib/brokers.
+ * ST_REJECT: no client id, a file is missing or not readable, too long a will; ST_FATAL: out of
+ * memory.  mqtt_options_free after either. */
 enum status mqtt_options_copy(struct mqtt_options *to, const struct mqtt_options *from,
                               struct fault *fault) MUST_CHECK;
 void mqtt_options_free(struct mqtt_options *o);

@@ -14,9 +14,6 @@
 #define RELOAD_MS 500
 #define LEAVE_MS 10000
 #define GIVE_UP_MS (2 * CONNECT_TIMEOUT_S * 1000)
-/* Suites of TLS 1.2 with forward secrecy; none older knows them, and those of TLS 1.3 are not
- * touched by this. */
-#define SUITES "ECDHE+AESGCM:ECDHE+CHACHA20"
 
 /* ---- what Paho tells, on its side */
 
@@ -152,7 +149,7 @@ static int try_broker(struct mqtt *m, const char *url)
     tls.trustStore = m->options.ca;
     tls.keyStore = m->options.cert;
     tls.privateKey = m->options.key;
-    tls.enabledCipherSuites = SUITES;
+    tls.enabledCipherSuites = MQTT_TLS_SUITES;
     tls.sslVersion = MQTT_SSL_VERSION_TLS_1_2;
     tls.enableServerCertAuth = 1;
     tls.verify = 1; /* the host's name, too */

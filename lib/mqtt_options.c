@@ -66,16 +66,15 @@ enum status mqtt_options_copy(struct mqtt_options *to, const struct mqtt_options
                                 .self = from->self};
     if (st != ST_OK)
         return st;
-    if (!copy_text(&to->client_id, from->client_id) || !copy_text(&to->brokers, from->brokers) ||
-        !copy_text(&to->ca, from->ca) || !copy_text(&to->cert, from->cert) ||
-        !copy_text(&to->key, from->key) || !copy_will(to, from))
+    if (!copy_text(&to->client_id, from->client_id) || !copy_text(&to->ca, from->ca) ||
+        !copy_text(&to->cert, from->cert) || !copy_text(&to->key, from->key) ||
+        !copy_will(to, from))
         return fault_set(fault, ST_FATAL, "MQTT options: out of memory");
     return ST_OK;
 }
 
 void mqtt_options_free(struct mqtt_options *o)
 {
-    free((char *)o->brokers);
     free((char *)o->client_id);
     free((char *)o->ca);
     free((char *)o->cert);

@@ -14,7 +14,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "lib/hash.h"
+#include "proto/hash.h"
 
 #define MAGIC                                                                                      \
     UINT64_C(0x3574686769667676) /* changes with the layout: an old file is begun anew             \

@@ -187,8 +187,8 @@ tls_version tlsv1.2
         }
 
 
-class Kicker(threading.Thread):
-    """Takes every client in and says DISCONNECT 152 (administrative action) at once, as a plugin makes Mosquitto do."""
+class Rude(threading.Thread):
+    """A broker of one's own making: what it does with a client is `serve`'s."""
 
     def __init__(self, ca, server):
         super().__init__(daemon=True)
@@ -206,16 +206,21 @@ class Kicker(threading.Thread):
                 plain, _ = self.listener.accept()
             except OSError:
                 return
-            try:
-                with self.context.wrap_socket(plain, server_side=True) as client:
-                    client.recv(4096)
-                    client.sendall(b"\x20\x03\x00\x00\x00")
-                    time.sleep(0.1)
-                    client.sendall(b"\xe0\x01\x98")
-                    client.settimeout(5)
-                    client.recv(4096)
-            except OSError:
-                pass
+            with contextlib.suppress(OSError):  # the client's end of it is its own affair
+                self.serve(plain)
+
+
+class Kicker(Rude):
+    """Takes every client in and says DISCONNECT 152 (administrative action) at once, as a plugin makes Mosquitto do."""
+
+    def serve(self, plain):
+        with self.context.wrap_socket(plain, server_side=True) as client:
+            client.recv(4096)
+            client.sendall(b"\x20\x03\x00\x00\x00")
+            time.sleep(0.1)
+            client.sendall(b"\xe0\x01\x98")
+            client.settimeout(5)
+            client.recv(4096)
 
 
 class Slow(threading.Thread):
@@ -263,32 +268,18 @@ class Slow(threading.Thread):
         self.listener.close()
 
 
-class Resetter(threading.Thread):
+class Resetter(Rude):
     """Says its part of the handshake and resets the connection."""
 
-    def __init__(self, server):
-        super().__init__(daemon=True)
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.context.load_cert_chain(*server)
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.address = f"mqtts://localhost:{self.listener.getsockname()[1]}"
-        self.start()
-
-    def run(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
-            said, heard = ssl.MemoryBIO(), ssl.MemoryBIO()
-            hand = self.context.wrap_bio(heard, said, server_side=True)
-            with client:
-                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                with contextlib.suppress(OSError):
-                    heard.write(client.recv(65536))
-                    with contextlib.suppress(ssl.SSLError):
-                        hand.do_handshake()
-                    client.sendall(said.read())
+    def serve(self, plain):
+        said, heard = ssl.MemoryBIO(), ssl.MemoryBIO()
+        hand = self.context.wrap_bio(heard, said, server_side=True)
+        with plain:
+            plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            heard.write(plain.recv(65536))
+            with contextlib.suppress(ssl.SSLError):  # it wants to hear more, and does not
+                hand.do_handshake()
+            plain.sendall(said.read())
 
 
 @pytest.fixture
@@ -300,7 +291,7 @@ def slow(broker):
 
 @pytest.fixture
 def resetter(certificates):
-    one = Resetter(certificates["server"])
+    one = Resetter(certificates["ca"], certificates["server"])
     yield one
     one.listener.close()
 

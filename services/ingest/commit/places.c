@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/hash.h"
+#include "proto/hash.h"
 
 #define SLOTS_LEAST 64
 

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/hash.h"
+
 #define ODOMETER_FROM_M 5000
 #define CHECK_SHARE 0.05
 #define CHECK_M 500
@@ -255,14 +257,9 @@ static int by_overlap(const void *a, const void *b)
     return (x->old > y->old) - (x->old < y->old);
 }
 
-/* FNV-1a */
 static size_t slot_of(const struct matching *m, const char *id)
 {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-
-    for (; *id; id++)
-        hash = (hash ^ (unsigned char)*id) * UINT64_C(0x100000001b3);
-    return (size_t)(hash ^ hash >> 32) & (m->slots - 1);
+    return (size_t)hash_bytes(0, id, strlen(id)) & (m->slots - 1);
 }
 
 /* Takes it into use; false: it was in use already. */

@@ -8,8 +8,8 @@
 #include <openssl/x509v3.h>
 #include <pthread.h>
 
-/* Suites of TLS 1.2 with forward secrecy; those of TLS 1.3 are not touched by this. */
-#define SUITES "ECDHE+AESGCM:ECDHE+CHACHA20"
+#include "lib/mqtt.h"
+
 #define READ_BYTES 65536 /* at a time: some records of TLS, of 16 KiB at most */
 
 static const char *last_error(void)
@@ -33,7 +33,7 @@ static enum status set_up(SSL_CTX *tls, const char *ca, const char *cert, const 
                           const char *host, struct fault *fault)
 {
     if (SSL_CTX_set_min_proto_version(tls, TLS1_2_VERSION) != 1 ||
-        SSL_CTX_set_cipher_list(tls, SUITES) != 1 || !verify(tls, host))
+        SSL_CTX_set_cipher_list(tls, MQTT_TLS_SUITES) != 1 || !verify(tls, host))
         return fault_set(fault, ST_FATAL, "TLS: %s", last_error());
     if (SSL_CTX_load_verify_file(tls, ca) != 1)
         return fault_set(fault, ST_RETRY, "CA file %s: %s", ca, last_error());

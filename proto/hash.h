@@ -1,7 +1,7 @@
-/* lib/hash.h - a hash of bytes, eight at a step: for tables in memory, not against those who choose
- * keys to collide.  `seed` is what was hashed before, or anything.  Pure. */
-#ifndef LIB_HASH_H
-#define LIB_HASH_H
+/* proto/hash.h - a hash of bytes, eight at a step: for tables in memory, not against those who
+ * choose keys to collide.  `seed` is what was hashed before, or anything.  Pure. */
+#ifndef PROTO_HASH_H
+#define PROTO_HASH_H
 
 #include <stddef.h>
 #include <stdint.h>
