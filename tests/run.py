@@ -85,6 +85,16 @@ def read_plain(tally, name, seconds, log):
     return "failed" in seen.values() if seen else None
 
 
+def whole_lines(path, at):
+    """The lines of a growing file from byte `at`, and where to go on: a line that crosses a page may be seen half written."""
+    if not path.exists():
+        return [], at
+    with open(path, "rb") as file:
+        file.seek(at)
+        whole, end, _ = file.read().rpartition(b"\n")
+    return whole.decode().split("\n") if end else [], at + len(whole + end)
+
+
 def python(tally, logs, word):
     report = logs / "pytest.json"
     report.unlink(missing_ok=True)
@@ -96,14 +106,13 @@ def python(tally, logs, word):
     env = {**os.environ, "VIGIE_TEST_REPORT": str(report), "VIGIE_TEST_LOGS": str(logs), "PYTHONDONTWRITEBYTECODE": "1"}
     with open(logs / "pytest.log", "wb") as out:
         child = subprocess.Popen(argv, cwd=ROOT, env=env, stdout=out, stderr=out)
-    seen, began = 0, time.monotonic()
+    at, began = 0, time.monotonic()
     while True:
         ended = child.poll() is not None
-        lines = report.read_text().splitlines() if report.exists() else []
-        for line in lines[seen:]:
+        lines, at = whole_lines(report, at)
+        for line in lines:
             one = json.loads(line)
             tally.add(one["outcome"], one["name"], one["seconds"], one["log"])
-        seen = len(lines)
         if ended:
             break
         time.sleep(0.2)

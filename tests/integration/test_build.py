@@ -4,6 +4,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from run import whole_lines
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -30,3 +32,14 @@ def test_the_count_comes_even_when_a_tool_is_missing(tmp_path):
                           text=True, timeout=60)
     assert done.returncode == 1 and done.stdout.splitlines()[-1] == "0 passed, 3 failed", done.stderr
     assert "npx" in (tmp_path / "logs/vitest.log").read_text()
+
+
+def test_a_line_that_is_seen_half_written_is_read_when_it_is_whole(tmp_path):
+    path = tmp_path / "report"
+    assert whole_lines(path, 0) == ([], 0)
+    path.write_text("one\ntw\u00e9")
+    lines, at = whole_lines(path, 0)
+    assert (lines, at) == (["one"], 4)
+    assert whole_lines(path, at) == ([], at)
+    path.write_text("one\ntw\u00e9\n\nfour\n")
+    assert whole_lines(path, at) == (["tw\u00e9", "", "four"], path.stat().st_size)
