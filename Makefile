@@ -71,7 +71,7 @@ PROTO_O  := $(call objs,$(call srcs,proto))
 GROUND_O := $(call objs,$(call srcs,lib lib/drive))
 STORE_O  := $(call objs,$(call srcs,lib/store))
 ROOM_vehicle := vehicle vehicle/obd vehicle/camera
-ROOM_ingest := services/ingest $(addprefix services/ingest/,facts car record commit again receiver)
+ROOM_ingest := services/ingest $(addprefix services/ingest/,facts car record commit again wire)
 
 all: $(PROGRAMS:%=$(B)/bin/vigie-%) $(PLUGINS:%=$(B)/lib/vigie_%.so)
 

@@ -21,7 +21,7 @@
 #include "lib/stop.h"
 #include "record/duty.h"
 #include "record/meters.h"
-#include "receiver/receiver.h"
+#include "wire/receiver.h"
 #include "replay.h"
 #include "settings.h"
 #include "shards.h"

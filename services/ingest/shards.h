@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "receiver/receiver.h"
+#include "wire/receiver.h"
 #include "proto/status.h"
 #include "record/duty.h"
 

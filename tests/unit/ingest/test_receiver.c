@@ -2,7 +2,7 @@
  * (tests/integration/test_edges.py). */
 #include "tests/unit/lib/heard.h"
 
-#include "services/ingest/receiver/receiver.h"
+#include "services/ingest/wire/receiver.h"
 
 static struct receiver *receive_with(const struct mqtt_options *o)
 {

@@ -1,8 +1,8 @@
-/* services/ingest/receiver/tls.h - the TLS of a connection (OpenSSL; RFC 8446): 1.2 or newer, our
+/* services/ingest/wire/tls.h - the TLS of a connection (OpenSSL; RFC 8446): 1.2 or newer, our
  * certificate, the broker's chain and name verified.  It reads ahead: what the kernel holds comes
  * in one read, not two for each record of TLS. */
-#ifndef INGEST_RECEIVER_TLS_H
-#define INGEST_RECEIVER_TLS_H
+#ifndef INGEST_WIRE_TLS_H
+#define INGEST_WIRE_TLS_H
 
 #include <stdbool.h>
 

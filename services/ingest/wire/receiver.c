@@ -1,4 +1,4 @@
-/* services/ingest/receiver/receiver.c - the thread that keeps a link, and the filters it asks for.
+/* services/ingest/wire/receiver.c - the thread that keeps a link, and the filters it asks for.
  */
 #include "receiver.h"
 

@@ -1,7 +1,7 @@
-/* services/ingest/receiver/link.h - one connection to one broker, from the dialling to its end.  It
+/* services/ingest/wire/link.h - one connection to one broker, from the dialling to its end.  It
  * has no thread: who has it waits on what link_poll asks for and then calls link_step. */
-#ifndef INGEST_RECEIVER_LINK_H
-#define INGEST_RECEIVER_LINK_H
+#ifndef INGEST_WIRE_LINK_H
+#define INGEST_WIRE_LINK_H
 
 #include <poll.h>
 #include <stdbool.h>

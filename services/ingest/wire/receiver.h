@@ -1,11 +1,11 @@
-/* services/ingest/receiver/receiver.h - what cars send, as fast as a broker hands it out: an MQTT 5
+/* services/ingest/wire/receiver.h - what cars send, as fast as a broker hands it out: an MQTT 5
  * client that only subscribes (libmosquitto; OASIS MQTT 5.0), with the options of lib/mqtt.h but no
  * will.  Where it connects, and when again: lib/brokers.  Clean start; it subscribes again after
  * each connect.  A peer that falls silent is noticed after two keep-alives, of 5 s at least.
  * Callbacks come one at a time from the one thread of this receiver and hold up nothing else: copy
  * and return. */
-#ifndef INGEST_RECEIVER_RECEIVER_H
-#define INGEST_RECEIVER_RECEIVER_H
+#ifndef INGEST_WIRE_RECEIVER_H
+#define INGEST_WIRE_RECEIVER_H
 
 #include <stdbool.h>
 

@@ -1,4 +1,4 @@
-/* services/ingest/receiver/link.c */
+/* services/ingest/wire/link.c */
 #include "link.h"
 
 #include <errno.h>

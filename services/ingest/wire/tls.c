@@ -1,4 +1,4 @@
-/* services/ingest/receiver/tls.c */
+/* services/ingest/wire/tls.c */
 #include "tls.h"
 
 #include <errno.h>
