@@ -1,6 +1,7 @@
 /* services/api/admin.c - commands by name, and what they share. */
 #include "admin.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -34,6 +35,15 @@ static const struct {
     {"purge", NULL, admin_purge, true},
 };
 
+static enum status put_out(const struct text *out, struct fault *fault)
+{
+    if (out->failed)
+        return fault_set(fault, ST_FATAL, "out of memory for the answer");
+    if (fwrite(out->bytes, 1, out->len, stdout) != out->len || fflush(stdout) != 0)
+        return fault_set(fault, ST_FATAL, "cannot write the answer: %s", strerror(errno));
+    return ST_OK;
+}
+
 static enum status run(struct admin *ad, admin_command *command, bool needs_database,
                        struct fault *fault)
 {
@@ -47,9 +57,7 @@ static enum status run(struct admin *ad, admin_command *command, bool needs_data
             return st;
     }
     st = command(ad, fault);
-    if (st == ST_OK && ad->out.len)
-        fwrite(ad->out.bytes, 1, ad->out.len, stdout);
-    return st;
+    return st == ST_OK ? put_out(&ad->out, fault) : st;
 }
 
 enum status admin_run(const struct api_settings *set, int count, char **words, struct fault *fault)

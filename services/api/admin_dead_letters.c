@@ -1,12 +1,15 @@
 /* services/api/admin_dead_letters.c - records that could not be decoded or stored. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "admin.h"
 #include "lib/clock.h"
 #include "lib/stop.h"
 #include "proto/envelope.h"
 #include "proto/vin.h"
+#include "render.h"
+#include "request.h"
 
 #define TIME_FORMAT "AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
 #define RECEIVED_AT "to_char(received_at " TIME_FORMAT " AS received_at"
@@ -67,7 +70,103 @@ static enum status check_id(const char *id, struct fault *fault)
                      id);
 }
 
-/* The payload as text where it is text, else in hex: it is whatever a car sent. */
+/* ---- one letter */
+
+static enum status read_payload(const PGresult *row, struct text *payload, struct fault *fault)
+{
+    int column = PQfnumber(row, "payload");
+    size_t len = (size_t)PQgetlength(row, 0, column);
+
+    if (len == 0)
+        return ST_OK;
+    if (!text_reserve(payload, len / 2) ||
+        !text_unhex((unsigned char *)payload->bytes, PQgetvalue(row, 0, column), len))
+        return fault_set(fault, ST_FATAL, "out of memory for a letter of %zu bytes", len / 2);
+    payload->len = len / 2;
+    payload->bytes[payload->len] = '\0';
+    return ST_OK;
+}
+
+static bool is_text(const struct text *payload)
+{
+    return utf8_is_valid(payload->bytes, payload->len) && strlen(payload->bytes) == payload->len;
+}
+
+/* What a car sent must not steer a terminal: escapes for control characters, and for what is no
+ * UTF-8. */
+static void add_visible(struct text *out, const struct text *payload)
+{
+    bool text = is_text(payload);
+
+    for (size_t i = 0; i < payload->len; i++) {
+        unsigned char byte = (unsigned char)payload->bytes[i];
+        bool c1 = byte == 0xc2 && text && (unsigned char)payload->bytes[i + 1] < 0xa0;
+
+        if ((byte < 0x20 && byte != '\n' && byte != '\t') || byte == 0x7f || c1 ||
+            (byte >= 0x80 && !text))
+            text_print(out, "\\x%02x", byte);
+        else
+            text_add(out, payload->bytes + i, 1);
+        if (c1)
+            text_print(out, "\\x%02x", (unsigned char)payload->bytes[++i]);
+    }
+    text_add(out, "\n", 1);
+}
+
+static void add_fields(struct text *out, const PGresult *row)
+{
+    for (int c = 0; c < PQfnumber(row, "payload"); c++)
+        if (!PQgetisnull(row, 0, c))
+            text_print(out, "%-12s %s\n", PQfname(row, c), PQgetvalue(row, 0, c));
+}
+
+/* As `list` would, and the payload as text, or in hex where it is none. */
+static void add_json(struct text *out, const PGresult *row, const struct text *payload)
+{
+    bool text = is_text(payload);
+    int column = PQfnumber(row, "payload");
+
+    text_print(out, "[{");
+    for (int c = 0; c < column; c++) {
+        if (PQgetisnull(row, 0, c))
+            continue;
+        render_key(out, PQfname(row, c));
+        if (!strcmp(PQfname(row, c), "seq"))
+            text_print(out, "%s", PQgetvalue(row, 0, c));
+        else
+            render_text(out, PQgetvalue(row, 0, c));
+    }
+    render_key(out, text ? "payload" : "payload_hex");
+    render_text(out, text ? payload->bytes : PQgetvalue(row, 0, column));
+    text_print(out, "}]\n");
+}
+
+/* Into a file or a pipe go the bytes of the letter and nothing else; what is known of it goes to
+ * stderr then. */
+static enum status show(struct admin *ad, const PGresult *row, struct fault *fault)
+{
+    struct text payload, fields;
+    enum status st;
+
+    text_init(&payload);
+    text_init(&fields);
+    if ((st = read_payload(row, &payload, fault)) == ST_OK) {
+        add_fields(&fields, row);
+        if (ad->set->json) {
+            add_json(&ad->out, row, &payload);
+        } else if (isatty(STDOUT_FILENO)) {
+            text_print(&ad->out, "%spayload\n", fields.bytes);
+            add_visible(&ad->out, &payload);
+        } else {
+            fputs(fields.bytes, stderr);
+            text_add(&ad->out, payload.bytes, payload.len);
+        }
+    }
+    text_done(&fields);
+    text_done(&payload);
+    return st;
+}
+
 enum status admin_dead_letter_show(struct admin *ad, struct fault *fault)
 {
     const char *params[] = {ad->argc == 1 ? ad->argv[0] : ""};
@@ -80,19 +179,14 @@ enum status admin_dead_letter_show(struct admin *ad, struct fault *fault)
         return st;
     st = pg_run(ad->pg,
                 "SELECT id, site, vin, kind, stream, seq, reason, detail, " RECEIVED_AT
-                ", " REPLAYED_AT ", " ASKED_AT ", encode(payload, 'escape') AS payload "
+                ", " REPLAYED_AT ", " ASKED_AT ", encode(payload, 'hex') AS payload "
                 "FROM dead_letter WHERE id = $1::uuid",
                 1, params, &rows, fault);
     if (st != ST_OK)
         return st;
-    if (PQntuples(rows) != 1)
-        st = fault_set(fault, ST_REJECT, "there is no dead letter %s", ad->argv[0]);
-    else if (ad->set->json)
-        admin_print_rows(ad, rows);
-    else
-        for (int c = 0; c < PQnfields(rows); c++)
-            if (!PQgetisnull(rows, 0, c))
-                text_print(&ad->out, "%-12s %s\n", PQfname(rows, c), PQgetvalue(rows, 0, c));
+    st = PQntuples(rows) == 1
+             ? show(ad, rows, fault)
+             : fault_set(fault, ST_REJECT, "there is no dead letter %s", ad->argv[0]);
     PQclear(rows);
     return st;
 }

@@ -24,7 +24,10 @@ const struct program api_program = {
     "       vigie-api dead-letter list [--vin VIN] [--reason WORD] [--limit N] | show ID\n"
     "       vigie-api dead-letter replay ID... | --vin VIN | --reason WORD [--limit N] [--wait "
     "MS]\n"
-    "       vigie-api purge [--dry-run]",
+    "       vigie-api purge [--dry-run]\n"
+    "dead-letter show: into a file or a pipe go the bytes of the letter alone, what is known of it "
+    "goes\n"
+    "  to stderr; a terminal shows both, control characters escaped",
 };
 
 const struct setting api_table[] = {

@@ -1,6 +1,7 @@
 """The operator's commands, as a shell sees them."""
 import json
 import os
+import pty
 import subprocess
 import uuid
 
@@ -119,10 +120,52 @@ def test_dead_letters_are_listed_and_shown_byte_for_byte(s):
     row = next(d for d in as_json(s, "dead-letter", "list") if d["id"] == id_)
     assert (row["vin"], row["seq"], row["reason"], row["bytes"]) == (OURS[0], 7, "json", 5) and row["received_at"].endswith("Z")
     shown = as_json(s, "dead-letter", "show", id_)[0]
-    assert shown["payload"] == '{"a\n\\377'
-    assert id_ in s.run("dead-letter", "list") and "not JSON" in s.run("dead-letter", "show", id_)
+    assert shown["payload_hex"] == "7b22610aff" and shown["seq"] == 7 and "payload" not in shown
+    assert id_ in s.run("dead-letter", "list")
     s.run("dead-letter", "show", str(uuid.uuid4()), code=2)
     assert as_json(s, "dead-letter", "list", "--limit", "1")[0]["id"] == id_
+
+
+def show(s, payload, *argv, stdout=subprocess.PIPE):
+    id_ = str(uuid.uuid4())
+    s.sql("INSERT INTO dead_letter (id, site, vin, kind, reason, detail, payload) VALUES "
+          f"('{id_}', 'illkirch', '{OURS[0]}', 'up/telemetry', 'json', 'it is not JSON', '\\x{payload.hex()}')")
+    return subprocess.run([PROGRAM, "dead-letter", "show", id_, *argv], stdout=stdout, stderr=subprocess.PIPE, timeout=60, env=s.env())
+
+
+@pytest.mark.parametrize("payload", [b'{"a":"\\u00e9 \\\\ \\"x\\"","b":"\xc3\xa9"}', bytes(range(256)) * 40, b"\xc1\x00\x01", b""])
+def test_a_letter_shown_into_a_file_is_its_bytes_and_nothing_else(s, payload, tmp_path):
+    with open(tmp_path / "letter", "wb") as file:
+        done = show(s, payload, stdout=file)
+    assert done.returncode == 0 and (tmp_path / "letter").read_bytes() == payload
+    assert b"it is not JSON" in done.stderr, "what is known of it is said beside it"
+    told = json.loads(show(s, payload, "--json").stdout)[0]
+    assert (bytes.fromhex(told["payload_hex"]) if "payload_hex" in told else told["payload"].encode()) == payload
+
+
+def read_on(terminal):
+    try:
+        return os.read(terminal, 65536)
+    except OSError:  # nobody writes to it any more
+        return b""
+
+
+def test_a_letter_does_not_steer_a_terminal(s):
+    ours, theirs = pty.openpty()
+    try:
+        done = show(s, b'{"a":"\\n"}\r\n\x1b[2J\xc2\x9b\xc3\xa9', stdout=theirs)
+    finally:
+        os.close(theirs)
+    text = b"".join(iter(lambda: read_on(ours), b"")).decode()
+    os.close(ours)
+    assert done.returncode == 0 and "it is not JSON" in text and not done.stderr
+    assert text.endswith('{"a":"\\n"}\\x0d\r\n\\x1b[2J\\xc2\\x9bé\r\n')
+
+
+def test_an_answer_that_cannot_be_written_is_no_success(s):
+    with open("/dev/full", "wb") as full:
+        done = show(s, b"x", stdout=full)
+    assert done.returncode == 1 and b"cannot write" in done.stderr
 
 
 @pytest.mark.parametrize("argv", [["nonsense"], ["user"], ["user", "remove"], ["issue", OURS[0]], ["issue", "--out", "x"], ["vehicle", "add"],
