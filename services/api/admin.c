@@ -35,6 +35,7 @@ static const struct {
     {"purge", NULL, admin_purge, true},
 };
 
+/* The answer to stdout. ST_FATAL: it did not get there. */
 static enum status put_out(const struct text *out, struct fault *fault)
 {
     if (out->failed)
@@ -57,7 +58,9 @@ static enum status run(struct admin *ad, admin_command *command, bool needs_data
             return st;
     }
     st = command(ad, fault);
-    return st == ST_OK ? put_out(&ad->out, fault) : st;
+    if (st != ST_OK && !ad->told)
+        return st;
+    return put_out(&ad->out, fault) == ST_OK ? st : ST_FATAL;
 }
 
 enum status admin_run(const struct api_settings *set, int count, char **words, struct fault *fault)

@@ -15,6 +15,7 @@ struct admin {
     int argc;      /* words after the command's own */
     char **argv;
     struct text out; /* printed when the command went well */
+    bool told;       /* `out` is printed although it did not: it says what became of what */
 };
 
 /* Run the command in `words` ("user", "add", "ada", ...).  ST_NONE: there is no such command;

@@ -260,6 +260,24 @@ static enum status wait_for(struct admin *ad, const struct text *ids, struct fau
     return ST_OK;
 }
 
+/* The last line, and the exit status: a letter that is not stored is work left over. */
+static enum status count(struct admin *ad, const PGresult *rows, struct fault *fault)
+{
+    int outcome = PQfnumber(rows, "outcome"), asked = PQntuples(rows), refused = 0, waiting = 0;
+    char said[80];
+
+    for (int i = 0; i < asked; i++) {
+        refused += !strcmp(PQgetvalue(rows, i, outcome), "refused");
+        waiting += !strcmp(PQgetvalue(rows, i, outcome), "waiting");
+    }
+    (void)snprintf(said, sizeof said, "%d asked for: %d stored, %d refused, %d waiting", asked,
+                   asked - refused - waiting, refused, waiting);
+    if (!ad->set->json)
+        text_print(&ad->out, "%s\n", said);
+    ad->told = true;
+    return refused + waiting ? fault_set(fault, ST_FATAL, "%s", said) : ST_OK;
+}
+
 static enum status tell(struct admin *ad, const struct text *ids, struct fault *fault)
 {
     const char *params[] = {ids->bytes};
@@ -273,8 +291,10 @@ static enum status tell(struct admin *ad, const struct text *ids, struct fault *
         "ORDER BY received_at",
         1, params, &rows, fault);
 
-    if (st == ST_OK)
+    if (st == ST_OK) {
         admin_print_rows(ad, rows);
+        st = count(ad, rows, fault);
+    }
     PQclear(rows);
     return st;
 }

@@ -25,9 +25,11 @@ const struct program api_program = {
     "       vigie-api dead-letter replay ID... | --vin VIN | --reason WORD [--limit N] [--wait "
     "MS]\n"
     "       vigie-api purge [--dry-run]\n"
-    "dead-letter show: into a file or a pipe go the bytes of the letter alone, what is known of it "
-    "goes\n"
-    "  to stderr; a terminal shows both, control characters escaped",
+    "dead-letter show: a file or a pipe gets the bytes of the letter alone, stderr what is known "
+    "of\n"
+    "  it; a terminal shows both, control characters escaped\n"
+    "dead-letter replay: exit 0 when all letters asked for are stored, 1 when one is refused or "
+    "waits",
 };
 
 const struct setting api_table[] = {

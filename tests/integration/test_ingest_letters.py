@@ -27,15 +27,25 @@ def site(tmp_path_factory):
         made.stop()
 
 
-def api(site, *argv, code=0):
+def run(site, *argv):
     env = {**os.environ, "VIGIE_PG": site.postgres.conninfo()}
-    done = subprocess.run([ROOT / BUILD / "bin/vigie-api", *argv], env=env, capture_output=True, text=True, timeout=120)
+    return subprocess.run([ROOT / BUILD / "bin/vigie-api", *argv], env=env, capture_output=True, text=True, timeout=120)
+
+
+def api(site, *argv, code=0):
+    done = run(site, *argv)
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout if code == 0 else done.stderr
 
 
 def replay(site, *argv):
-    return json.loads(api(site, "dead-letter", "replay", *argv, "--wait=60s", "--json"))
+    """What became of each; the exit status says whether all of them are stored."""
+    done = run(site, "dead-letter", "replay", *argv, "--wait=60s", "--json")
+    rows = json.loads(done.stdout)
+    left = [row["outcome"] for row in rows if row["outcome"] != "stored"]
+    assert done.returncode == (1 if left else 0), done.stderr
+    assert f"{len(rows)} asked for: {len(rows) - len(left)} stored, {left.count('refused')} refused" in done.stderr or not left
+    return rows
 
 
 def letters(site, car):
@@ -120,6 +130,8 @@ def test_garbage_is_refused_with_its_reason_and_nobody_waits_for_ever(site):
         again = replay(site, "--vin", car.vin, "--limit=2")
         assert [(r["outcome"], r["reason"]) for r in again] == [("refused", "json")] * 2
         assert all("asked_at" not in row for row in letters(site, car))
+        done = run(site, "dead-letter", "replay", "--vin", car.vin, "--wait=60s")
+        assert done.returncode == 1 and done.stdout.endswith("\n3 asked for: 0 stored, 3 refused, 0 waiting\n")
         assert {api(site, "dead-letter", "show", row["id"]) for row in again} < {"garbage 0", "garbage 1", "garbage 2"}
 
 
