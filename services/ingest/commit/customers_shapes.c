@@ -55,7 +55,7 @@ static bool read_span(const json_t *from, struct schedule_span *span)
     size_t i;
 
     *span = (struct schedule_span){.days = 0x7f};
-    if (start < 0 || stop < 1 || start > 1439)
+    if (start < 0 || stop < 0 || start > 1439) /* to 00:00 is to the end of the day */
         return false;
     if (json_array_size(days) > 0)
         span->days = 0;

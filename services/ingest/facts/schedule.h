@@ -11,7 +11,7 @@
 struct schedule_span {
     uint8_t days;     /* bit 0 Monday .. bit 6 Sunday: of its beginning */
     int16_t from_min; /* of the day, 0 .. 1439 */
-    int16_t to_min;   /* 1 .. 1440; at or before from_min: on the next day */
+    int16_t to_min;   /* 0 .. 1440; at or before from_min: on the next day */
 };
 
 struct schedule {
