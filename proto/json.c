@@ -33,13 +33,27 @@ static bool too_deep(const char *bytes, size_t len)
     return false;
 }
 
-enum status json_read(json_t **out, const char *bytes, size_t len, size_t max_bytes,
-                      struct fault *fault)
+static enum json_why why_of(const json_error_t *error)
+{
+    switch (json_error_code(error)) {
+    case json_error_duplicate_key:
+        return JSON_DUPLICATE;
+    case json_error_numeric_overflow:
+        return JSON_HUGE;
+    default:
+        return JSON_BROKEN;
+    }
+}
+
+enum status json_read_why(json_t **out, const char *bytes, size_t len, size_t max_bytes,
+                          enum json_why *why, size_t *at, struct fault *fault)
 {
     json_error_t error;
     json_t *root;
     char *near;
 
+    *why = len > max_bytes ? JSON_LONG : JSON_DEEP;
+    *at = 0;
     if (len > max_bytes)
         return fault_set(fault, ST_REJECT, "JSON of %zu bytes is over %zu", len, max_bytes);
     if (too_deep(bytes, len))
@@ -48,6 +62,8 @@ enum status json_read(json_t **out, const char *bytes, size_t len, size_t max_by
     if (!root && json_error_code(&error) == json_error_out_of_memory)
         return fault_set(fault, ST_FATAL, "out of memory for JSON of %zu bytes", len);
     if (!root) {
+        *why = why_of(&error);
+        *at = error.position > 0 && (size_t)error.position <= len ? (size_t)error.position : 0;
         /* What follows " near" is the sender's own bytes, cut anywhere: not for a log or a
          * database. */
         near = strstr(error.text, " near");
@@ -57,10 +73,21 @@ enum status json_read(json_t **out, const char *bytes, size_t len, size_t max_by
     }
     if (!json_is_object(root)) {
         json_decref(root);
+        *why = JSON_OTHER;
         return fault_set(fault, ST_REJECT, "JSON is not an object");
     }
+    *why = JSON_FINE;
     *out = root;
     return ST_OK;
+}
+
+enum status json_read(json_t **out, const char *bytes, size_t len, size_t max_bytes,
+                      struct fault *fault)
+{
+    enum json_why why;
+    size_t at;
+
+    return json_read_why(out, bytes, len, max_bytes, &why, &at, fault);
 }
 
 enum status json_get_int64(const json_t *object, const char *key, int64_t lowest, int64_t highest,

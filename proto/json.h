@@ -16,10 +16,26 @@
 #define JSON_INTEGER_MAX                                                                           \
     (INT64_C(1) << 53) /* of times and sequence numbers: a double still counts to there */
 
+/* Why bytes were refused. */
+enum json_why {
+    JSON_FINE,
+    JSON_LONG,      /* over max_bytes */
+    JSON_DEEP,      /* nested deeper than JSON_MAX_DEPTH */
+    JSON_DUPLICATE, /* a key twice in one object */
+    JSON_HUGE,      /* an integer beyond 64 bits, or a number beyond a double */
+    JSON_BROKEN,    /* no JSON, or no UTF-8 */
+    JSON_OTHER      /* JSON, but no object */
+};
+
 /* Parse one JSON object; json_decref(*out) is yours.  ST_REJECT: refused, the fault says where
  * (never in the bytes of the sender: it may be logged and stored).  ST_FATAL: out of memory. */
 enum status json_read(json_t **out, const char *bytes, size_t len, size_t max_bytes,
                       struct fault *fault) MUST_CHECK;
+
+/* The same, and where it is ST_REJECT *why, and in *at the byte (from 0) behind what is wrong,
+ * where that can be said, else 0. */
+enum status json_read_why(json_t **out, const char *bytes, size_t len, size_t max_bytes,
+                          enum json_why *why, size_t *at, struct fault *fault) MUST_CHECK;
 
 /* Typed reads of member `key`.  ST_NONE: absent (never null, null is a wrong type); ST_REJECT:
  * wrong type or range.

@@ -4,6 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
+struct text_part {
+    const char *bytes;
+    size_t len;
+};
+
 static bool is_allowed(const char *key, const char *const *allowed)
 {
     for (; *allowed; allowed++)
@@ -20,19 +25,72 @@ void body_fault(const struct request *r, const char *key, const char *code, stru
     answer_field(a, r, 422, pointer, code);
 }
 
+/* The bytes of the last token before `at`, if it is a text: with its quotes. */
+static struct text_part last_text(const char *bytes, size_t at)
+{
+    size_t from = at;
+
+    if (at < 2 || bytes[at - 1] != '"')
+        return (struct text_part){bytes, 0};
+    for (from = at - 2; from > 0; from--) {
+        size_t slashes = 0;
+
+        while (bytes[from] == '"' && slashes < from && bytes[from - 1 - slashes] == '\\')
+            slashes++;
+        if (bytes[from] == '"' && slashes % 2 == 0)
+            break;
+    }
+    return (struct text_part){bytes + from, at - from};
+}
+
+static void refuse(const struct request *r, enum json_why why, size_t at, struct answer *a)
+{
+    char detail[160];
+    struct text_part key;
+
+    switch (why) {
+    case JSON_DUPLICATE:
+        key = last_text(r->body.bytes, at);
+        (void)snprintf(detail, sizeof detail,
+                       "The member %.*s is there twice in one object (byte %zu).",
+                       (int)(key.len < 80 ? key.len : 0), key.bytes, at);
+        break;
+    case JSON_HUGE:
+        (void)snprintf(detail, sizeof detail,
+                       "The number that ends at byte %zu is too large: an integer has 64 bits.",
+                       at);
+        break;
+    case JSON_DEEP:
+        (void)snprintf(detail, sizeof detail, "The body is nested deeper than %d.", JSON_MAX_DEPTH);
+        break;
+    case JSON_BROKEN:
+        (void)snprintf(detail, sizeof detail, "The body is not JSON from byte %zu on.", at);
+        break;
+    default:
+        (void)snprintf(detail, sizeof detail, "The body is not one JSON object.");
+    }
+    answer_problem(a, r, 400, "json", detail);
+}
+
 enum status body_read(const struct request *r, const char *const *allowed, json_t **out,
                       struct answer *a)
 {
     struct fault fault = {""};
     json_t *body = NULL;
+    enum json_why why;
     const char *key;
     json_t *value;
+    enum status st;
+    size_t at;
 
-    if (json_read(&body, r->body.bytes ? r->body.bytes : "", r->body.len, REQUEST_BODY_MAX,
-                  &fault) != ST_OK) {
-        answer_problem(a, r, 400, "json", "The body is not one JSON object.");
+    st = json_read_why(&body, r->body.bytes ? r->body.bytes : "", r->body.len, REQUEST_BODY_MAX,
+                       &why, &at, &fault);
+    if (st == ST_FATAL)
+        answer_problem(a, r, 503, "unavailable", "There is no memory for it now.");
+    else if (st != ST_OK)
+        refuse(r, why, at, a);
+    if (st != ST_OK)
         return ST_NONE;
-    }
     json_object_foreach(body, key, value)
     {
         if (!is_allowed(key, allowed)) {

@@ -122,7 +122,7 @@ def test_a_change_needs_the_version_it_is_based_on(s, token, tag, code):
     assert s.ask("GET", f"vehicles/{vin}", token=token).json["name"] == ""
 
 
-@pytest.mark.parametrize("body,pointer", [({"name": "x" * 201}, "/name"), ({"name": "\u0001"}, "/name"), ({"name": 1}, "/name"),
+@pytest.mark.parametrize("body,pointer", [({"name": "x" * 201}, "/name"), ({"name": "\u0001"}, "/name"), ({"name": " "}, "/name"), ({"group_name": "\u3000 "}, "/group_name"), ({"name": 1}, "/name"),
                                           ({"name": None}, "/name"), ({"plate": "x" * 33}, "/plate"), ({"make": "é" * 81}, "/make"),
                                           ({"class": "tank"}, "/class"), ({"fuel": "rum"}, "/fuel"), ({"class": ""}, "/class"),
                                           ({"vin": OURS[0]}, "/vin"), ({"customer_id": "x"}, "/customer_id"),
@@ -132,6 +132,15 @@ def test_what_the_schema_would_refuse_is_refused_by_field(s, token, body, pointe
     for method, headers in (("PUT", {"If-None-Match": "*"}), ("PATCH", {"If-Match": '"v1"'})):
         answer = s.ask(method, f"vehicles/{new_vin()}", body, headers, token)
         assert answer.code == 422 and answer.json["errors"][0]["pointer"] == pointer, (method, answer.body)
+
+
+@pytest.mark.parametrize("body,words", [('{"name":"a","name":"b"}', ['"name"', "twice", "byte 18"]),
+                                        ('{"privacy":{"zone":"CET-1","z\\"é":1,"z\\"é":2}}', ['"z\\"é"', "twice"]),
+                                        ('{"record_ms":9223372036854775808}', ["64 bits", "byte 32"]), ('{"tank_l":1e999}', ["too large"]),
+                                        ('{"name":"a"', ["not JSON", "byte 11"]), ('["name"]', ["not one JSON object"]), ("[" * 17 + "]" * 17, ["deeper than 16"])])
+def test_a_body_that_cannot_be_read_is_told_why(s, token, body, words):
+    answer = s.ask("PATCH", f"vehicles/{OURS[0]}", body.encode(), {"If-Match": '"v1"', "Content-Type": "application/json"}, token)
+    assert answer.code == 400 and answer.type == "json" and all(word in answer.json["detail"] for word in words), answer.body
 
 
 def test_any_text_of_people_goes_in_and_comes_out(s, token):

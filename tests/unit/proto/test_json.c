@@ -73,6 +73,38 @@ static void the_fault_never_repeats_the_sender_s_bytes(void **state)
     assert_null(strstr(fault.text, "secret"));
 }
 
+static void why_it_was_refused_is_told_apart(void **state)
+{
+    static const struct {
+        const char *text;
+        enum json_why why;
+        size_t at;
+    } cases[] = {
+        {"{\"a\":1,\"b\":2,\"a\":3}", JSON_DUPLICATE, 16},
+        {"{\"a\":{\"b\":1,\"b\":1}}", JSON_DUPLICATE, 15},
+        {"{\"a\":9223372036854775808}", JSON_HUGE, 24},
+        {"{\"a\":1e999}", JSON_HUGE, 10},
+        {"{\"a\":}", JSON_BROKEN, 6},
+        {"[1]", JSON_OTHER, 0},
+        {"[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]", JSON_DEEP, 0},
+        {"{\"a\":\"0123456789012345678901234567890123456789\"}", JSON_LONG, 0},
+    };
+    struct fault fault = {""};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        enum json_why why = JSON_FINE;
+        json_t *root = NULL;
+        size_t at = 99;
+
+        assert_int_equal(
+            json_read_why(&root, cases[i].text, strlen(cases[i].text), 40, &why, &at, &fault),
+            ST_REJECT);
+        assert_int_equal(why, cases[i].why);
+        assert_int_equal(at, cases[i].at);
+    }
+}
+
 static void sixteen_levels_are_read_and_seventeen_refused(void **state)
 {
     char text[256];
@@ -231,6 +263,7 @@ int main(void)
         cmocka_unit_test(an_object_is_read),
         cmocka_unit_test(what_is_no_plain_object_is_refused),
         cmocka_unit_test(the_fault_never_repeats_the_sender_s_bytes),
+        cmocka_unit_test(why_it_was_refused_is_told_apart),
         cmocka_unit_test(sixteen_levels_are_read_and_seventeen_refused),
         cmocka_unit_test(thirty_two_kibibytes_are_the_limit),
         cmocka_unit_test(typed_reads_tell_absent_from_wrong),
