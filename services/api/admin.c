@@ -6,8 +6,10 @@
 #include <string.h>
 
 #include "lib/clock.h"
+#include "naming.h"
 #include "proto/envelope.h"
 #include "render.h"
+#include "request.h"
 
 static const struct {
     const char *first, *second; /* second NULL: a command of one word */
@@ -86,6 +88,21 @@ enum status admin_run(const struct api_settings *set, int count, char **words, s
     }
     return fault_set(fault, ST_NONE, "no command \"%s%s%s\": see vigie-api --help", words[0],
                      count > 1 ? " " : "", count > 1 ? words[1] : "");
+}
+
+enum status admin_check_name(const char *what, const char *name, size_t most, struct fault *fault)
+{
+    long characters;
+
+    if (!utf8_is_valid(name, strlen(name)))
+        return fault_set(fault, ST_REJECT, "%s is not UTF-8", what);
+    characters = naming_characters(name);
+    if (naming_is_blank(name) || characters > (long)most)
+        return fault_set(fault, ST_REJECT, "%s has 1 to %zu characters, one of them to be seen",
+                         what, most);
+    if (characters < 0)
+        return fault_set(fault, ST_REJECT, "%s has a control character in it", what);
+    return ST_OK;
 }
 
 enum status admin_customer(struct admin *ad, char out[37], struct fault *fault)

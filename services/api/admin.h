@@ -36,6 +36,10 @@ admin_command admin_dead_letter_list, admin_dead_letter_show;     /* admin_dead_
 admin_command admin_dead_letter_replay;                           /* admin_dead_letters.c */
 admin_command admin_purge, admin_customer_keep;                   /* admin_purge.c */
 
+/* ST_REJECT, in words, what the schema would refuse in those of SQL: not UTF-8, control characters,
+ * nothing to see, more than `most` characters. */
+enum status admin_check_name(const char *what, const char *name, size_t most,
+                             struct fault *fault) MUST_CHECK;
 /* The customer meant by --customer, or the only one there is.  ST_REJECT: none, or more than one.
  */
 enum status admin_customer(struct admin *ad, char out[37], struct fault *fault) MUST_CHECK;

@@ -9,7 +9,6 @@
 #include "audit.h"
 #include "password.h"
 #include "render.h"
-#include "request.h"
 
 static enum status note(struct admin *ad, const char *customer, const char *user,
                         const char *action, struct fault *fault)
@@ -25,20 +24,6 @@ static void print_id(struct admin *ad, const char *id)
     text_print(&ad->out, ad->set->json ? "{\"id\":\"%s\"}\n" : "%s\n", id);
 }
 
-/* What the schema would refuse in the words of SQL. */
-static enum status check_name(const char *what, const char *name, size_t most, struct fault *fault)
-{
-    size_t characters = 0;
-
-    if (!utf8_is_valid(name, strlen(name)))
-        return fault_set(fault, ST_REJECT, "%s is not UTF-8", what);
-    for (const char *c = name; *c; c++)
-        characters += ((unsigned char)*c & 0xc0) != 0x80;
-    if (characters > most || !name[strspn(name, " \t\r\n")])
-        return fault_set(fault, ST_REJECT, "%s has 1 to %zu characters", what, most);
-    return ST_OK;
-}
-
 enum status admin_customer_add(struct admin *ad, struct fault *fault)
 {
     char id[37];
@@ -47,7 +32,7 @@ enum status admin_customer_add(struct admin *ad, struct fault *fault)
 
     if (ad->argc != 1)
         return fault_set(fault, ST_REJECT, "customer add NAME");
-    if ((st = check_name("a customer's name", ad->argv[0], 200, fault)) != ST_OK)
+    if ((st = admin_check_name("a customer's name", ad->argv[0], 200, fault)) != ST_OK)
         return st;
     admin_new_id(id);
     params[0] = id;
@@ -132,7 +117,8 @@ enum status admin_user_add(struct admin *ad, struct fault *fault)
     if (ad->argc != 1)
         return fault_set(fault, ST_REJECT,
                          "user add NAME [--role ROLE] [--locale fr|en] [--customer ID]");
-    if ((st = check_name("a user's sign-in name", ad->argv[0], 200, fault)) != ST_OK)
+    if ((st = admin_check_name("a user's sign-in name", ad->argv[0], 200, fault)) != ST_OK ||
+        (ad->set->name[0] && (st = admin_check_name("--name", ad->set->name, 200, fault)) != ST_OK))
         return st;
     if (!access_role_is_known(ad->set->role))
         return fault_set(fault, ST_REJECT,

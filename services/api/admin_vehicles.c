@@ -64,6 +64,8 @@ enum status admin_vehicle_add(struct admin *ad, struct fault *fault)
     enum status st;
 
     if ((st = check_vins(ad, "vehicle add VIN... [--customer ID]", fault)) != ST_OK ||
+        (ad->set->name[0] &&
+         (st = admin_check_name("--name", ad->set->name, 200, fault)) != ST_OK) ||
         (st = admin_customer(ad, customer, fault)) != ST_OK ||
         (st = pg_begin(ad->pg, fault)) != ST_OK)
         return st;

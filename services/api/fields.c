@@ -7,11 +7,11 @@
 #include <time.h>
 
 #include "body.h"
+#include "hours.h"
 #include "lib/clock.h"
+#include "naming.h"
 #include "proto/signals.h"
-
-#define POINTS_MOST 1000
-#define SPANS_MOST 14
+#include "shapes.h"
 
 static bool is_word(const char *text, const char *const *words)
 {
@@ -19,19 +19,6 @@ static bool is_word(const char *text, const char *const *words)
         if (!strcmp(text, *words))
             return true;
     return false;
-}
-
-/* Characters of UTF-8; -1: a control character is among them. */
-static long characters(const char *text)
-{
-    long n = 0;
-
-    for (; *text; text++) {
-        if ((unsigned char)*text < 0x20 || *text == 0x7f)
-            return -1;
-        n += ((unsigned char)*text & 0xc0) != 0x80;
-    }
-    return n;
 }
 
 static bool is_date(const char *text)
@@ -60,16 +47,6 @@ static bool is_time(const char *text)
     return strspn(text, "0123456789") != strlen(text) && clock_read(text, &t_ms, &why) == ST_OK;
 }
 
-/* "08:00" .. "24:00" */
-static bool is_minute(const json_t *value)
-{
-    const char *text = json_string_value(value);
-    int h, m;
-
-    return text && strlen(text) == 5 && text[2] == ':' && strspn(text, "0123456789:") == 5 &&
-           sscanf(text, "%2d:%2d", &h, &m) == 2 && m < 60 && h * 60 + m <= 24 * 60;
-}
-
 static bool is_zone_name(const char *text)
 {
     static const char set[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+-/";
@@ -77,108 +54,16 @@ static bool is_zone_name(const char *text)
     return *text && strlen(text) <= 40 && strspn(text, set) == strlen(text) && text[0] != '/';
 }
 
-static bool is_point(const json_t *value)
-{
-    const json_t *lon = json_array_get(value, 0), *lat = json_array_get(value, 1);
-
-    return json_array_size(value) == 2 && json_is_number(lon) && json_is_number(lat) &&
-           fabs(json_number_value(lon)) <= 180 && fabs(json_number_value(lat)) <= 90;
-}
-
-static bool are_points(const json_t *value)
-{
-    size_t n = json_array_size(value);
-
-    if (n < 1 || n > POINTS_MOST)
-        return false;
-    for (size_t i = 0; i < n; i++)
-        if (!is_point(json_array_get(value, i)))
-            return false;
-    return true;
-}
-
-static bool are_days(const json_t *days)
-{
-    size_t n = json_array_size(days);
-
-    if (n < 1 || n > 7)
-        return false;
-    for (size_t i = 0; i < n; i++) {
-        const json_t *day = json_array_get(days, i);
-
-        if (!json_is_integer(day) || json_integer_value(day) < 1 || json_integer_value(day) > 7)
-            return false;
-    }
-    return true;
-}
-
-static bool is_span(const json_t *span)
-{
-    return json_object_size(span) == 3 && are_days(json_object_get(span, "days")) &&
-           is_minute(json_object_get(span, "from")) && is_minute(json_object_get(span, "to"));
-}
-
-static bool is_schedule(const json_t *value)
-{
-    const json_t *spans = json_object_get(value, "spans"),
-                 *except = json_object_get(value, "except");
-    size_t n = json_array_size(spans);
-
-    if (!json_is_array(spans) || n > SPANS_MOST || (except && !json_is_boolean(except)) ||
-        json_object_size(value) != (except ? 2U : 1U))
-        return false;
-    for (size_t i = 0; i < n; i++)
-        if (!is_span(json_array_get(spans, i)))
-            return false;
-    return true;
-}
-
-static bool is_minute_number(const json_t *value, json_int_t most)
-{
-    return json_is_integer(value) && json_integer_value(value) >= 0 &&
-           json_integer_value(value) <= most;
-}
-
-/* A POSIX TZ text: CET-1CEST,M3.5.0,M10.5.0/3 */
-static bool is_posix_zone(const json_t *value)
-{
-    static const char set[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789<>+-,./:";
-    const char *text = json_string_value(value);
-
-    return text && strlen(text) >= 3 && strlen(text) <= 63 && strspn(text, set) == strlen(text);
-}
-
-/* Hours of work: minutes of the local day, `to` not included. */
-static bool is_privacy(const json_t *value)
-{
-    const json_t *zone = json_object_get(value, "zone"), *work = json_object_get(value, "work");
-    const json_t *crash = json_object_get(value, "crash_place");
-
-    if (!json_is_object(value) || (zone && !is_posix_zone(zone)) ||
-        (work && (!json_is_array(work) || json_array_size(work) > 16)) ||
-        (crash && !json_is_boolean(crash)) ||
-        json_object_size(value) != (zone != NULL) + (size_t)(work != NULL) + (crash != NULL))
-        return false;
-    for (size_t i = 0; i < json_array_size(work); i++) {
-        const json_t *span = json_array_get(work, i);
-
-        if (json_object_size(span) != 3 || !are_days(json_object_get(span, "days")) ||
-            !is_minute_number(json_object_get(span, "from"), 1439) ||
-            !is_minute_number(json_object_get(span, "to"), 1440))
-            return false;
-    }
-    return true;
-}
-
 /* What is wrong with a text; NULL: nothing. */
 static const char *text_fault(const struct field *f, const char *text)
 {
-    long n = characters(text);
+    long n = naming_characters(text);
 
     switch (f->kind) {
     case FIELD_TEXT:
-        return n < 0 || (double)n > f->high || (!n && f->flags & FIELD_FILLED) ? "length" : NULL;
+        if (n < 0 || (double)n > f->high || (!n && f->flags & FIELD_FILLED))
+            return "length";
+        return n && naming_is_blank(text) ? "blank" : NULL;
     case FIELD_WORD:
         return is_word(text, f->words) ? NULL : "unknown";
     case FIELD_TIME:
@@ -200,13 +85,22 @@ static const char *text_fault(const struct field *f, const char *text)
     }
 }
 
+/* A hundredth of a hundredth is what a double loses on the way (0.1 + 0.2), no digit of anybody's.
+ */
+static bool is_of_cents(double v)
+{
+    return fabs(v * 100 - nearbyint(v * 100)) <= 1e-4;
+}
+
 static const char *number_fault(const struct field *f, const json_t *value)
 {
     double v = json_number_value(value);
 
     if (!json_is_number(value) || (f->kind == FIELD_INTEGER && !json_is_integer(value)))
         return "type";
-    return v >= f->low && v <= f->high ? NULL : "range";
+    if (v < f->low || v > f->high)
+        return "range";
+    return f->flags & FIELD_CENTS && !is_of_cents(v) ? "decimals" : NULL;
 }
 
 static const char *value_fault(const struct field *f, const json_t *value)
@@ -220,11 +114,11 @@ static const char *value_fault(const struct field *f, const json_t *value)
     case FIELD_FLAG:
         return json_is_boolean(value) ? NULL : "type";
     case FIELD_POINTS:
-        return are_points(value) ? NULL : "points";
+        return shape_has_points(value) ? NULL : "points";
     case FIELD_PRIVACY:
-        return is_privacy(value) ? NULL : "privacy";
+        return hours_are_of_work(value) ? NULL : "privacy";
     case FIELD_SCHEDULE:
-        return is_schedule(value) ? NULL : "schedule";
+        return hours_fault(value);
     default:
         return json_is_string(value) ? text_fault(f, json_string_value(value)) : "type";
     }

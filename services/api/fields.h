@@ -8,21 +8,20 @@
 #include "respond.h"
 
 enum field_kind {
-    FIELD_TEXT,     /* at most `high` characters, none of them a control character */
-    FIELD_WORD,     /* one of `words` */
-    FIELD_NUMBER,   /* low .. high */
-    FIELD_INTEGER,  /* low .. high */
-    FIELD_FLAG,     /* true, false */
-    FIELD_TIME,     /* RFC 3339 */
-    FIELD_DATE,     /* 2026-01-31 */
-    FIELD_ID,       /* UUID of a row of `refers` */
-    FIELD_VIN,      /* of one of our vehicles */
-    FIELD_SIGNAL,   /* a path of the signal table */
-    FIELD_ZONE,     /* a name of a time zone as in the IANA table: Europe/Paris */
-    FIELD_POINTS,   /* [[lon, lat], ...], 1 .. 1,000 */
-    FIELD_PRIVACY,  /* as config/1: {"zone", "work": [{"days", "from", "to"}], "crash_place"} */
-    FIELD_SCHEDULE, /* {"spans": [{"days": [1 .. 7], "from": "08:00", "to": "18:00"}], "except":
-                       false} */
+    FIELD_TEXT,    /* at most `high` characters, none a control character; "" or something to see */
+    FIELD_WORD,    /* one of `words` */
+    FIELD_NUMBER,  /* low .. high */
+    FIELD_INTEGER, /* low .. high */
+    FIELD_FLAG,    /* true, false */
+    FIELD_TIME,    /* RFC 3339 */
+    FIELD_DATE,    /* 2026-01-31 */
+    FIELD_ID,      /* UUID of a row of `refers` */
+    FIELD_VIN,     /* of one of our vehicles */
+    FIELD_SIGNAL,  /* a path of the signal table */
+    FIELD_ZONE,    /* a name of a time zone as in the IANA table: Europe/Paris */
+    FIELD_POINTS,  /* shapes.h */
+    FIELD_PRIVACY, /* hours.h */
+    FIELD_SCHEDULE, /* hours.h */
 };
 
 enum {
@@ -30,6 +29,7 @@ enum {
     FIELD_NULLABLE = 2, /* null takes it away */
     FIELD_FIXED = 4,    /* cannot be changed later */
     FIELD_FILLED = 8,   /* a text of one character at least */
+    FIELD_CENTS = 16,   /* a number of at most two decimals, as money is kept */
 };
 
 struct field {

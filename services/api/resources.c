@@ -5,6 +5,7 @@
 #include "lib/clock.h"
 #include "resource.h"
 #include "rules.h"
+#include "shapes.h"
 
 #define KM_MOST 10000000.0
 #define NEEDED_NAME FIELD_NEEDED | FIELD_FILLED
@@ -39,15 +40,14 @@ static const struct field geofence_fields[] = {
     {0},
 };
 
-/* A circle is one point, a line two at least, an area three. */
 static bool geofence_fits(const struct request *r, const json_t *whole, struct answer *a)
 {
-    size_t n = json_array_size(json_object_get(whole, "points"));
-    bool circle = is(whole, "kind", "circle"), polygon = is(whole, "kind", "polygon");
+    const char *kind = json_string_value(json_object_get(whole, "kind"));
+    const char *why = shape_fault(kind ? kind : "", json_object_get(whole, "points"));
 
-    if (circle ? n != 1 : n < (polygon ? 3U : 2U))
-        answer_field(a, r, 422, "/points", "count");
-    else if (!polygon && is_null(whole, "radius_m"))
+    if (why)
+        answer_field(a, r, 422, "/points", why);
+    else if (!is(whole, "kind", "polygon") && is_null(whole, "radius_m"))
         answer_field(a, r, 422, "/radius_m", "missing");
     else
         return true;
@@ -183,7 +183,7 @@ static const struct field contract_fields[] = {
     {"reference", FIELD_TEXT, 0, 0, 100, NULL, NULL},
     {"starts_on", FIELD_DATE, FIELD_NEEDED, 0, 0, NULL, NULL},
     {"ends_on", FIELD_DATE, FIELD_NEEDED, 0, 0, NULL, NULL},
-    {"price", FIELD_NUMBER, FIELD_NULLABLE, 0, 1e9, NULL, NULL},
+    {"price", FIELD_NUMBER, FIELD_NULLABLE | FIELD_CENTS, 0, 1e9, NULL, NULL},
     {"currency", FIELD_TEXT, FIELD_FILLED, 0, 3, NULL, NULL},
     {"start_km", FIELD_NUMBER, 0, 0, KM_MOST, NULL, NULL},
     {"cap_km", FIELD_NUMBER, FIELD_NULLABLE, 1, KM_MOST, NULL, NULL},

@@ -113,10 +113,47 @@ void answer_problem(struct answer *a, const struct request *r, int code, const c
     text_print(&a->body, "}");
 }
 
+/* The codes of `errors`, in words for people. */
+static const char *sentence_of(const char *what)
+{
+    static const struct {
+        const char *code, *sentence;
+    } said[] = {
+        {"area", "the corners enclose nothing: they are equal or on one line"},
+        {"blank", "white space, and nothing to see"},
+        {"count", "not as many points as this kind has"},
+        {"crossed", "edges cross each other"},
+        {"date", "no date as 2026-01-31"},
+        {"decimals", "more than two decimals"},
+        {"empty", "a schedule without hours (null: always)"},
+        {"fixed", "cannot be changed"},
+        {"id", "no id"},
+        {"length", "too long, empty, or with a control character"},
+        {"line", "a line of no length"},
+        {"missing", "is needed"},
+        {"never", "a schedule that excepts the whole week"},
+        {"points", "no list of [lon, lat] on the globe"},
+        {"range", "out of range"},
+        {"schedule", "no schedule of days and hours"},
+        {"time", "no time as 2026-01-31T09:00:00Z"},
+        {"type", "of another type"},
+        {"unknown", "not known here"},
+        {"vin", "no VIN"},
+    };
+
+    for (size_t i = 0; i < sizeof said / sizeof *said; i++)
+        if (!strcmp(what, said[i].code))
+            return said[i].sentence;
+    return "not a value this route takes";
+}
+
 void answer_field(struct answer *a, const struct request *r, int code, const char *pointer,
                   const char *what)
 {
-    begin_problem(a, r, code, "invalid", "A value of the request is not one this route takes.");
+    char detail[256];
+
+    (void)snprintf(detail, sizeof detail, "%.128s: %s.", pointer, sentence_of(what));
+    begin_problem(a, r, code, "invalid", detail);
     text_print(&a->body, ",\"errors\":[{");
     render_key(&a->body, "pointer");
     render_text(&a->body, pointer);

@@ -43,7 +43,8 @@ void answer_empty(struct answer *a); /* 204 */
  * or our words. */
 void answer_problem(struct answer *a, const struct request *r, int code, const char *type,
                     const char *detail);
-/* The same with one entry in `errors`: JSON pointer or parameter name, and a stable code. */
+/* The same with one entry in `errors`: JSON pointer or parameter name, and a stable code, which
+ * `detail` says in words. */
 void answer_field(struct answer *a, const struct request *r, int code, const char *pointer,
                   const char *what);
 void answer_retry_after(struct answer *a, int seconds);

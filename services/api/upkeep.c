@@ -27,7 +27,7 @@ static const struct field service_fields[] = {
     {"done_at", FIELD_TIME, FIELD_NEEDED, 0, 0, NULL, NULL},
     {"km", FIELD_NUMBER, 0, 0, 1e7, NULL, NULL},
     {"hours", FIELD_NUMBER, 0, 0, 1e6, NULL, NULL},
-    {"cost", FIELD_NUMBER, 0, 0, 1e9, NULL, NULL},
+    {"cost", FIELD_NUMBER, FIELD_CENTS, 0, 1e9, NULL, NULL},
     {"currency", FIELD_TEXT, FIELD_FILLED, 0, 3, NULL, NULL},
     {"note", FIELD_TEXT, 0, 0, 2000, NULL, NULL},
     {0},

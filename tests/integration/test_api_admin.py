@@ -176,6 +176,8 @@ def test_wrong_usage_is_exit_2_and_says_why(s, argv):
 
 @pytest.mark.parametrize("argv,word", [(["customer", "add", ""], "1 to 200 characters"), (["customer", "add", " \t"], "1 to 200 characters"),
                                        (["customer", "add", "é" * 201], "1 to 200 characters"), (["customer", "add", b"\xff"], "not UTF-8"),
+                                       (["customer", "add", "\u00a0"], "to be seen"), (["customer", "add", "a\x1b[2J"], "control character"),
+                                       (["vehicle", "add", OURS[0], "--name", " "], "to be seen"), (["user", "add", "u", "--name", "\t"], "--name"),
                                        (["user", "add", ""], "1 to"), (["dead-letter", "show", "1"], "UUID")])
 def test_what_the_database_would_refuse_is_said_in_words(s, argv, word):
     said = s.run(*argv, code=2)

@@ -99,6 +99,16 @@ def test_a_role_may_what_its_row_says(s, letter):
     ("geofences", {"radius_m": 29}, "/radius_m", "range"), ("geofences", {"kind": "square"}, "/kind", "unknown"),
     ("geofences", {"points": [[181, 0]]}, "/points", "points"), ("geofences", {"dwell_s": 3601}, "/dwell_s", "range"),
     ("geofences", {"schedule": {"spans": [{"days": [8], "from": "08:00", "to": "09:00"}]}}, "/schedule", "schedule"),
+    ("geofences", {"kind": "polygon", "points": [[7.7, 48.5]] * 3}, "/points", "area"),
+    ("geofences", {"kind": "polygon", "points": [[7.7, 48.5], [7.8, 48.6], [7.9, 48.7]]}, "/points", "area"),
+    ("geofences", {"kind": "polygon", "points": [[7.7, 48.5], [7.8, 48.6], [7.8, 48.5], [7.7, 48.6]]}, "/points", "crossed"),
+    ("geofences", {"kind": "corridor", "points": [[7.7, 48.5]] * 2}, "/points", "line"),
+    ("geofences", {"name": " "}, "/name", "blank"), ("geofences", {"group_name": "\u00a0"}, "/group_name", "blank"),
+    ("geofences", {"schedule": {"spans": []}}, "/schedule", "empty"),
+    ("rules", {"schedule": {"spans": [], "except": True}}, "/schedule", "empty"), ("rules", {"name": "\u2003"}, "/name", "blank"),
+    ("rules", {"schedule": {"spans": [{"days": list(range(1, 8)), "from": "00:00", "to": "24:00"}], "except": True}}, "/schedule", "never"),
+    ("drivers", {"name": "  "}, "/name", "blank"), ("drivers", {"name": "\u200b"}, "/name", "blank"), ("drivers", {"name": "\n"}, "/name", "length"),
+    ("maintenance", {"name": " "}, "/name", "blank"), ("contracts", {"price": 12.345}, "/price", "decimals"),
     ("rules", {"signal": "Vehicle.Nothing"}, "/signal", "unknown"), ("rules", {"signal": "Vehicle.CurrentLocation.Latitude"}, "/signal", "place"),
     ("rules", {"place": "inside"}, "/geofence_id", "missing"),
     ("rules", {"place": "inside", "geofence_id": "01900000-0000-7000-8000-000000000000"}, "/geofence_id", "unknown"),
@@ -111,6 +121,7 @@ def test_a_role_may_what_its_row_says(s, letter):
 def test_what_does_not_fit_is_pointed_at_when_made_and_when_changed(s, token, path, change, pointer, code):
     answer = s.ask("POST", path, {**CASES[path][0], **change}, token=token)
     assert answer.code == 422 and answer.json["errors"] == [{"pointer": pointer, "code": code}], answer.body
+    assert answer.json["detail"].startswith(pointer + ": ")
     identity = make(s, token, path, CASES[path][0]).json["id"]
     changed = s.ask("PATCH", f"{path}/{identity}", change, {"If-Match": '"v1"'}, token)
     assert changed.code == 422 and changed.json["errors"] == [{"pointer": pointer, "code": code}], changed.body
@@ -197,6 +208,10 @@ def test_a_service_moves_its_plan_on(s, token):
     stranger = s.token("stranger")
     assert s.ask("GET", f"maintenance/{plan}/services", token=stranger).code == 404
     assert s.ask("POST", f"maintenance/{plan}/services", {"done_at": "2026-10-01T10:00:00Z"}, token=stranger).code == 404
+    odd = s.ask("POST", f"maintenance/{plan}/services", {"done_at": "2026-10-01T10:00:00Z", "cost": 12.345}, token=token)
+    assert (odd.code, odd.json["errors"]) == (422, [{"pointer": "/cost", "code": "decimals"}]) and "two decimals" in odd.json["detail"]
+    for cost, kept in ((0.29, 0.29), (0.28999999, 0.29), (0.1 + 0.2, 0.3), (64.35, 64.35)):
+        assert make(s, token, f"maintenance/{plan}/services", {"done_at": "2025-09-01T10:00:00Z", "cost": cost}).json["cost"] == kept
     for currency in ("ab", "€", "eur"):
         refused = s.ask("POST", f"maintenance/{plan}/services", {"done_at": "2026-10-01T10:00:00Z", "currency": currency}, token=token)
         assert (refused.code, refused.json["errors"]) == (422, [{"pointer": "/currency", "code": "unknown"}])
@@ -236,7 +251,7 @@ def test_the_customer_sets_its_own_limit_and_hours(s, token):
     back = s.ask("PATCH", one, {"speed_limit_kmh": None, "timezone": "Europe/Paris"}, {"If-Match": changed.headers["etag"]}, token)
     assert "speed_limit_kmh" not in back.json
     for body, pointer in (({"timezone": "Mars/Base"}, "/timezone"), ({"timezone": None}, "/timezone"), ({"speed_limit_kmh": 301}, "/speed_limit_kmh"),
-                          ({"name": ""}, "/name"), ({"id": "x"}, "/id")):
+                          ({"name": ""}, "/name"), ({"name": " "}, "/name"), ({"id": "x"}, "/id")):
         answer = s.ask("PATCH", one, body, {"If-Match": back.headers["etag"]}, token)
         assert answer.code == 422 and answer.json["errors"][0]["pointer"] == pointer, body
     foreign = f"customers/{s.customers[1]}"

@@ -17,6 +17,7 @@ static const struct field table[] = {
     {"word", FIELD_WORD, 0, 0, 0, words, NULL},
     {"number", FIELD_NUMBER, 0, -1, 2.5, NULL, NULL},
     {"whole", FIELD_INTEGER, FIELD_NULLABLE, 1, 3, NULL, NULL},
+    {"money", FIELD_NUMBER, FIELD_CENTS, 0, 1e9, NULL, NULL},
     {"flag", FIELD_FLAG, 0, 0, 0, NULL, NULL},
     {"at", FIELD_TIME, 0, 0, 0, NULL, NULL},
     {"on", FIELD_DATE, 0, 0, 0, NULL, NULL},
@@ -80,7 +81,6 @@ static void what_fits_is_taken(void **state)
     assert_string_equal(member("\"schedule\":{\"spans\":[{\"days\":[1,7],\"from\":\"22:00\",\"to\":"
                                "\"06:00\"}],\"except\":true}"),
                         "");
-    assert_string_equal(member("\"schedule\":{\"spans\":[]}"), "");
     assert_string_equal(
         member("\"privacy\":{\"zone\":\"CET-1CEST,M3.5.0,M10.5.0/3\",\"work\":[{\"days\":[1,5],"
                "\"from\":480,\"to\":1080}],\"crash_place\":true}"),
@@ -128,6 +128,13 @@ static void what_does_not_is_pointed_at(void **state)
         {"\"schedule\":{\"spans\":[{\"days\":[],\"from\":\"08:00\",\"to\":\"09:00\"}]}",
          "/schedule schedule"},
         {"\"schedule\":{\"spans\":[],\"more\":1}", "/schedule schedule"},
+        {"\"schedule\":{\"spans\":[]}", "/schedule empty"},
+        {"\"note\":\" \"", "/note blank"},
+        {"\"note\":\"\\u2003\\u00a0\"", "/note blank"},
+        {"\"note\":\"a\\u0085\"", "/note length"},
+        {"\"money\":12.345", "/money decimals"},
+        {"\"money\":0.001", "/money decimals"},
+        {"\"money\":999999999.999", "/money decimals"},
         {"\"privacy\":{\"work\":[{\"days\":[1],\"from\":480,\"to\":1441}]}", "/privacy privacy"},
         {"\"privacy\":{\"work\":[{\"days\":[1],\"from\":\"08:00\",\"to\":1080}]}",
          "/privacy privacy"},
@@ -149,6 +156,20 @@ static void what_does_not_is_pointed_at(void **state)
     }
 }
 
+static void a_double_that_stands_for_cents_is_money(void **state)
+{
+    static const char *const right[] = {
+        "0",   "0.29",  "0.28999999", "0.30000000000000004", "12.340000152587891",
+        "1.1", "64.35", "1e2",        "999999999.99",        "123456789.01"};
+    char text[64];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof right / sizeof *right; i++) {
+        snprintf(text, sizeof text, "\"money\":%s", right[i]);
+        assert_string_equal(member(text), "");
+    }
+}
+
 static void what_is_needed_is_needed_once_and_what_is_fixed_stays(void **state)
 {
     (void)state;
@@ -167,7 +188,7 @@ static void a_thousand_points_and_no_more(void **state)
         text_init(&t);
         text_print(&t, "{\"name\":\"x\",\"points\":[");
         for (int i = 0; i < n; i++)
-            text_print(&t, "%s[0,%d]", i ? "," : "", i % 90);
+            text_print(&t, "%s[7,%d]", i ? "," : "", i % 90);
         text_print(&t, "]}");
         assert_string_equal(fault_of(t.bytes, true), n == 1000 ? "" : "/points points");
         text_done(&t);
@@ -206,6 +227,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(what_fits_is_taken),
         T(what_does_not_is_pointed_at),
+        T(a_double_that_stands_for_cents_is_money),
         T(what_is_needed_is_needed_once_and_what_is_fixed_stays),
         T(a_thousand_points_and_no_more),
         T(columns_come_from_the_table_alone),
