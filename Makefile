@@ -206,12 +206,14 @@ $(B)/bench/%: $(B)/obj/tests/bench/%/main.o $(B)/libstore.a $(GP)
 	@$(CC) $(ALL_CFLAGS) $(LDFLAGS) $(HARD_LD) -o $@ $^ $(LIBS_store) $(LIBS_ground)
 
 # ---- load: thousands of cars in one process, and what ingest is measured beside
-TOOLS := $(B)/sim/fleet $(B)/sim/ledger $(B)/sim/plain $(B)/sim/drain
+TOOLS := $(B)/sim/fleet $(B)/sim/ledger $(B)/sim/plain $(B)/sim/drain $(B)/sim/speak
 tools: $(TOOLS)
 $(B)/sim/fleet: $(call objs,$(call srcs,tests/sim/fleet)) $(GP)
 $(B)/sim/ledger: $(call objs,tests/sim/ledger/main.c tests/sim/fleet/drive.c) $(GP)
 $(B)/sim/plain: $(call objs,tests/bench/ingest/plain.c) $(GP)
 $(B)/sim/drain: $(call objs,tests/bench/drain/tool.c) $(B)/libvehicle.a $(GP)
+$(B)/sim/speak: $(call objs,tests/bench/speak/tool.c $(call srcs,services/ingest/wire)) $(GP)
+$(B)/sim/speak: LIBS_tool := $(LIBS_ingest)
 $(B)/sim/drain: LIBS_tool := $(LIBS_vehicle)
 $(B)/sim/ledger $(B)/sim/plain: LIBS_tool := -lcurl $(LIBS_ground)
 $(TOOLS):

@@ -128,7 +128,7 @@ static void publish_live(struct accept *a, struct vehicle *v, int64_t state_t_ms
     text_copy(live.connectivity, sizeof live.connectivity, v->sleeping ? "sleeping" : "online");
     topic_format(topic, live.vin, LEAF_LIVE);
     if (live_write(&live, payload, sizeof payload, &p.len, NULL) == ST_OK &&
-        mqtt_publish(a->set.live, &p, NULL) != ST_OK)
+        speaker_publish(a->set.live, &p, NULL) != ST_OK)
         metric_add(meters.live_dropped, NULL, 1);
     count_shown(a, v, clock_boot_ms());
 }

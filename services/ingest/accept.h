@@ -7,9 +7,9 @@
 
 #include "inflight.h"
 #include "inhand.h"
-#include "lib/mqtt.h"
 #include "lib/queue.h"
 #include "proto/status.h"
+#include "wire/speaker.h"
 
 struct accept;
 
@@ -17,7 +17,7 @@ struct accept_options {
     struct ring *from;
     struct queue *to, *urgent; /* of struct record *, ownership passes */
     struct queue *known;       /* of struct known_note *: what the writer says is stored */
-    struct mqtt *live;         /* where live/1 is published */
+    struct speaker *live;      /* where live/1 is published */
     struct inflight *inflight;
     struct inhand *inhand;
     const char *pg;           /* connection string, copied */

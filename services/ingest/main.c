@@ -22,6 +22,7 @@
 #include "record/duty.h"
 #include "record/meters.h"
 #include "wire/receiver.h"
+#include "wire/speaker.h"
 #include "replay.h"
 #include "settings.h"
 #include "shards.h"
@@ -38,7 +39,7 @@ struct ingest {
     struct ingest_settings set;
     struct health *health;
     struct receiver *reader;
-    struct mqtt *speaker; /* apart, so that no ack waits behind a record */
+    struct speaker *speaker; /* apart, so that no ack waits behind a record */
     struct ring *ring;
     struct queue *queue, *urgent; /* of records, to the writer of each lane */
     struct queue *known; /* back from the writer: what is stored need not be decoded again */
@@ -115,7 +116,7 @@ static enum status connect_broker(struct ingest *in, struct fault *fault)
     snprintf(id, sizeof id, "svc-ingest-%.60s-%.60s-out", set->common.site, set->instance);
     o.on_message = NULL;
     o.on_connection = speaker_connection;
-    return mqtt_open(&in->speaker, &o, fault);
+    return speaker_open(&in->speaker, &o, fault);
 }
 
 static enum status start(struct ingest *in, struct fault *fault)
@@ -215,7 +216,7 @@ static void run(struct ingest *in)
         if (stop_take_reload()) {
             log_reload(in->set.common.log_level);
             receiver_reload(in->reader);
-            mqtt_reload(in->speaker);
+            speaker_reload(in->speaker);
         }
     } while (!stop_wait(receiver_is_connected(in->reader) ? STEP_MS : CONNECTING_MS));
     log_info("stopping", "reason=signal");
@@ -263,7 +264,7 @@ static void finish(struct ingest *in)
     writer_join(in->alerter);
     minutes_join(in->minutes);
     again_join(in->again);
-    mqtt_close(in->speaker);
+    speaker_close(in->speaker);
     queue_close(in->queue);
     queue_close(in->urgent);
     forget_known(in->known);

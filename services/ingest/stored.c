@@ -101,7 +101,7 @@ static bool send_ack(void *self, const char *vin, const char *stream, const stru
     text_copy(ack.stream, sizeof ack.stream, stream);
     topic_format(topic, vin, LEAF_ACK);
     return ack_write(&ack, payload, sizeof payload, &p.len, NULL) == ST_OK &&
-           mqtt_publish(s->set.acks, &p, NULL) == ST_OK;
+           speaker_publish(s->set.acks, &p, NULL) == ST_OK;
 }
 
 void stored_send(struct stored *s, int64_t now_ms)

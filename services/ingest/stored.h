@@ -8,17 +8,17 @@
 #include <stdint.h>
 
 #include "commit/commit.h"
-#include "lib/mqtt.h"
 #include "lib/queue.h"
+#include "wire/speaker.h"
 
 struct stored;
 
 struct stored_options {
-    struct queue *known; /* of struct known_note *; full: not told */
-    struct mqtt *acks;   /* where down/ack is published */
-    const char *site;    /* borrowed */
-    bool own_alone;      /* heed, of what other sites say, what is about streams told here before:
-                          * another hears of all */
+    struct queue *known;  /* of struct known_note *; full: not told */
+    struct speaker *acks; /* where down/ack is published */
+    const char *site;     /* borrowed */
+    bool own_alone;       /* heed, of what other sites say, what is about streams told here before:
+                           * another hears of all */
 };
 
 enum status stored_open(struct stored **out, const struct stored_options *options,

@@ -9,10 +9,10 @@
 #include "inflight.h"
 #include "inhand.h"
 #include "lib/health.h"
-#include "lib/mqtt.h"
 #include "lib/queue.h"
 #include "proto/status.h"
 #include "record/duty.h"
+#include "wire/speaker.h"
 
 struct writer;
 
@@ -21,7 +21,7 @@ struct writer;
 struct writer_options {
     enum inflight_lane lane;
     struct queue *from;    /* of struct record *, ownership passes; without telemetry if urgent */
-    struct mqtt *acks;     /* where down/ack is published */
+    struct speaker *acks;  /* where down/ack is published */
     struct queue *known;   /* of struct known_note *: what the stores have now; full: not told */
     struct health *health; /* each lane has its own connection, and says how it is */
     struct duty *duty;     /* which shards are ours */

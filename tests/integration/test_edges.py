@@ -349,6 +349,11 @@ def test_receiver(test, broker, slow, resetter, mqtt_environment):
     drive("ingest/test_receiver", test, environment, {**broker.actions(), "open the door": slow.opened.set})
 
 
+@pytest.mark.parametrize("test", served_tests("ingest/test_speaker"))
+def test_speaker(test, broker, mqtt_environment):
+    drive("ingest/test_speaker", test, mqtt_environment, broker.actions())
+
+
 # ---- HTTP
 
 

@@ -6,15 +6,15 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#include "lib/mqtt.h"
 #include "proto/status.h"
 #include "services/ingest/record/duty.h"
+#include "services/ingest/wire/speaker.h"
 
 struct again;
 
 struct again_options {
     const char *pg, *influx; /* copied */
-    struct mqtt *alerts;     /* where changes of alerts are published */
+    struct speaker *alerts;  /* where changes of alerts are published */
     struct duty *duty;       /* which shards are ours */
     int64_t late_wait_ms;    /* after the last late record */
     int64_t start_quiet_ms;  /* after the start nobody is called silent */

@@ -4,7 +4,7 @@
 #include "lib/log.h"
 #include "proto/topic.h"
 
-void announce_alerts(struct mqtt *to, const struct alert_change_message *changes, size_t n)
+void announce_alerts(struct speaker *to, const struct alert_change_message *changes, size_t n)
 {
     struct fault fault = {""};
 
@@ -14,7 +14,7 @@ void announce_alerts(struct mqtt *to, const struct alert_change_message *changes
         enum status st = alert_change_write(&changes[i], payload, sizeof payload, &p.len, &fault);
 
         topic_format(topic, changes[i].vin, LEAF_ALERT_CHANGE);
-        if (st != ST_OK || mqtt_publish(to, &p, &fault) != ST_OK)
+        if (st != ST_OK || speaker_publish(to, &p, &fault) != ST_OK)
             log_warn("alert.untold", "vehicle=%s reason=\"%s\"", changes[i].vin, fault.text);
     }
 }

@@ -3,9 +3,9 @@
 #ifndef INGEST_ANNOUNCE_H
 #define INGEST_ANNOUNCE_H
 
-#include "lib/mqtt.h"
 #include "proto/alert_change.h"
+#include "services/ingest/wire/speaker.h"
 
-void announce_alerts(struct mqtt *to, const struct alert_change_message *changes, size_t n);
+void announce_alerts(struct speaker *to, const struct alert_change_message *changes, size_t n);
 
 #endif

@@ -55,7 +55,8 @@ static void on_connect(struct mosquitto *mosq, void *self, int code, int flags,
         l->phase = OVER;
         return;
     }
-    mosquitto_log_callback_set(mosq, NULL); /* a line would be made for every message */
+    mosquitto_log_callback_set(mosq, NULL);     /* a line would be made for every message */
+    (void)!tls_gather(mosquitto_ssl_get(mosq)); /* dearer without, no more */
     l->phase = UP;
     l->heard.on_up(l->heard.self);
 }
@@ -114,7 +115,17 @@ static void on_subscribe(struct mosquitto *mosq, void *self, int packet_id, int 
     (void)mosq;
     (void)properties;
     if (count > 0)
-        l->heard.on_subscribed(l->heard.self, packet_id, reasons[0]);
+        l->heard.on_answer(l->heard.self, packet_id, reasons[0]);
+}
+
+static void on_publish(struct mosquitto *mosq, void *self, int packet_id, int reason,
+                       const mosquitto_property *properties)
+{
+    struct link *l = self;
+
+    (void)mosq;
+    (void)properties;
+    l->heard.on_answer(l->heard.self, packet_id, reason);
 }
 
 /* While it dials: "OpenSSL Error[0]: error:code:library:function:reason" is the only place where a
@@ -155,6 +166,7 @@ static struct mosquitto *make_client(struct link *l, const struct mqtt_options *
     mosquitto_disconnect_v5_callback_set(mosq, on_disconnect);
     mosquitto_message_v5_callback_set(mosq, on_message);
     mosquitto_subscribe_v5_callback_set(mosq, on_subscribe);
+    mosquitto_publish_v5_callback_set(mosq, on_publish);
     mosquitto_log_callback_set(mosq, on_log);
     return mosq;
 }
@@ -230,7 +242,7 @@ static bool wants_write(struct link *l)
 
     if (!l->wired || tls_wants_write(ssl))
         return true;
-    return tls_is_open(ssl) && mosquitto_want_write(l->mosq);
+    return tls_is_open(ssl) && (mosquitto_want_write(l->mosq) || !tls_is_flushed(ssl));
 }
 
 struct pollfd link_poll(struct link *l)
@@ -266,6 +278,12 @@ static int check_wire(struct link *l)
     }
     l->wired = true;
     return MOSQ_ERR_SUCCESS;
+}
+
+void link_flush(struct link *l)
+{
+    if (is_there(l))
+        tls_flush(mosquitto_ssl_get(l->mosq));
 }
 
 /* All that is there, so that the kernel is asked as seldom as can be. */
@@ -316,6 +334,8 @@ static int work(struct link *l, short revents)
         rc = mosquitto_loop_write(l->mosq, 1);
     if (rc == MOSQ_ERR_SUCCESS && is_there(l))
         rc = mosquitto_loop_misc(l->mosq);
+    if (rc == MOSQ_ERR_SUCCESS)
+        link_flush(l);
     return rc;
 }
 
@@ -342,6 +362,14 @@ bool link_is_filter(const char *filter)
            mosquitto_validate_utf8(filter, (int)len) == MOSQ_ERR_SUCCESS;
 }
 
+bool link_is_topic(const char *topic)
+{
+    size_t len = strlen(topic);
+
+    return len > 0 && mosquitto_pub_topic_check2(topic, len) == MOSQ_ERR_SUCCESS &&
+           mosquitto_validate_utf8(topic, (int)len) == MOSQ_ERR_SUCCESS;
+}
+
 int link_subscribe(struct link *l, const char *filter, int qos)
 {
     int id = 0;
@@ -356,16 +384,51 @@ int link_unsubscribe(struct link *l, const char *filter)
     return mosquitto_unsubscribe_v5(l->mosq, &id, filter, NULL) == MOSQ_ERR_SUCCESS ? id : 0;
 }
 
+bool link_has_room(struct link *l)
+{
+    return l->phase == UP && is_there(l) && !mosquitto_want_write(l->mosq);
+}
+
+enum status link_publish(struct link *l, const struct mqtt_publish *p, int *packet_id)
+{
+    int rc = mosquitto_publish_v5(l->mosq, packet_id, p->topic, (int)p->len, p->payload, p->qos,
+                                  p->retained, NULL);
+
+    switch (rc) {
+    case MOSQ_ERR_SUCCESS:
+        return ST_OK;
+    case MOSQ_ERR_OVERSIZE_PACKET:
+    case MOSQ_ERR_PAYLOAD_SIZE:
+    case MOSQ_ERR_INVAL:
+    case MOSQ_ERR_MALFORMED_UTF8:
+        return ST_REJECT;
+    default:
+        return ST_RETRY;
+    }
+}
+
 /* ---- the end */
 
+static void wait_to_write(struct link *l, int *tries)
+{
+    struct pollfd out = {.fd = mosquitto_socket(l->mosq), .events = POLLOUT};
+
+    poll(&out, 1, CLOSE_STEP_MS);
+    --*tries;
+}
+
+/* libmosquitto closes the socket as soon as it has written its DISCONNECT, wherever to. */
 static void say_goodbye(struct link *l)
 {
-    struct pollfd out;
+    void *ssl = mosquitto_ssl_get(l->mosq);
+    int tries = CLOSE_TRIES;
 
+    for (tls_flush(ssl); tries > 0 && !tls_is_flushed(ssl); tls_flush(ssl))
+        wait_to_write(l, &tries);
+    tls_scatter(ssl);
     mosquitto_disconnect_v5(l->mosq, MQTT_RC_NORMAL_DISCONNECTION, NULL);
-    for (int i = 0; i < CLOSE_TRIES && mosquitto_socket(l->mosq) >= 0; i++) {
-        out = (struct pollfd){.fd = mosquitto_socket(l->mosq), .events = POLLOUT};
-        poll(&out, 1, CLOSE_STEP_MS);
+    while (tries > 0 && mosquitto_socket(l->mosq) >= 0) {
+        wait_to_write(l, &tries);
         mosquitto_loop_write(l->mosq, 1);
     }
 }

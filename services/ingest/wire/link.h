@@ -15,7 +15,8 @@ struct link;
 struct link_heard {
     void (*on_up)(void *self); /* CONNACK */
     void (*on_message)(void *self, const struct mqtt_message *message);
-    void (*on_subscribed)(void *self, int packet_id, int reason); /* SUBACK, MQTT 5 reason */
+    void (*on_answer)(void *self, int packet_id, int reason); /* SUBACK, PUBACK: MQTT 5 reason;
+                                                                  or a QoS 0 message is written */
     void *self;
 };
 
@@ -32,11 +33,21 @@ int link_wait_ms(struct link *l);
  * over, `fault` says why. */
 bool link_step(struct link *l, short revents, int64_t now_ms, struct fault *fault);
 
-bool link_is_filter(const char *filter); /* as MQTT has it, UTF-8 included; pure */
+/* As MQTT has them, UTF-8 included; pure. */
+bool link_is_filter(const char *filter);
+bool link_is_topic(const char *topic);
 
 /* The packet's identifier; 0 when it could not be sent: the connection is about to end. */
 int link_subscribe(struct link *l, const char *filter, int qos);
 int link_unsubscribe(struct link *l, const char *filter);
+
+/* Is all written that was published, so that it may take more? */
+bool link_has_room(struct link *l);
+/* Copied; goes out with link_flush, or before.  `*packet_id` is what on_answer names.  No label, no
+ * expiry.  ST_RETRY: no memory, or the connection is about to end; ST_REJECT: the broker takes none
+ * such (too long, not a topic). */
+enum status link_publish(struct link *l, const struct mqtt_publish *p, int *packet_id);
+void link_flush(struct link *l);
 
 /* DISCONNECT if it is up, waiting for half a second at most; free.  NULL is fine. */
 void link_close(struct link *l);

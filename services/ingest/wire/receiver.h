@@ -1,9 +1,7 @@
 /* services/ingest/wire/receiver.h - what cars send, as fast as a broker hands it out: an MQTT 5
- * client that only subscribes (libmosquitto; OASIS MQTT 5.0), with the options of lib/mqtt.h but no
- * will.  Where it connects, and when again: lib/brokers.  Clean start; it subscribes again after
- * each connect.  A peer that falls silent is noticed after two keep-alives, of 5 s at least.
- * Callbacks come one at a time from the one thread of this receiver and hold up nothing else: copy
- * and return. */
+ * client that only subscribes (OASIS MQTT 5.0), over a connection (connection.h).  Clean start; it
+ * subscribes again after each connect.  Callbacks come one at a time from the one thread of this
+ * receiver and hold up nothing else: copy and return. */
 #ifndef INGEST_WIRE_RECEIVER_H
 #define INGEST_WIRE_RECEIVER_H
 
@@ -13,8 +11,7 @@
 
 struct receiver;
 
-/* As mqtt_open: options are copied, the files are read again at each connect, connecting goes on in
- * the background.  ST_REJECT: bad list, a file is missing or not readable. */
+/* As connection_open. */
 enum status receiver_open(struct receiver **out, const struct mqtt_options *options,
                           struct fault *fault) MUST_CHECK;
 
@@ -25,13 +22,9 @@ enum status receiver_subscribe(struct receiver *r, const char *filter, int qos,
 /* Forget it; one that is not there is fine.  Any thread. */
 void receiver_unsubscribe(struct receiver *r, const char *filter);
 
-/* Connect anew, so that a renewed certificate is used.  Any thread; returns at once. */
+/* As those of a connection. */
 void receiver_reload(struct receiver *r);
-
 bool receiver_is_connected(const struct receiver *r);
-
-/* Disconnect in an orderly way within half a second, free; while a broker's name is being looked up
- * it waits for that.  No callback comes after it has returned.  NULL is fine. */
 void receiver_close(struct receiver *r);
 
 #endif

@@ -2,6 +2,7 @@
 #include "tls.h"
 
 #include <errno.h>
+#include <openssl/bio.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -11,6 +12,7 @@
 #include "lib/mqtt.h"
 
 #define READ_BYTES 65536 /* at a time: some records of TLS, of 16 KiB at most */
+#define GATHER_BYTES 65536
 
 static const char *last_error(void)
 {
@@ -129,4 +131,51 @@ bool tls_wants_write(void *ssl)
 bool tls_has_more(void *ssl)
 {
     return SSL_has_pending(ssl) == 1 && !SSL_want_read((SSL *)ssl);
+}
+
+bool tls_gather(void *ssl)
+{
+    BIO *socket = SSL_get_wbio(ssl), *gather = BIO_new(BIO_f_buffer());
+
+    if (!gather || BIO_set_write_buffer_size(gather, GATHER_BYTES) != 1) {
+        BIO_free(gather);
+        return false;
+    }
+    BIO_up_ref(socket); /* the SSL gives up the one it writes to, which may be the one it reads */
+    SSL_set0_wbio(ssl, BIO_push(gather, socket));
+    return true;
+}
+
+/* What gathers, or NULL. */
+static BIO *gathering(void *ssl)
+{
+    BIO *out = SSL_get_wbio(ssl);
+
+    return out && BIO_method_type(out) == BIO_TYPE_BUFFER ? out : NULL;
+}
+
+/* A broken connection is found out by who reads next. */
+void tls_flush(void *ssl)
+{
+    BIO *gather = gathering(ssl);
+
+    if (gather && BIO_wpending(gather) > 0 && BIO_flush(gather) != 1)
+        ERR_clear_error();
+}
+
+bool tls_is_flushed(void *ssl)
+{
+    BIO *gather = gathering(ssl);
+
+    return !gather || BIO_wpending(gather) == 0;
+}
+
+void tls_scatter(void *ssl)
+{
+    BIO *gather = gathering(ssl), *socket = gather ? BIO_next(gather) : NULL;
+
+    if (!socket)
+        return;
+    BIO_up_ref(socket);
+    SSL_set0_wbio(ssl, socket);
 }

@@ -25,4 +25,14 @@ bool tls_is_open(void *ssl);     /* the handshake is over */
 bool tls_wants_write(void *ssl); /* what it did last waits for room to write */
 bool tls_has_more(void *ssl);    /* something was read from the kernel that nobody had yet */
 
+/* Once the handshake is over: what is written waits for tls_flush or for 64 KiB, so that many
+ * messages are one call of the kernel's and wake the peer once.  false: no memory, all goes on as
+ * it was. */
+bool tls_gather(void *ssl);
+/* Write what waits; what the kernel has no room for goes on waiting. */
+void tls_flush(void *ssl);
+bool tls_is_flushed(void *ssl);
+/* From here on nothing waits any more; what still does is forgotten. */
+void tls_scatter(void *ssl);
+
 #endif
