@@ -8,6 +8,7 @@
 #define GROUP_SAMPLES 5000
 #define GROUP_BYTES                                                                                \
     (8 << 20) /* of payload: what InfluxDB takes in one request is bounded, and in how long */
+#define CODE_BYTES 64 /* of a report: about what one trouble code takes */
 #define NAP_MS 5
 
 /* Sleep a little, to be woken by the clock and not by every record.  False: it is past `until_ms`.
@@ -38,6 +39,13 @@ static enum status next(struct gatherer *g, struct record **out, int wait_ms)
 static bool is_suspect(const struct gatherer *g, const struct record *r)
 {
     return inflight_judge(g->inflight, r->flight) != VERDICT_NONE;
+}
+
+/* What it costs to store it: a report may be of hundreds of codes, each with an event and a case.
+ */
+static size_t samples_worth(const struct record *r)
+{
+    return r->from.topic.leaf == LEAF_DIAGNOSTICS ? r->len / CODE_BYTES : r->telemetry.sample_count;
 }
 
 int64_t group_until_ms(int64_t now_ms, int64_t closed_ms, int64_t batch_wait_ms)
@@ -72,7 +80,7 @@ static bool gather(struct gatherer *g, struct group *out, int wait_ms)
             until_ms = group_until_ms(clock_boot_ms(), g->closed_ms, g->batch_wait_ms);
         out->records[out->count++] = r;
         inflight_storing(g->inflight, g->lane, r->flight);
-        samples += r->telemetry.sample_count;
+        samples += samples_worth(r);
         bytes += r->len;
         wait_ms = 0;
     }

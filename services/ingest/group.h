@@ -31,9 +31,10 @@ struct gatherer {
  * at all, for nothing says that others come.  Pure. */
 int64_t group_until_ms(int64_t now_ms, int64_t closed_ms, int64_t batch_wait_ms);
 
-/* What has arrived, up to 5,000 samples or batch_wait_ms after the first; what comes after a quiet
- * moment or is urgent waits for nothing else, and a record that may have ended us has a group of
- * its own.  Waits for the first at most wait_ms; then the group is empty.  False: shut and empty.
+/* What has arrived, up to 5,000 samples (or trouble codes) or batch_wait_ms after the first; what
+ * comes after a quiet moment or is urgent waits for nothing else, and a record that may have ended
+ * us has a group of its own.  Waits for the first at most wait_ms; then the group is empty.  False:
+ * shut and empty.
  */
 bool group_gather(struct gatherer *g, struct group *out, int wait_ms);
 

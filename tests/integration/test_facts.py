@@ -397,6 +397,54 @@ def test_of_a_car_that_reports_a_lot_the_newest_thousand_are_looked_at_again(sit
             ("dtc_new", 0, 0), ("dtc_cleared", 1099500, 0), ("dtc_new", 1100000, 0)]
 
 
+def test_a_report_of_hundreds_of_codes_is_taken_whole(site):
+    t, full = now_ms() - HOUR_MS, {"stored": "full", "pending": "full", "permanent": "full"}
+    many = [f"P{n:04X}" for n in range(700)]
+
+    def report(car, n, found, seq):
+        car.publish("diagnostics", {**car.head("diagnostics", seq=seq), "t": t + 1000 * n, "lists": full,
+                                    "dtcs": [{"code": c, "state": "stored"} for c in found]})
+        wait_until(lambda: site.sql(f"SELECT count(*) FROM fact WHERE vin = '{car.vin}' AND seq = {seq}") == "1", why="the report")
+
+    def told(car, kind):
+        return site.sql(f"SELECT count(*) FROM event WHERE vin = '{car.vin}' AND type = '{kind}' AND NOT withdrawn")
+
+    with site.car() as car:
+        report(car, 1, many, 1)
+        report(car, 2, many, 2)
+        assert (told(car, "dtc_new"), told(car, "dtc_cleared")) == ("700", "0")
+        report(car, 4, many[1:], 3)
+        report(car, 3, many, 4)  # late: all of them once more
+        assert (told(car, "dtc_new"), told(car, "dtc_cleared")) == ("700", "1")
+        assert site.sql(f"SELECT there, count(*), max(count) FROM dtc WHERE vin = '{car.vin}' GROUP BY 1 ORDER BY 1") == "f|1|1\nt|699|1"
+        assert site.dead_letters(car.vin) == []
+
+
+def test_codes_gathered_over_years_are_all_remembered(site):
+    """More than a car ever has at a time: hundreds that went, and some that stay."""
+    t, full = now_ms() - HOUR_MS, {"stored": "full", "pending": "full", "permanent": "full"}
+    with site.car() as car:
+        site.sql("INSERT INTO dtc (vin, code, ecu, list, there, first_at, last_at, gone_at, count) SELECT "
+                 f"'{car.vin}', 'P' || upper(lpad(to_hex(n), 4, '0')), '7E8', 'stored', n >= 600, '2020-01-01', '2020-01-02', "
+                 "CASE WHEN n < 600 THEN timestamptz '2020-01-03' END, 5 FROM generate_series(0, 799) AS s (n)")
+        found = ["P0007"] + [f"P{n:04X}" for n in range(600, 800)]
+        car.publish("diagnostics", {**car.head("diagnostics"), "t": t, "lists": full,
+                                    "dtcs": [{"code": c, "state": "stored", "ecu": "7E8"} for c in found]})
+        car.wait_ack(1)
+        assert [(kind, subject, data["count"]) for kind, subject, _, data in events(site, car.vin)] == [
+            ("dtc_new", "P0007 7E8 stored", 6)]
+        assert site.sql(f"SELECT count(*) FILTER (WHERE there), count(*) FROM dtc WHERE vin = '{car.vin}'") == "201|800"
+
+
+def test_a_control_unit_with_an_odd_name_costs_nothing(site):
+    with site.car() as car:
+        car.publish("diagnostics", {**car.head("diagnostics"), "t": now_ms(), "lists": {"stored": "full"},
+                                    "dtcs": [{"code": "P0301", "state": "stored", "ecu": 'a"\\\n'}]})
+        car.wait_ack(1)
+        assert [subject for _, subject, _, _ in events(site, car.vin)] == ["P0301 a??? stored"]
+        assert site.dead_letters(car.vin) == []
+
+
 def test_what_a_recipient_wants_is_queued_with_the_alert(site):
     with site.car() as car:
         for n, (least, types) in enumerate([("minor", "NULL"), ("critical", "NULL"), ("info", "'{tow}'")]):

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "cases_inside.h"
+#include "proto/hash.h"
+#include "slots.h"
 
 struct cases {
     struct pg *db;
@@ -13,6 +15,7 @@ struct cases {
     size_t steps_n, steps_room;
     struct case_now *now; /* one per key and, of corrections, time */
     size_t now_n, now_room;
+    struct slots by_key;      /* of now */
     struct case_now *written; /* as they were written, in order */
     size_t written_n, written_room;
     struct alert_change_message *changes;
@@ -41,6 +44,7 @@ void cases_close(struct cases *c)
     columns_done(&c->messages);
     text_done(&c->text);
     PQclear(c->cursors);
+    slots_done(&c->by_key);
     free(c->steps);
     free(c->now);
     free(c->written);
@@ -128,18 +132,29 @@ static int64_t time_of(const struct case_step *step)
     return own ? step->raise.occurred_ms : 0;
 }
 
+static uint64_t hash_of(const struct alert_key *key, int64_t at_ms)
+{
+    uint64_t hash = hash_bytes((uint64_t)at_ms, key->vin, strlen(key->vin));
+
+    hash = hash_bytes(hash, key->type, strlen(key->type));
+    return hash_bytes(hash, key->subject, strlen(key->subject));
+}
+
+/* There is room in by_key for one of each step. */
 static struct case_now *case_of(struct cases *c, const struct case_step *step)
 {
+    const struct alert_key *key = &step->raise.key;
     int64_t at_ms = time_of(step);
+    uint32_t *at = slots_first(&c->by_key, hash_of(key, at_ms));
 
-    for (size_t i = 0; i < c->now_n; i++)
-        if (same_key(&c->now[i].key, &step->raise.key) && c->now[i].correct_ms == at_ms)
-            return &c->now[i];
+    for (; *at; at = slots_next(&c->by_key, at))
+        if (same_key(&c->now[*at - 1].key, key) && c->now[*at - 1].correct_ms == at_ms)
+            return &c->now[*at - 1];
     if (!grow((void **)&c->now, sizeof *c->now, c->now_n + 1, &c->now_room))
         return NULL;
-    c->now[c->now_n] =
-        (struct case_now){.key = step->raise.key, .correct_ms = at_ms, .lat = NAN, .lon = NAN};
-    return &c->now[c->now_n++];
+    c->now[c->now_n] = (struct case_now){.key = *key, .correct_ms = at_ms, .lat = NAN, .lon = NAN};
+    *at = (uint32_t)++c->now_n;
+    return &c->now[c->now_n - 1];
 }
 
 /* ---- a step */
@@ -220,31 +235,48 @@ static enum status take_step(struct cases *c, struct case_step *step, int64_t no
 }
 
 /* ---- rows */
+/* Of rows that are in the order of their first column, an id; -1: it is in none. */
+static int row_of(const PGresult *rows, const char *id)
+{
+    int low = 0, high = PQntuples(rows);
+
+    while (low < high) {
+        int middle = (low + high) / 2, order = strcmp(PQgetvalue(rows, middle, 0), id);
+
+        if (order == 0)
+            return middle;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return -1;
+}
+
+static void note_change_of(struct cases *c, const struct case_now *now)
+{
+    struct alert_change_message *m = &c->changes[c->changes_n++];
+
+    *m = (struct alert_change_message){.occurred_ms = now->alert.occurred_ms,
+                                       .detected_ms = now->alert.detected_ms,
+                                       .count = now->alert.count};
+    text_copy(m->id, sizeof m->id, now->alert.id);
+    text_copy(m->vin, sizeof m->vin, now->key.vin);
+    text_copy(m->type, sizeof m->type, now->key.type);
+    text_copy(m->severity, sizeof m->severity, alert_severity_word(now->alert.severity));
+    text_copy(m->state, sizeof m->state, alert_state_word(now->alert.state));
+    if (now->transition)
+        case_messages_add(&c->messages, now);
+}
+
 static enum status note_written(struct cases *c, const PGresult *rows, struct fault *fault)
 {
     if (!grow((void **)&c->changes, sizeof *c->changes, c->changes_n + (size_t)PQntuples(rows),
               &c->changes_room))
         return fault_set(fault, ST_RETRY, "out of memory for changes");
-    for (int i = 0; i < PQntuples(rows); i++)
-        for (size_t k = 0; k < c->written_n; k++) {
-            const struct case_now *now = &c->written[k];
-            struct alert_change_message *m = &c->changes[c->changes_n];
-
-            if (strcmp(now->alert.id, PQgetvalue(rows, i, 0)) != 0)
-                continue;
-            *m = (struct alert_change_message){.occurred_ms = now->alert.occurred_ms,
-                                               .detected_ms = now->alert.detected_ms,
-                                               .count = now->alert.count};
-            text_copy(m->id, sizeof m->id, now->alert.id);
-            text_copy(m->vin, sizeof m->vin, now->key.vin);
-            text_copy(m->type, sizeof m->type, now->key.type);
-            text_copy(m->severity, sizeof m->severity, alert_severity_word(now->alert.severity));
-            text_copy(m->state, sizeof m->state, alert_state_word(now->alert.state));
-            c->changes_n++;
-            if (now->transition)
-                case_messages_add(&c->messages, now);
-            break;
-        }
+    for (size_t k = 0; k < c->written_n; k++)
+        if (row_of(rows, c->written[k].alert.id) >= 0)
+            note_change_of(c, &c->written[k]);
     return ST_OK;
 }
 
@@ -262,11 +294,13 @@ static enum status ask_cursors(struct cases *c, struct fault *fault)
 
 static void take_cursors(struct cases *c)
 {
-    for (int i = 0; i < PQntuples(c->cursors); i++)
-        for (size_t k = 0; k < c->changes_n; k++)
-            if (!strcmp(c->changes[k].id, PQgetvalue(c->cursors, i, 0)))
-                text_copy(c->changes[k].cursor, sizeof c->changes[k].cursor,
-                          PQgetvalue(c->cursors, i, 1));
+    for (size_t k = 0; k < c->changes_n; k++) {
+        int row = row_of(c->cursors, c->changes[k].id);
+
+        if (row >= 0)
+            text_copy(c->changes[k].cursor, sizeof c->changes[k].cursor,
+                      PQgetvalue(c->cursors, row, 1));
+    }
     PQclear(c->cursors);
     c->cursors = NULL;
 }
@@ -296,6 +330,8 @@ static enum status take_all(struct cases *c, bool corrections, int64_t now_ms, s
     enum status st;
 
     c->now_n = c->written_n = 0;
+    if (!slots_begin(&c->by_key, c->steps_n))
+        return fault_set(fault, ST_RETRY, "out of memory for alerts");
     for (size_t i = 0; i < c->steps_n; i++)
         if ((c->steps[i].verb == CASE_CORRECT) == corrections && !case_of(c, &c->steps[i]))
             return fault_set(fault, ST_RETRY, "out of memory for alerts");

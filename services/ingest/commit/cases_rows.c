@@ -191,7 +191,7 @@ enum status case_rows_write(struct columns *c, struct pg *db, PGresult **rows, s
         "changes = excluded.changes, messaged_at = excluded.messaged_at, "
         "openings = excluded.openings, data = excluded.data, version = old.version + 1 "
         "WHERE old.ending <> 'point' OR excluded.state = 'cleared' "
-        "RETURNING id, version) SELECT id, version FROM written",
+        "RETURNING id) SELECT id FROM written ORDER BY id",
         rows, fault);
 }
 

@@ -6,6 +6,11 @@
 #include "dtcs_inside.h"
 #include "lib/text.h"
 #include "proto/json.h"
+#include "services/ingest/record/meters.h"
+
+/* Codes that are remembered of one car: all that are there, and of those that went the latest. */
+#define KNOWN_MAX "8192"
+#define KNOWN_MAX_N 8192
 
 enum status dtcs_open(struct dtcs **out, struct pg *db, struct fault *fault)
 {
@@ -23,6 +28,9 @@ void dtcs_close(struct dtcs *d)
     if (!d)
         return;
     columns_done(&d->c);
+    dtc_life_done(&d->life);
+    dtc_life_done(&d->end);
+    free(d->codes);
     free(d->gone);
     free(d->kept);
     free(d);
@@ -39,6 +47,18 @@ static int64_t whole(const PGresult *rows, int row, int column)
     return strtoll(PQgetvalue(rows, row, column), NULL, 10);
 }
 
+void dtcs_read_code(struct dtc_life *life, struct dtc_known known, const PGresult *rows, int row)
+{
+    int list = dtc_list_of(PQgetvalue(rows, row, 2));
+
+    text_copy(known.dtc.code, sizeof known.dtc.code, PQgetvalue(rows, row, 0));
+    text_copy(known.dtc.ecu, sizeof known.dtc.ecu, PQgetvalue(rows, row, 1));
+    known.dtc.list = list < 0 ? DTC_STORED : (enum dtc_list)list;
+    dtc_life_add(life, &known);
+}
+
+/* All of them: one that was left out would be new once more, or never go.  keep_newest bounds how
+ * many there are. */
 static enum status read_codes(struct dtcs *d, const char *vin, struct fault *fault)
 {
     const char *params[] = {vin};
@@ -46,22 +66,17 @@ static enum status read_codes(struct dtcs *d, const char *vin, struct fault *fau
     enum status st =
         pg_run(d->db,
                "SELECT code, ecu, list, there, ms(first_at), ms(last_at), ms(gone_at), count "
-               "FROM dtc WHERE vin = $1 ORDER BY there DESC, last_at DESC LIMIT 128",
+               "FROM dtc WHERE vin = $1",
                1, params, &rows, fault);
 
-    for (int i = 0; st == ST_OK && i < PQntuples(rows) && d->life.n < DTC_MAX; i++) {
-        struct dtc_known *k = &d->life.known[d->life.n++];
-        int list = dtc_list_of(PQgetvalue(rows, i, 2));
-
-        *k = (struct dtc_known){.there = *PQgetvalue(rows, i, 3) == 't',
-                                .first_ms = whole(rows, i, 4),
-                                .last_ms = whole(rows, i, 5),
-                                .gone_ms = whole(rows, i, 6),
-                                .count = (int)whole(rows, i, 7)};
-        text_copy(k->dtc.code, sizeof k->dtc.code, PQgetvalue(rows, i, 0));
-        text_copy(k->dtc.ecu, sizeof k->dtc.ecu, PQgetvalue(rows, i, 1));
-        k->dtc.list = list < 0 ? DTC_STORED : (enum dtc_list)list;
-    }
+    for (int i = 0; st == ST_OK && i < PQntuples(rows); i++)
+        dtcs_read_code(&d->life,
+                       (struct dtc_known){.there = *PQgetvalue(rows, i, 3) == 't',
+                                          .first_ms = whole(rows, i, 4),
+                                          .last_ms = whole(rows, i, 5),
+                                          .gone_ms = whole(rows, i, 6),
+                                          .count = (int)whole(rows, i, 7)},
+                       rows, i);
     PQclear(rows);
     return st;
 }
@@ -133,22 +148,34 @@ static void read_readiness(const json_t *message, struct dtc_report *report)
     }
 }
 
-void dtcs_read_report(struct dtcs *d, const json_t *message, struct dtc_report *report)
+/* A control unit's name goes into texts of ours. */
+static void copy_plain(char *out, size_t size, const char *text)
 {
-    const json_t *lists = json_object_get(message, "lists"), *mil, *code;
+    text_copy(out, size, text);
+    for (char *c = out; *c; c++)
+        if ((unsigned char)*c < ' ' || *c == '"' || *c == '\\')
+            *c = '?';
+}
+
+static bool room_for_codes(struct dtcs *d, size_t n)
+{
+    struct dtc *more = n > d->codes_room ? realloc(d->codes, n * sizeof *more) : d->codes;
+
+    if (n <= d->codes_room)
+        return true;
+    if (more) {
+        d->codes = more;
+        d->codes_room = n;
+    }
+    return more;
+}
+
+static void read_list(struct dtcs *d, const json_t *dtcs, struct dtc_report *report)
+{
+    const json_t *code;
     size_t i;
 
-    for (int list = 0; list < DTC_LISTS; list++) {
-        const char *word =
-            json_string_value(json_object_get(lists, dtc_list_word((enum dtc_list)list)));
-
-        report->extent[list] = word ? dtc_extent_of(word) : DTC_ABSENT;
-    }
-    mil = json_object_get(message, "mil");
-    report->mil = json_is_boolean(mil) ? json_is_true(mil) : -1;
-    read_readiness(message, report);
-    report->codes = d->codes;
-    json_array_foreach(json_object_get(message, "dtcs"), i, code)
+    json_array_foreach(dtcs, i, code)
     {
         const char *name = json_string_value(json_object_get(code, "code"));
         const char *ecu = json_string_value(json_object_get(code, "ecu"));
@@ -156,13 +183,34 @@ void dtcs_read_report(struct dtcs *d, const json_t *message, struct dtc_report *
         int list = state ? dtc_list_of(state) : -1;
         struct dtc *to = &d->codes[report->n];
 
-        if (!name || list < 0 || report->n == DTC_MAX)
+        if (!name || list < 0)
             continue;
         text_copy(to->code, sizeof to->code, name);
-        text_copy(to->ecu, sizeof to->ecu, ecu ? ecu : "");
+        copy_plain(to->ecu, sizeof to->ecu, ecu ? ecu : "");
         to->list = (enum dtc_list)list;
         report->n++;
     }
+}
+
+enum status dtcs_read_report(struct dtcs *d, const json_t *message, struct dtc_report *report,
+                             struct fault *fault)
+{
+    const json_t *lists = json_object_get(message, "lists"), *mil = json_object_get(message, "mil");
+    const json_t *dtcs = json_object_get(message, "dtcs");
+
+    if (!room_for_codes(d, json_array_size(dtcs)))
+        return fault_set(fault, ST_RETRY, "out of memory for trouble codes");
+    for (int list = 0; list < DTC_LISTS; list++) {
+        const char *word =
+            json_string_value(json_object_get(lists, dtc_list_word((enum dtc_list)list)));
+
+        report->extent[list] = word ? dtc_extent_of(word) : DTC_ABSENT;
+    }
+    report->mil = json_is_boolean(mil) ? json_is_true(mil) : -1;
+    read_readiness(message, report);
+    report->codes = d->codes;
+    read_list(d, dtcs, report);
+    return ST_OK;
 }
 
 /* ---- what it means */
@@ -244,11 +292,27 @@ void dtcs_tell(const struct dtc_fact *fact, int64_t t_ms, struct car_out *out)
 }
 
 /* ---- rows */
+/* What went longest ago is forgotten: should it come once more, it is new. */
+static enum status keep_newest(struct dtcs *d, const char *vin, struct fault *fault)
+{
+    const char *params[] = {vin, KNOWN_MAX};
+
+    if (d->life.n <= KNOWN_MAX_N)
+        return ST_OK;
+    return pg_run(d->db,
+                  "DELETE FROM dtc d USING (SELECT code, ecu, list FROM dtc WHERE vin = $1 "
+                  "ORDER BY there DESC, gone_at DESC, code, ecu, list OFFSET $2::bigint) o "
+                  "WHERE d.vin = $1 AND d.code = o.code AND d.ecu = o.ecu AND d.list = o.list "
+                  "AND NOT d.there",
+                  2, params, NULL, fault);
+}
+
 enum status dtcs_write_codes(struct dtcs *d, const char *vin, bool all, struct fault *fault)
 {
     static const Oid types[] = {PG_TEXT, PG_TEXT, PG_TEXT, PG_TEXT, PG_INT2,
                                 PG_INT8, PG_INT8, PG_INT8, PG_INT8};
     struct pg_array *at = d->c.column;
+    enum status st;
 
     columns_begin(&d->c, 9, types);
     for (size_t i = 0; i < d->life.n; i++) {
@@ -267,7 +331,7 @@ enum status dtcs_write_codes(struct dtcs *d, const char *vin, bool all, struct f
         pg_array_int8(&at[7], k->gone_ms);
         pg_array_int8(&at[8], k->count);
     }
-    return columns_queue(
+    st = columns_queue(
         &d->c, d->db, 9,
         "INSERT INTO dtc (vin, code, ecu, list, there, first_at, last_at, gone_at, count) "
         "SELECT DISTINCT ON (v, c, e, l) v, c, e, l, t <> 0, to_timestamp(f / 1000.0), "
@@ -277,6 +341,7 @@ enum status dtcs_write_codes(struct dtcs *d, const char *vin, bool all, struct f
         "first_at = excluded.first_at, last_at = excluded.last_at, gone_at = excluded.gone_at, "
         "count = excluded.count",
         NULL, fault);
+    return st == ST_OK ? keep_newest(d, vin, fault) : st;
 }
 
 enum status dtcs_write_status(struct dtcs *d, const char *vin, int mil, struct fault *fault)
@@ -311,33 +376,47 @@ static bool is_own(const char *vin, const json_t *message)
     return read && !strcmp(read, vin);
 }
 
+/* The newest report there is, stepped over what was known. */
+static enum status take_newest(struct dtcs *d, const char *vin, const json_t *message,
+                               struct dtc_report *report, struct car_out *found,
+                               struct fault *fault)
+{
+    enum status st = dtcs_read_report(d, message, report, fault);
+    size_t n;
+
+    if (st != ST_OK)
+        return st;
+    n = dtc_life_step(&d->life, report);
+    for (size_t i = 0; i < n; i++)
+        dtcs_tell(&d->life.facts[i], report->t_ms, found);
+    if (d->life.forgotten)
+        metric_add(meters.codes_crowded, NULL, (double)d->life.forgotten);
+    if ((st = dtcs_write_codes(d, vin, false, fault)) == ST_OK)
+        st = dtcs_write_status(d, vin, report->mil, fault);
+    return st;
+}
+
 enum status dtcs_take(struct dtcs *d, const struct record *r, struct car_out *found,
                       struct fault *fault)
 {
     const char *vin = r->from.topic.vin;
     struct dtc_report report = {.t_ms = r->fact.t_ms};
     json_t *message = NULL;
-    size_t n;
     enum status st = json_read(&message, r->payload, r->len, JSON_MAX_BYTES, fault);
 
     if (st != ST_OK)
         return st == ST_REJECT ? ST_OK : st; /* it was read before: it is none of ours */
-    memset(&d->life, 0, sizeof d->life);
+    dtc_life_clear(&d->life);
     if ((st = read_status(d, vin, &report.cleared_km, fault)) == ST_OK)
         st = read_codes(d, vin, fault);
     if (st == ST_OK && is_own(vin, message)) /* the car it answered for is the certificate's */
         (void)car_out_add(found, FOUND_END, "vin_mismatch", report.t_ms, 0);
-    if (st == ST_OK && report.t_ms <= d->life.t_ms) {
-        if (report.t_ms > 0 && (d->late_ms == 0 || report.t_ms < d->late_ms))
-            d->late_ms = report.t_ms;
-    } else if (st == ST_OK) {
-        dtcs_read_report(d, message, &report);
-        n = dtc_life_step(&d->life, &report, d->facts);
-        for (size_t i = 0; i < n; i++)
-            dtcs_tell(&d->facts[i], report.t_ms, found);
-        if ((st = dtcs_write_codes(d, vin, false, fault)) == ST_OK)
-            st = dtcs_write_status(d, vin, report.mil, fault);
-    }
+    if (st == ST_OK && report.t_ms > d->life.t_ms)
+        st = take_newest(d, vin, message, &report, found, fault);
+    else if (st == ST_OK && report.t_ms > 0 && (d->late_ms == 0 || report.t_ms < d->late_ms))
+        d->late_ms = report.t_ms;
+    if (st == ST_OK && d->life.failed)
+        st = fault_set(fault, ST_RETRY, "out of memory for trouble codes");
     json_decref(message);
     return st;
 }

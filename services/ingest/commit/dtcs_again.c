@@ -7,14 +7,16 @@
 #include "dtcs_inside.h"
 #include "lib/text.h"
 #include "proto/json.h"
-#include "proto/unfilled.h"
 
 #define AGAIN_MAX "1000"
 #define AGAIN_MAX_N 1000
+#define AGAIN_BYTES                                                                                \
+    ((size_t)2 << 20) /* a car that tells thousands of codes gets less of its past */
 
 struct past {
     const char *vin;
     PGresult *reports, *events; /* newest first; those there are, since from_ms */
+    PGresult *codes;            /* of before the reports; NULL: there are none older */
     int n;                      /* reports */
     bool older;                 /* there are older ones than those */
     int64_t from_ms;            /* the earliest late one */
@@ -30,6 +32,17 @@ static int64_t whole(const PGresult *rows, int row, int column)
 }
 
 /* ---- what is stored */
+/* Those that are stepped again: at least one. */
+static int count_reports(const PGresult *reports)
+{
+    size_t bytes = 0;
+    int n = 0;
+
+    while (n < PQntuples(reports) && n < AGAIN_MAX_N && (n == 0 || bytes < AGAIN_BYTES))
+        bytes += (size_t)PQgetlength(reports, n++, 1);
+    return n;
+}
+
 static enum status read_reports(struct dtcs *d, struct past *p, struct fault *fault)
 {
     const char *params[] = {p->vin};
@@ -43,10 +56,8 @@ static enum status read_reports(struct dtcs *d, struct past *p, struct fault *fa
                 1, params, &p->reports, fault);
     if (st != ST_OK)
         return st;
-    p->n = PQntuples(p->reports);
-    p->older = p->n > AGAIN_MAX_N;
-    if (p->older)
-        p->n = AGAIN_MAX_N;
+    p->n = count_reports(p->reports);
+    p->older = p->n < PQntuples(p->reports);
     if (p->older && p->from_ms <= whole(p->reports, p->n - 1, 0))
         p->from_ms = whole(p->reports, p->n - 1, 0) + 1;
     return ST_OK;
@@ -68,35 +79,33 @@ static enum status read_events(struct dtcs *d, struct past *p, struct fault *fau
 }
 
 /* Codes that were known before the oldest report there is, and how often they had come then. */
-static enum status read_older(struct dtcs *d, const struct past *p, struct fault *fault)
+static enum status read_older(struct dtcs *d, struct past *p, struct fault *fault)
 {
     char at[24];
     const char *params[] = {p->vin, at};
-    PGresult *rows = NULL;
-    enum status st;
 
     (void)snprintf(at, sizeof at, "%lld", (long long)p->from_ms - 1);
-    st = pg_run(d->db,
-                "SELECT code, ecu, list, ms(first_at), greatest(1, count - (SELECT count(*) FROM "
-                "event e WHERE e.vin = d.vin AND e.type = 'dtc_new' AND NOT e.withdrawn AND "
-                "e.subject = concat_ws(' ', d.code, d.ecu, d.list) AND "
-                "e.occurred_at > to_timestamp($2::bigint / 1000.0))) FROM dtc d WHERE vin = $1 AND "
-                "first_at <= to_timestamp($2::bigint / 1000.0) ORDER BY last_at DESC LIMIT 128",
-                2, params, &rows, fault);
-    for (int i = 0; st == ST_OK && i < PQntuples(rows) && d->end.n < DTC_MAX; i++) {
-        struct dtc_known *k = &d->end.known[d->end.n];
-        int list = dtc_list_of(PQgetvalue(rows, i, 2));
+    return pg_run(
+        d->db,
+        "SELECT code, ecu, list, ms(first_at), greatest(1, count - (SELECT count(*) FROM "
+        "event e WHERE e.vin = d.vin AND e.type = 'dtc_new' AND NOT e.withdrawn AND "
+        "e.subject = concat_ws(' ', d.code, d.ecu, d.list) AND "
+        "e.occurred_at > to_timestamp($2::bigint / 1000.0))), "
+        "there OR gone_at > to_timestamp($2::bigint / 1000.0) FROM dtc d WHERE vin = $1 AND "
+        "first_at <= to_timestamp($2::bigint / 1000.0)",
+        2, params, &p->codes, fault);
+}
 
-        if (list < 0)
-            continue;
-        *k = (struct dtc_known){.first_ms = whole(rows, i, 3), .count = (int)whole(rows, i, 4)};
-        text_copy(k->dtc.code, sizeof k->dtc.code, PQgetvalue(rows, i, 0));
-        text_copy(k->dtc.ecu, sizeof k->dtc.ecu, PQgetvalue(rows, i, 1));
-        k->dtc.list = (enum dtc_list)list;
-        d->end.n++;
-    }
-    PQclear(rows);
-    return st;
+/* d->life as it was before the first of the reports. */
+static void begin_anew(struct dtcs *d, const struct past *p)
+{
+    dtc_life_clear(&d->life);
+    for (int i = 0; i < PQntuples(p->codes); i++)
+        dtcs_read_code(&d->life,
+                       (struct dtc_known){.first_ms = whole(p->codes, i, 3),
+                                          .count = (int)whole(p->codes, i, 4),
+                                          .there = *PQgetvalue(p->codes, i, 5) == 't'},
+                       p->codes, i);
 }
 
 /* ---- once more */
@@ -116,20 +125,22 @@ static bool distance_fell(const struct past *p, int64_t t_ms)
     return false;
 }
 
-/* The i-th of them, the oldest first.  False: it is none. */
-static bool read_report(struct dtcs *d, const struct past *p, int i, struct dtc_report *report)
+/* The i-th of them, the oldest first.  ST_REJECT: it is none. */
+static enum status read_report(struct dtcs *d, const struct past *p, int i,
+                               struct dtc_report *report, struct fault *fault)
 {
     int row = p->n - 1 - i;
+    size_t len = (size_t)PQgetlength(p->reports, row, 1); /* more than came: jsonb adds spaces */
     json_t *message = NULL;
+    enum status st;
 
     *report = (struct dtc_report){.t_ms = whole(p->reports, row, 0), .cleared_km = (double)NAN};
-    if (json_read(&message, PQgetvalue(p->reports, row, 1), (size_t)PQgetlength(p->reports, row, 1),
-                  JSON_MAX_BYTES, NULL) != ST_OK)
-        return false;
-    dtcs_read_report(d, message, report);
+    if ((st = json_read(&message, PQgetvalue(p->reports, row, 1), len, len, fault)) != ST_OK)
+        return st;
+    st = dtcs_read_report(d, message, report, fault);
     json_decref(message);
     report->fell = report->t_ms >= p->from_ms && distance_fell(p, report->t_ms);
-    return true;
+    return st;
 }
 
 /* An event there is already is told no more, and stays where it was. */
@@ -153,7 +164,7 @@ static void match(struct dtcs *d, const struct past *p, struct found *f)
 static void tell(struct dtcs *d, const struct past *p, size_t n, int64_t t_ms)
 {
     for (size_t i = 0; i < n; i++) {
-        const struct dtc_fact *fact = &d->facts[i];
+        const struct dtc_fact *fact = &d->life.facts[i];
         bool lamp = fact->kind == DTC_MIL_ON || fact->kind == DTC_MIL_OFF;
         bool last = lamp ? t_ms == p->mil_ms : dtc_life_is_last(&d->end, fact);
         size_t at = p->found->found_n;
@@ -181,23 +192,27 @@ static void note_lamp(struct past *p, const struct dtc_report *report, const str
 }
 
 /* d->life steps; with d->end known it tells. */
-static void step_all(struct dtcs *d, struct past *p, bool tells)
+static enum status step_all(struct dtcs *d, struct past *p, bool tells, struct fault *fault)
 {
     struct dtc_report report;
+    enum status st;
 
     for (int i = 0; i < p->n; i++) {
         size_t n;
 
-        if (!read_report(d, p, i, &report))
+        if ((st = read_report(d, p, i, &report, fault)) == ST_REJECT)
             continue;
+        if (st != ST_OK)
+            return st;
         if (i == 0 && p->older)
             dtc_life_ground(&d->life, &report);
-        n = dtc_life_step(&d->life, &report, d->facts);
+        n = dtc_life_step(&d->life, &report);
         if (!tells)
-            note_lamp(p, &report, d->facts, n);
+            note_lamp(p, &report, d->life.facts, n);
         else if (report.t_ms >= p->from_ms)
             tell(d, p, n, report.t_ms);
     }
+    return d->life.failed ? fault_set(fault, ST_RETRY, "out of memory for trouble codes") : ST_OK;
 }
 
 /* What this group's own reports said stands in no row yet, and is said again. */
@@ -214,29 +229,31 @@ static void take_back(struct past *p)
 
 static enum status step_twice(struct dtcs *d, struct past *p, struct fault *fault)
 {
-    bool cleared_known = d->life.cleared_known;
-    double cleared_km = d->life.cleared_km;
-    int64_t newest_ms = d->life.t_ms;
-    struct dtc_life start UNFILLED;
-    enum status st = ST_OK;
+    struct dtc_life before = d->life, spare = d->end; /* their memory goes to and fro */
+    bool cleared_known = before.cleared_known;
+    double cleared_km = before.cleared_km;
+    enum status st;
 
-    memset(&d->end, 0, sizeof d->end);
     if (p->older && (st = read_older(d, p, fault)) != ST_OK)
         return st;
-    d->life = start = d->end;
-    step_all(d, p, false);
-    if (d->life.t_ms < newest_ms) { /* that one is not stored any more */
+    d->life = spare;
+    d->end = before;
+    begin_anew(d, p);
+    if ((st = step_all(d, p, false, fault)) != ST_OK)
+        return st;
+    if (d->life.t_ms < before.t_ms) { /* that one is not stored any more */
         p->n = 0;
         return ST_OK;
     }
+    before = d->end;
     d->end = d->life;
-    d->life = start;
+    d->life = before;
     take_back(p);
-    step_all(d, p, true);
-    d->life = d->end;
+    begin_anew(d, p);
+    st = step_all(d, p, true, fault);
     d->life.cleared_known = cleared_known;
     d->life.cleared_km = cleared_km;
-    return ST_OK;
+    return st;
 }
 
 /* ---- rows */
@@ -307,6 +324,7 @@ enum status dtcs_settle(struct dtcs *d, const char *vin, struct car_out *found, 
         st = dtcs_write_status(d, vin, p.mil, fault);
     PQclear(p.reports);
     PQclear(p.events);
+    PQclear(p.codes);
     *gone = d->gone;
     return st;
 }

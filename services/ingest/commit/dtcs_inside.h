@@ -12,16 +12,20 @@ struct dtcs {
     struct pg *db;
     struct columns c;
     struct dtc_life life, end;
-    struct dtc codes[DTC_MAX];
-    struct dtc_fact facts[DTC_FACTS_MAX];
+    struct dtc *codes; /* of the report in hand */
+    size_t codes_room;
     int64_t late_ms;    /* of the vehicle in hand: the earliest report that came late; 0: none */
     struct found *gone; /* what late ones disproved */
     bool *kept;         /* of the events there are: found again */
     size_t room;        /* of both */
 };
 
-/* A report's lists, lamp and monitors; its codes stay in d->codes until the next. */
-void dtcs_read_report(struct dtcs *d, const json_t *message, struct dtc_report *report);
+/* A report's lists, lamp and monitors; its codes, all of them, stay in d->codes until the next.
+ * ST_RETRY: no memory. */
+enum status dtcs_read_report(struct dtcs *d, const json_t *message, struct dtc_report *report,
+                             struct fault *fault) MUST_CHECK;
+/* One row more of `dtc` into a life: columns code, ecu, list. */
+void dtcs_read_code(struct dtc_life *life, struct dtc_known known, const PGresult *rows, int row);
 /* One fact, as what is found. */
 void dtcs_tell(const struct dtc_fact *fact, int64_t t_ms, struct car_out *out);
 /* d->life as rows: of codes what its newest report touched, or all. */

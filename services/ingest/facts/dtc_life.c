@@ -2,7 +2,12 @@
 #include "dtc_life.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "proto/hash.h"
+
+#define FACTS_ROOM 16
 
 const char *dtc_severity_word(enum dtc_severity s)
 {
@@ -41,62 +46,136 @@ static bool same(const struct dtc *a, const struct dtc *b)
     return a->list == b->list && !strcmp(a->code, b->code) && !strcmp(a->ecu, b->ecu);
 }
 
-struct facts {
-    struct dtc_fact *out;
-    size_t n;
-};
-
-static void tell(struct facts *f, enum dtc_kind kind, const struct dtc_known *k, bool erased)
+/* ---- memory */
+void dtc_life_clear(struct dtc_life *d)
 {
-    if (f->n >= DTC_FACTS_MAX)
-        return;
-    f->out[f->n] = (struct dtc_fact){.kind = kind, .erased = erased};
-    if (k) {
-        f->out[f->n].dtc = k->dtc;
-        f->out[f->n].first_ms = k->first_ms;
-        f->out[f->n].count = k->count;
-    }
-    f->n++;
+    struct dtc_life empty = {.known = d->known,
+                             .room = d->room,
+                             .places = d->places,
+                             .slots = d->slots,
+                             .facts = d->facts,
+                             .facts_room = d->facts_room};
+
+    if (d->slots)
+        memset(d->places, 0, d->slots * sizeof *d->places);
+    *d = empty;
 }
 
-/* Room for a code that was never seen: a free place, else that of the one longest gone. */
-static struct dtc_known *room(struct dtc_life *d)
+void dtc_life_done(struct dtc_life *d)
 {
-    struct dtc_known *oldest = NULL;
+    free(d->known);
+    free(d->places);
+    free(d->facts);
+    *d = (struct dtc_life){0};
+}
 
-    if (d->n < DTC_MAX)
-        return &d->known[d->n++];
+/* Where it is, or where it would be; there is a free place. */
+static size_t place_of(const struct dtc_life *d, const struct dtc *dtc)
+{
+    uint64_t hash = hash_bytes((uint64_t)dtc->list, dtc->code, strlen(dtc->code));
+    size_t at = (size_t)hash_bytes(hash, dtc->ecu, strlen(dtc->ecu)) & (d->slots - 1);
+
+    while (d->places[at] && !same(&d->known[d->places[at] - 1].dtc, dtc))
+        at = (at + 1) & (d->slots - 1);
+    return at;
+}
+
+static struct dtc_known *find(const struct dtc_life *d, const struct dtc *dtc)
+{
+    uint32_t index = d->slots ? d->places[place_of(d, dtc)] : 0;
+
+    return index ? &d->known[index - 1] : NULL;
+}
+
+const struct dtc_known *dtc_life_find(const struct dtc_life *d, const struct dtc *dtc)
+{
+    return find(d, dtc);
+}
+
+/* At most half of the places are taken. */
+static bool make_room(struct dtc_life *d)
+{
+    size_t room = d->room ? 2 * d->room : 16;
+    struct dtc_known *known;
+    uint32_t *places;
+
+    if (d->n < d->room)
+        return true;
+    if (!(known = realloc(d->known, room * sizeof *known)))
+        return false;
+    d->known = known;
+    if (!(places = calloc(2 * room, sizeof *places)))
+        return false;
+    free(d->places);
+    d->places = places;
+    d->slots = 2 * room;
+    d->room = room;
     for (size_t i = 0; i < d->n; i++)
-        if (!d->known[i].there && (!oldest || d->known[i].gone_ms < oldest->gone_ms))
-            oldest = &d->known[i];
-    return oldest;
+        d->places[place_of(d, &d->known[i].dtc)] = (uint32_t)i + 1;
+    return true;
 }
 
-static void see(struct dtc_life *d, const struct dtc *dtc, int64_t t_ms, struct facts *f)
+void dtc_life_add(struct dtc_life *d, const struct dtc_known *known)
 {
-    struct dtc_known *k = NULL;
-    bool back;
+    if (find(d, &known->dtc))
+        return;
+    if (!make_room(d)) {
+        d->failed = true;
+        return;
+    }
+    d->places[place_of(d, &known->dtc)] = (uint32_t)d->n + 1;
+    d->known[d->n++] = *known;
+    d->there_n += known->there;
+}
 
-    for (size_t i = 0; i < d->n && !k; i++)
-        k = same(&d->known[i].dtc, dtc) ? &d->known[i] : NULL;
+/* ---- a report */
+static void tell(struct dtc_life *d, enum dtc_kind kind, const struct dtc_known *k, bool erased)
+{
+    size_t room = d->facts_room ? 2 * d->facts_room : FACTS_ROOM;
+    struct dtc_fact *more = d->facts_n < d->facts_room ? d->facts
+                                                       : realloc(d->facts, room * sizeof *more),
+                    *f;
+
+    if (!more) {
+        d->failed = true;
+        return;
+    }
+    if (d->facts_n == d->facts_room)
+        d->facts_room = room;
+    d->facts = more;
+    f = &d->facts[d->facts_n++];
+    *f = (struct dtc_fact){.kind = kind, .erased = erased};
+    if (k) {
+        f->dtc = k->dtc;
+        f->first_ms = k->first_ms;
+        f->count = k->count;
+    }
+}
+
+static void see(struct dtc_life *d, const struct dtc *dtc, int64_t t_ms)
+{
+    struct dtc_known *k = find(d, dtc);
+    bool back = k != NULL;
+
     if (k && k->there) {
         k->last_ms = t_ms;
         return;
     }
-    back = k != NULL;
+    if (d->there_n >= DTC_THERE_MAX) {
+        d->forgotten++;
+        return;
+    }
     if (!k) {
-        k = room(d);
-        if (!k) {
-            d->forgotten++;
+        dtc_life_add(d, &(struct dtc_known){.dtc = *dtc, .first_ms = t_ms});
+        if (!(k = find(d, dtc)))
             return;
-        }
-        *k = (struct dtc_known){.dtc = *dtc, .first_ms = t_ms};
     }
     k->there = true;
     k->last_ms = t_ms;
     k->gone_ms = 0;
     k->count++;
-    tell(f, back ? DTC_BACK : DTC_NEW, k, false);
+    d->there_n++;
+    tell(d, back ? DTC_BACK : DTC_NEW, k, false);
 }
 
 /* The car's own witnesses that somebody cleared its codes: the distance since then, and the
@@ -115,44 +194,57 @@ static bool monitors_fell(const struct dtc_life *d, const struct dtc_report *r)
            (were_complete & r->supported & r->incomplete) != 0;
 }
 
-static bool listed(const struct dtc_report *r, const struct dtc *dtc)
+static void mark_listed(struct dtc_life *d, const struct dtc_report *r)
 {
-    for (size_t i = 0; i < r->n; i++)
-        if (same(&r->codes[i], dtc))
-            return true;
-    return false;
+    for (size_t i = 0; i < d->n; i++)
+        d->known[i].listed = false;
+    for (size_t i = 0; i < r->n; i++) {
+        struct dtc_known *k = find(d, &r->codes[i]);
+
+        if (k)
+            k->listed = true;
+    }
 }
 
-size_t dtc_life_step(struct dtc_life *d, const struct dtc_report *r,
-                     struct dtc_fact out[DTC_FACTS_MAX])
+/* Those that a list which was read in full has no more. */
+static bool lose(struct dtc_life *d, const struct dtc_report *r, bool erased)
 {
-    struct facts f = {.out = out};
-    bool fell, erased, went = false;
+    bool went = false;
 
+    mark_listed(d, r);
+    for (size_t i = 0; i < d->n; i++) {
+        struct dtc_known *k = &d->known[i];
+
+        if (!k->there || k->listed || r->extent[k->dtc.list] != DTC_FULL)
+            continue;
+        k->there = false;
+        k->gone_ms = r->t_ms;
+        d->there_n--;
+        went = true;
+        tell(d, DTC_GONE, k, erased);
+    }
+    return went;
+}
+
+size_t dtc_life_step(struct dtc_life *d, const struct dtc_report *r)
+{
+    bool fell, erased;
+
+    d->facts_n = 0;
     if (r->t_ms <= d->t_ms)
         return 0;
     d->t_ms = r->t_ms;
     fell = distance_fell(d, r);
     erased = fell || monitors_fell(d, r);
-    for (size_t i = 0; i < d->n; i++) {
-        struct dtc_known *k = &d->known[i];
-
-        if (!k->there || r->extent[k->dtc.list] != DTC_FULL || listed(r, &k->dtc))
-            continue;
-        k->there = false;
-        k->gone_ms = r->t_ms;
-        went = true;
-        tell(&f, DTC_GONE, k, erased);
-    }
-    if (erased && !went)
-        tell(&f, DTC_ERASED, NULL, true);
-    for (size_t i = 0; i < f.n; i++)
-        out[i].fell = fell;
+    if (!lose(d, r, erased) && erased)
+        tell(d, DTC_ERASED, NULL, true);
+    for (size_t i = 0; i < d->facts_n; i++)
+        d->facts[i].fell = fell;
     for (size_t i = 0; i < r->n; i++)
         if (r->codes[i].list < DTC_LISTS)
-            see(d, &r->codes[i], r->t_ms, &f);
+            see(d, &r->codes[i], r->t_ms);
     if (r->mil >= 0 && r->mil != d->mil)
-        tell(&f, r->mil ? DTC_MIL_ON : DTC_MIL_OFF, NULL, false);
+        tell(d, r->mil ? DTC_MIL_ON : DTC_MIL_OFF, NULL, false);
     d->mil = r->mil >= 0 ? r->mil : d->mil;
     if (r->readiness_known) {
         d->readiness_known = true;
@@ -163,17 +255,20 @@ size_t dtc_life_step(struct dtc_life *d, const struct dtc_report *r,
         d->cleared_known = true;
         d->cleared_km = r->cleared_km;
     }
-    return f.n;
+    return d->facts_n;
 }
 
 void dtc_life_ground(struct dtc_life *d, const struct dtc_report *first)
 {
+    mark_listed(d, first);
+    d->there_n = 0;
     for (size_t i = 0; i < d->n; i++) {
         struct dtc_known *k = &d->known[i];
 
-        k->there = listed(first, &k->dtc);
-        k->last_ms = k->there ? first->t_ms : k->first_ms;
+        k->there = k->listed || (k->there && first->extent[k->dtc.list] != DTC_FULL);
+        k->last_ms = k->listed ? first->t_ms : k->first_ms;
         k->gone_ms = k->there ? 0 : first->t_ms;
+        d->there_n += k->there;
     }
     d->mil = first->mil > 0;
 }
@@ -181,11 +276,10 @@ void dtc_life_ground(struct dtc_life *d, const struct dtc_report *first)
 bool dtc_life_is_last(const struct dtc_life *end, const struct dtc_fact *fact)
 {
     bool came = fact->kind == DTC_NEW || fact->kind == DTC_BACK;
+    const struct dtc_known *k;
 
     if (!came && fact->kind != DTC_GONE)
         return true;
-    for (size_t i = 0; i < end->n; i++)
-        if (same(&end->known[i].dtc, &fact->dtc))
-            return end->known[i].count == fact->count && end->known[i].there == came;
-    return false;
+    k = find(end, &fact->dtc);
+    return k && k->count == fact->count && k->there == came;
 }

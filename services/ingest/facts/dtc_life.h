@@ -1,6 +1,7 @@
-/* services/ingest/facts/dtc_life.h - the life of trouble codes: new, gone, back, erased.  Pure; {0}
- * starts.  A code is the triple (code, ecu, state).  What is seen is there; what is not seen is
- * gone only if its list was read in full, from every known ECU: silence is never "cleared". */
+/* services/ingest/facts/dtc_life.h - the life of trouble codes: new, gone, back, erased.  Pure but
+ * for its memory; {0} starts.  A code is the triple (code, ecu, state).  What is seen is there;
+ * what is not seen is gone only if its list was read in full, from every known ECU: silence is
+ * never "cleared".  A report is taken whole, however many codes it has. */
 #ifndef INGEST_DTC_LIFE_H
 #define INGEST_DTC_LIFE_H
 
@@ -8,8 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define DTC_MAX 128
-#define DTC_CODE_MAX 11 /* "P0123-1A" and some */
+#define DTC_THERE_MAX 4096 /* codes of one car that are there at once; more are not believed */
+#define DTC_CODE_MAX 11    /* "P0123-1A" and some */
 #define DTC_ECU_MAX 8
 
 enum dtc_list { DTC_STORED = 0, DTC_PENDING, DTC_PERMANENT };
@@ -41,18 +42,7 @@ struct dtc_known {
     int64_t first_ms, last_ms; /* seen */
     int64_t gone_ms;           /* 0: there */
     int count;                 /* times it came */
-};
-
-struct dtc_life {
-    struct dtc_known known[DTC_MAX];
-    size_t n;
-    int64_t t_ms;
-    int mil; /* 1 on; 0 off or never read */
-    bool readiness_known;
-    uint32_t supported, incomplete;
-    bool cleared_known;
-    double cleared_km;
-    size_t forgotten; /* codes that found no room */
+    bool listed;               /* by the report that is stepped */
 };
 
 enum dtc_kind { DTC_NEW = 0, DTC_BACK, DTC_GONE, DTC_ERASED, DTC_MIL_ON, DTC_MIL_OFF };
@@ -64,16 +54,40 @@ struct dtc_fact {
     int64_t first_ms; /* when it was first seen */
     int count;
 };
-#define DTC_FACTS_MAX (2 * DTC_MAX + 2)
+
+struct dtc_life {
+    struct dtc_known *known;
+    size_t n, room;
+    uint32_t *places; /* a hash table of known[]: index + 1, 0 is free */
+    size_t slots;
+    size_t there_n; /* of known */
+    int64_t t_ms;
+    int mil; /* 1 on; 0 off or never read */
+    bool readiness_known;
+    uint32_t supported, incomplete;
+    bool cleared_known;
+    double cleared_km;
+    size_t forgotten;       /* codes that were not believed */
+    struct dtc_fact *facts; /* of the last step */
+    size_t facts_n, facts_room;
+    bool failed; /* no memory: what is in here is not all */
+};
+
+void dtc_life_clear(struct dtc_life *d); /* as {0}, but keeps its memory */
+void dtc_life_done(struct dtc_life *d);
+
+/* One more code, as it was; one that is known already stays as it is. */
+void dtc_life_add(struct dtc_life *d, const struct dtc_known *known);
+/* NULL: never seen.  Good until the next is added. */
+const struct dtc_known *dtc_life_find(const struct dtc_life *d, const struct dtc *dtc);
 
 /* One report; one that is not after the last changes nothing.  DTC_BACK is a new alert like
- * DTC_NEW: the code had been gone.  Returns how many facts. */
-size_t dtc_life_step(struct dtc_life *d, const struct dtc_report *report,
-                     struct dtc_fact out[DTC_FACTS_MAX]);
+ * DTC_NEW: the code had been gone.  Returns how many facts there are in d->facts. */
+size_t dtc_life_step(struct dtc_life *d, const struct dtc_report *report);
 
 /* Reports that come late are stepped in order of time, from the first one kept.  Where older ones
- * are kept no more, {0} but for the codes of then in `known` (first_ms, count), that one tells how
- * the others stood. */
+ * are kept no more, {0} but for the codes of then (first_ms, count, there), that one tells how the
+ * others stood: a list that it has in full, all of it; of another, what is in it. */
 void dtc_life_ground(struct dtc_life *d, const struct dtc_report *first);
 /* Once all are stepped: is this of a code how things stand in the end, and not passed since? */
 bool dtc_life_is_last(const struct dtc_life *end, const struct dtc_fact *fact);

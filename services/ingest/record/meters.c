@@ -78,6 +78,9 @@ void meters_open(void)
     meters.fences_crowded = metric_counter(
         "vigie_ingest_fences_crowded_total",
         "Places left out of a zone because the vehicle is in or near more than 24.", NULL);
+    meters.codes_crowded = metric_counter(
+        "vigie_ingest_codes_crowded_total",
+        "Trouble codes left out because a vehicle has 4,096 others at that time.", NULL);
     meters.recomputes_failed =
         metric_counter("vigie_ingest_recomputes_failed_total",
                        "Tries to compute facts of a vehicle again that failed.", NULL);
