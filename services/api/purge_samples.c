@@ -100,6 +100,21 @@ static enum status purge_slice(struct purge *p, const char *vin, int64_t from_ms
     return st;
 }
 
+/* Before anything is deleted: ingest computes nothing from what a purge left.  Never set back. */
+static enum status mark(struct purge *p, const char *vin, int64_t until_ms, struct fault *fault)
+{
+    char until[24];
+    const char *params[] = {vin, until};
+
+    (void)snprintf(until, sizeof until, "%lld", (long long)until_ms);
+    return pg_run(
+        p->pg,
+        "INSERT INTO samples_gone AS g (vin, until_ms) SELECT vin, $2::bigint FROM vehicle "
+        "WHERE vin = $1 ON CONFLICT (vin) DO UPDATE SET until_ms = greatest(g.until_ms, "
+        "excluded.until_ms)",
+        2, params, NULL, fault);
+}
+
 /* A day at a time: a question has seconds to be answered. */
 static enum status purge_vehicle(struct purge *p, const char *vin, int64_t before_ms,
                                  int64_t *removed, int64_t *oldest_ms, struct fault *fault)
@@ -112,6 +127,9 @@ static enum status purge_vehicle(struct purge *p, const char *vin, int64_t befor
         return ST_OK;
     snprintf(of, sizeof of, "vin = '%s'", vin);
     if ((st = oldest(p, RAW, of, &left_ms, fault)) != ST_OK)
+        return st;
+    if (left_ms > 0 && left_ms < before_ms && !p->dry &&
+        (st = mark(p, vin, before_ms, fault)) != ST_OK)
         return st;
     for (int64_t at = left_ms; at > 0 && at < before_ms && st == ST_OK; at += DAY_MS)
         st = purge_slice(p, vin, at, at + DAY_MS < before_ms ? at + DAY_MS : before_ms, removed,

@@ -1,13 +1,15 @@
 """The same drive, whatever happens to its records on the way: lost and sent again, shuffled, doubled, late, ingest killed."""
+import os
 import random
 import signal
+import subprocess
 import time
 import uuid
 
 import pytest
 
 import drives
-from ingest_site import DAY_MS, MISSING, Ingest, now_ms, running, wait_until
+from ingest_site import BUILD, DAY_MS, MISSING, ROOT, Ingest, make, now_ms, running, wait_until
 from test_facts import HOUR_MS, events, is_partition, metres, places, segments, send, settled
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
@@ -16,6 +18,7 @@ SETTINGS = {"rate": 100000, "burst": 100000, "late_wait": "1s"}
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
+    make(BUILD, "bin/vigie-api")
     yield from running(tmp_path_factory.mktemp("facts-late"), **SETTINGS)
 
 
@@ -129,19 +132,26 @@ def test_kill_minus_9_in_between_changes_nothing(site, in_order):
     assert named_in_order(rows, car.vin, start)
 
 
-def keep_samples(site, vin, days):
+def operate(site, *argv):
+    env = {**os.environ, "VIGIE_PG": site.postgres.conninfo(), "VIGIE_INFLUX": site.influx.address}
+    subprocess.run([ROOT / BUILD / "bin/vigie-api", *argv], env=env, stdout=subprocess.DEVNULL, check=True, timeout=120)
+
+
+def customer_of_its_own(site, vin):
     customer = str(uuid.uuid4())
-    site.sql(f"INSERT INTO customer (id, name, retention_days) VALUES ('{customer}', 'Keeps little', {days}); "
+    site.sql(f"INSERT INTO customer (id, name) VALUES ('{customer}', 'Keeps little'); "
              f"UPDATE vehicle SET customer_id = '{customer}' WHERE vin = '{vin}'")
+    return customer
 
 
 def test_samples_that_were_purged_take_nothing_away_and_later_ones_are_still_corrected(site):
-    """A customer who keeps samples for 7 days; what comes late is 9 days old, or of yesterday."""
+    """A customer who keeps samples for 7 days, and then for 60 again; what comes late is 9 days old, or of yesterday."""
     now = now_ms()
     start, fast = now - 10 * DAY_MS, [(60, 0), (60, 70), (30, 100), (60, 70), (300, 0)]
     with site.car() as car:
         site.sql(f"UPDATE vehicle SET speed_limit_kmh = 80 WHERE vin = '{car.vin}'")
-        keep_samples(site, car.vin, days=7)
+        customer = customer_of_its_own(site, car.vin)
+        operate(site, "customer", "keep", "7", "--customer", customer)
         for days in (9, 8, 2):
             send(car, drives.north(now - days * DAY_MS, fast))
         drive = drives.north(now - DAY_MS, fast)
@@ -150,7 +160,8 @@ def test_samples_that_were_purged_take_nothing_away_and_later_ones_are_still_cor
         wait_until(lambda: settled(site, car.vin), why="the rows")
         before, told = segments(site, car.vin, start, EVERY), events(site, car.vin)
         assert [r.kind for r in before].count("trip") == 4 and [e[0] for e in told] == ["overspeed"] * 3
-        site.influx.query(f"DELETE FROM telemetry WHERE vin = '{car.vin}' AND time < {now - 7 * DAY_MS}ms", "fleet")
+        operate(site, "purge")
+        assert min(site.points(car.vin)) > now - 7 * DAY_MS - HOUR_MS
         car.telemetry({now - 9 * DAY_MS - 3 * HOUR_MS: {drives.SPEED: 0.0}}, seq=1, stream=OTHER)
         car.wait_ack(1, stream=OTHER)
         wait_until(lambda: settled(site, car.vin), why="the late one to be looked at")
@@ -162,6 +173,15 @@ def test_samples_that_were_purged_take_nothing_away_and_later_ones_are_still_cor
         old = [r for r in before if r.start * 1000 < 8.5 * DAY_MS]
         assert after[:len(old)] == old and is_partition([r for r in after if r.kind in ("trip", "stop", "gap")])
         assert [r.kind for r in after].count("trip") == 4 and events(site, car.vin)[:3] == told and len(events(site, car.vin)) == 4
+        told = events(site, car.vin)
+        operate(site, "customer", "keep", "60", "--customer", customer)  # what was deleted does not come back by that
+        operate(site, "purge")
+        site.ingest.stop()
+        site.ingest = Ingest(site, **SETTINGS).start()  # else it knows of the 60 days some seconds later
+        car.telemetry({now - 9 * DAY_MS - HOUR_MS: {drives.SPEED: 0.0}}, seq=3, stream=OTHER)
+        car.wait_ack(3, stream=OTHER)
+        wait_until(lambda: settled(site, car.vin), why="the one from before the purge to be looked at")
+        assert segments(site, car.vin, start, EVERY) == after and events(site, car.vin) == told
 
 
 def test_a_switch_of_private_mode_a_year_ago_withdraws_nothing(site):

@@ -111,6 +111,11 @@ def test_a_span_that_a_purge_may_have_cut_is_left_as_it_was_computed(site):
             assert minutes(site, car.vin) == before
         finally:
             site.sql(f"UPDATE customer SET retention_days = NULL WHERE id = '{site.customer}'")
+        site.sql(f"INSERT INTO samples_gone (vin, until_ms) VALUES ('{car.vin}', {(start // MINUTE + 20) // 10 * 10 * MINUTE})")
+        car.telemetry({start + 700: {SPEED: 198.0}})  # it keeps them again, but what a purge took stays away
+        car.wait_ack(3)
+        wait_until(lambda: site.sql(f"SELECT count(*) FROM touched WHERE vin = '{car.vin}'") == "0")
+        assert minutes(site, car.vin) == before
 
 
 def test_live_samples_are_registered_rarely_and_counted_all(site):

@@ -73,7 +73,8 @@ static enum status find_due(struct minutes *m, PGresult **rows, struct fault *fa
     return pg_run(m->db,
                   "SELECT t.vin, t.span, t.touched_at, "
                   "coalesce(t.span > extract(epoch FROM now() - interval '1 day' * coalesce("
-                  "c.retention_days, 60)) / 600, false) AS keep, "
+                  "c.retention_days, 60)) / 600, false) AND t.span >= coalesce((SELECT g.until_ms "
+                  "FROM samples_gone g WHERE g.vin = t.vin), 0) / 600000 AS keep, "
                   "(SELECT string_agg(k, ',') FROM jsonb_object_keys(s.signals) AS k) AS signals "
                   "FROM touched t LEFT JOIN vehicle v ON v.vin = t.vin LEFT JOIN customer c "
                   "ON c.id = v.customer_id LEFT JOIN vehicle_state s ON s.vin = t.vin "

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gone.h"
 #include "recompute_inside.h"
 #include "reread.h"
 #include "services/ingest/facts/late.h"
@@ -130,14 +131,27 @@ static void begin_with_nothing(struct recompute *r, int64_t from_ms, int64_t *af
     r->again_ms = from_ms;
 }
 
+/* What is kept of a vehicle, and what of that a purge deleted when less was kept of it. */
+static enum status find_oldest(struct recompute *r, const char *vin, int64_t now_ms,
+                               struct fault *fault)
+{
+    int64_t gone_ms;
+    enum status st = gone_until(r->db, vin, &gone_ms, fault);
+
+    r->oldest_ms = now_ms - r->set.history_ms;
+    if (st == ST_OK && gone_ms > r->oldest_ms)
+        r->oldest_ms = gone_ms;
+    return st;
+}
+
 /* Samples before `oldest_ms` may be gone, and are not stepped over: where it drove before, the
  * first state since is the first to begin with.  ST_NONE: late samples change nothing. */
 static enum status begin_at_checkpoint(struct recompute *r, const struct fact_row *row,
                                        int64_t now_ms, int64_t *after_ms, struct fault *fault)
 {
     struct late late = {row->late_from_ms, row->late_until_ms};
-    struct late_settings set = {late_defaults.patience_ms, r->set.history_ms};
-    int64_t oldest_ms = now_ms - r->set.history_ms;
+    int64_t oldest_ms = r->oldest_ms;
+    struct late_settings set = {late_defaults.patience_ms, now_ms - oldest_ms};
     int64_t since_ms = row->late_from_ms > oldest_ms ? row->late_from_ms : oldest_ms;
     int64_t from_ms, to_ms;
     struct segment *rows;
@@ -181,9 +195,9 @@ static enum status begin_with_late(struct recompute *r, struct due_again *due,
                                    const struct fact_row *row, int64_t now_ms, int64_t *after_ms,
                                    struct fault *fault)
 {
-    enum status st = begin_at_checkpoint(r, row, now_ms, after_ms, fault);
+    enum status st = find_oldest(r, row->vin, now_ms, fault);
 
-    if (st != ST_NONE)
+    if (st != ST_OK || (st = begin_at_checkpoint(r, row, now_ms, after_ms, fault)) != ST_NONE)
         return st;
     due->late = false;
     r->again_ms = INT64_MAX;
@@ -209,7 +223,7 @@ static enum status begin(struct recompute *r, struct due_again *due, int64_t now
     car_out_clear(&r->out);
     r->kept_n = 0;
     r->failed = false;
-    r->again_ms = INT64_MAX;
+    r->again_ms = r->oldest_ms = INT64_MAX;
     r->car = row->car;
     *after_ms = car_t_ms(&r->car);
     if (due->late && row->late_from_ms > 0)
@@ -335,6 +349,16 @@ static enum status compare(const struct recompute *r, const struct due_again *du
     return ST_RETRY;
 }
 
+/* A purge that began meanwhile took what was being stepped over. ST_NONE: it did. */
+static enum status is_still_there(struct recompute *r, const struct due_again *due,
+                                  struct fault *fault)
+{
+    int64_t gone_ms;
+    enum status st = due->late ? gone_until(r->db, due->vin, &gone_ms, fault) : ST_OK;
+
+    return st == ST_OK && due->late && gone_ms > r->oldest_ms ? ST_NONE : st;
+}
+
 static enum status finish(struct recompute *r, const struct due_again *due,
                           const struct fact_row *before, int64_t now_ms, struct fault *fault)
 {
@@ -343,13 +367,14 @@ static enum status finish(struct recompute *r, const struct due_again *due,
 
     for (int i = 0; i < TRIES && st == ST_RETRY; i++) {
         struct fact_row now;
-        int64_t tail_ms;
+        int64_t tail_ms = 0;
 
         tell_forget(r->tell);
         segments_forget(r->segments);
         if ((st = pg_begin(r->db, fault)) != ST_OK)
             return st;
-        if ((st = fact_states_lock(r->states, vins, 1, fault)) != ST_OK)
+        if ((st = fact_states_lock(r->states, vins, 1, fault)) != ST_OK ||
+            (st = is_still_there(r, due, fault)) != ST_OK)
             break;
         fact_states_get(r->states, 0, &now);
         st = compare(r, due, before, &now, &tail_ms);

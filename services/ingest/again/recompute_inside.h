@@ -24,11 +24,12 @@ struct recompute {
     struct car_settings set;
     struct car car;
     struct car_out out;
-    int64_t base_ms;  /* newest sample of the state it began with */
-    int64_t until_ms; /* how far the history was read */
-    int64_t again_ms; /* rows from here on are found anew; INT64_MAX: only unsettled ones */
-    int64_t kept_ms;  /* newest checkpoint passed */
-    struct car *kept; /* ... and all of them */
+    int64_t oldest_ms; /* all samples since are there; INT64_MAX: nothing is late */
+    int64_t base_ms;   /* newest sample of the state it began with */
+    int64_t until_ms;  /* how far the history was read */
+    int64_t again_ms;  /* rows from here on are found anew; INT64_MAX: only unsettled ones */
+    int64_t kept_ms;   /* newest checkpoint passed */
+    struct car *kept;  /* ... and all of them */
     size_t kept_n, kept_room;
     struct told *told; /* by the car, since base_ms */
     size_t told_n, told_next;
