@@ -60,6 +60,15 @@ static const struct rule rules[] = {
              "data = data || " COARSE_PLACE("data")),
     COARSENS("places in messages", "fact", FINE_PLACE(BODY), OCCURRED,
              "body = body || jsonb_build_object('data', " BODY " || " COARSE_PLACE(BODY) ")"),
+    {.kind = "trips and stops that are final now",
+     .kept = "as long as their samples",
+     .table = "segment",
+     .of = "state = 'closed' AND (kind <> 'trip' OR provisional OR score_terms IS NOT NULL) AND "
+           "EXISTS (SELECT FROM samples_gone g WHERE g.vin = segment.vin AND segment.end_at < "
+           "to_timestamp(g.until_ms / 1000.0))",
+     .at = "end_at",
+     .after = "1 day",
+     .set = "state = 'final'"},
     GOES("states to compute again from", "61 days", "fact_checkpoint", "true",
          "to_timestamp(t_ms / 1000.0)", "61 days"),
     GOES("trips and stops", "1 year", "segment", "state <> 'open'", "end_at", "1 year"),

@@ -101,16 +101,29 @@ def test_a_customer_who_keeps_less_has_its_samples_deleted_and_nobody_elses(s):
     s.write_minutes(f"telemetry_1m,vin={OURS[0]} min_{SPEED}=1 {NOW - 40 * DAY}")
     assert "1 to 60" in s.run("customer", "keep", "61", "--customer", s.customers[0], code=2)
     s.run("customer", "keep", "7", "--customer", s.customers[0])
-    kind = f"samples of customer {s.customers[0]}"
+    kind, final = f"samples of customer {s.customers[0]}", "trips and stops that are final now"
+    for more in ({"score_terms": "{}"}, {"kind": "stop"}, {"kind": "stop", "settled": "false"}, {}, {"kind": "stop", "vin": THEIRS[0]}):
+        segment(s, 8, state="closed", **more)
+    segment(s, 6, state="closed", kind="stop")
     assert purge(s, "--dry-run")[kind]["removed"] == 8 and count(s, OURS[0]) == 7
     proof = purge(s)
-    assert proof[kind]["removed"] == 8 and proof[kind]["kept"] == "7 days"
+    assert proof[kind]["removed"] == 8 and proof[kind]["kept"] == "7 days" and proof[final]["removed"] == 3
+    assert sorted(s.sql("SELECT kind, vin FROM segment WHERE state = 'closed'").splitlines()) == sorted([
+        f"stop|{THEIRS[0]}", f"trip|{OURS[0]}", f"stop|{OURS[0]}"])  # who keeps more; what waits for its score; what has its samples
     assert proof[kind]["oldest_left"] == iso(NOW - 6 * DAY)
     assert count(s, OURS[0]) == 3 and count(s, THEIRS[0]) == 7
     assert proof["samples"]["oldest_left"] == iso(NOW - 59 * DAY) and proof["minutes"]["oldest_left"] == iso(NOW - 40 * DAY)
     assert purge(s)[kind]["removed"] == 0
     s.run("customer", "keep", "60", "--customer", s.customers[0])
-    assert kind not in purge(s)
+    gone = s.sql(f"SELECT until_ms FROM samples_gone WHERE vin = '{OURS[0]}'")
+    s.sql("UPDATE segment SET score_terms = '{}' WHERE state = 'closed' AND kind = 'trip'")
+    proof = purge(s)
+    assert kind not in proof and proof[final]["removed"] == 1
+    s.run("customer", "keep", "30", "--customer", s.customers[0])
+    s.write(f"telemetry,vin={OURS[0]} {SPEED}=1 {NOW - 40 * DAY}")
+    assert purge(s)[kind]["removed"] == 1
+    assert s.sql("SELECT vin, until_ms FROM samples_gone") == f"{OURS[0]}|{gone}", "it never goes back"
+    s.run("customer", "keep", "60", "--customer", s.customers[0])
 
 
 def test_without_a_database_there_is_nothing_and_without_influxdb_it_says_so(s):

@@ -160,8 +160,13 @@ def test_samples_that_were_purged_take_nothing_away_and_later_ones_are_still_cor
         wait_until(lambda: settled(site, car.vin), why="the rows")
         before, told = segments(site, car.vin, start, EVERY), events(site, car.vin)
         assert [r.kind for r in before].count("trip") == 4 and [e[0] for e in told] == ["overspeed"] * 3
+        wait_until(lambda: site.sql(f"SELECT count(*) FROM segment WHERE vin = '{car.vin}' AND kind = 'trip' AND score_terms IS NULL")
+                   == "0", why="scores: a trip without one is not final")
         operate(site, "purge")
         assert min(site.points(car.vin)) > now - 7 * DAY_MS - HOUR_MS
+        over = [r for r in before if start + r.end * 1000 < now - 7 * DAY_MS - HOUR_MS]
+        before = [r._replace(state="final") if r in over else r for r in before]
+        assert [r.kind for r in over].count("trip") == 2 and segments(site, car.vin, start, EVERY) == before
         car.telemetry({now - 9 * DAY_MS - 3 * HOUR_MS: {drives.SPEED: 0.0}}, seq=1, stream=OTHER)
         car.wait_ack(1, stream=OTHER)
         wait_until(lambda: settled(site, car.vin), why="the late one to be looked at")

@@ -23,8 +23,8 @@ static const char cursors[] =
 
 static const char *const works[] = {
     "UPDATE segment SET state = 'final' WHERE id IN (SELECT id FROM segment WHERE "
-    "state = 'closed' AND settled AND end_at < now() - interval '61 d' LIMIT 1000 "
-    "FOR UPDATE SKIP LOCKED)",
+    "state = 'closed' AND (kind <> 'trip' OR provisional OR score_terms IS NOT NULL) AND "
+    "end_at < now() - interval '61 d' LIMIT 1000 FOR UPDATE SKIP LOCKED)",
     "DELETE FROM fact_checkpoint WHERE (vin, t_ms) IN (SELECT c.vin, c.t_ms FROM fact_checkpoint c "
     "WHERE c.t_ms < ms(now() - interval '7 d') AND EXISTS (SELECT FROM fact_checkpoint d WHERE "
     "d.vin = c.vin AND d.t_ms > c.t_ms AND d.t_ms / 86400000 = c.t_ms / 86400000) LIMIT 5000)",

@@ -114,9 +114,16 @@ static bool same_place(struct place a, struct place b)
     return equal(a.lat, b.lat) && equal(a.lon, b.lon);
 }
 
+/* A closed row whose samples are gone is final: that makes it no other row. */
+static bool same_state(const struct segment *fresh, const struct segment *old)
+{
+    return fresh->state == old->state ||
+           (fresh->state == SEGMENT_CLOSED && old->state == SEGMENT_FINAL);
+}
+
 static bool same(const struct segment *a, const struct segment *b)
 {
-    return a->kind == b->kind && a->state == b->state && a->provisional == b->provisional &&
+    return a->kind == b->kind && same_state(a, b) && a->provisional == b->provisional &&
            a->start_ms == b->start_ms && a->end_ms == b->end_ms && same_place(a->start, b->start) &&
            same_place(a->end, b->end) && same_tally(&a->sum, &b->sum) &&
            a->pause_ms == b->pause_ms && equal(a->odometer_start_m, b->odometer_start_m) &&

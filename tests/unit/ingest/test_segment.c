@@ -30,6 +30,25 @@ static void the_same_row_keeps_its_id_and_its_version(void **state)
     assert_int_equal(fresh[1].version, 1);
 }
 
+static void a_row_whose_samples_are_gone_is_still_the_same(void **state)
+{
+    struct segment fresh[1], old[1];
+    bool changed[1];
+
+    (void)state;
+    rows_touch(&fresh[0], 0, 100);
+    fresh[0].state = SEGMENT_CLOSED;
+    assert_true(segment_reconcile(fresh, changed, 1, NULL, 0, VIN));
+    memcpy(old, fresh, sizeof old);
+    old[0].state = SEGMENT_FINAL;
+    assert_true(segment_reconcile(fresh, changed, 1, old, 1, VIN));
+    assert_false(changed[0]);
+    assert_int_equal(fresh[0].version, 1);
+    old[0].state = SEGMENT_OPEN;
+    assert_true(segment_reconcile(fresh, changed, 1, old, 1, VIN));
+    assert_true(changed[0]);
+}
+
 static void a_split_trip_gives_its_id_to_the_longer_part(void **state)
 {
     struct segment fresh[2], old[1];
@@ -442,6 +461,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_same_row_keeps_its_id_and_its_version),
+        cmocka_unit_test(a_row_whose_samples_are_gone_is_still_the_same),
         cmocka_unit_test(a_split_trip_gives_its_id_to_the_longer_part),
         cmocka_unit_test(merged_trips_keep_the_longer_id_and_supersede_the_other),
         cmocka_unit_test(a_stop_never_takes_the_id_of_a_trip),
