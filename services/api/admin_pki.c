@@ -7,6 +7,7 @@
 
 #include "admin.h"
 #include "audit.h"
+#include "barred.h"
 #include "certificates.h"
 #include "lib/clock.h"
 #include "pki_files.h"
@@ -181,8 +182,8 @@ static enum status mark(struct admin *ad, const char *vin, struct fault *fault)
     return pg_commit(ad->pg, fault);
 }
 
-/* Everything the database calls revoked, so that a file lost or half written is whole again after
- * the next one. */
+/* Everything the database calls revoked or retired, so that a file lost or half written is whole
+ * again after the next one. */
 static enum status publish(struct admin *ad, struct fault *fault)
 {
     PGresult *vins = NULL, *serials = NULL;
@@ -190,8 +191,9 @@ static enum status publish(struct admin *ad, struct fault *fault)
     size_t count = 0;
     enum status st;
 
-    if ((st = pg_run(ad->pg, "SELECT vin FROM vehicle WHERE status = 'revoked' ORDER BY vin", 0,
-                     NULL, &vins, fault)) != ST_OK ||
+    if ((st = pg_run(ad->pg,
+                     "SELECT vin FROM vehicle WHERE status IN ('revoked', 'retired') ORDER BY vin",
+                     0, NULL, &vins, fault)) != ST_OK ||
         (st = pg_run(ad->pg,
                      "SELECT serial FROM certificate WHERE revoked_at IS NOT NULL"
                      " AND not_after > now()",
@@ -241,7 +243,7 @@ static enum status await_again(struct admin *ad, const char *vin, struct fault *
     char customer[37] = "";
     enum status st;
 
-    if ((st = pg_begin(ad->pg, fault)) != ST_OK ||
+    if ((st = pg_begin(ad->pg, fault)) != ST_OK || (st = barred_lock(ad->pg, fault)) != ST_OK ||
         (st = pg_run(ad->pg,
                      "UPDATE vehicle SET status = 'awaiting', version = version + 1"
                      " WHERE vin = $1 AND status IN ('revoked', 'retired') RETURNING customer_id",

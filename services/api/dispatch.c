@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "barred.h"
 #include "config.h"
 #include "lib/clock.h"
 #include "lib/log.h"
@@ -24,6 +25,7 @@
 #define CONFIRM_MS 5000 /* for the broker */
 #define ONLINE_MOST 64  /* vehicles that came online, per round; the others wait 30 s at most */
 #define ANSWER_MS 6000
+#define BAR_MS 60000 /* the deny list is compared again */
 
 struct dispatch {
     struct worker worker; /* for its connection and its roles */
@@ -31,11 +33,14 @@ struct dispatch {
     pthread_t thread;
     bool started;
     atomic_bool stop;
-    atomic_uint losses; /* of the connection to the broker */
-    unsigned listening; /* pg_connections when LISTEN was said */
-    bool renewed;       /* configurations were compared with our settings */
-    bool fleet_changed; /* a vehicle may have become active */
-    bool away;          /* PostgreSQL, as last said in the log */
+    atomic_uint losses;    /* of the connection to the broker */
+    unsigned listening;    /* pg_connections when LISTEN was said */
+    bool renewed;          /* configurations were compared with our settings */
+    bool fleet_changed;    /* a vehicle may have become active */
+    bool bar;              /* a vehicle may have been sent away */
+    int64_t bar_ms;        /* clock_boot_ms: when to look for that unasked */
+    struct fault unbarred; /* why the deny list is not written, as last said in the log */
+    bool away;             /* PostgreSQL, as last said in the log */
     char online[ONLINE_MOST][VIN_LEN + 1];
     size_t online_count;
 };
@@ -325,6 +330,30 @@ static enum status renew_configs(struct dispatch *d, struct fault *fault)
     return ST_OK;
 }
 
+/* ---- vehicles that were sent away */
+/* A file that cannot be written holds up nothing else; it is tried again every round. */
+static enum status bar(struct dispatch *d, struct fault *fault)
+{
+    struct fault why = {""};
+    enum status st;
+
+    if (!d->bar && clock_boot_ms() < d->bar_ms)
+        return ST_OK;
+    if ((st = dispatch_begin(&d->worker, fault)) != ST_OK)
+        return st;
+    st = barred_write(d->worker.pg, d->worker.shared->set->pki_dir, &why);
+    if (st == ST_OK)
+        st = pg_commit(d->worker.pg, &why);
+    else
+        pg_rollback(d->worker.pg);
+    if (st != ST_OK && strcmp(why.text, d->unbarred.text) != 0)
+        log_error("deny-list.unwritten", "reason=\"%s\"", why.text);
+    d->unbarred = why;
+    d->bar = st != ST_OK;
+    d->bar_ms = clock_boot_ms() + BAR_MS;
+    return ST_OK;
+}
+
 /* ---- the thread */
 static enum status listen_again(struct dispatch *d, struct fault *fault)
 {
@@ -337,7 +366,7 @@ static enum status listen_again(struct dispatch *d, struct fault *fault)
         (st = pg_run(pg, "LISTEN vehicle", 0, NULL, NULL, fault)) == ST_OK &&
         (st = pg_run(pg, "LISTEN fleet", 0, NULL, NULL, fault)) == ST_OK) {
         d->listening = pg_connections(pg);
-        d->fleet_changed = true; /* who knows what was said meanwhile */
+        d->fleet_changed = d->bar = true; /* who knows what was said meanwhile */
     }
     return st;
 }
@@ -351,6 +380,7 @@ static void hear(struct dispatch *d)
     while (pg_take_notify(d->worker.pg, channel, sizeof channel, payload, sizeof payload, &why) ==
            ST_OK) {
         d->fleet_changed |= !strcmp(channel, "fleet");
+        d->bar |= !strcmp(channel, "fleet");
         if (!strcmp(channel, "vehicle") && d->online_count < ONLINE_MOST &&
             vin_is_valid(payload, strlen(payload)))
             text_copy(d->online[d->online_count++], VIN_LEN + 1, payload);
@@ -371,8 +401,8 @@ static enum status step(struct dispatch *d, struct fault *fault)
     if ((st = listen_again(d, fault)) != ST_OK)
         return st;
     hear(d);
-    if ((st = renew_configs(d, fault)) != ST_OK || (st = expire(d, fault)) != ST_OK ||
-        (st = send_commands(d, fault)) != ST_OK)
+    if ((st = bar(d, fault)) != ST_OK || (st = renew_configs(d, fault)) != ST_OK ||
+        (st = expire(d, fault)) != ST_OK || (st = send_commands(d, fault)) != ST_OK)
         return st;
     return send_configs(d, fault);
 }

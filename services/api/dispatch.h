@@ -1,6 +1,7 @@
 /* services/api/dispatch.h - what goes to vehicles: commands (down/command, QoS 1, with an expiry)
- * and configurations (down/config, retained); and the end of commands whose time is over.  One
- * thread with a PostgreSQL connection and an MQTT client of its own.
+ * and configurations (down/config, retained); the end of commands whose time is over; and the
+ * deny list of the site's broker, by which those that are sent away go (barred.h).  One thread with
+ * a PostgreSQL connection and an MQTT client of its own.
  *
  * A command is `sent` once the broker has confirmed it; without a broker it stays `queued`.  Those
  * of one vehicle go out in the order they were asked for.  Vehicles keep no session at the broker,

@@ -385,46 +385,74 @@ enum status pki_files_crl(const char *folder, const char *const *serials, size_t
     return st;
 }
 
-static bool has_line(const struct text *t, const char *vin)
+static int by_vin(const void *a, const void *b)
 {
-    const char *at = t->bytes;
+    return memcmp(*(const char *const *)a, *(const char *const *)b, VIN_LEN);
+}
 
-    while (at && (at = strstr(at, vin))) {
-        if ((at == t->bytes || at[-1] == '\n') && (at[VIN_LEN] == '\n' || !at[VIN_LEN]))
-            return true;
-        at++;
+/* The lines of a deny file that are as long as a VIN, sorted; free(*out) is yours. */
+static bool list_lines(const struct text *t, const char ***out, size_t *n)
+{
+    const char **lines = calloc(t->len / (VIN_LEN + 1) + 1, sizeof *lines);
+
+    if (!lines)
+        return false;
+    *n = 0;
+    for (const char *at = t->bytes; *at;) {
+        size_t len = strcspn(at, "\n");
+
+        if (len == VIN_LEN)
+            lines[(*n)++] = at;
+        at += len + (at[len] == '\n');
     }
-    return false;
+    qsort(lines, *n, sizeof *lines, by_vin);
+    *out = lines;
+    return true;
+}
+
+/* Those of `vins` that are not in `list` into `more`, a line each. */
+static enum status find_missing(const struct text *list, const char *const *vins, size_t count,
+                                struct text *more, struct fault *fault)
+{
+    const char **lines;
+    size_t n;
+
+    if (!list_lines(list, &lines, &n))
+        return fault_set(fault, ST_FATAL, "out of memory");
+    for (size_t i = 0; i < count; i++)
+        if (!bsearch(&vins[i], lines, n, sizeof *lines, by_vin))
+            text_print(more, "%s\n", vins[i]);
+    free(lines);
+    return more->failed ? fault_set(fault, ST_FATAL, "out of memory") : ST_OK;
 }
 
 enum status pki_files_deny(const char *folder, const char *const *vins, size_t count,
                            struct fault *fault)
 {
     char path[PATH_ROOM];
-    struct text list;
-    bool changed = false;
+    struct text list, more;
+    bool is_new;
     enum status st;
     int lock = lock_folder(folder);
 
     if (lock < 0)
         return fault_set(fault, ST_FATAL, "%s cannot be locked", folder);
     text_init(&list);
+    text_init(&more);
     path_of(path, folder, "revoked", ".vins");
     st = text_read_file(&list, path, DENY_MAX, fault);
-    if (st == ST_NONE) {
-        changed = true;
+    is_new = st == ST_NONE;
+    if (is_new)
         st = ST_OK;
-    }
     if (st == ST_OK && list.len && list.bytes[list.len - 1] != '\n')
         text_add(&list, "\n", 1);
-    for (size_t i = 0; i < count && st == ST_OK; i++) {
-        if (has_line(&list, vins[i]))
-            continue;
-        text_print(&list, "%s\n", vins[i]);
-        changed = true;
+    if (st == ST_OK && (st = find_missing(&list, vins, count, &more, fault)) == ST_OK &&
+        (is_new || more.len)) {
+        text_add(&list, more.bytes, more.len);
+        st = list.failed ? fault_set(fault, ST_FATAL, "out of memory")
+                         : text_write_file(path, list.bytes, list.len, 0644, fault);
     }
-    if (st == ST_OK && changed)
-        st = text_write_file(path, list.bytes ? list.bytes : "", list.len, 0644, fault);
+    text_done(&more);
     text_done(&list);
     close(lock);
     return st;

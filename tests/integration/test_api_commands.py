@@ -412,3 +412,29 @@ def test_a_change_keeps_a_watch_that_runs_and_forgets_one_that_is_over(s, car, t
     s.sql(f"UPDATE vehicle_config SET watch_until = now() - interval '1 s' WHERE vin = '{car.vin}'")
     assert change(5000).code == 200
     assert json.loads(config()) == {"record_ms": 5000}
+
+
+# ---- a car that is sent away
+def test_a_vehicle_that_is_deleted_is_disconnected_at_once_and_comes_back_by_restore_alone(s, car, token):
+    car.connect()
+    wait_until(lambda: s.sql(f"SELECT presence FROM vehicle_state WHERE vin = '{car.vin}'") == "online", why="it to be seen")
+    neighbour, other = Car(s, car.out.parent).connect(), Car(s, car.out.parent).connect()
+
+    def delete(vin):
+        tag = s.ask("GET", f"vehicles/{vin}", token=token).headers["etag"]
+        assert s.ask("DELETE", f"vehicles/{vin}", headers={"If-Match": tag}, token=token).code == 204
+
+    def denied():
+        return (s.pki / "revoked.vins").read_text().split()
+
+    delete(car.vin)
+    assert car.client.wait_disconnected() == 152
+    assert denied().count(car.vin) == 1 and neighbour.vin not in denied()
+    wait_until(lambda: s.sql(f"SELECT presence FROM vehicle_state WHERE vin = '{car.vin}'") == "offline", why="it to be said")
+    s.run("vehicle", "restore", car.vin)
+    assert car.vin not in denied()
+    delete(other.vin)  # the file is written again
+    assert other.client.wait_disconnected() == 152
+    assert car.vin not in denied() and denied().count(other.vin) == 1
+    neighbour.publish("event", {"schema": "event/1"})
+    neighbour.client.drop()

@@ -113,6 +113,11 @@ def test_the_steps_before_a_tenant_have_exactly_their_tables(s):
         assert enroll(f"SELECT 1 FROM {table}") == "InsufficientPrivilege", table
     assert enroll("INSERT INTO vehicle (vin, customer_id) VALUES ('ZZ000000000000001', %s)", s.customers[0]) == "InsufficientPrivilege"
     enroll.close()
+    dispatch = As(s, "vigie_dispatch", login="vigie_api")
+    assert isinstance(dispatch("UPDATE vehicle_state SET presence = 'offline' WHERE false RETURNING vin"), list)
+    for statement in ("UPDATE vehicle_state SET lat = 0", "SELECT signals FROM vehicle_state", "UPDATE vehicle SET status = 'active'"):
+        assert dispatch(statement) == "InsufficientPrivilege", statement
+    dispatch.close()
 
 
 @pytest.mark.parametrize("role", ["vigie_ingest", "vigie_notify", "vigie_video"])
