@@ -1,6 +1,6 @@
 """The house rules that need no compiler: `make lint` and `make test` both hold them.
 
-    python3 tests/house.py [rooms|length|tables|words|secrets|pages|python|shell ...]
+    python3 tests/house.py [rooms|length|tables|words|secrets|pages|python|shell|fields ...]
 Prints what breaks a rule as file:line: why.  Exits 1 when something does."""
 import json
 import os
@@ -183,7 +183,32 @@ def shell(tree):
                 yield f"{name}: {done.stderr.strip()}"
 
 
-RULES = {rule.__name__: rule for rule in (rooms, length, tables, words, secrets, pages, python, shell)}
+COMMENT = re.compile(r"/\*.*?\*/", re.S)
+TOLD = re.compile(r"\b(?:ONE|MANY|WORD|MAYBE_ONE|BYTES|IN|EACH|EACH_OF_ALL)\(\s*(\w+),\s*(\w+)")
+
+
+def members(text, name):
+    """What `struct name { ... };` is made of, or None."""
+    found = re.search(rf"\bstruct {name} \{{(.*?)\n\}}", text, re.S)
+    if not found:
+        return None
+    declared = (d for d in found[1].split(";") if d.strip())
+    return [re.search(r"(\w+)(?:\[[^\]]*\])*\s*$", one)[1] for d in declared for one in d.split(",")]
+
+
+def fields(tree):
+    """What is stored of a car is told member by member: one that is not would be lost with the next build."""
+    told, headers = {}, [COMMENT.sub("", tree.text(n)) for n in tree.ending(".h") if n.startswith(("lib/drive/", "services/ingest/"))]
+    for name in (n for n in tree.ending(".c") if n.startswith("services/ingest/car/fields")):
+        for struct, member in TOLD.findall(COMMENT.sub("", tree.text(name))):
+            told.setdefault(struct, (name, []))[1].append(member)
+    for struct, (name, known) in told.items():
+        real = next((m for m in (members(text, struct) for text in headers) if m is not None), [])
+        if real != known:
+            yield f"{name}:1: struct {struct} has {' '.join(real)}, not {' '.join(known)}"
+
+
+RULES = {rule.__name__: rule for rule in (rooms, length, tables, words, secrets, pages, python, shell, fields)}
 
 
 def main(wanted):

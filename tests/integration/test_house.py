@@ -76,3 +76,11 @@ def test_broken_python_and_broken_shell_are_found(tmp_path):
     files = {"a.py": "def f(:\n", "b.sh": "#!/bin/sh\nif true; then\n"}
     assert len(list(house.python(tree(tmp_path, **files)))) == 1
     assert len(list(house.shell(tree(tmp_path, **files)))) == 1
+
+
+def test_a_member_that_a_stored_state_does_not_tell_is_found(tmp_path):
+    told = 'static const struct layout_member of_hold[] = {\n    ONE(hold, a),\n    MANY(hold,\n         b),\n    IN(hold, d, x),\n};\n'
+    header = "struct hold {\n    int64_t a; /* e, f; */\n    struct x b[2][N],%s d;\n};\n"
+    files = {"services/ingest/car/fields_x.c": told, "lib/drive/hold.h": header}
+    assert not list(house.fields(tree(tmp_path, **files | {"lib/drive/hold.h": header % ""})))
+    assert len(list(house.fields(tree(tmp_path, **files | {"lib/drive/hold.h": header % " c,"})))) == 1

@@ -7,22 +7,8 @@
 
 #include "proto/unfilled.h"
 
-#define LAYOUT 4 /* raise it when the meaning of a member changes and its size does not */
 #define SHOW_MS 30000
 #define SHOW_WALL_MS 10000
-
-int64_t car_layout(void)
-{
-    const size_t sizes[] = {sizeof(struct car),      sizeof(struct sight),   sizeof(struct trip),
-                            sizeof(struct odometer), sizeof(struct segment), sizeof(struct detect),
-                            sizeof(struct fences),   sizeof(struct rules),   sizeof(void *)};
-    const uint16_t order = 1;
-    uint64_t hash = LAYOUT;
-
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-        hash = hash * 1000003 + sizes[i];
-    return (int64_t)(hash * 2 + *(const unsigned char *)&order) & INT64_MAX;
-}
 
 int64_t car_t_ms(const struct car *c)
 {

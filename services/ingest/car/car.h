@@ -1,6 +1,7 @@
 /* services/ingest/car/car.h - one vehicle's facts: all that is stepped sample by sample, as plain
  * memory.  Pure; {0} starts.  Copy it at any moment: stepping on from the copy finds the same rows
- * and the same facts again.  That is how a restart and a recompute work. */
+ * and the same facts again.  That is how a restart and a recompute work.  Another build reads what
+ * is stored of it by names: a new member is told in fields.c, too. */
 #ifndef INGEST_CAR_H
 #define INGEST_CAR_H
 
@@ -47,9 +48,6 @@ struct car {
     int32_t shown_kind, shown_held;
     int64_t shown_private; /* 1: as those of a car in private mode */
 };
-
-/* Which layout a stored struct car has: another program's may differ. */
-int64_t car_layout(void);
 
 /* One sample's readings; one that is not after the last has no effect. */
 void car_step(struct car *c, const struct car_settings *set, const struct moment_map *map,

@@ -20,13 +20,15 @@ struct rule_list {
 };
 
 #define RULES_MAX 16 /* about one vehicle; of more the first count */
+struct rule_held {
+    unsigned char key[16];
+    int64_t version;
+    struct rule_state state;
+};
+
 struct rules {
     int64_t n;
-    struct {
-        unsigned char key[16];
-        int64_t version;
-        struct rule_state state;
-    } each[RULES_MAX];
+    struct rule_held each[RULES_MAX];
 };
 
 /* One sample's readings.  `fences` as of the last place. */

@@ -6,16 +6,18 @@
 #include <string.h>
 
 #include "columns.h"
+#include "fact_layouts.h"
 #include "services/ingest/car/pack.h"
 
 #define CHECKPOINT_MS ((int64_t)2 * 3600 * 1000)
 
 struct fact_states {
     struct pg *db;
+    struct fact_layouts *layouts;
     struct columns c, states, checkpoints;
     struct text text;
     PGresult *rows;  /* of the newest lock */
-    PGresult *shown; /* of those among them that are of another layout; NULL: none is */
+    PGresult *shown; /* of those among them that cannot be read; NULL: all can */
 };
 
 enum status fact_states_open(struct fact_states **out, struct pg *db, struct fault *fault)
@@ -26,6 +28,10 @@ enum status fact_states_open(struct fact_states **out, struct pg *db, struct fau
         return fault_set(fault, ST_FATAL, "out of memory");
     s->db = db;
     text_init(&s->text);
+    if (fact_layouts_open(&s->layouts, db, fault) != ST_OK) {
+        fact_states_close(s);
+        return ST_FATAL;
+    }
     *out = s;
     return ST_OK;
 }
@@ -34,6 +40,7 @@ void fact_states_close(struct fact_states *s)
 {
     if (!s)
         return;
+    fact_layouts_close(s->layouts);
     PQclear(s->rows);
     PQclear(s->shown);
     columns_done(&s->c);
@@ -58,7 +65,10 @@ enum status fact_states_ask(struct fact_states *s, const char *const *vins, size
                             struct fault *fault)
 {
     static const Oid types[] = {PG_TEXT};
+    enum status st = fact_layouts_ask(s->layouts, fault);
 
+    if (st != ST_OK)
+        return st;
     PQclear(s->rows);
     s->rows = NULL;
     columns_begin(&s->c, 1, types);
@@ -72,36 +82,54 @@ enum status fact_states_ask(struct fact_states *s, const char *const *vins, size
         &s->rows, fault);
 }
 
-static bool is_of_another(const PGresult *rows, int row)
+static bool read_state(struct fact_states *s, const PGresult *rows, int row, int column,
+                       struct car *out)
 {
-    return !PQgetisnull(rows, row, 2) && pg_get_int8(rows, row, 1) != car_layout();
+    return fact_layouts_read(s->layouts, pg_get_int8(rows, row, column - 1),
+                             PQgetvalue(rows, row, column), (size_t)PQgetlength(rows, row, column),
+                             out);
 }
 
-/* Of a state that cannot be read: what is shown of it, and where the rows begin that are not
- * settled, which only it could have gone on with.  Once per vehicle and upgrade. */
+static bool is_of_another(const struct fact_states *s, int row)
+{
+    return !PQgetisnull(s->rows, row, 2) &&
+           pg_get_int8(s->rows, row, 1) != fact_layouts_own(s->layouts);
+}
+
+/* Of states that cannot be read: what is shown of them, and where the rows begin that are not
+ * settled, which only they could have gone on with. */
 static enum status read_shown(struct fact_states *s, struct fault *fault)
 {
     static const Oid types[] = {PG_TEXT};
-    bool any = false;
+    struct car car;
 
-    PQclear(s->shown);
-    s->shown = NULL;
     columns_begin(&s->c, 1, types);
-    for (int i = 0; i < PQntuples(s->rows); i++) {
-        if (!is_of_another(s->rows, i))
-            continue;
-        pg_array_text(&s->c.column[0], PQgetvalue(s->rows, i, 0), VIN_LEN);
-        any = true;
-    }
-    if (!any)
-        return ST_OK;
+    for (int i = 0; i < PQntuples(s->rows); i++)
+        if (is_of_another(s, i) && !read_state(s, s->rows, i, 2, &car))
+            pg_array_text(&s->c.column[0], PQgetvalue(s->rows, i, 0), VIN_LEN);
     return columns_run(
         &s->c, s->db, 1,
         "SELECT k.v, m.source, m.odometer_m, m.engine_h, m.idle_h, ms(m.at), (SELECT "
         "ms(min(g.start_at)) FROM segment g WHERE g.vin = k.v AND NOT g.settled AND "
-        "g.state <> 'superseded') FROM unnest($1) AS k (v) LEFT JOIN vehicle_meter m ON m.vin = "
-        "k.v",
+        "g.state <> 'superseded'), m.factor FROM unnest($1) AS k (v) LEFT JOIN vehicle_meter m ON "
+        "m.vin = k.v",
         &s->shown, fault);
+}
+
+/* Once per vehicle and upgrade. */
+static enum status read_others(struct fact_states *s, struct fault *fault)
+{
+    bool any = false;
+    enum status st;
+
+    PQclear(s->shown);
+    s->shown = NULL;
+    for (int i = 0; i < PQntuples(s->rows) && !any; i++)
+        any = is_of_another(s, i);
+    if (!any)
+        return ST_OK;
+    st = fact_layouts_learn(s->layouts, fault);
+    return st == ST_OK ? read_shown(s, fault) : st;
 }
 
 enum status fact_states_take(struct fact_states *s, const char *const *vins, size_t n,
@@ -111,7 +139,7 @@ enum status fact_states_take(struct fact_states *s, const char *const *vins, siz
 
     begin_rows(s);
     if ((size_t)PQntuples(s->rows) == n)
-        return read_shown(s, fault);
+        return read_others(s, fault);
     st = columns_queue(&s->c, s->db, 1,
                        "INSERT INTO fact_state (vin) SELECT v FROM unnest($1) AS k (v) ORDER BY v "
                        "ON CONFLICT DO NOTHING",
@@ -120,7 +148,7 @@ enum status fact_states_take(struct fact_states *s, const char *const *vins, siz
         st = pg_settle(s->db, fault);
     if (st == ST_OK && (size_t)PQntuples(s->rows) != n)
         st = fault_set(fault, ST_RETRY, "%d of %zu vehicles have facts", PQntuples(s->rows), n);
-    return st == ST_OK ? read_shown(s, fault) : st;
+    return st == ST_OK ? read_others(s, fault) : st;
 }
 
 enum status fact_states_lock(struct fact_states *s, const char *const *vins, size_t n,
@@ -131,12 +159,6 @@ enum status fact_states_lock(struct fact_states *s, const char *const *vins, siz
     if (st != ST_OK || (st = pg_settle(s->db, fault)) != ST_OK)
         return st;
     return fact_states_take(s, vins, n, fault);
-}
-
-static bool read_state(const PGresult *rows, int row, int column, int64_t layout, struct car *out)
-{
-    return layout == car_layout() && pack_read(out, sizeof *out, PQgetvalue(rows, row, column),
-                                               (size_t)PQgetlength(rows, row, column));
 }
 
 static double shown_number(const PGresult *rows, int row, int column)
@@ -162,6 +184,7 @@ static void begin_anew(const struct fact_states *s, int64_t t_ms, struct fact_ro
         shown.m = shown_number(s->shown, i, 2);
         shown.engine_h = shown_number(s->shown, i, 3);
         shown.idle_h = shown_number(s->shown, i, 4);
+        shown.factor = shown_number(s->shown, i, 7);
         shown.at_ms = strtoll(PQgetvalue(s->shown, i, 5), NULL, 10);
         open_ms = strtoll(PQgetvalue(s->shown, i, 6), NULL, 10);
         odometer_resume(&out->car.odometer, &shown);
@@ -191,7 +214,7 @@ void fact_states_get(struct fact_states *s, size_t i, struct fact_row *out)
     out->late_until_ms = pg_get_int8(rows, row, 7);
     out->late_at_ms = pg_get_int8(rows, row, 8);
     out->waits = pg_get_int8(rows, row, 9);
-    if (PQgetisnull(rows, row, 2) || read_state(rows, row, 2, pg_get_int8(rows, row, 1), &out->car))
+    if (PQgetisnull(rows, row, 2) || read_state(s, rows, row, 2, &out->car))
         return;
     begin_anew(s, t_ms, out);
 }
@@ -208,7 +231,7 @@ static void add_checkpoint(struct fact_states *s, const char *vin, int64_t t_ms)
 
     pg_array_text(&at[0], vin, VIN_LEN);
     pg_array_int8(&at[1], t_ms);
-    pg_array_int8(&at[2], car_layout());
+    pg_array_int8(&at[2], fact_layouts_own(s->layouts));
     pg_array_text(&at[3], s->text.bytes, s->text.len);
 }
 
@@ -265,6 +288,8 @@ enum status fact_states_write(struct fact_states *s, struct fault *fault)
 
     if (s->text.failed)
         return fault_set(fault, ST_RETRY, "out of memory for a state");
+    if ((st = fact_layouts_tell(s->layouts, fault)) != ST_OK)
+        return st;
     (void)snprintf(
         sql, sizeof sql,
         "UPDATE fact_state s SET t_ms = f.t, layout = %lld, state = f.st, shown_ms = f.sh, "
@@ -274,7 +299,7 @@ enum status fact_states_write(struct fact_states *s, struct fault *fault)
         "passed_seq = f.pa, waits = f.wc FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, "
         "$12, $13) "
         "AS f (v, t, st, sh, c, w, lf, lu, wn, ln, sm, pa, wc) WHERE s.vin = f.v",
-        (long long)car_layout());
+        (long long)fact_layouts_own(s->layouts));
     st = columns_queue(&s->states, s->db, 13, sql, NULL, fault);
     if (st != ST_OK)
         return st;
@@ -289,18 +314,20 @@ enum status fact_states_write(struct fact_states *s, struct fault *fault)
 static enum status read_checkpoint(struct fact_states *s, const char *sql, const char *vin,
                                    int64_t at_ms, struct car *out, struct fault *fault)
 {
-    char at[24], layout[24];
-    const char *params[] = {vin, at, layout};
+    char at[24];
+    const char *params[] = {vin, at, NULL};
     const struct pg_statement ask = {.sql = sql, .n = 3, .params = params, .binary = true};
     PGresult *rows = NULL;
     enum status st;
 
+    if ((st = fact_layouts_learn(s->layouts, fault)) != ST_OK)
+        return st;
+    params[2] = fact_layouts_known(s->layouts);
     (void)snprintf(at, sizeof at, "%lld", (long long)at_ms);
-    (void)snprintf(layout, sizeof layout, "%lld", (long long)car_layout());
     if ((st = pg_queue(s->db, &ask, &rows, fault)) != ST_OK ||
         (st = pg_settle(s->db, fault)) != ST_OK)
         return st;
-    if (PQntuples(rows) == 0 || !read_state(rows, 0, 0, car_layout(), out))
+    if (PQntuples(rows) == 0 || !read_state(s, rows, 0, 1, out))
         st = ST_NONE;
     PQclear(rows);
     return st;
@@ -309,19 +336,21 @@ static enum status read_checkpoint(struct fact_states *s, const char *sql, const
 enum status fact_states_before(struct fact_states *s, const char *vin, int64_t at_ms,
                                struct car *out, struct fault *fault)
 {
-    return read_checkpoint(s,
-                           "SELECT state FROM fact_checkpoint WHERE vin = $1 AND t_ms <= $2 AND "
-                           "layout = $3 ORDER BY t_ms DESC LIMIT 1",
-                           vin, at_ms, out, fault);
+    return read_checkpoint(
+        s,
+        "SELECT layout, state FROM fact_checkpoint WHERE vin = $1 AND t_ms <= $2 AND "
+        "layout = ANY ($3::bigint[]) ORDER BY t_ms DESC LIMIT 1",
+        vin, at_ms, out, fault);
 }
 
 enum status fact_states_after(struct fact_states *s, const char *vin, int64_t at_ms,
                               struct car *out, struct fault *fault)
 {
-    return read_checkpoint(s,
-                           "SELECT state FROM fact_checkpoint WHERE vin = $1 AND t_ms >= $2 AND "
-                           "layout = $3 ORDER BY t_ms LIMIT 1",
-                           vin, at_ms, out, fault);
+    return read_checkpoint(
+        s,
+        "SELECT layout, state FROM fact_checkpoint WHERE vin = $1 AND t_ms >= $2 AND "
+        "layout = ANY ($3::bigint[]) ORDER BY t_ms LIMIT 1",
+        vin, at_ms, out, fault);
 }
 
 enum status fact_states_forget(struct fact_states *s, const char *vin, int64_t at_ms,

@@ -114,7 +114,8 @@ void odometer_enter_hours(struct odometer *o, double hours)
 void odometer_resume(struct odometer *o, const struct odometer_shown *shown)
 {
     *o = (struct odometer){.engine_base_h = isfinite(shown->engine_h) ? shown->engine_h : 0,
-                           .idle_h = isfinite(shown->idle_h) ? shown->idle_h : 0};
+                           .idle_h = isfinite(shown->idle_h) ? shown->idle_h : 0,
+                           .factor = shown->factor > 0 ? shown->factor : 0};
     if (!isfinite(shown->m))
         return;
     if (shown->source == ODOMETER_CAR) {

@@ -56,6 +56,7 @@ struct odometer_shown {
     enum odometer_source source;
     double m, engine_h, idle_h;
     int64_t at_ms; /* of the newest sample in it */
+    double factor; /* 0 or NaN: none was learnt */
 };
 void odometer_resume(struct odometer *o, const struct odometer_shown *shown);
 

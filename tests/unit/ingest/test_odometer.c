@@ -109,7 +109,7 @@ static void over_a_hole_the_engines_own_clock_counts_unless_it_was_started_anew(
 static void what_was_shown_of_a_lost_state_goes_on(void **state)
 {
     struct odometer o = {.computed_m = 7, .refused = 2};
-    struct odometer_shown shown = {ODOMETER_ESTIMATED, 80000000, 1200, 300, MONDAY};
+    struct odometer_shown shown = {ODOMETER_ESTIMATED, 80000000, 1200, 300, MONDAY, 0};
     enum odometer_source source;
 
     (void)state;
@@ -120,12 +120,16 @@ static void what_was_shown_of_a_lost_state_goes_on(void **state)
     assert_int_equal(source, ODOMETER_ESTIMATED);
     NEAR(odometer_engine_h(&o), 1200 + 1.0 / 3600, 1e-9);
     NEAR(o.idle_h, 300 + 1.0 / 3600, 1e-9);
+    shown.factor = 1.04;
+    odometer_resume(&o, &shown);
+    (void)step(&o, 1, NONE, 100, 800, NONE);
+    NEAR(odometer_m(&o, &source), 80000104, 1e-6);
     shown.source = ODOMETER_CAR;
     odometer_resume(&o, &shown);
     (void)step(&o, 2, 5000, 0, 800, NONE); /* a slip is still one */
     NEAR(odometer_m(&o, &source), 80000000, 0);
     assert_int_equal(source, ODOMETER_CAR);
-    shown = (struct odometer_shown){ODOMETER_UNKNOWN, NONE, NONE, NONE, 0};
+    shown = (struct odometer_shown){ODOMETER_UNKNOWN, NONE, NONE, NONE, 0, NONE};
     odometer_resume(&o, &shown);
     assert_true(isnan(odometer_m(&o, &source)));
     assert_int_equal(source, ODOMETER_UNKNOWN);
