@@ -7,7 +7,6 @@
 #include "gone.h"
 #include "recompute_inside.h"
 #include "reread.h"
-#include "services/ingest/facts/late.h"
 
 #define TRIES 5 /* to catch up with a car that goes on sending */
 
@@ -53,15 +52,6 @@ const struct alert_change_message *recompute_changes(const struct recompute *r, 
     return tell_changes(r->tell, n);
 }
 
-/* Under the lock: a new gap may have opened below what waits. */
-static enum status is_still_due(struct recompute *r, struct due_again *due, struct fault *fault)
-{
-    size_t n;
-    enum status st = due_again_list(r->db, due->vin, "", due->settle_ms, due, 1, &n, fault);
-
-    return st == ST_OK && n == 0 ? ST_NONE : st;
-}
-
 /* ---- stepping */
 static void keep(struct recompute *r)
 {
@@ -99,142 +89,13 @@ static void step(void *self, int64_t t_ms, const struct reading *readings, size_
         keep(r);
 }
 
-static enum status step_until(struct recompute *r, const char *vin, int64_t after_ms,
-                              int64_t until_ms, struct fault *fault)
+enum status recompute_step_until(struct recompute *r, const char *vin, int64_t after_ms,
+                                 int64_t until_ms, struct fault *fault)
 {
     enum status st = reread_each(r->influx, vin, after_ms, until_ms, step, r, fault);
 
     if (st == ST_OK && (r->failed || r->out.failed))
         st = fault_set(fault, ST_RETRY, "out of memory for what was found");
-    return st;
-}
-
-/* ---- where to begin */
-/* What was open there began before it. */
-static void begin_with_state(struct recompute *r, int64_t *after_ms)
-{
-    struct segment open[TRIP_OUT_MAX];
-    size_t n;
-
-    *after_ms = r->again_ms = car_t_ms(&r->car);
-    r->car.trip.privacy = (struct privacy){0}; /* told_list has the switch before it, too */
-    n = trip_view(&r->car.trip, &r->set.trip, 0, open);
-    for (size_t i = 0; i < n; i++)
-        if (open[i].start_ms < r->again_ms)
-            r->again_ms = open[i].start_ms;
-}
-
-static void begin_with_nothing(struct recompute *r, int64_t from_ms, int64_t *after_ms)
-{
-    memset(&r->car, 0, sizeof r->car);
-    *after_ms = from_ms - 1;
-    r->again_ms = from_ms;
-}
-
-/* What is kept of a vehicle, and what of that a purge deleted when less was kept of it. */
-static enum status find_oldest(struct recompute *r, const char *vin, int64_t now_ms,
-                               struct fault *fault)
-{
-    int64_t gone_ms;
-    enum status st = gone_until(r->db, vin, &gone_ms, fault);
-
-    r->oldest_ms = now_ms - r->set.history_ms;
-    if (st == ST_OK && gone_ms > r->oldest_ms)
-        r->oldest_ms = gone_ms;
-    return st;
-}
-
-/* Samples before `oldest_ms` may be gone, and are not stepped over: where it drove before, the
- * first state since is the first to begin with.  ST_NONE: late samples change nothing. */
-static enum status begin_at_checkpoint(struct recompute *r, const struct fact_row *row,
-                                       int64_t now_ms, int64_t *after_ms, struct fault *fault)
-{
-    struct late late = {row->late_from_ms, row->late_until_ms};
-    int64_t oldest_ms = r->oldest_ms;
-    struct late_settings set = {late_defaults.patience_ms, now_ms - oldest_ms};
-    int64_t since_ms = row->late_from_ms > oldest_ms ? row->late_from_ms : oldest_ms;
-    int64_t from_ms, to_ms;
-    struct segment *rows;
-    size_t n;
-    enum status st;
-
-    st =
-        segments_read(r->segments, row->vin, since_ms - late_defaults.longest_ms, &rows, &n, fault);
-    if (st != ST_OK)
-        return st;
-    if (!late_window(&late, &set, rows, n, now_ms, &from_ms, &to_ms))
-        return ST_NONE;
-    st = fact_states_before(r->states, row->vin, from_ms, &r->car, fault);
-    if (st == ST_NONE && (from_ms > oldest_ms || n == 0 || rows[0].start_ms >= oldest_ms)) {
-        begin_with_nothing(r, from_ms, after_ms);
-        return ST_OK;
-    }
-    if (st == ST_NONE || (st == ST_OK && car_t_ms(&r->car) < oldest_ms))
-        st = fact_states_after(r->states, row->vin, oldest_ms, &r->car, fault);
-    if (st == ST_OK && car_t_ms(&r->car) >= row->late_until_ms)
-        return ST_NONE;
-    if (st == ST_OK)
-        begin_with_state(r, after_ms);
-    return st;
-}
-
-/* Nobody will look at them. */
-static enum status forget_late(struct recompute *r, const struct fact_row *row, struct fault *fault)
-{
-    char at[24];
-    const char *params[] = {row->vin, at};
-
-    (void)snprintf(at, sizeof at, "%lld", (long long)row->late_at_ms);
-    return pg_run(r->db,
-                  "UPDATE fact_state SET late_from_ms = 0, late_until_ms = 0 WHERE vin = $1 AND "
-                  "ms(late_at) = $2::bigint",
-                  2, params, NULL, fault);
-}
-
-static enum status begin_with_late(struct recompute *r, struct due_again *due,
-                                   const struct fact_row *row, int64_t now_ms, int64_t *after_ms,
-                                   struct fault *fault)
-{
-    enum status st = find_oldest(r, row->vin, now_ms, fault);
-
-    if (st != ST_OK || (st = begin_at_checkpoint(r, row, now_ms, after_ms, fault)) != ST_NONE)
-        return st;
-    due->late = false;
-    r->again_ms = INT64_MAX;
-    r->car = row->car;
-    *after_ms = car_t_ms(&r->car);
-    return forget_late(r, row, fault);
-}
-
-static enum status begin(struct recompute *r, struct due_again *due, int64_t now_ms,
-                         struct fact_row *row, int64_t *after_ms, struct fault *fault)
-{
-    const char *vins[] = {due->vin};
-    enum status st;
-
-    if ((st = garage_fetch(r->garage, vins, 1, now_ms, fault)) != ST_OK ||
-        (st = fact_states_lock(r->states, vins, 1, fault)) != ST_OK ||
-        (st = is_still_due(r, due, fault)) != ST_OK)
-        return st;
-    if (!garage_settings(r->garage, due->vin, &r->set))
-        return fault_set(fault, ST_REJECT, "vehicle %s is gone", due->vin);
-    fact_states_get(r->states, 0, row);
-    due->late |= row->late_now; /* another layout's */
-    car_out_clear(&r->out);
-    r->kept_n = 0;
-    r->failed = false;
-    r->again_ms = r->oldest_ms = INT64_MAX;
-    r->car = row->car;
-    *after_ms = car_t_ms(&r->car);
-    if (due->late && row->late_from_ms > 0)
-        st = begin_with_late(r, due, row, now_ms, after_ms, fault);
-    r->base_ms = *after_ms;
-    free(r->told);
-    r->told = NULL;
-    r->told_n = r->told_next = 0;
-    if (st == ST_OK)
-        st = told_list(r->db, due->vin, r->base_ms, &r->told, &r->told_n, fault);
-    r->kept_ms = due->late ? car_t_ms(&r->car) : row->checkpoint_ms;
     return st;
 }
 
@@ -383,7 +244,7 @@ static enum status finish(struct recompute *r, const struct due_again *due,
         pg_rollback(r->db);
         if (tail_ms == 0)
             return st;
-        if ((st = step_until(r, due->vin, car_t_ms(&r->car), tail_ms, fault)) == ST_OK)
+        if ((st = recompute_step_until(r, due->vin, car_t_ms(&r->car), tail_ms, fault)) == ST_OK)
             st = fault_set(fault, ST_RETRY, "the car is faster than we are");
         else
             return st;
@@ -396,7 +257,7 @@ static enum status finish(struct recompute *r, const struct due_again *due,
  * or is being restored, and what is known of the past shall not be taken from it. */
 static enum status refuse(struct recompute *r, const struct fact_row *row, struct fault *fault)
 {
-    enum status st = forget_late(r, row, fault);
+    enum status st = recompute_forget_late(r, row, fault);
 
     return st != ST_OK ? st
                        : fault_set(fault, ST_REJECT,
@@ -413,7 +274,7 @@ enum status recompute_vehicle(struct recompute *r, struct due_again *due, int64_
 
     if ((st = pg_ready(r->db, fault)) != ST_OK || (st = pg_begin(r->db, fault)) != ST_OK)
         return st;
-    st = begin(r, due, now_ms, &row, &after_ms, fault);
+    st = recompute_begin(r, due, now_ms, &row, &after_ms, fault);
     if (st != ST_OK) {
         pg_rollback(r->db);
         return st;
@@ -425,7 +286,7 @@ enum status recompute_vehicle(struct recompute *r, struct due_again *due, int64_
     r->until_ms = row.late_now ? row.late_until_ms : car_t_ms(&row.car); /* it began anew */
     if (due->waited && row.wait_ms > r->until_ms)
         r->until_ms = row.wait_ms;
-    if ((st = step_until(r, due->vin, after_ms, r->until_ms, fault)) != ST_OK)
+    if ((st = recompute_step_until(r, due->vin, after_ms, r->until_ms, fault)) != ST_OK)
         return st;
     if (due->late && car_t_ms(&r->car) < car_t_ms(&row.car))
         return refuse(r, &row, fault);

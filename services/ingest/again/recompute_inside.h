@@ -1,5 +1,5 @@
-/* services/ingest/again/recompute_inside.h - what recompute.c and recompute_silent.c share; nobody
- * else includes it. */
+/* services/ingest/again/recompute_inside.h - what recompute.c, recompute_begin.c and
+ * recompute_silent.c share; nobody else includes it. */
 #ifndef INGEST_RECOMPUTE_INSIDE_H
 #define INGEST_RECOMPUTE_INSIDE_H
 
@@ -35,5 +35,15 @@ struct recompute {
     size_t told_n, told_next;
     bool failed;
 };
+
+/* What is stored of it, and where to begin: after *after_ms.  In the caller's transaction. */
+enum status recompute_begin(struct recompute *r, struct due_again *due, int64_t now_ms,
+                            struct fact_row *row, int64_t *after_ms,
+                            struct fault *fault) MUST_CHECK;
+/* Nobody will look at what came late. */
+enum status recompute_forget_late(struct recompute *r, const struct fact_row *row,
+                                  struct fault *fault) MUST_CHECK;
+enum status recompute_step_until(struct recompute *r, const char *vin, int64_t after_ms,
+                                 int64_t until_ms, struct fault *fault) MUST_CHECK;
 
 #endif
