@@ -7,7 +7,7 @@ import pytest
 import drives
 import layouts
 from ingest_site import MISSING, Ingest, now_ms, running, wait_until
-from test_facts import alerts, events, is_partition, segments, settled
+from test_facts import HOUR_MS, alerts, events, is_partition, segments, settled
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
 SETTINGS = {"rate": 100000, "burst": 100000, "late_wait": "1s"}
@@ -75,9 +75,17 @@ def part(way, start, from_s, to_s):
     return {t: s for t, s in way.items() if from_s * 1000 <= t - start < to_s * 1000}
 
 
+def morning(start):
+    """Three trips that end where and hours before the next begins."""
+    speeds = [(60, 0), *[(300, 60), (900, 0)] * 3]
+    end = list(drives.north(start, speeds, step_ms=10000).values())[-1][drives.LAT]
+    return drives.north(start, speeds, step_ms=10000, lat=97.0 - end)
+
+
 def to_upgrade(site, cars, start, way):
     """Up to the moment when the build changes; its factor is learnt then."""
     for car in cars:
+        send(car, morning(start - 6 * HOUR_MS))
         send(car, part(way, start, 0, 200))
     enter(site, cars, 80000)
     for car in cars:
@@ -91,8 +99,8 @@ def to_upgrade(site, cars, start, way):
 
 def is_the_same(site, car, other, start):
     after = segments(site, car.vin, start)
-    assert [r.kind for r in after] == ["stop", "trip", "stop"] and is_partition(after)
-    assert abs(after[1].distance_m - 14000) <= 0.02 * 14000
+    assert [r.kind for r in after] == ["stop", "trip"] * 4 + ["stop"] and is_partition(after)
+    assert abs(after[-2].distance_m - 14000) <= 0.02 * 14000
     assert rows(site, car, start) == rows(site, other, start)
     assert cases(site, car) == cases(site, other) and found(site, car) == found(site, other)
     meter = "SELECT round(odometer_m / 10), round(engine_h * 100), round(factor::numeric, 4) FROM vehicle_meter WHERE vin = '{}'"
@@ -104,15 +112,36 @@ def is_the_same(site, car, other, start):
 def test_cars_that_drive_go_on_as_if_nothing_had_happened(site):
     start = now_ms() - 1060000  # they come to a stand about now
     way = drives.north(start, [(60, 0), (700, 72), (300, 0)], **{VOLTS: 12.3})
-    with made_car(site) as named, made_car(site) as other:
-        cars = [named, other]
+    with made_car(site) as named, made_car(site) as unknown, made_car(site) as other:
+        cars = [named, unknown, other]
         to_upgrade(site, cars, start, way)
         trips = {car: r.id for car in cars for r in segments(site, car.vin, start) if r.kind == "trip" and r.state == "open"}
-        upgrade(site, lambda: layouts.store_as_another(site, named.vin, 4711))
+        layouts_known = [lambda: layouts.store_as_another(site, named.vin, 4711), lambda: layouts.store_as_unknown(site, unknown.vin, 4712)]
+        upgrade(site, lambda: [store() for store in layouts_known])
         for car in cars:
             send(car, part(way, start, UPGRADE_S, 2000))
         wait_until(lambda: all(settled(site, car.vin) for car in cars), why="all of it")
         for car in cars:
             ids = is_the_same(site, car, other, start)
-            assert ids[1] == trips[car] and seen(site, car.vin) == set(ids)  # nobody was ever told of another
-        assert site.ingest.metric("vigie_ingest_recomputed_total", 'cause="late"') == 0  # nothing had to be read again
+            assert ids[-2] == trips[car] and seen(site, car.vin) == set(ids)  # nobody was ever told of another
+        recomputed = {why: site.ingest.metric("vigie_ingest_recomputed_total", f'cause="{why}"') for why in ("layout", "late", "gap")}
+        assert recomputed == {"layout": 1, "late": 0, "gap": 0}
+
+
+def test_cars_that_stand_are_found_again_and_where_the_history_is_gone_nothing_is_taken_away(site):
+    start = now_ms() - HOUR_MS
+    way = drives.north(start, [(60, 0), (120, 72), (20, 0)])
+    with made_car(site) as late, made_car(site) as gone:
+        for car in (late, gone):
+            send(car, {t: s for t, s in way.items() if not start + 100000 <= t < start + 120000})
+        wait_until(lambda: settled(site, late.vin) and settled(site, gone.vin), why="the rows")
+        before = {car: [(r.id, r.kind, r.start, r.end) for r in segments(site, car.vin, start)] for car in (late, gone)}
+        send(late, part(way, start, 100, 120))  # too late, and the build changes before anybody looked
+        upgrade(site, lambda: [layouts.store_as_unknown(site, car.vin, 4713) for car in (late, gone)])
+        wait_until(lambda: settled(site, late.vin), why="both the state and what came late")
+        assert [(r.id, r.kind, r.start, r.end) for r in segments(site, late.vin, start)] == before[late]
+        site.influx.query(f"DELETE FROM telemetry WHERE vin = '{gone.vin}'", "fleet")
+        send(gone, drives.north(start + 300000, [(30, 0), (120, 72), (20, 0)], lat=48.52))
+        wait_until(lambda: settled(site, gone.vin), why="what can be known")
+        after = [(r.id, r.kind, r.start, r.end) for r in segments(site, gone.vin, start)]
+        assert after[:2] == before[gone] and [kind for _, kind, _, _ in after[2:]] == ["stop", "trip"]

@@ -84,7 +84,7 @@ static enum status look_at(struct again *a, struct due_again *due, int *failed, 
     if (st == ST_NONE)
         return ST_OK;
     if (st == ST_OK) {
-        metric_add(meters.recomputed, due->late ? "late" : "gap", 1);
+        metric_add(meters.recomputed, due->lost ? "layout" : due->late ? "late" : "gap", 1);
         changes = recompute_changes(a->recompute, &changed);
         announce_alerts(a->set.alerts, changes, changed);
         return ST_OK;

@@ -14,6 +14,7 @@ struct due_again {
     bool waited;        /* the gap is closed, or was waited for long enough */
     int64_t passed_seq; /* gaps up to here are given up with that */
     int64_t settle_ms;
+    bool lost; /* once it was begun: how the car stood has to be found out first */
 };
 
 /* At most `max`, *n of them, by VIN and after the VIN `after` ("": from the first); `vin` NULL: of

@@ -53,7 +53,7 @@ const struct alert_change_message *recompute_changes(const struct recompute *r, 
 }
 
 /* ---- stepping */
-static void keep(struct recompute *r)
+void recompute_keep(struct recompute *r)
 {
     if (r->kept_n == r->kept_room) {
         size_t room = r->kept_room ? 2 * r->kept_room : 8;
@@ -86,7 +86,7 @@ static void step(void *self, int64_t t_ms, const struct reading *readings, size_
     }
     car_step(&r->car, &r->set, &r->map, t_ms, readings, n, &r->out);
     if (fact_states_is_due(car_t_ms(&r->car), r->kept_ms))
-        keep(r);
+        recompute_keep(r);
 }
 
 enum status recompute_step_until(struct recompute *r, const char *vin, int64_t after_ms,
@@ -164,6 +164,18 @@ static enum status write_checkpoints(struct recompute *r, struct fact_row *row, 
     return st;
 }
 
+/* Trips and stops that nothing tells the end of. */
+static enum status end_rows(struct recompute *r, const char *vin, struct fault *fault)
+{
+    const char *params[] = {vin};
+
+    return pg_run(r->db,
+                  "UPDATE segment SET settled = true, version = version + 1, updated_at = now(), "
+                  "state = CASE state WHEN 'open' THEN 'closed' ELSE state END "
+                  "WHERE vin = $1 AND NOT settled AND state <> 'superseded'",
+                  1, params, NULL, fault);
+}
+
 static enum status write_all(struct recompute *r, const struct due_again *due, struct fact_row *row,
                              int64_t now_ms, struct fault *fault)
 {
@@ -177,7 +189,8 @@ static enum status write_all(struct recompute *r, const struct due_again *due, s
     n = trip_view(&row->car.trip, &r->set.trip, 0, open);
     segments_add(r->segments, row->vin, &r->set.trip.fuel, r->out.rows, r->out.rows_n, open, n,
                  r->again_ms);
-    if ((st = write_checkpoints(r, row, fault)) != ST_OK)
+    if ((st = write_checkpoints(r, row, fault)) != ST_OK ||
+        (r->forsaken && (st = end_rows(r, row->vin, fault)) != ST_OK))
         return st;
     fact_states_put(r->states, row);
     meter_rows_forget(&r->meters);
@@ -198,6 +211,12 @@ static enum status compare(const struct recompute *r, const struct due_again *du
     int64_t t_ms = car_t_ms(&now->car);
 
     *tail_ms = 0;
+    if (due->lost) { /* its samples come in order, else they are late (take_telemetry) */
+        if (now->car.lost_ms != before->car.lost_ms)
+            return ST_NONE;
+        *tail_ms = now->wait_ms > r->until_ms ? now->wait_ms : 0;
+        return *tail_ms > 0 ? ST_RETRY : ST_OK;
+    }
     if (due->late && now->late_from_ms > 0 && now->late_at_ms == before->late_at_ms)
         now->late_from_ms = now->late_until_ms = 0;
     if (due->waited && now->waits != before->waits)
@@ -215,9 +234,10 @@ static enum status is_still_there(struct recompute *r, const struct due_again *d
                                   struct fault *fault)
 {
     int64_t gone_ms;
-    enum status st = due->late ? gone_until(r->db, due->vin, &gone_ms, fault) : ST_OK;
+    bool reads = due->late || due->lost;
+    enum status st = reads ? gone_until(r->db, due->vin, &gone_ms, fault) : ST_OK;
 
-    return st == ST_OK && due->late && gone_ms > r->oldest_ms ? ST_NONE : st;
+    return st == ST_OK && reads && gone_ms > r->oldest_ms ? ST_NONE : st;
 }
 
 static enum status finish(struct recompute *r, const struct due_again *due,
@@ -244,6 +264,7 @@ static enum status finish(struct recompute *r, const struct due_again *due,
         pg_rollback(r->db);
         if (tail_ms == 0)
             return st;
+        r->until_ms = due->lost ? tail_ms : r->until_ms;
         if ((st = recompute_step_until(r, due->vin, car_t_ms(&r->car), tail_ms, fault)) == ST_OK)
             st = fault_set(fault, ST_RETRY, "the car is faster than we are");
         else
@@ -283,9 +304,11 @@ enum status recompute_vehicle(struct recompute *r, struct due_again *due, int64_
         return st;
     if (!due->late && !due->waited)
         return ST_NONE;
-    r->until_ms = row.late_now ? row.late_until_ms : car_t_ms(&row.car); /* it began anew */
+    r->until_ms = car_t_ms(&row.car);
     if (due->waited && row.wait_ms > r->until_ms)
         r->until_ms = row.wait_ms;
+    if (r->run_up_ms > 0 && (st = recompute_run_up(r, due, &row, &after_ms, fault)) != ST_OK)
+        return st;
     if ((st = recompute_step_until(r, due->vin, after_ms, r->until_ms, fault)) != ST_OK)
         return st;
     if (due->late && car_t_ms(&r->car) < car_t_ms(&row.car))

@@ -18,17 +18,22 @@ static enum status is_still_due(struct recompute *r, struct due_again *due, stru
 }
 
 /* What was open there began before it. */
-static void begin_with_state(struct recompute *r, int64_t *after_ms)
+static void find_rows_again(struct recompute *r, int64_t from_ms)
 {
     struct segment open[TRIP_OUT_MAX];
-    size_t n;
+    size_t n = trip_view(&r->car.trip, &r->set.trip, 0, open);
 
-    *after_ms = r->again_ms = car_t_ms(&r->car);
-    r->car.trip.privacy = (struct privacy){0}; /* told_list has the switch before it, too */
-    n = trip_view(&r->car.trip, &r->set.trip, 0, open);
+    r->again_ms = from_ms;
     for (size_t i = 0; i < n; i++)
         if (open[i].start_ms < r->again_ms)
             r->again_ms = open[i].start_ms;
+}
+
+static void begin_with_state(struct recompute *r, int64_t *after_ms)
+{
+    *after_ms = car_t_ms(&r->car);
+    r->car.trip.privacy = (struct privacy){0}; /* told_list has the switch before it, too */
+    find_rows_again(r, *after_ms);
 }
 
 static void begin_with_nothing(struct recompute *r, int64_t from_ms, int64_t *after_ms)
@@ -49,6 +54,16 @@ static enum status find_oldest(struct recompute *r, const char *vin, int64_t now
     if (st == ST_OK && gone_ms > r->oldest_ms)
         r->oldest_ms = gone_ms;
     return st;
+}
+
+/* From nothing, far enough before `until_ms`: how it stood then is as good as a checkpoint. */
+static void begin_with_run_up(struct recompute *r, const struct segment *rows, size_t n,
+                              int64_t until_ms, int64_t *after_ms)
+{
+    int64_t from_ms = late_run_up(rows, n, until_ms);
+
+    begin_with_nothing(r, from_ms > r->oldest_ms ? from_ms : r->oldest_ms, after_ms);
+    r->run_up_ms = until_ms;
 }
 
 /* Samples before `oldest_ms` may be gone, and are not stepped over: where it drove before, the
@@ -73,7 +88,10 @@ static enum status begin_at_checkpoint(struct recompute *r, const struct fact_ro
         return ST_NONE;
     st = fact_states_before(r->states, row->vin, from_ms, &r->car, fault);
     if (st == ST_NONE && (from_ms > oldest_ms || n == 0 || rows[0].start_ms >= oldest_ms)) {
-        begin_with_nothing(r, from_ms, after_ms);
+        if (n == 0 || rows[0].start_ms >= from_ms)
+            begin_with_nothing(r, from_ms, after_ms);
+        else
+            begin_with_run_up(r, rows, n, from_ms, after_ms);
         return ST_OK;
     }
     if (st == ST_NONE || (st == ST_OK && car_t_ms(&r->car) < oldest_ms))
@@ -114,6 +132,34 @@ static enum status begin_with_late(struct recompute *r, struct due_again *due,
     return recompute_forget_late(r, row, fault);
 }
 
+/* Its state could not be read, a checkpoint may be. */
+static enum status begin_lost(struct recompute *r, const struct fact_row *row, int64_t now_ms,
+                              int64_t *after_ms, struct fault *fault)
+{
+    struct segment *rows;
+    size_t n;
+    enum status st = find_oldest(r, row->vin, now_ms, fault);
+
+    if (st == ST_OK)
+        st = fact_states_before(r->states, row->vin, row->car.lost_ms, &r->car, fault);
+    if (st == ST_OK && car_t_ms(&r->car) >= r->oldest_ms) {
+        begin_with_state(r, after_ms);
+        r->run_up_ms = row->car.lost_ms;
+        return ST_OK;
+    }
+    if (st == ST_OK || st == ST_NONE)
+        st = segments_read(r->segments, row->vin, r->oldest_ms, &rows, &n, fault);
+    if (st == ST_OK)
+        begin_with_run_up(r, rows, n, row->car.lost_ms, after_ms);
+    return st;
+}
+
+static enum status store_lost(struct recompute *r, const struct fact_row *row, struct fault *fault)
+{
+    fact_states_put(r->states, row);
+    return fact_states_write(r->states, fault);
+}
+
 enum status recompute_begin(struct recompute *r, struct due_again *due, int64_t now_ms,
                             struct fact_row *row, int64_t *after_ms, struct fault *fault)
 {
@@ -127,14 +173,21 @@ enum status recompute_begin(struct recompute *r, struct due_again *due, int64_t 
     if (!garage_settings(r->garage, due->vin, &r->set))
         return fault_set(fault, ST_REJECT, "vehicle %s is gone", due->vin);
     fact_states_get(r->states, 0, row);
-    due->late |= row->late_now; /* another layout's */
+    due->lost = row->car.lost_ms > 0; /* what came late has to wait for that */
+    due->late &= !due->lost;
+    r->run_up_ms = 0;
+    r->forsaken = false;
     car_out_clear(&r->out);
     r->kept_n = 0;
     r->failed = false;
     r->again_ms = r->oldest_ms = INT64_MAX;
     r->car = row->car;
     *after_ms = car_t_ms(&r->car);
-    if (due->late && row->late_from_ms > 0)
+    if (due->lost && row->waits_anew) /* it turned out just now, and is due with that */
+        st = store_lost(r, row, fault);
+    else if (due->lost && due->waited)
+        st = begin_lost(r, row, now_ms, after_ms, fault);
+    else if (due->late && row->late_from_ms > 0)
         st = begin_with_late(r, due, row, now_ms, after_ms, fault);
     r->base_ms = *after_ms;
     free(r->told);
@@ -144,4 +197,52 @@ enum status recompute_begin(struct recompute *r, struct due_again *due, int64_t 
         st = told_list(r->db, due->vin, r->base_ms, &r->told, &r->told_n, fault);
     r->kept_ms = due->late ? car_t_ms(&r->car) : row->checkpoint_ms;
     return st;
+}
+
+/* Up to where its meter was shown, and from there on with that. */
+static enum status run_up_to_meter(struct recompute *r, const struct fact_row *row,
+                                   int64_t *after_ms, struct fault *fault)
+{
+    const struct odometer *shown = &row->car.odometer;
+    int64_t at_ms = shown->t_ms < r->run_up_ms ? shown->t_ms : r->run_up_ms;
+    enum status st = ST_OK;
+
+    if (at_ms > *after_ms) {
+        st = recompute_step_until(r, row->vin, *after_ms, at_ms, fault);
+        *after_ms = at_ms;
+    }
+    if (st == ST_OK && shown->t_ms > 0)
+        odometer_go_on(&r->car.odometer, shown);
+    return st;
+}
+
+/* What its samples do not tell. */
+static void remember(struct recompute *r, const struct fact_row *row)
+{
+    if (car_t_ms(&r->car) < row->car.lost_ms) { /* the history lacks them */
+        r->forsaken = true;
+        r->car = row->car;
+        r->car.lost_ms = r->car.wait_from_ms = 0;
+        return;
+    }
+    detect_remember(&r->car.detect, &row->car.detect);
+}
+
+enum status recompute_run_up(struct recompute *r, const struct due_again *due,
+                             const struct fact_row *row, int64_t *after_ms, struct fault *fault)
+{
+    enum status st = due->lost ? run_up_to_meter(r, row, after_ms, fault) : ST_OK;
+
+    if (st == ST_OK)
+        st = recompute_step_until(r, row->vin, *after_ms, r->run_up_ms, fault);
+    if (st != ST_OK)
+        return st;
+    car_out_clear(&r->out);
+    if (due->lost)
+        remember(r, row);
+    *after_ms = r->base_ms = r->run_up_ms;
+    find_rows_again(r, r->base_ms);
+    r->kept_n = 0;
+    recompute_keep(r);
+    return ST_OK;
 }

@@ -27,9 +27,11 @@ struct recompute {
     int64_t oldest_ms; /* all samples since are there; INT64_MAX: nothing is late */
     int64_t base_ms;   /* newest sample of the state it began with */
     int64_t until_ms;  /* how far the history was read */
-    int64_t again_ms;  /* rows from here on are found anew; INT64_MAX: only unsettled ones */
-    int64_t kept_ms;   /* newest checkpoint passed */
-    struct car *kept;  /* ... and all of them */
+    int64_t run_up_ms; /* samples up to here only tell how it stood then; 0: that was stored */
+    bool forsaken; /* the history does not tell it either: rows that are open end where they are */
+    int64_t again_ms; /* rows from here on are found anew; INT64_MAX: only unsettled ones */
+    int64_t kept_ms;  /* newest checkpoint passed */
+    struct car *kept; /* ... and all of them */
     size_t kept_n, kept_room;
     struct told *told; /* by the car, since base_ms */
     size_t told_n, told_next;
@@ -40,6 +42,11 @@ struct recompute {
 enum status recompute_begin(struct recompute *r, struct due_again *due, int64_t now_ms,
                             struct fact_row *row, int64_t *after_ms,
                             struct fault *fault) MUST_CHECK;
+/* Then, outside of it: find out how it stood at r->run_up_ms.  Nothing found on the way counts. */
+enum status recompute_run_up(struct recompute *r, const struct due_again *due,
+                             const struct fact_row *row, int64_t *after_ms,
+                             struct fault *fault) MUST_CHECK;
+void recompute_keep(struct recompute *r); /* a checkpoint */
 /* Nobody will look at what came late. */
 enum status recompute_forget_late(struct recompute *r, const struct fact_row *row,
                                   struct fault *fault) MUST_CHECK;

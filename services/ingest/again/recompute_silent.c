@@ -35,6 +35,10 @@ static enum status add_silent(struct recompute *r, size_t i, const char *vin, in
     if (!garage_settings(r->garage, vin, &r->set))
         return fault_set(fault, ST_REJECT, "vehicle %s is gone", vin);
     fact_states_get(r->states, i, &row);
+    if (row.car.lost_ms > 0) { /* nothing can be said of it yet */
+        fact_states_put(r->states, &row);
+        return ST_OK;
+    }
     car_out_clear(&r->out);
     if (row.wait_ms == 0 && !privacy_is_on(&row.car.trip.privacy)) /* nobody knows where it is */
         fences_tick(&row.car.fences, &r->set.fences, r->set.wall, car_t_ms(&row.car) + unfed_ms,

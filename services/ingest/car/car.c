@@ -15,6 +15,14 @@ int64_t car_t_ms(const struct car *c)
     return c->sight.t_ms;
 }
 
+void car_lose(struct car *c, int64_t t_ms)
+{
+    memset(c, 0, sizeof *c);
+    c->sight.t_ms = c->lost_ms = t_ms;
+    if (t_ms > 0)
+        c->wait_from_ms = 1;
+}
+
 /* How far since the last step; the meter begins anew after a hole. */
 static double way(struct car *c)
 {

@@ -42,6 +42,7 @@ struct car {
     unsigned char stream[16];
     int64_t passed_seq;   /* gaps up to here are not waited for any more */
     int64_t wait_from_ms; /* the earliest sample that waits for a gap; 0: none */
+    int64_t lost_ms;      /* how it stood after this sample is not known; 0: it is */
     /* ---- of the rows shown while they are open */
     int64_t shown_ms, shown_wall_ms;
     int64_t shown_start_ms;
@@ -56,6 +57,10 @@ void car_step(struct car *c, const struct car_settings *set, const struct moment
 void car_step_moment(struct car *c, const struct car_settings *set, struct moment *m,
                      const struct reading *readings, size_t n, struct car_out *out);
 int64_t car_t_ms(const struct car *c); /* newest sample stepped; 0: none */
+
+/* Of a car whose state after t_ms cannot be read: it begins as nothing, and all that comes waits
+ * (wait_from_ms) until it is found again. */
+void car_lose(struct car *c, int64_t t_ms);
 
 /* Where it was at a moment, by a fix within half a minute of it or because it stood there; *off_ms
  * is how far that fix is from then.  False: nobody knows, or it was in private mode. */

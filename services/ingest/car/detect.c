@@ -225,3 +225,20 @@ void detect_told(struct detect *d, const char *type, const char *subject, int64_
         d->good_fixes = 0;
     }
 }
+
+static int64_t later(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+void detect_remember(struct detect *d, const struct detect *told)
+{
+    for (int k = 0; k < BATTERY_KINDS; k++)
+        d->battery.open[k] |= told->battery.open[k];
+    if (d->heat.open == HEAT_NONE)
+        d->heat.open = told->heat.open;
+    d->told |= told->told;
+    d->tow_ms = later(d->tow_ms, told->tow_ms);
+    d->power_cut_ms = later(d->power_cut_ms, told->power_cut_ms);
+    d->gps_ms = later(d->gps_ms, told->gps_ms);
+}

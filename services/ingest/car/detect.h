@@ -39,5 +39,7 @@ void detect_step(struct detect *d, const struct detect_settings *set, const stru
 /* The car told such an alert itself: its end is found in the samples that follow.  `subject` as
  * detect_subject gave it. */
 void detect_told(struct detect *d, const char *type, const char *subject, int64_t t_ms);
+/* The same of all that `told` knows to be open, by such words alone. */
+void detect_remember(struct detect *d, const struct detect *told);
 
 #endif

@@ -277,6 +277,7 @@ const struct layout_member fields_of_car[] = {
     BYTES(car, stream),
     ONE(car, passed_seq),
     ONE(car, wait_from_ms),
+    ONE(car, lost_ms),
     ONE(car, shown_ms),
     ONE(car, shown_wall_ms),
     ONE(car, shown_start_ms),

@@ -1,12 +1,12 @@
 /* services/ingest/commit/fact_states.c - read with the lock, written in the same transaction. */
 #include "fact_states.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "columns.h"
 #include "fact_layouts.h"
+#include "fact_lost.h"
 #include "services/ingest/car/pack.h"
 
 #define CHECKPOINT_MS ((int64_t)2 * 3600 * 1000)
@@ -16,8 +16,8 @@ struct fact_states {
     struct fact_layouts *layouts;
     struct columns c, states, checkpoints;
     struct text text;
-    PGresult *rows;  /* of the newest lock */
-    PGresult *shown; /* of those among them that cannot be read; NULL: all can */
+    PGresult *rows;        /* of the newest lock */
+    struct fact_lost lost; /* of those among them that cannot be read */
 };
 
 enum status fact_states_open(struct fact_states **out, struct pg *db, struct fault *fault)
@@ -42,7 +42,7 @@ void fact_states_close(struct fact_states *s)
         return;
     fact_layouts_close(s->layouts);
     PQclear(s->rows);
-    PQclear(s->shown);
+    fact_lost_forget(&s->lost);
     columns_done(&s->c);
     columns_done(&s->states);
     columns_done(&s->checkpoints);
@@ -96,40 +96,31 @@ static bool is_of_another(const struct fact_states *s, int row)
            pg_get_int8(s->rows, row, 1) != fact_layouts_own(s->layouts);
 }
 
-/* Of states that cannot be read: what is shown of them, and where the rows begin that are not
- * settled, which only they could have gone on with. */
-static enum status read_shown(struct fact_states *s, struct fault *fault)
-{
-    static const Oid types[] = {PG_TEXT};
-    struct car car;
-
-    columns_begin(&s->c, 1, types);
-    for (int i = 0; i < PQntuples(s->rows); i++)
-        if (is_of_another(s, i) && !read_state(s, s->rows, i, 2, &car))
-            pg_array_text(&s->c.column[0], PQgetvalue(s->rows, i, 0), VIN_LEN);
-    return columns_run(
-        &s->c, s->db, 1,
-        "SELECT k.v, m.source, m.odometer_m, m.engine_h, m.idle_h, ms(m.at), (SELECT "
-        "ms(min(g.start_at)) FROM segment g WHERE g.vin = k.v AND NOT g.settled AND "
-        "g.state <> 'superseded'), m.factor FROM unnest($1) AS k (v) LEFT JOIN vehicle_meter m ON "
-        "m.vin = k.v",
-        &s->shown, fault);
-}
-
 /* Once per vehicle and upgrade. */
 static enum status read_others(struct fact_states *s, struct fault *fault)
 {
+    struct pg_array *vins = &s->c.column[0];
+    struct car car;
     bool any = false;
     enum status st;
 
-    PQclear(s->shown);
-    s->shown = NULL;
+    fact_lost_forget(&s->lost);
     for (int i = 0; i < PQntuples(s->rows) && !any; i++)
         any = is_of_another(s, i);
     if (!any)
         return ST_OK;
-    st = fact_layouts_learn(s->layouts, fault);
-    return st == ST_OK ? read_shown(s, fault) : st;
+    if ((st = fact_layouts_learn(s->layouts, fault)) != ST_OK)
+        return st;
+    pg_array_begin(vins, PG_TEXT);
+    for (int i = 0; i < PQntuples(s->rows); i++)
+        if (is_of_another(s, i) && !read_state(s, s->rows, i, 2, &car))
+            pg_array_text(vins, PQgetvalue(s->rows, i, 0), VIN_LEN);
+    if (vins->count == 0)
+        return ST_OK;
+    if (vins->failed)
+        return fault_set(fault, ST_RETRY, "out of memory for vehicles");
+    pg_array_end(vins);
+    return fact_lost_read(&s->lost, s->db, vins, fault);
 }
 
 enum status fact_states_take(struct fact_states *s, const char *const *vins, size_t n,
@@ -161,43 +152,16 @@ enum status fact_states_lock(struct fact_states *s, const char *const *vins, siz
     return fact_states_take(s, vins, n, fault);
 }
 
-static double shown_number(const PGresult *rows, int row, int column)
+/* What it waits for is there: the history. */
+static void begin_lost(const struct fact_states *s, int64_t t_ms, struct fact_row *out)
 {
-    return PQgetisnull(rows, row, column) ? (double)NAN
-                                          : strtod(PQgetvalue(rows, row, column), NULL);
-}
-
-/* Kilometres and hours go on; the rest is computed again from `t_ms` on, with its open rows. */
-static void begin_anew(const struct fact_states *s, int64_t t_ms, struct fact_row *out)
-{
-    struct odometer_shown shown = {.source = ODOMETER_UNKNOWN};
-    int64_t open_ms = 0;
-
-    memset(&out->car, 0, sizeof out->car);
-    for (int i = 0; i < PQntuples(s->shown); i++) {
-        const char *source = PQgetvalue(s->shown, i, 1);
-
-        if (strcmp(PQgetvalue(s->shown, i, 0), out->vin) != 0)
-            continue;
-        if (*source)
-            shown.source = strcmp(source, "car") == 0 ? ODOMETER_CAR : ODOMETER_ESTIMATED;
-        shown.m = shown_number(s->shown, i, 2);
-        shown.engine_h = shown_number(s->shown, i, 3);
-        shown.idle_h = shown_number(s->shown, i, 4);
-        shown.factor = shown_number(s->shown, i, 7);
-        shown.at_ms = strtoll(PQgetvalue(s->shown, i, 5), NULL, 10);
-        open_ms = strtoll(PQgetvalue(s->shown, i, 6), NULL, 10);
-        odometer_resume(&out->car.odometer, &shown);
-    }
+    fact_lost_begin(&s->lost, out->vin, t_ms, &out->car);
     if (t_ms == 0)
         return;
-    if (open_ms == 0 || open_ms > t_ms)
-        open_ms = t_ms;
-    if (out->late_from_ms == 0 || open_ms < out->late_from_ms)
-        out->late_from_ms = open_ms;
-    if (t_ms > out->late_until_ms)
-        out->late_until_ms = t_ms;
-    out->late_now = true;
+    if (out->wait_ms == 0)
+        out->waits_anew = true;
+    if (out->wait_ms < t_ms)
+        out->wait_ms = t_ms;
 }
 
 void fact_states_get(struct fact_states *s, size_t i, struct fact_row *out)
@@ -216,7 +180,7 @@ void fact_states_get(struct fact_states *s, size_t i, struct fact_row *out)
     out->waits = pg_get_int8(rows, row, 9);
     if (PQgetisnull(rows, row, 2) || read_state(s, rows, row, 2, &out->car))
         return;
-    begin_anew(s, t_ms, out);
+    begin_lost(s, t_ms, out);
 }
 
 /* ---- out */
@@ -260,7 +224,7 @@ void fact_states_put(struct fact_states *s, const struct fact_row *row)
     struct pg_array *at = s->states.column;
     int64_t t_ms = car_t_ms(&row->car);
     bool first = row->checkpoint_ms == 0; /* nothing comes before it: from nothing is as good */
-    bool due = !first && fact_states_is_due(t_ms, row->checkpoint_ms);
+    bool due = !first && row->car.lost_ms == 0 && fact_states_is_due(t_ms, row->checkpoint_ms);
 
     text_clear(&s->text);
     pack_add(&s->text, &row->car, sizeof row->car);

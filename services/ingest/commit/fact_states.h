@@ -35,9 +35,9 @@ enum status fact_states_ask(struct fact_states *s, const char *const *vins, size
                             struct fault *fault) MUST_CHECK;
 enum status fact_states_take(struct fact_states *s, const char *const *vins, size_t n,
                              struct fault *fault) MUST_CHECK;
-/* The i-th of them.  A state that another build stored is carried over by names (fact_layouts). One
- * that cannot be begins anew with the kilometres and hours that are shown, and what it was is
- * computed again from the history. */
+/* The i-th of them.  A state that another build stored is carried over by names (fact_layouts).  Of
+ * one that cannot be read the car is lost (car_lose): its samples wait in the history until a
+ * recompute has found out how it stood. */
 void fact_states_get(struct fact_states *s, size_t i, struct fact_row *out);
 
 /* To be written; a checkpoint goes with it when the last one is old. */

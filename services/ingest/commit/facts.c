@@ -177,7 +177,8 @@ static void take_telemetry(struct facts *f, struct fact_row *row, const struct c
         const struct reading *readings = t->readings + s->first;
         int64_t from_ms = row->car.wait_from_ms;
 
-        if (s->t_ms <= car_t_ms(&row->car)) {
+        if (s->t_ms <= car_t_ms(&row->car) ||
+            (row->car.lost_ms > 0 && s->t_ms <= row->wait_ms)) { /* that is being read already */
             too_late(row, s->t_ms);
         } else if (beyond || (from_ms > 0 && s->t_ms >= from_ms)) {
             wait_with(row, s->t_ms);

@@ -3,6 +3,8 @@
 
 #define DAY_MS ((int64_t)86400000)
 #define HOUR_MS ((int64_t)3600000)
+#define RUN_UP_MS (2 * HOUR_MS)
+#define RUN_UP_ROWS 4 /* a trip and the stop after it, held; the open one; what may have begun */
 
 const struct late_settings late_defaults = {
     .patience_ms = 600000,
@@ -47,4 +49,19 @@ bool late_window(const struct late *l, const struct late_settings *set, const st
     *from_ms = from > oldest_ms ? from : oldest_ms;
     *to_ms = to;
     return true;
+}
+
+int64_t late_run_up(const struct segment *rows, size_t n, int64_t before_ms)
+{
+    int behind = 0; /* rows that began between it and before_ms: some of them are not settled */
+
+    for (size_t i = n; i-- > 0;) {
+        if (lies_over(&rows[i]) || rows[i].start_ms > before_ms)
+            continue;
+        if (rows[i].kind == SEGMENT_STOP && behind >= RUN_UP_ROWS &&
+            rows[i].start_ms <= before_ms - RUN_UP_MS)
+            return rows[i].start_ms;
+        behind++;
+    }
+    return 0;
 }

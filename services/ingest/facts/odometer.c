@@ -115,7 +115,8 @@ void odometer_resume(struct odometer *o, const struct odometer_shown *shown)
 {
     *o = (struct odometer){.engine_base_h = isfinite(shown->engine_h) ? shown->engine_h : 0,
                            .idle_h = isfinite(shown->idle_h) ? shown->idle_h : 0,
-                           .factor = shown->factor > 0 ? shown->factor : 0};
+                           .factor = shown->factor > 0 ? shown->factor : 0,
+                           .t_ms = shown->at_ms};
     if (!isfinite(shown->m))
         return;
     if (shown->source == ODOMETER_CAR) {
@@ -126,6 +127,18 @@ void odometer_resume(struct odometer *o, const struct odometer_shown *shown)
         o->based = true;
         o->base_m = shown->m;
     }
+}
+
+void odometer_go_on(struct odometer *o, const struct odometer *shown)
+{
+    const struct odometer was = *o;
+
+    *o = *shown;
+    o->t_ms = was.t_ms;
+    o->running = was.running;
+    o->standing = was.standing;
+    o->run_time_s = was.run_time_s;
+    o->run_time_ms = was.run_time_ms;
 }
 
 static bool same_entries(const struct odometer *a, const struct odometer *b)

@@ -59,6 +59,8 @@ struct odometer_shown {
     double factor; /* 0 or NaN: none was learnt */
 };
 void odometer_resume(struct odometer *o, const struct odometer_shown *shown);
+/* `o` was stepped from anywhere up to where `shown` was resumed: it goes on as that from there. */
+void odometer_go_on(struct odometer *o, const struct odometer *shown);
 
 /* Of two that stepped over the same samples, `again` some late ones, too: does it know all that
  * `now` does?  Not what somebody entered since it set out, nor what the history has not any more;

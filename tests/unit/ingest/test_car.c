@@ -99,6 +99,34 @@ static void a_sample_that_is_not_after_the_last_has_no_effect(void **state)
     car_out_done(&out);
 }
 
+static void what_is_known_to_be_open_ends_though_the_state_is_another(void **state)
+{
+    struct car_settings set = settings();
+    struct reading r[] = {{signal_of("Vehicle.LowVoltageBattery.CurrentVoltage"), 14.2},
+                          {SIGNAL_ENGINE_SPEED, 2000}};
+    static struct car c, lost;
+    struct car_out out = {0};
+
+    (void)state;
+    car_lose(&lost, 1500);
+    assert_int_equal(car_t_ms(&lost), 1500);
+    assert_true(lost.lost_ms == 1500 && lost.wait_from_ms == 1);
+    detect_told(&lost.detect, "low_battery", "low", 1000);
+    detect_told(&lost.detect, "power_cut", "", 1000);
+    detect_told(&lost.detect, "overheating", "", 1000);
+    set.detect.here = false;
+    car_step(&c, &set, &map, 1500, r, 2, &out);
+    detect_remember(&c.detect, &lost.detect);
+    assert_int_equal(c.detect.heat.open, HEAT_MAJOR);
+    for (int64_t t_ms = 2000; t_ms < 400000; t_ms += 1000)
+        car_step(&c, &set, &map, t_ms, r, 2, &out);
+    assert_int_equal(out.found_n, 2);
+    assert_string_equal(out.found[0].type, "power_cut");
+    assert_string_equal(out.found[1].type, "low_battery");
+    assert_int_equal(out.found[1].parts, FOUND_END);
+    car_out_done(&out);
+}
+
 static void a_battery_the_car_said_is_low_is_over_when_it_charges(void **state)
 {
     struct car_settings set = settings();
@@ -162,6 +190,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(packing_a_state_away_after_every_sample_changes_nothing),
         cmocka_unit_test(a_sample_that_is_not_after_the_last_has_no_effect),
+        cmocka_unit_test(what_is_known_to_be_open_ends_though_the_state_is_another),
         cmocka_unit_test(a_battery_the_car_said_is_low_is_over_when_it_charges),
         cmocka_unit_test(samples_alike_are_stepped_as_any_are),
     };

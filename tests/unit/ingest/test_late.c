@@ -35,6 +35,26 @@ static void the_window_reaches_one_segment_further_on_both_sides(void **state)
     assert_int_equal(to_ms, NOW + 650 * S);
 }
 
+static void a_run_up_begins_at_a_stop_two_hours_and_four_rows_before(void **state)
+{
+    struct segment rows[9];
+
+    (void)state;
+    for (int i = 0; i < 9; i++) { /* stops at 0, 2, 4 .. hours */
+        segment_init(&rows[i], i % 2 ? SEGMENT_TRIP : SEGMENT_STOP, NOW + i * 3600 * S);
+        rows[i].end_ms = NOW + (i + 1) * 3600 * S;
+    }
+    assert_int_equal(late_run_up(rows, 9, NOW + 8 * 3600 * S + 5), NOW + 4 * 3600 * S);
+    assert_int_equal(late_run_up(rows, 9, NOW + 5 * 3600 * S), NOW);
+    assert_int_equal(late_run_up(rows, 9, NOW + 3 * 3600 * S), 0); /* there are too few */
+    rows[6].kind = SEGMENT_IDLE;                                   /* which counts for nothing */
+    assert_int_equal(late_run_up(rows, 9, NOW + 8 * 3600 * S + 5), NOW + 2 * 3600 * S);
+    for (int i = 0; i < 9; i++) /* all within an hour and a half */
+        rows[i].start_ms = NOW + i * 600 * S;
+    assert_int_equal(late_run_up(rows, 9, NOW + 5400 * S), 0);
+    assert_int_equal(late_run_up(NULL, 0, NOW), 0);
+}
+
 static void nothing_older_than_the_history_is_looked_at(void **state)
 {
     struct late l = {0};
@@ -63,6 +83,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_window_reaches_one_segment_further_on_both_sides),
+        cmocka_unit_test(a_run_up_begins_at_a_stop_two_hours_and_four_rows_before),
         cmocka_unit_test(nothing_older_than_the_history_is_looked_at),
         cmocka_unit_test(the_history_of_who_keeps_less_is_shorter),
     };

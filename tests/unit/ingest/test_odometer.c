@@ -136,6 +136,24 @@ static void what_was_shown_of_a_lost_state_goes_on(void **state)
     NEAR(odometer_engine_h(&o), 0, 0);
 }
 
+static void what_was_stepped_from_anywhere_goes_on_as_what_was_shown(void **state)
+{
+    struct odometer o = {0}, was = {0};
+    struct odometer_shown shown = {ODOMETER_ESTIMATED, 80000000, 1200, 300, MONDAY + 1000, 1.04};
+    enum odometer_source source;
+
+    (void)state;
+    (void)step(&o, 0, NONE, 0, 800, NONE);
+    (void)step(&o, 1, NONE, 500, 800, NONE);
+    odometer_resume(&was, &shown);
+    assert_int_equal(was.t_ms, MONDAY + 1000);
+    odometer_go_on(&o, &was);
+    NEAR(odometer_m(&o, &source), 80000000, 0);
+    (void)step(&o, 2, NONE, 100, 800, NONE); /* it ran before, and runs on */
+    NEAR(odometer_m(&o, &source), 80000104, 1e-6);
+    NEAR(odometer_engine_h(&o), 1200 + 1.0 / 3600, 1e-9);
+}
+
 static void stepped_again_counts_only_if_it_knows_all_that_is_known(void **state)
 {
     struct odometer now = {0}, again = {0};
@@ -171,6 +189,7 @@ int main(void)
         cmocka_unit_test(engine_hours_are_time_with_the_engine_on_at_both_ends),
         cmocka_unit_test(over_a_hole_the_engines_own_clock_counts_unless_it_was_started_anew),
         cmocka_unit_test(what_was_shown_of_a_lost_state_goes_on),
+        cmocka_unit_test(what_was_stepped_from_anywhere_goes_on_as_what_was_shown),
         cmocka_unit_test(stepped_again_counts_only_if_it_knows_all_that_is_known),
     };
 
