@@ -84,6 +84,7 @@ static void step(void *self, int64_t t_ms, const struct reading *readings, size_
         else
             trail_ask(&r->car.trail, told->id, told->t_ms);
     }
+    odometer_enter_again(&r->car.odometer, &r->known, t_ms);
     car_step(&r->car, &r->set, &r->map, t_ms, readings, n, &r->out);
     if (fact_states_is_due(car_t_ms(&r->car), r->kept_ms))
         recompute_keep(r);

@@ -175,6 +175,7 @@ enum status recompute_begin(struct recompute *r, struct due_again *due, int64_t 
     fact_states_get(r->states, 0, row);
     due->lost = row->car.lost_ms > 0; /* what came late has to wait for that */
     due->late &= !due->lost;
+    r->known = row->car.odometer;
     r->run_up_ms = 0;
     r->forsaken = false;
     car_out_clear(&r->out);

@@ -23,6 +23,7 @@ struct recompute {
     /* ---- of the vehicle in hand */
     struct car_settings set;
     struct car car;
+    struct odometer known; /* with what was entered meanwhile */
     struct car_out out;
     int64_t oldest_ms; /* all samples since are there; INT64_MAX: nothing is late */
     int64_t base_ms;   /* newest sample of the state it began with */

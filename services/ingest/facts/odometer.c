@@ -4,6 +4,8 @@
 #include <math.h>
 
 #define HOUR_MS 3600000.0
+#define CORRECTED_M 1000.0 /* more than that late samples do not take away */
+#define CORRECTED_H 0.1
 
 const struct odometer_settings odometer_defaults = {
     .factor_min = 0.95,
@@ -95,6 +97,12 @@ enum odometer_fact odometer_step(struct odometer *o, const struct odometer_setti
     return fact;
 }
 
+/* Before the first sample, too. */
+static int64_t after(const struct odometer *o)
+{
+    return o->t_ms > 0 ? o->t_ms : 1;
+}
+
 void odometer_enter(struct odometer *o, const struct odometer_settings *set, double metres)
 {
     double computed_m = o->computed_m;
@@ -104,16 +112,37 @@ void odometer_enter(struct odometer *o, const struct odometer_settings *set, dou
     o->based = true;
     o->base_m = metres;
     o->computed_m = 0;
+    o->entered_ms = after(o);
 }
 
 void odometer_enter_hours(struct odometer *o, double hours)
 {
     o->engine_base_h = hours - o->engine_h;
+    o->entered_h = hours;
+    o->entered_h_ms = after(o);
+}
+
+void odometer_enter_again(struct odometer *o, const struct odometer *known, int64_t t_ms)
+{
+    if (known->entered_ms > o->entered_ms && known->entered_ms < t_ms) {
+        o->based = known->based;
+        o->base_m = known->base_m;
+        o->factor = known->factor;
+        o->computed_m = 0;
+        o->entered_ms = known->entered_ms;
+    }
+    if (known->entered_h_ms > o->entered_h_ms && known->entered_h_ms < t_ms) {
+        o->engine_base_h = known->entered_h - o->engine_h;
+        o->entered_h = known->entered_h;
+        o->entered_h_ms = known->entered_h_ms;
+    }
 }
 
 void odometer_resume(struct odometer *o, const struct odometer_shown *shown)
 {
     *o = (struct odometer){.engine_base_h = isfinite(shown->engine_h) ? shown->engine_h : 0,
+                           .entered_h = isfinite(shown->engine_h) ? shown->engine_h : 0,
+                           .entered_h_ms = isfinite(shown->engine_h) ? shown->at_ms : 0,
                            .idle_h = isfinite(shown->idle_h) ? shown->idle_h : 0,
                            .factor = shown->factor > 0 ? shown->factor : 0,
                            .t_ms = shown->at_ms};
@@ -126,6 +155,7 @@ void odometer_resume(struct odometer *o, const struct odometer_shown *shown)
     } else if (shown->source == ODOMETER_ESTIMATED) {
         o->based = true;
         o->base_m = shown->m;
+        o->entered_ms = shown->at_ms;
     }
 }
 
@@ -143,17 +173,21 @@ void odometer_go_on(struct odometer *o, const struct odometer *shown)
 
 static bool same_entries(const struct odometer *a, const struct odometer *b)
 {
+    double hours_a = a->entered_h_ms > 0 ? a->entered_h : a->engine_base_h;
+    double hours_b = b->entered_h_ms > 0 ? b->entered_h : b->engine_base_h;
+
     return a->based == b->based && a->base_m >= b->base_m && a->base_m <= b->base_m &&
-           a->factor >= b->factor && a->factor <= b->factor &&
-           a->engine_base_h >= b->engine_base_h && a->engine_base_h <= b->engine_base_h;
+           a->factor >= b->factor && a->factor <= b->factor && a->entered_ms == b->entered_ms &&
+           a->entered_h_ms == b->entered_h_ms && hours_a >= hours_b && hours_a <= hours_b;
 }
 
 bool odometer_knows_more(const struct odometer *again, const struct odometer *now)
 {
     if (!same_entries(again, now) || (now->read && !again->read) || again->read_ms < now->read_ms)
         return false;
-    return again->computed_m >= now->computed_m &&
-           odometer_engine_h(again) >= odometer_engine_h(now) && again->idle_h >= now->idle_h;
+    return again->computed_m >= now->computed_m - CORRECTED_M &&
+           odometer_engine_h(again) >= odometer_engine_h(now) - CORRECTED_H &&
+           again->idle_h >= now->idle_h - CORRECTED_H;
 }
 
 double odometer_m(const struct odometer *o, enum odometer_source *source)

@@ -32,8 +32,11 @@ struct odometer {
     bool based;              /* somebody entered one */
     double base_m, factor;   /* factor 0: 1 */
     double computed_m;       /* distance since the base */
+    int64_t entered_ms;      /* of the sample after which it was entered; 0: not known */
     double engine_h, idle_h; /* computed since the base below, or the car's own */
     double engine_base_h;
+    double entered_h; /* hours that were entered ... */
+    int64_t entered_h_ms;
     bool engine_read; /* PID 7F answers */
     int64_t t_ms;
     enum known running;
@@ -50,6 +53,8 @@ enum odometer_fact odometer_step(struct odometer *o, const struct odometer_setti
 /* Somebody read the dashboard.  The second time the factor is learnt. */
 void odometer_enter(struct odometer *o, const struct odometer_settings *set, double metres);
 void odometer_enter_hours(struct odometer *o, double hours);
+/* Stepping again to t_ms: what `known` was told before that, and `o` not, as it was told. */
+void odometer_enter_again(struct odometer *o, const struct odometer *known, int64_t t_ms);
 
 /* What is shown of a car whose state is lost goes on from there.  NaN: not known. */
 struct odometer_shown {
@@ -63,8 +68,8 @@ void odometer_resume(struct odometer *o, const struct odometer_shown *shown);
 void odometer_go_on(struct odometer *o, const struct odometer *shown);
 
 /* Of two that stepped over the same samples, `again` some late ones, too: does it know all that
- * `now` does?  Not what somebody entered since it set out, nor what the history has not any more;
- * and no meter runs backwards. */
+ * `now` does?  Not what somebody entered since it set out, nor what the history has not any more.
+ * A little less is a correction: what lay between two samples was guessed before. */
 bool odometer_knows_more(const struct odometer *again, const struct odometer *now);
 
 double odometer_m(const struct odometer *o, enum odometer_source *source); /* NaN: not known */

@@ -154,6 +154,33 @@ static void what_was_stepped_from_anywhere_goes_on_as_what_was_shown(void **stat
     NEAR(odometer_engine_h(&o), 1200 + 1.0 / 3600, 1e-9);
 }
 
+static void what_was_entered_is_entered_again_where_it_was(void **state)
+{
+    struct odometer now = {0}, again = {0};
+
+    (void)state;
+    odometer_enter(&now, &odometer_defaults, 1000000); /* before its first sample */
+    for (int i = 1; i <= 60; i++) {
+        if (i == 31) {
+            odometer_enter(&now, &odometer_defaults, 2000000);
+            odometer_enter_hours(&now, 500);
+        }
+        if (i % 10 != 5)
+            (void)step(&now, i, NONE, i % 10 == 6 ? 240 : 120, 800, NONE);
+    }
+    for (int i = 1; i <= 60; i++) { /* with what came late: the way is another, and the time */
+        odometer_enter_again(&again, &now, MONDAY + i * 1000);
+        (void)step(&again, i, NONE, 130, 800, NONE);
+    }
+    NEAR(again.base_m, 2000000, 0);
+    NEAR(again.computed_m, 30 * 130, 1e-9);
+    NEAR(odometer_engine_h(&again), 500 + 30.0 / 3600, 1e-9);
+    NEAR(again.factor, now.factor, 0);
+    assert_true(odometer_knows_more(&again, &now));
+    odometer_enter_again(&again, &now, MONDAY + 70000); /* it has it */
+    NEAR(again.computed_m, 30 * 130, 1e-9);
+}
+
 static void stepped_again_counts_only_if_it_knows_all_that_is_known(void **state)
 {
     struct odometer now = {0}, again = {0};
@@ -165,8 +192,14 @@ static void stepped_again_counts_only_if_it_knows_all_that_is_known(void **state
             (void)step(&now, i, NONE, i == 6 ? 30 : 20, 800, NONE);
     }
     assert_true(odometer_knows_more(&again, &now)); /* a late sample in between */
-    assert_false(odometer_knows_more(&now, &again));
+    assert_true(odometer_knows_more(&now, &again)); /* which may take a little away */
     assert_true(odometer_knows_more(&now, &now));
+    now.computed_m += 1100;
+    assert_false(odometer_knows_more(&again, &now));
+    now = again;
+    now.idle_h += 0.2;
+    assert_false(odometer_knows_more(&again, &now));
+    now = again;
     odometer_enter(&now, &odometer_defaults, 5000); /* meanwhile */
     assert_false(odometer_knows_more(&again, &now));
     now = again;
@@ -190,6 +223,7 @@ int main(void)
         cmocka_unit_test(over_a_hole_the_engines_own_clock_counts_unless_it_was_started_anew),
         cmocka_unit_test(what_was_shown_of_a_lost_state_goes_on),
         cmocka_unit_test(what_was_stepped_from_anywhere_goes_on_as_what_was_shown),
+        cmocka_unit_test(what_was_entered_is_entered_again_where_it_was),
         cmocka_unit_test(stepped_again_counts_only_if_it_knows_all_that_is_known),
     };
 
