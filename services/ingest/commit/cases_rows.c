@@ -108,7 +108,9 @@ enum status case_rows_read(struct columns *c, struct pg *db, struct case_now *no
         "FROM unnest($1, $2, $3, $4, $5) AS k (i, v, t, s, o) CROSS JOIN LATERAL "
         "(SELECT * FROM alert b WHERE b.vin = k.v AND b.type = k.t AND b.subject = k.s AND "
         "(k.o = 0 OR b.occurred_at = to_timestamp(k.o / 1000.0)) "
-        "ORDER BY b.state <> 'cleared' DESC, b.occurred_at DESC LIMIT 1 FOR UPDATE) a",
+        "ORDER BY b.state <> 'cleared' DESC, b.reason <> 'corrected' DESC, b.occurred_at DESC "
+        "LIMIT 1 "
+        "FOR UPDATE) a",
         &rows, fault);
     for (int i = 0; st == ST_OK && i < PQntuples(rows); i++)
         scan(rows, i, &now[whole(rows, i, 0)]);
@@ -170,7 +172,8 @@ void case_rows_add(struct columns *c, struct text *text, const struct case_now *
     pg_array_jsonb(&at[20], now->data, strlen(now->data));
 }
 
-/* A point that is there already changes nothing, and is not told again. */
+/* A point that is there already changes nothing, and is not told again; unless it was taken back.
+ */
 enum status case_rows_write(struct columns *c, struct pg *db, PGresult **rows, struct fault *fault)
 {
     return columns_run(
@@ -190,7 +193,7 @@ enum status case_rows_write(struct columns *c, struct pg *db, PGresult **rows, s
         "cleared_at = excluded.cleared_at, count = excluded.count, held_down = excluded.held_down, "
         "changes = excluded.changes, messaged_at = excluded.messaged_at, "
         "openings = excluded.openings, data = excluded.data, version = old.version + 1 "
-        "WHERE old.ending <> 'point' OR excluded.state = 'cleared' "
+        "WHERE old.ending <> 'point' OR excluded.state = 'cleared' OR old.reason = 'corrected' "
         "RETURNING id) SELECT id FROM written ORDER BY id",
         rows, fault);
 }

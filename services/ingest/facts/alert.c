@@ -141,6 +141,8 @@ static enum alert_change raise_cleared(struct alert *a, const struct alert_setti
 {
     if (a->reason == ALERT_CORRECTED && r->occurred_ms == a->last_ms)
         return reopen(a, r); /* the recompute after that one found it again */
+    if (a->reason == ALERT_CORRECTED && !a->held_down)
+        return open_case(a, r); /* that one never was, whatever its time */
     if (a->held_down || r->occurred_ms <= a->last_ms)
         return ALERT_SAME;
     if (a->reason == ALERT_BY_ITSELF && r->occurred_ms - a->cleared_ms <= set->reopen_ms)
@@ -160,7 +162,8 @@ enum alert_change alert_raise(struct alert *a, const struct alert_settings *set,
 
         (void)open_case(&other, r);
         if (!strcmp(other.id, a->id))
-            return ALERT_SAME;
+            return a->state == ALERT_CLEARED && a->reason == ALERT_CORRECTED ? reopen(a, r)
+                                                                             : ALERT_SAME;
         *a = other;
         return ALERT_OPENED;
     }

@@ -134,6 +134,36 @@ static void a_withdrawn_fact_clears_as_corrected_and_may_come_back(void **state)
     assert_int_equal(a.count, 1);
 }
 
+static void what_was_corrected_bars_nothing_that_happened_before_it(void **state)
+{
+    struct alert a = {0};
+
+    (void)state;
+    (void)raise_at(&a, NOW + HOUR);
+    assert_int_equal(alert_correct(&a, NOW + 2 * HOUR), ALERT_CLOSED);
+    assert_int_equal(raise_at(&a, NOW), ALERT_OPENED);
+    assert_int_equal(a.occurred_ms, NOW);
+    assert_int_equal(a.count, 1);
+    (void)alert_end(&a, NOW + MIN);
+    assert_int_equal(raise_at(&a, NOW - HOUR), ALERT_SAME); /* this one was */
+}
+
+static void a_point_that_was_corrected_may_come_back_by_its_own_id(void **state)
+{
+    struct alert_raise r = at(NOW, ALERT_POINT, ALERT_MINOR);
+    struct alert a = {0};
+
+    (void)state;
+    r.id = "0197f3c2-5f0e-7abc-8def-0123456789ab";
+    assert_int_equal(alert_raise(&a, &alert_defaults, &r), ALERT_OPENED);
+    assert_int_equal(alert_correct(&a, NOW + MIN), ALERT_CLOSED);
+    assert_int_equal(alert_raise(&a, &alert_defaults, &r), ALERT_REOPENED);
+    assert_int_equal(a.state, ALERT_OPEN);
+    assert_int_equal(a.count, 1);
+    (void)alert_clear(&a, NOW + MIN);
+    assert_int_equal(alert_raise(&a, &alert_defaults, &r), ALERT_SAME); /* by hand stays so */
+}
+
 static void severity_rises_and_never_falls(void **state)
 {
     struct alert a = {0};
@@ -240,6 +270,8 @@ int main(void)
         cmocka_unit_test(critical_ones_and_those_of_persons_wait_for_a_person),
         cmocka_unit_test(cleared_by_hand_while_true_stays_cleared_until_false_once),
         cmocka_unit_test(a_withdrawn_fact_clears_as_corrected_and_may_come_back),
+        cmocka_unit_test(what_was_corrected_bars_nothing_that_happened_before_it),
+        cmocka_unit_test(a_point_that_was_corrected_may_come_back_by_its_own_id),
         cmocka_unit_test(severity_rises_and_never_falls),
         cmocka_unit_test(more_than_six_changes_an_hour_send_one_message),
         cmocka_unit_test(late_facts_are_sent_from_major_only),
