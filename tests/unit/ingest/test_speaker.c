@@ -31,10 +31,11 @@ static enum status say(struct speaker *s, const char *topic, const char *payload
     return speaker_publish(s, &p, NULL);
 }
 
-/* Numbers that were heard, each the first word of a message, and whether all came in order. */
+/* Numbers that were heard, each the first word of a message, and whether those of a QoS came in
+ * order: more is not promised by MQTT. */
 struct numbers {
     struct heard h;
-    atomic_int last, came, noughts;
+    atomic_int last[2], came, noughts;
     atomic_bool disordered;
 };
 
@@ -50,10 +51,10 @@ static void hear_number(void *self, const struct mqtt_message *m)
         n->noughts++;
         return;
     }
-    if (number <= n->last)
+    if (number <= n->last[m->qos > 0])
         n->disordered = true;
-    n->came++;
-    n->last = number; /* what the other thread waits for comes last */
+    n->last[m->qos > 0] = number;
+    n->came++; /* what the other thread waits for comes last */
 }
 
 static struct mqtt *listen_with(struct numbers *n)
@@ -101,7 +102,7 @@ static void say_numbers(struct speaker *s, const char *topic, int first, int las
     }
 }
 
-static void what_is_said_comes_once_and_in_order_whatever_its_length(void **state)
+static void what_is_said_comes_in_order_whatever_its_length(void **state)
 {
     struct numbers n;
     struct heard h;
@@ -110,8 +111,7 @@ static void what_is_said_comes_once_and_in_order_whatever_its_length(void **stat
 
     (void)state;
     say_numbers(s, "test/order", 1, 3000);
-    WAIT_FOR(n.last == 3000);
-    assert_int_equal(n.came, 3000);
+    WAIT_FOR(n.came == 3000);
     assert_false(n.disordered);
     speaker_close(s);
     mqtt_close(listener);
@@ -232,10 +232,9 @@ static void closing_lets_a_burst_go_out(void **state)
             speaker_reload(s);
         else
             speaker_close(s);
-        WAIT_FOR(n.last == 900 + 900 * round);
+        WAIT_FOR(n.came == 900 + 900 * round);
         WAIT_FOR(round == 1 || (h.ups == 2 && speaker_is_connected(s)));
     }
-    assert_int_equal(n.came, 1800);
     assert_false(n.disordered);
     mqtt_close(listener);
 }
@@ -311,7 +310,7 @@ static void what_is_not_a_speaker_is_refused_at_once(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest with_server[] = {
-        cmocka_unit_test(what_is_said_comes_once_and_in_order_whatever_its_length),
+        cmocka_unit_test(what_is_said_comes_in_order_whatever_its_length),
         cmocka_unit_test(what_is_no_message_is_refused_here),
         cmocka_unit_test(what_the_broker_does_not_take_is_told_with_its_reason_and_topic),
         cmocka_unit_test(a_broker_that_does_not_read_fills_the_room_and_no_more),
