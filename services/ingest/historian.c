@@ -9,6 +9,7 @@
 #include "edge.h"
 #include "history.h"
 #include "lib/clock.h"
+#include "record/at.h"
 #include "record/meters.h"
 
 #define GROUPS 3
@@ -131,6 +132,7 @@ static void *historian_run(void *self)
     struct group *g;
 
     inflight_i_store(h->set.inflight, LANE_HISTORY);
+    at_place = inflight_place(h->set.inflight, LANE_HISTORY);
     check(h);
     while (take_spare(h, &g)) {
         bool stored = fill(h, g);

@@ -7,6 +7,7 @@
 
 #include "lib/clock.h"
 #include "lib/store/line.h"
+#include "record/at.h"
 #include "record/meters.h"
 
 enum status history_open(struct history *h, const char *url, struct fault *fault)
@@ -75,6 +76,7 @@ static size_t pour_lines(struct pour *p, char *out, size_t room)
     while ((r = rest_of(p)) != NULL && used < room) {
         const struct telemetry *t = &r->telemetry;
 
+        at_record(r);
         if (LINE_ROOM(t->samples[p->sample].count) <= room - used) {
             used += line_fill(out + used, room - used, r->from.topic.vin, t, &p->sample, &p->lines);
             continue;
@@ -82,9 +84,10 @@ static size_t pour_lines(struct pour *p, char *out, size_t room)
         if (used == 0)
             spill_line(p);
         if (used > 0 || p->spill->len == 0)
-            return used;
+            break;
         used = give_out(p, out, room);
     }
+    at_record(NULL);
     return used;
 }
 

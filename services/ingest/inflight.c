@@ -17,10 +17,11 @@
 #include "proto/hash.h"
 
 #define MAGIC                                                                                      \
-    UINT64_C(0x3574686769667676) /* changes with the layout: an old file is begun anew             \
+    UINT64_C(0x3674686769667676) /* changes with the layout: an old file is begun anew             \
                                   */
 #define SUSPECTS 8192
 #define SUSPECTS_KEPT 1000 /* more, and they are forgotten: the next crash tells who it is */
+#define CERTAIN 2          /* two kills are, too */
 #define ENDS 64            /* bytes looked at, of either end of a payload */
 #define STACK_BYTES 32768
 
@@ -29,12 +30,13 @@ enum who { OTHER, DECODER, STORER /* and one more for each lane */ };
 struct suspect {
     _Atomic uint64_t id;    /* 0: free */
     _Atomic uint32_t ends;  /* of us, with it in flight */
-    _Atomic uint32_t alone; /* 2 for each crash it had to itself, 1 for each kill */
+    _Atomic uint32_t guilt; /* CERTAIN for each crash it had to itself, 1 for each kill */
     uint32_t last;          /* of which end it was blamed last: a group may hold it twice */
 };
 
 struct in_hand { /* of a lane */
     _Atomic uint32_t count;
+    _Atomic uint64_t at; /* of the group, 0: none in particular */
     uint64_t group[INFLIGHT_GROUP_MAX];
 };
 
@@ -134,7 +136,7 @@ static struct suspect *find(struct page *page, uint64_t id)
     return NULL;
 }
 
-static void blame(struct page *page, uint64_t id, uint32_t alone)
+static void blame(struct page *page, uint64_t id, uint32_t guilt)
 {
     struct suspect *s;
 
@@ -142,7 +144,7 @@ static void blame(struct page *page, uint64_t id, uint32_t alone)
         return;
     if (atomic_load(&s->id) == 0) {
         s->ends = 0;
-        s->alone = s->last = 0;
+        s->guilt = s->last = 0;
         atomic_store(&s->id, id);
         atomic_fetch_add(&page->suspects, 1);
     }
@@ -150,7 +152,7 @@ static void blame(struct page *page, uint64_t id, uint32_t alone)
         return;
     s->last = page->ends;
     s->ends++;
-    s->alone += alone;
+    s->guilt += guilt;
 }
 
 /* Nobody is left to be suspected, or too many are. */
@@ -169,17 +171,24 @@ static void make_room(struct page *page)
 static void blame_group(struct page *page, struct in_hand *hand)
 {
     uint32_t n = atomic_load(&hand->count);
+    uint64_t at = atomic_load(&hand->at);
 
+    if (at != 0) {
+        blame(page, at, CERTAIN);
+        return;
+    }
     for (uint32_t i = 0; i < n && i < INFLIGHT_GROUP_MAX; i++)
-        blame(page, hand->group[i], n == 1 ? 2 : 0);
+        blame(page, hand->group[i], n == 1 ? CERTAIN : 0);
 }
 
 /* Nothing is in hand. */
 static void let_go(struct page *page)
 {
     atomic_store(&page->decoding, 0);
-    for (size_t i = 0; i < LANES; i++)
+    for (size_t i = 0; i < LANES; i++) {
         atomic_store(&page->lanes[i].count, 0);
+        atomic_store(&page->lanes[i].at, 0);
+    }
 }
 
 /* What the last one left. */
@@ -192,7 +201,7 @@ static void judge_last(struct page *page)
     if (atomic_load(&page->suspects) > 0)
         make_room(page);
     if (crash == 0 || who == DECODER)
-        blame(page, atomic_load(&page->decoding), crash ? 2 : 1);
+        blame(page, atomic_load(&page->decoding), crash ? CERTAIN : 1);
     if (crash != 0 && who >= STORER && who < STORER + LANES)
         blame_group(page, &page->lanes[who - STORER]);
     let_go(page);
@@ -209,9 +218,9 @@ enum verdict inflight_judge(const struct inflight *f, uint64_t id)
     s = find(f->page, id);
     if (!s || atomic_load(&s->id) == 0 || s->ends == 0)
         return VERDICT_NONE;
-    if (s->ends < 2 || s->alone < 2)
+    if (s->guilt < CERTAIN)
         return VERDICT_ALONE;
-    return s->ends == 2 ? VERDICT_CONDEMNED : VERDICT_UNREADABLE;
+    return s->guilt < 2 * CERTAIN ? VERDICT_CONDEMNED : VERDICT_UNREADABLE;
 }
 
 size_t inflight_suspects(const struct inflight *f)
@@ -257,7 +266,7 @@ static void acquit(struct page *page, uint64_t id)
     if (!s || atomic_load(&s->id) == 0)
         return;
     s->ends = 0;
-    s->alone = 0;
+    s->guilt = 0;
 }
 
 void inflight_stored(struct inflight *f, enum inflight_lane lane, bool stored)
@@ -268,7 +277,13 @@ void inflight_stored(struct inflight *f, enum inflight_lane lane, bool stored)
     if (stored && atomic_load(&f->page->suspects) > 0)
         for (uint32_t i = 0; i < n; i++)
             acquit(f->page, hand->group[i]);
+    atomic_store(&hand->at, 0);
     atomic_store(&hand->count, 0);
+}
+
+_Atomic uint64_t *inflight_place(struct inflight *f, enum inflight_lane lane)
+{
+    return &f->page->lanes[lane].at;
 }
 
 /* ---- the file */

@@ -1,15 +1,18 @@
 /* services/ingest/inflight.h - what is being worked on, in a file mapped into memory: it outlives
  * us, so that a record that ends this program does not end it for ever.
  *
- * Who is to blame for an end?  A record that was being decoded, whatever ended us: that takes
- * microseconds.  Of the group that was being stored, all, but only when the thread that stored it
- * crashed: when we are killed from outside meanwhile, the stores may just be slow.  A record that
- * is suspected is tried alone; when it ends us a second time, and alone, it is condemned.
+ * Who is to blame for an end?  Where the thread that worked on a record crashed, that record, and
+ * for certain: it is condemned at once.  Where the thread that stored a group crashed with none of
+ * it in particular, all of the group: each is tried alone, which is certain in turn.  When we are
+ * killed from outside a record that was being decoded is tried alone and condemned by the second
+ * time, since that takes microseconds; nothing is held against a group, since the stores may just
+ * be slow.
  *
  * One storing thread a lane and one decoding thread; inflight_judge from any. */
 #ifndef INGEST_INFLIGHT_H
 #define INGEST_INFLIGHT_H
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,7 +26,7 @@ struct inflight;
 enum verdict {
     VERDICT_NONE,      /* nothing is known against it */
     VERDICT_ALONE,     /* suspected: try it with no other */
-    VERDICT_CONDEMNED, /* it ended us twice: do not decode it */
+    VERDICT_CONDEMNED, /* it ended us: do not decode it */
     VERDICT_UNREADABLE /* and once more since: not even its head */
 };
 
@@ -50,6 +53,8 @@ void inflight_decoding(struct inflight *f, uint64_t id); /* 0: no more */
  * more when they are, as `stored` says. */
 void inflight_storing(struct inflight *f, enum inflight_lane lane, uint64_t id);
 void inflight_stored(struct inflight *f, enum inflight_lane lane, bool stored);
+/* Where this lane's thread writes the id it is at (record/at.h), 0 none; as long as `f`. */
+_Atomic uint64_t *inflight_place(struct inflight *f, enum inflight_lane lane);
 
 size_t inflight_suspects(const struct inflight *f);
 void inflight_close(struct inflight *f); /* an end nobody is to blame for; NULL is fine */

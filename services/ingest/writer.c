@@ -14,6 +14,7 @@
 #include "history.h"
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "record/at.h"
 #include "record/meters.h"
 #include "stored.h"
 
@@ -251,6 +252,7 @@ static void *writer_run(void *self)
     struct writer *w = self;
 
     inflight_i_store(w->set.inflight, w->set.lane);
+    at_place = inflight_place(w->set.inflight, w->set.lane);
     if (!is_urgent(
             w)) /* what is urgent comes when it comes: the two shall not be in each other's way */
         check(w);

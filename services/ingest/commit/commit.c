@@ -16,6 +16,7 @@
 #include "news.h"
 #include "results.h"
 #include "rows.h"
+#include "services/ingest/record/at.h"
 #include "services/ingest/record/lost.h"
 #include "services/ingest/record/meters.h"
 #include "states.h"
@@ -201,6 +202,7 @@ static void take_numbers(struct commit *c, struct record *const *records, size_t
         struct stream_mark *own;
         enum status history, facts = ST_NONE;
 
+        at_record(r);
         if (r->letter[0]) {
             take_letter(c, i, r);
             continue;
@@ -224,6 +226,7 @@ static void take_numbers(struct commit *c, struct record *const *records, size_t
         c->fresh[i] = facts == ST_OK;
         c->refused[i] = history == ST_RETRY || facts == ST_RETRY;
     }
+    at_record(NULL);
 }
 
 /* What is covered now, by this group or by one before, may be forgotten by its vehicle. */

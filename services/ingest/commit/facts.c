@@ -12,6 +12,7 @@
 #include "proto/unfilled.h"
 #include "segments.h"
 #include "services/ingest/facts/finding.h"
+#include "services/ingest/record/at.h"
 #include "services/ingest/record/meters.h"
 #include "tell.h"
 #include "told.h"
@@ -306,7 +307,9 @@ static enum status step_vehicle(struct facts *f, size_t i, const char *vin,
     car_out_clear(&f->out);
     dtcs_begin(f->dtcs);
     for (; f->next < f->taken_n && !strcmp(f->taken[f->next]->from.topic.vin, vin); f->next++) {
+        at_record(f->taken[f->next]);
         st = take_record(f, &row, &set, f->taken[f->next], marks, now_ms, fault);
+        at_record(NULL);
         if (st != ST_OK)
             return st;
     }

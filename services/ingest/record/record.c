@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "at.h"
 #include "lib/store/line.h"
 #include "proto/columnar.h"
 #include "proto/json.h"
@@ -17,6 +18,7 @@
 #define AHEAD_MS (10LL * 60 * 1000)
 
 static atomic_size_t held_bytes;
+_Thread_local _Atomic uint64_t *at_place;
 
 void record_condemn(struct record *r, const char *reason, const char *detail)
 {

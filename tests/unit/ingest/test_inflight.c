@@ -27,7 +27,7 @@ static struct inflight *open_one(void)
     return f;
 }
 
-enum thread { DECODES, STORES, STORES_URGENT, TWICE, NEITHER };
+enum thread { DECODES, STORES, STORES_THE_SECOND, STORES_URGENT, TWICE, NEITHER };
 
 #define URGENT                                                                                     \
     400 /* a record in the hand of whoever stores the urgent ones, where it is they that end */
@@ -52,7 +52,9 @@ static void die(int signal, enum thread of, uint64_t decoding, uint64_t storing)
             _exit(1);
         if (of == DECODES)
             inflight_i_decode(f);
-        if (of == STORES || of == TWICE)
+        if (of == STORES_THE_SECOND)
+            atomic_store(inflight_place(f, LANE_BULK), 2);
+        if (of == STORES || of == STORES_THE_SECOND || of == TWICE)
             inflight_i_store(f, LANE_BULK);
         if (of == STORES_URGENT) {
             inflight_i_store(f, LANE_URGENT);
@@ -95,16 +97,27 @@ static void a_quiet_end_blames_nobody(void **state)
     assert_int_equal(verdict_on(8), VERDICT_NONE);
 }
 
-static void what_was_being_decoded_is_tried_once_more_and_then_condemned(void **state)
+static void what_crashes_who_decodes_it_is_condemned_at_once(void **state)
 {
     (void)state;
     die(SIGSEGV, DECODES, 100, 0);
-    assert_int_equal(verdict_on(100), VERDICT_ALONE);
-    assert_int_equal(verdict_on(101), VERDICT_NONE);
-    die(SIGABRT, DECODES, 100, 0);
     assert_int_equal(verdict_on(100), VERDICT_CONDEMNED);
-    die(SIGBUS, DECODES, 100, 0);
+    assert_int_equal(verdict_on(101), VERDICT_NONE);
+    die(SIGBUS, DECODES, 100, 0); /* its head, this time */
     assert_int_equal(verdict_on(100), VERDICT_UNREADABLE);
+}
+
+static void of_a_group_the_one_that_was_worked_on_is_condemned_at_once(void **state)
+{
+    (void)state;
+    die(SIGSEGV, STORES_THE_SECOND, 0, 3);
+    assert_int_equal(verdict_on(1), VERDICT_NONE);
+    assert_int_equal(verdict_on(2), VERDICT_CONDEMNED);
+    assert_int_equal(verdict_on(3), VERDICT_NONE);
+    die(SIGKILL, STORES_THE_SECOND, 0, 3); /* from outside */
+    assert_int_equal(verdict_on(2), VERDICT_CONDEMNED);
+    die(SIGSEGV, STORES, 0, 1); /* what it was at before is forgotten */
+    assert_int_equal(verdict_on(1), VERDICT_CONDEMNED);
 }
 
 static void a_kill_from_outside_counts_against_what_was_being_decoded(void **state)
@@ -150,9 +163,6 @@ static void a_lane_is_not_blamed_for_the_end_of_the_other(void **state)
     (void)state;
     die(SIGSEGV, STORES_URGENT, 0, 1);
     assert_int_equal(verdict_on(1), VERDICT_NONE);
-    assert_int_equal(verdict_on(URGENT), VERDICT_ALONE);
-    die(SIGSEGV, STORES_URGENT, 0, 1);
-    assert_int_equal(verdict_on(1), VERDICT_NONE);
     assert_int_equal(verdict_on(URGENT), VERDICT_CONDEMNED);
 }
 
@@ -169,7 +179,6 @@ static void what_is_stored_after_all_is_suspected_no_more(void **state)
     struct inflight *f;
 
     (void)state;
-    die(SIGSEGV, STORES, 0, 1);
     die(SIGSEGV, STORES, 0, 1);
     f = open_one();
     assert_non_null(f);
@@ -271,7 +280,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_quiet_end_blames_nobody),
-        TEST(what_was_being_decoded_is_tried_once_more_and_then_condemned),
+        TEST(what_crashes_who_decodes_it_is_condemned_at_once),
+        TEST(of_a_group_the_one_that_was_worked_on_is_condemned_at_once),
         TEST(a_kill_from_outside_counts_against_what_was_being_decoded),
         TEST(a_kill_from_outside_says_nothing_about_what_was_being_stored),
         TEST(a_group_that_ends_the_writer_is_tried_one_by_one_and_the_culprit_condemned),
