@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/wild.h"
+
 /* Depth is counted before jansson runs: it recurses, and a hostile sender chooses how far. */
 static bool too_deep(const char *bytes, size_t len)
 {
@@ -50,6 +52,7 @@ enum status json_read_why(json_t **out, const char *bytes, size_t len, size_t ma
 {
     json_error_t error;
     json_t *root;
+    const char *nul;
     char *near;
 
     *why = len > max_bytes ? JSON_LONG : JSON_DEEP;
@@ -58,6 +61,11 @@ enum status json_read_why(json_t **out, const char *bytes, size_t len, size_t ma
         return fault_set(fault, ST_REJECT, "JSON of %zu bytes is over %zu", len, max_bytes);
     if (too_deep(bytes, len))
         return fault_set(fault, ST_REJECT, "JSON is nested deeper than %d", JSON_MAX_DEPTH);
+    if (len > 0 && (nul = memchr(bytes, 0, len)) != NULL) { /* read over behind a number */
+        *why = JSON_BROKEN;
+        *at = (size_t)(nul - bytes) + 1;
+        return fault_set(fault, ST_REJECT, "JSON has a NUL in it");
+    }
     root = json_loadb(bytes, len, JSON_REJECT_DUPLICATES, &error);
     if (!root && json_error_code(&error) == json_error_out_of_memory)
         return fault_set(fault, ST_FATAL, "out of memory for JSON of %zu bytes", len);
@@ -81,13 +89,37 @@ enum status json_read_why(json_t **out, const char *bytes, size_t len, size_t ma
     return ST_OK;
 }
 
+/* jansson has int64 and double, JSON has numbers of any size. */
 enum status json_read(json_t **out, const char *bytes, size_t len, size_t max_bytes,
                       struct fault *fault)
 {
     enum json_why why;
-    size_t at;
+    size_t at, wide_len;
+    char *wide;
+    enum status st = json_read_why(out, bytes, len, max_bytes, &why, &at, fault);
 
-    return json_read_why(out, bytes, len, max_bytes, &why, &at, fault);
+    if (st != ST_REJECT || why != JSON_HUGE)
+        return st;
+    if (!(wide = wild_widen(bytes, len, &wide_len)))
+        return fault_set(fault, ST_FATAL, "out of memory for JSON of %zu bytes", len);
+    st = json_read_why(out, wide, wide_len, wide_len, &why, &at, fault);
+    free(wide);
+    return st;
+}
+
+json_t *json_stored(const char *text)
+{
+    json_error_t error;
+    json_t *root = json_loads(text, JSON_DECODE_ANY, &error);
+    size_t len;
+    char *wide;
+
+    if (root || json_error_code(&error) != json_error_numeric_overflow ||
+        !(wide = wild_widen(text, strlen(text), &len)))
+        return root;
+    root = json_loadb(wide, len, JSON_DECODE_ANY, NULL);
+    free(wide);
+    return root;
 }
 
 enum status json_get_int64(const json_t *object, const char *key, int64_t lowest, int64_t highest,

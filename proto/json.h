@@ -27,15 +27,21 @@ enum json_why {
     JSON_OTHER      /* JSON, but no object */
 };
 
-/* Parse one JSON object; json_decref(*out) is yours.  ST_REJECT: refused, the fault says where
- * (never in the bytes of the sender: it may be logged and stored).  ST_FATAL: out of memory. */
+/* Parse one JSON object; json_decref(*out) is yours.  A number may be of any size: an integer
+ * beyond int64 is a real, what no double holds is the nearest that it does (wild.h).  ST_REJECT:
+ * refused, the fault says where (never in the bytes of the sender: it may be logged and stored).
+ * ST_FATAL: out of memory. */
 enum status json_read(json_t **out, const char *bytes, size_t len, size_t max_bytes,
                       struct fault *fault) MUST_CHECK;
 
-/* The same, and where it is ST_REJECT *why, and in *at the byte (from 0) behind what is wrong,
- * where that can be said, else 0. */
+/* Of somebody who is told: a number that C does not have is refused too, and where it is ST_REJECT
+ * *why says it, and *at the byte (from 0) behind what is wrong, where that can be said, else 0. */
 enum status json_read_why(json_t **out, const char *bytes, size_t len, size_t max_bytes,
                           enum json_why *why, size_t *at, struct fault *fault) MUST_CHECK;
+
+/* Parse what we stored ourselves, whatever its root is: a database prints a double of 1e20 as an
+ * integer.  NULL: it is none, or no memory. */
+json_t *json_stored(const char *text) MUST_CHECK;
 
 /* Typed reads of member `key`.  ST_NONE: absent (never null, null is a wrong type); ST_REJECT:
  * wrong type or range.

@@ -139,7 +139,7 @@ static enum status publish_command(struct dispatch *d, const PGresult *rows, int
     struct mqtt_publish p = {.topic = topic, .payload = payload, .qos = 1};
     struct command c = {.expires_ms = strtoll(PQgetvalue(rows, i, 4), NULL, 10)};
     int64_t left_ms = c.expires_ms - clock_now_ms();
-    json_t *args = json_loads(PQgetvalue(rows, i, 3), JSON_REJECT_DUPLICATES, NULL);
+    json_t *args = json_stored(PQgetvalue(rows, i, 3));
     enum status st;
 
     text_copy(c.id, sizeof c.id, PQgetvalue(rows, i, 0));

@@ -224,7 +224,7 @@ static enum status lock_row(struct worker *w, const struct request *r, json_t **
     if (st != ST_OK)
         return st;
     st = tenant_matches(w, r, PQntuples(rows) == 1 ? PQgetvalue(rows, 0, 0) : NULL, a);
-    if (st == ST_OK && whole && !(*whole = json_loads(PQgetvalue(rows, 0, 1), 0, NULL)))
+    if (st == ST_OK && whole && !(*whole = json_stored(PQgetvalue(rows, 0, 1))))
         st = fault_set(fault, ST_RETRY, "out of memory");
     PQclear(rows);
     return st;

@@ -13,7 +13,7 @@
 /* vehicle_state.signals: {"<path>": [value, t_ms, "gps"|"obd"]}; no place up to `hidden_ms`. */
 static void render_signals(struct text *out, const char *stored, int64_t hidden_ms, int64_t now_ms)
 {
-    json_t *signals = json_loads(stored, JSON_REJECT_DUPLICATES, NULL), *row;
+    json_t *signals = json_stored(stored), *row;
     const char *path;
 
     text_print(out, ",\"signals\":{");

@@ -373,7 +373,8 @@ def broken(head):
         "a duplicate key": ("json", text.replace('"clock"', '"clock":"gps","clock"').encode(), True),
         "a second stream": ("json", text.replace('"seq"', f'"stream":"{uuid.uuid4()}","seq"').encode(), False, "1"),
         "NaN": ("json", text.replace("50.0", "NaN").encode(), True),
-        "Infinity": ("json", text.replace("50.0", "1e999").encode(), True),
+        "Infinity": ("json", text.replace("50.0", "Infinity").encode(), True),
+        "a number beyond a double": ("range", text.replace("50.0", "1e999").encode(), True),
         "too deep": ("json", json.dumps({**good, "x": json.loads("[" * 20 + "]" * 20)}).encode(), True),
         "a value that is text": ("schema", text.replace("50.0", '"50"').encode(), True),
         "a value that is null": ("schema", text.replace("50.0", "null").encode(), True),
@@ -386,6 +387,36 @@ def broken(head):
         "nothing": ("json", b"", False),
         "columnar": ("columnar", b"\xc1\x01\x07", False),
     }
+
+
+BEYOND = [str(2 ** 63), str(-2 ** 70), "9" * 400, "1e999", "-1e200000", "1e-20000", "0." + "1" * 10000]
+
+
+def test_a_number_of_any_size_under_a_key_nobody_knows_costs_nothing(site):
+    t, odd = now_ms(), "8123456789"
+    with site.car() as car:
+        for n, number in enumerate(BEYOND):
+            bodies = {
+                "telemetry": {"x": {"y": [int(odd)]}, "samples": [{"t": t + n, "z": int(odd), "s": {SPEED: 50.0}}]},
+                "event": {"id": str(uuid.uuid4()), "t": t + n, "type": "idle", "data": {"minutes": n, "x": int(odd)}, "y": int(odd)},
+                "diagnostics": {"t": t + n, "x": int(odd), "dtcs": [{"code": f"P030{n}", "state": "stored", "y": int(odd)}]}}
+            for leaf, body in bodies.items():
+                car.publish(leaf, json.dumps({**car.head(leaf), **body}).replace(odd, number).encode())
+        car.wait_ack(3 * len(BEYOND))
+        assert site.points(car.vin) == {t + n: {SPEED: 50.0} for n in range(len(BEYOND))} and site.dead_letters(car.vin) == []
+        told = site.sql(f"SELECT data ->> 'minutes' FROM event WHERE vin = '{car.vin}' AND type = 'idle' ORDER BY occurred_at")
+        assert told.splitlines() == [str(n) for n in range(len(BEYOND))]
+        codes = site.sql(f"SELECT code FROM dtc WHERE vin = '{car.vin}' ORDER BY code").splitlines()
+        assert codes == [f"P030{n}" for n in range(len(BEYOND))]
+
+
+def test_an_integer_beyond_64_bits_is_a_value_as_any_other(site):
+    t = now_ms()
+    with site.car() as car:
+        text = json.dumps({**car.head("telemetry"), "samples": [{"t": t, "s": {SPEED: 50.0, RPM: 2 ** 64}}]}).encode()
+        car.publish("telemetry", text)
+        car.wait_ack(1)
+        assert site.points(car.vin) == {t: {SPEED: 50.0}} and site.dead_letters(car.vin) == [("range", "1", text)]
 
 
 @pytest.mark.parametrize("what", broken({}))

@@ -1,17 +1,17 @@
 /* services/ingest/commit/customers_shapes.c - JSON and words into what is stepped. */
 #include "customers_shapes.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/text.h"
+#include "proto/json.h"
 #include "proto/signals.h"
 
 struct zone_point *shape_points(const char *json, size_t *n)
 {
-    json_t *list = json_loads(json, 0, NULL), *point;
+    json_t *list = json_stored(json), *point;
     size_t count = json_array_size(list), i;
     struct zone_point *points = NULL;
 
@@ -73,7 +73,7 @@ static bool read_span(const json_t *from, struct schedule_span *span)
 
 void shape_schedule(struct schedule *out, const char *json)
 {
-    json_t *root = json_loads(json, 0, NULL), *span;
+    json_t *root = json_stored(json), *span;
     size_t i;
 
     *out = (struct schedule){.n = 0};

@@ -13,6 +13,7 @@
 #include "proto/json.h"
 #include "proto/scanner.h"
 #include "proto/unfilled.h"
+#include "proto/wild.h"
 
 #define OLDEST_MS (60LL * 24 * 3600 * 1000)
 #define AHEAD_MS (10LL * 60 * 1000)
@@ -302,6 +303,15 @@ static bool is_plain(const struct record *r)
     return r->from.topic.leaf == LEAF_TELEMETRY && !r->reason[0];
 }
 
+/* A fact's bytes go into the database, whose numbers have bounds of their own. */
+static void tame(struct record *r)
+{
+    if (!r->dead && r->from.topic.leaf >= LEAF_EVENT && r->from.topic.leaf <= LEAF_RESULT) {
+        r->len = wild_tame(r->payload, r->len);
+        r->payload[r->len] = '\0';
+    }
+}
+
 /* A record like `from`, its rows and payload behind it. */
 static struct record *settle(const struct record *from)
 {
@@ -316,6 +326,7 @@ static struct record *settle(const struct record *from)
     if (r->len)
         memcpy(r->payload, from->payload, r->len);
     r->payload[r->len] = '\0';
+    tame(r);
     weigh(r);
     return r;
 }
@@ -368,6 +379,7 @@ enum status record_read(struct record *r, int64_t now_ms, struct telemetry *desk
         read.again = read.missed = false;
         read.rows = rows;
         *r = read;
+        tame(r);
         weigh(r);
     }
     tidy(desk);

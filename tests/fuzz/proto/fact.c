@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "proto/fact.h"
+#include "proto/wild.h"
 
 #define VIN "WVWZZZ1KZAW000001"
 
@@ -45,6 +46,21 @@ static void write_event(const struct fact *f, const json_t *message)
     free(text);
 }
 
+/* As the database gets it. */
+static void tame(const struct fact *f, enum leaf leaf, const char *bytes, size_t len)
+{
+    char *copy = malloc(len + 1);
+    size_t tamed;
+
+    REQUIRE(copy);
+    memcpy(copy, bytes, len);
+    tamed = wild_tame(copy, len);
+    REQUIRE(tamed <= len);
+    copy[tamed] = '\0';
+    read_again(f, leaf, copy);
+    free(copy);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const char *text = (const char *)data + 1;
@@ -72,6 +88,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     REQUIRE(printed);
     read_again(&f, leaf, printed);
     free(printed);
+    tame(&f, leaf, text, size - 1);
     if (leaf == LEAF_EVENT)
         write_event(&f, message);
     json_decref(message);

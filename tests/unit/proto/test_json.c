@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "proto/json.h"
+#include "proto/wild.h"
 
 static enum status read_text(const char *text, size_t len)
 {
@@ -47,13 +48,17 @@ static void what_is_no_plain_object_is_refused(void **state)
                                       "{\"a\":NaN}",
                                       "{\"a\":Infinity}",
                                       "{\"a\":01}",
-                                      "{\"a\":1e999}",
+                                      "{\"a\":1e999+}",
+                                      "{\"a\":01e999}",
+                                      "{\"a\":1.e999}",
+                                      "{\"a\":.1e999}",
+                                      "{\"a\":099999999999999999999}",
+                                      "{\"a\":99999999999999999999 1}",
                                       "{a:1}",
                                       "{'a':1}",
                                       "{\"a\":1,}",
                                       "{\"a\":\"\xff\"}",
                                       "{\"a\":\"\\u0000\"}",
-                                      "{\"a\":99999999999999999999}",
                                       "{\"a\":1,\"a\":1}",
                                       "{\"b\":{\"a\":1,\"\\u0061\":2}}"};
 
@@ -61,6 +66,89 @@ static void what_is_no_plain_object_is_refused(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_int_equal(READ(bad[i]), ST_REJECT);
     assert_int_equal(read_text("{}\0", 3), ST_REJECT);
+    assert_int_equal(read_text("{\"a\":34\0,\"b\":1}", 15), ST_REJECT);
+}
+
+static double value_of(const char *text)
+{
+    json_t *root = NULL;
+    double value;
+
+    assert_int_equal(json_read(&root, text, strlen(text), JSON_MAX_BYTES, NULL), ST_OK);
+    assert_int_equal(json_get_number(root, "a", &value, NULL), ST_OK);
+    json_decref(root);
+    return value;
+}
+
+static void a_number_may_be_of_any_size(void **state)
+{
+    char text[2000] = "{\"b\":18446744073709551616,\"c\":\"1e999 \\\" 9\",\"a\":1", *digits;
+
+    (void)state;
+    assert_true(value_of("{\"a\":99999999999999999999}") == 99999999999999999999.0);
+    assert_true(value_of("{\"a\":-9223372036854775809}") == -9223372036854775809.0);
+    assert_true(value_of("{\"a\":1e999}") == 1e308);
+    assert_true(value_of("{\"a\":-1.5E+400}") == -1e308);
+    assert_true(value_of("{\"b\":1e999,\"a\":1e-999}") == 0);
+    assert_true(value_of("{\"b\":[1e999,-99999999999999999999],\"a\":12.25}") == 12.25);
+    digits = text + strlen(text);
+    memset(digits, '0', 1000);
+    memcpy(digits + 1000, "}", 2);
+    assert_true(value_of(text) == 1e308); /* 1 and a thousand zeros */
+    memcpy(digits, ".5e-10}", 8);
+    assert_true(value_of(text) == 1.5e-10);
+}
+
+static void an_integer_beyond_64_bits_is_no_time_and_no_sequence_number(void **state)
+{
+    static const char text[] = "{\"t\":99999999999999999999,\"n\":9223372036854775807}";
+    int64_t n = 7;
+    json_t *root = NULL;
+
+    (void)state;
+    assert_int_equal(json_read(&root, text, sizeof text - 1, JSON_MAX_BYTES, NULL), ST_OK);
+    assert_int_equal(json_get_int64(root, "t", 0, INT64_MAX, &n, NULL), ST_REJECT);
+    assert_int_equal(n, 7);
+    json_decref(root);
+}
+
+static void what_a_database_made_of_it_is_read_too(void **state)
+{
+    json_t *list = json_stored("[100000000000000000000, 2]");
+
+    (void)state;
+    assert_true(json_number_value(json_array_get(list, 0)) == 1e20);
+    assert_true(json_is_integer(json_array_get(list, 1)) || json_is_real(json_array_get(list, 1)));
+    json_decref(list);
+    assert_null(json_stored("[1"));
+}
+
+/* What PostgreSQL's numeric refuses: beyond 131,072 digits before the point and 16,383 behind it.
+ */
+static void what_goes_into_a_database_is_tamed_in_place(void **state)
+{
+    static const char *const pairs[][2] = {
+        {"{\"a\":1e200000}", "{\"a\":1e308}"},
+        {"{\"a\":-1e200000,\"b\":[1e-20000]}", "{\"a\":-1e308,\"b\":[0]}"},
+        {"{\"1e999\":\"\\\"1e999\"}", "{\"1e999\":\"\\\"1e999\"}"},
+        {"{\"a\":99999999999999999999,\"b\":1.50e10}",
+         "{\"a\":99999999999999999999,\"b\":1.50e10}"},
+        {"1e999x 1e999-", "1e308x 1e999-"},
+        {"", ""}};
+    char text[400], long_one[400] = "0.";
+    size_t len;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        snprintf(text, sizeof text, "%s", pairs[i][0]);
+        len = wild_tame(text, strlen(text));
+        text[len] = '\0';
+        assert_string_equal(text, pairs[i][1]);
+    }
+    memset(long_one + 2, '3', 300);
+    len = wild_tame(long_one, 302);
+    long_one[len] = '\0';
+    assert_true(len < 30 && strtod(long_one, NULL) == 1.0 / 3);
 }
 
 static void the_fault_never_repeats_the_sender_s_bytes(void **state)
@@ -262,6 +350,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_object_is_read),
         cmocka_unit_test(what_is_no_plain_object_is_refused),
+        cmocka_unit_test(a_number_may_be_of_any_size),
+        cmocka_unit_test(an_integer_beyond_64_bits_is_no_time_and_no_sequence_number),
+        cmocka_unit_test(what_a_database_made_of_it_is_read_too),
+        cmocka_unit_test(what_goes_into_a_database_is_tamed_in_place),
         cmocka_unit_test(the_fault_never_repeats_the_sender_s_bytes),
         cmocka_unit_test(why_it_was_refused_is_told_apart),
         cmocka_unit_test(sixteen_levels_are_read_and_seventeen_refused),
