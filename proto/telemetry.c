@@ -21,7 +21,7 @@ void telemetry_clear(struct telemetry *t)
     t->head = (struct envelope){0};
     t->sample_count = 0;
     t->reading_count = 0;
-    t->unknown_signals = 0;
+    t->unknown_signals = t->contradicted = 0;
     t->value_bytes = 0;
     t->alike = false;
 }
@@ -70,10 +70,20 @@ enum status telemetry_sample(struct telemetry *t, int64_t t_ms, struct fault *fa
     return ST_OK;
 }
 
+/* Of the last sample; NULL: it has none of that signal. */
+static struct reading *reading_of(struct telemetry *t, uint16_t signal)
+{
+    for (size_t i = t->samples[t->sample_count - 1].first; i < t->reading_count; i++)
+        if (t->readings[i].signal == signal)
+            return &t->readings[i];
+    return NULL;
+}
+
 enum status telemetry_reading(struct telemetry *t, uint16_t signal, double value,
                               struct fault *fault)
 {
     void *rows = t->readings;
+    struct reading *before;
     struct sample *last;
     enum status st;
 
@@ -84,11 +94,9 @@ enum status telemetry_reading(struct telemetry *t, uint16_t signal, double value
     last = &t->samples[t->sample_count - 1];
     if (last->first + last->count != t->reading_count)
         return fault_set(fault, ST_REJECT, "a record that was read cannot be added to");
-    for (size_t i = last->first; i < t->reading_count; i++) {
-        if (t->readings[i].signal == signal) {
-            t->readings[i].value = value; /* the later value wins, as everywhere */
-            return ST_OK;
-        }
+    if ((before = reading_of(t, signal)) != NULL) {
+        before->value = value; /* the later value wins, as everywhere */
+        return ST_OK;
     }
     st = grow(&rows, t->reading_count, &t->reading_room, sizeof *t->readings,
               TELEMETRY_READINGS_MAX, fault);
@@ -212,6 +220,21 @@ static bool strictly_rising(const struct telemetry *t)
     return true;
 }
 
+/* A sample more of the time that the last of `t` has. */
+static enum status merge_sample(struct telemetry *t, const struct reading *readings, uint32_t n,
+                                struct fault *fault)
+{
+    enum status st = ST_OK;
+
+    for (uint32_t k = 0; k < n && st == ST_OK; k++) {
+        const struct reading *before = reading_of(t, readings[k].signal);
+
+        t->contradicted += before && before->value != readings[k].value;
+        st = telemetry_reading(t, readings[k].signal, readings[k].value, fault);
+    }
+    return st;
+}
+
 /* Make samples of equal time one, the later value of a signal wins. */
 static enum status merge(struct telemetry *t, struct fault *fault)
 {
@@ -226,9 +249,8 @@ static enum status merge(struct telemetry *t, struct fault *fault)
 
         if (i == 0 || t->samples[i - 1].t_ms != s->t_ms)
             st = telemetry_sample(&merged, s->t_ms, fault);
-        for (uint32_t k = 0; k < s->count && st == ST_OK; k++)
-            st = telemetry_reading(&merged, t->readings[s->first + k].signal,
-                                   t->readings[s->first + k].value, fault);
+        if (st == ST_OK)
+            st = merge_sample(&merged, t->readings + s->first, s->count, fault);
     }
     if (st != ST_OK) {
         telemetry_done(&merged);

@@ -32,6 +32,7 @@ struct telemetry {
     struct reading *readings;
     size_t reading_count, reading_room;
     size_t unknown_signals; /* left out: paths that are not in the table */
+    size_t contradicted;    /* left out: values that a later one of their time contradicts */
     size_t value_bytes; /* the values as decimal numbers, all together and at most; 0: not known */
     bool alike;         /* each sample surely has the signals of the first, in its order */
     struct envelope head;
@@ -52,12 +53,13 @@ enum status telemetry_reading(struct telemetry *t, uint16_t signal, double value
 enum status telemetry_write(const struct telemetry *t, char *out, size_t size, size_t *len,
                             struct fault *fault) MUST_CHECK;
 
-/* Read a record.  Samples are sorted by time, equal times merged, the later value wins, as the
- * database would.  A sample of unknown signals only is left out, so every sample has readings;
- * there may be none.  Afterwards nothing can be added before telemetry_clear. ST_REJECT: not a
- * telemetry/1 record (also: no sample, a value that is no number); `out->head` holds what could be
- * read of stream and seq (see envelope_read), also where the bytes are no JSON at all. ST_FATAL:
- * out of memory; the record may be good. */
+/* Read a record.  Samples are sorted by time.  Those of one time are one sample: of a signal that
+ * several of them have the last counts, as in the database, and each that said another value is
+ * counted in `contradicted`.  A sample of unknown signals only is left out, so every sample has
+ * readings; there may be none.  Afterwards nothing can be added before telemetry_clear. ST_REJECT:
+ * not a telemetry/1 record (also: no sample, a value that is no number); `out->head` holds what
+ * could be read of stream and seq (see envelope_read), also where the bytes are no JSON at all.
+ * ST_FATAL: out of memory; the record may be good. */
 enum status telemetry_read(struct telemetry *out, const char *bytes, size_t len,
                            struct fault *fault) MUST_CHECK;
 

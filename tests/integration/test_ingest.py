@@ -106,9 +106,18 @@ def test_equal_times_are_merged_and_the_later_value_wins(site):
     with site.car() as car:
         record = car.head("telemetry")
         record["samples"] = [{"t": t, "s": {SPEED: 1.0, RPM: 800.0}}, {"t": t - 5, "s": {SPEED: 9.0}}, {"t": t, "s": {SPEED: 2.0}}]
+        conflicts = Counted(site.ingest, "dead_letters_total", 'reason="conflict"')
         car.publish("telemetry", record)
         car.wait_ack(1)
         assert site.points(car.vin) == {t: {SPEED: 2.0, RPM: 800.0}, t - 5: {SPEED: 9.0}}
+        conflicts.wait(1)
+        ((reason, _, kept),) = site.dead_letters(car.vin)  # what was not stored is not gone
+        assert reason == "conflict" and json.loads(kept) == record
+        agreed = {**car.head("telemetry"), "samples": [{"t": t + 5, "s": {SPEED: 3.0}}, {"t": t + 5, "s": {LAT: 48.5, SPEED: 3.0}}]}
+        car.publish("telemetry", agreed)  # no contradiction
+        car.wait_ack(2)
+        assert site.points(car.vin)[t + 5] == {SPEED: 3.0, LAT: 48.5}
+        assert conflicts.grown() == 1 and len(site.dead_letters(car.vin)) == 1
 
 
 def test_live_is_published_for_news_only(site):

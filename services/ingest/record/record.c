@@ -146,6 +146,18 @@ static void drop_impossible(struct record *r)
              dropped);
 }
 
+/* Two values of one signal at one time: which of them is right nobody knows. */
+static void tell_contradicted(struct record *r)
+{
+    char detail[96];
+
+    if (r->telemetry.contradicted == 0)
+        return;
+    snprintf(detail, sizeof detail, "%zu values contradict a later one of the same signal and time",
+             r->telemetry.contradicted);
+    record_put_aside(r, "conflict", detail);
+}
+
 /* An outbox_lost event tells which numbers of which stream will never come; without them it tells
  * nothing. */
 static enum status read_loss(struct record *r, struct fault *fault)
@@ -252,6 +264,7 @@ static enum status decode(struct record *r, int64_t now_ms)
         drop_untimely(r, now_ms);
         if (!possible)
             drop_impossible(r);
+        tell_contradicted(r);
         r->line_bytes = line_most(&r->telemetry);
     } else if (has_time_of_now(r) && !is_timely(r->fact.t_ms, now_ms)) {
         record_condemn(r, "time", "not within 60 days back and 10 minutes ahead");

@@ -100,7 +100,14 @@ static void samples_are_sorted_and_equal_times_merged(void **state)
     assert_true(value_of(&t, 1, SIGNAL_SPEED) == 4);
     assert_true(value_of(&t, 1, SIGNAL_IS_MOVING) == 0);
     assert_int_equal(t.reading_count, 4);
+    assert_int_equal(t.contradicted, 2); /* the speed, twice; nothing else was said twice */
     assert_string_equal(t.head.stream, STREAM);
+    assert_int_equal(
+        read_text(&t, TOP "{\"t\":30,\"s\":{\"Vehicle.Speed\":3}},"
+                          "{\"t\":30,\"s\":{\"Vehicle.Speed\":3.0,\"Vehicle.IsMoving\":1}}" END),
+        ST_OK);
+    assert_int_equal(t.sample_count, 1);
+    assert_int_equal(t.contradicted, 0); /* the same value is no contradiction */
     telemetry_done(&t);
 }
 
