@@ -57,6 +57,27 @@ def test_gaps_duplicates_and_losses_are_counted_once_each(site):
         assert {n: after[n] - before[n] for n in before} == {"skipped": 6, "recovered": 5, "lost": 4}
 
 
+@pytest.mark.parametrize("number", [2 ** 53, 2 ** 40])
+def test_a_number_a_car_made_up_tells_no_more_than_an_outbox_holds(site, number):
+    most, before = 8_388_608, site.ingest.metric("vigie_ingest_skipped_numbers_total")
+    with site.car() as car:
+        car.one(seq=1)
+        car.one(seq=number)
+        car.wait_ack(number, [(2, number - 1)])
+        expect(site, car, records=2, samples=2, skipped=most)
+        assert missing(site, car.vin) == most
+        car.one(seq=2)
+        car.one(seq=9)  # what is there is told, and what may be missing still is
+        car.wait_ack(number, [(3, 8), (10, number - 1)])
+        expect(site, car, records=4, samples=4, skipped=most)
+        assert missing(site, car.vin) == most
+        car.event("outbox_lost", {"stream": car.stream, "first": 10, "last": number - 10}, seq=number - 1)
+        car.wait_ack(number, [(3, 8), (number - 9, number - 2)])
+        expect(site, car, records=5, samples=4, skipped=most, recovered=most - 14, lost=most)
+        assert missing(site, car.vin) == 14
+        assert site.ingest.metric("vigie_ingest_skipped_numbers_total") - before == most
+
+
 def test_a_car_that_sends_events_and_no_samples_is_counted_as_others_are(site):
     with site.car() as car:
         for n in (1, 2, 3):  # the second and third are added to a row that has no lags

@@ -125,7 +125,7 @@ static enum status lock_streams(struct commit *c, struct record *const *records,
         (st = marks_peek(&c->marks, c->db, fault)) != ST_OK)
         return st;
     for (size_t i = 0; i < c->marks.count; i++)
-        c->marks.all[i].open_before = open_numbers(&c->marks.all[i].history);
+        c->marks.all[i].missing_before = lost_missing(&c->marks.all[i].history);
     return take_over(c, records, n) ? marks_lock_facts(&c->marks, c->db, fault) : ST_OK;
 }
 
@@ -275,12 +275,8 @@ static void count(const struct commit *c, struct record *const *records, size_t 
     }
 }
 
-/* One car that makes up its numbers must not drown what all the others tell. */
-static int64_t bounded(int64_t n)
-{
-    return n < 0 ? 0 : n < LOST_AHEAD ? n : LOST_AHEAD;
-}
-
+/* One car that makes up its numbers must not drown what all the others tell: what was skipped of a
+ * stream and not recovered is what is missing of it, and no more than that can be. */
 static void tally(struct commit *c, struct record *const *records, size_t n, int64_t now_ms)
 {
     for (size_t i = 0; i < n; i++)
@@ -289,8 +285,9 @@ static void tally(struct commit *c, struct record *const *records, size_t n, int
             tallies_record(c->tallies, records[i], c->arrived[i], now_ms);
     for (size_t i = 0; i < c->marks.count; i++) {
         const struct stream_mark *s = &c->marks.all[i];
-        int64_t more = s->history_changed ? open_numbers(&s->history) - s->open_before : 0;
-        int64_t skipped = bounded(more), recovered = bounded(-more), lost = bounded(s->lost);
+        int64_t more = s->history_changed ? lost_missing(&s->history) - s->missing_before : 0;
+        int64_t skipped = more > 0 ? more : 0, recovered = more < 0 ? -more : 0;
+        int64_t lost = s->lost < LOST_AHEAD ? s->lost : LOST_AHEAD;
 
         tallies_numbers(c->tallies, s->vin, skipped, recovered, lost, now_ms);
         metric_add(meters.skipped, NULL, (double)skipped);

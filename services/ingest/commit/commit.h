@@ -26,9 +26,9 @@ struct stream_mark {
     bool history_changed, facts_changed; /* by this group */
     bool facts_ours; /* this group writes its facts: their row is to be locked */
     bool facts_locked;
-    int64_t open_before;  /* numbers of its history that were missing before this group */
-    int64_t lost;         /* and those of it this group announces as lost */
-    int64_t facts_age_ms; /* since their row changed, where it is another's */
+    int64_t missing_before; /* numbers of its history that were missing before this group */
+    int64_t lost;           /* and those of it this group announces as lost */
+    int64_t facts_age_ms;   /* since their row changed, where it is another's */
 };
 
 struct commit_waits {

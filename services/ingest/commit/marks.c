@@ -48,7 +48,7 @@ enum status marks_add(struct marks *m, const char *vin, const char *stream, stru
     s->bytes = 0;
     s->told = s->at_once = s->history_changed = s->facts_changed = false;
     s->facts_ours = s->facts_locked = false;
-    s->facts_age_ms = s->open_before = s->lost = 0;
+    s->facts_age_ms = s->missing_before = s->lost = 0;
     text_copy(s->vin, sizeof s->vin, vin);
     text_copy(s->stream, sizeof s->stream, stream);
     return ST_OK;

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 
+#include "proto/ack.h"
 #include "record.h"
 
 /* 512 MiB of outbox, full of records of 64 bytes: what a stream may be ahead of all we have seen.
@@ -16,5 +17,9 @@
  * lost of the event's own stream was made before the event, so its numbers are below the event's;
  * those of another stream lie at most LOST_AHEAD beyond `upto`. */
 bool lost_is_possible(const struct record *event, int64_t upto);
+
+/* Numbers of a stream below its highest that have not come: as many as a car can have made and not
+ * sent, LOST_AHEAD, where a number it made up says more. */
+int64_t lost_missing(const struct watermark *w);
 
 #endif

@@ -40,10 +40,26 @@ static void another_stream_is_not_further_than_an_outbox_beyond_what_we_have(voi
     assert_false(is_believed(URGENT, 8, INT64_MAX, 0));
 }
 
+static void what_is_missing_is_no_more_than_an_outbox_holds(void **state)
+{
+    struct watermark w = {0};
+
+    (void)state;
+    assert_int_equal(lost_missing(&w), 0);
+    assert_int_equal(watermark_take(&w, 5), ST_OK);
+    assert_int_equal(watermark_take(&w, 9), ST_OK);
+    assert_int_equal(lost_missing(&w), 7);
+    assert_int_equal(watermark_take(&w, JSON_INTEGER_MAX), ST_OK);
+    assert_int_equal(lost_missing(&w), LOST_AHEAD);
+    assert_int_equal(watermark_take_range(&w, 12, JSON_INTEGER_MAX - 1), ST_OK);
+    assert_int_equal(lost_missing(&w), 9);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_lost_was_made_before_it_is_told),
+        cmocka_unit_test(what_is_missing_is_no_more_than_an_outbox_holds),
         cmocka_unit_test(another_stream_is_not_further_than_an_outbox_beyond_what_we_have),
     };
 
