@@ -220,6 +220,31 @@ def test_a_record_that_would_open_a_65th_gap_waits(site):
         car.one(seq=130)
         car.wait_ack(130, [(n, n) for n in range(3, 130, 2)])
         assert again.grown() == 0
+        car.one(seq=140)  # refused as well, but said already
+        refused.wait(2)
+        car.one(seq=3)
+        car.one(seq=132)
+        car.wait_ack(132, [(n, n) for n in range(5, 132, 2)])
+        said = [line for line in site.ingest.log_text().splitlines() if car.vin in line]
+        assert len(said) == 1 and " event=gaps.full " in said[0] and car.stream in said[0] and "seq=130 " in said[0]
+
+
+def test_the_loss_that_makes_room_is_let_through_a_full_stream(site):
+    with site.car() as car:
+        refused = Counted(site.ingest, "rejected_total", 'reason="gaps"')
+        for seq in range(2, 129, 2):  # 64 gaps
+            car.one(seq=seq)
+        car.wait_ack(128, [(n, n) for n in range(1, 128, 2)])
+        far = car.event("outbox_lost", {"stream": car.stream, "first": 150, "last": 160}, seq=200)  # opens more than it closes
+        refused.wait(1)
+        assert site.sql(f"SELECT count(*) FROM fact WHERE vin = '{car.vin}'") == "0"
+        car.event("outbox_lost", {"stream": car.stream, "first": 1, "last": 9}, seq=190)
+        car.wait_ack(190, [(n, n) for n in range(11, 128, 2)] + [(129, 189)])
+        car.publish("event", far)
+        car.wait_ack(200, [(n, n) for n in range(11, 128, 2)] + [(129, 149), (161, 189), (191, 199)])
+        car.event("outbox_lost", {"stream": car.stream, "first": 1, "last": 200}, seq=201)
+        car.wait_ack(201)
+        assert refused.grown() == 1 and site.dead_letters(car.vin) == []
 
 
 def test_an_announced_loss_closes_its_gap(site):

@@ -9,11 +9,13 @@
 
 #include "columns.h"
 #include "facts.h"
+#include "full.h"
 #include "letters.h"
 #include "lib/clock.h"
 #include "lib/store/postgres.h"
 #include "marks.h"
 #include "news.h"
+#include "numbers.h"
 #include "results.h"
 #include "rows.h"
 #include "services/ingest/record/at.h"
@@ -35,6 +37,7 @@ struct commit {
     struct facts *facts;
     struct tallies *tallies;
     struct touched *touched;
+    struct full *full;
     struct duty *duty;
     unsigned listening; /* pg_connections when we said so */
     bool *fresh;        /* of each record in the group: are its facts to be written, and by us? */
@@ -56,7 +59,8 @@ enum status commit_open(struct commit **out, const char *conninfo, const char *s
         (st = states_open(&c->states, c->db, fault)) != ST_OK ||
         (st = facts_open(&c->facts, c->db, fault)) != ST_OK ||
         (st = tallies_open(&c->tallies, c->db, c->site, waits->count_ms, fault)) != ST_OK ||
-        (st = touched_open(&c->touched, c->db, c->site, waits->minute_ms, fault)) != ST_OK) {
+        (st = touched_open(&c->touched, c->db, c->site, waits->minute_ms, fault)) != ST_OK ||
+        (st = full_open(&c->full, fault)) != ST_OK) {
         commit_close(c);
         return st;
     }
@@ -105,16 +109,6 @@ static bool take_over(struct commit *c, struct record *const *records, size_t n)
     return any;
 }
 
-/* Numbers below the highest that are not taken. */
-static int64_t open_numbers(const struct watermark *w)
-{
-    int64_t n = 0;
-
-    for (size_t i = 0; i < w->gap_count; i++)
-        n += w->gaps[i].last - w->gaps[i].first + 1;
-    return n;
-}
-
 static enum status lock_streams(struct commit *c, struct record *const *records, size_t n,
                                 struct fault *fault)
 {
@@ -130,61 +124,12 @@ static enum status lock_streams(struct commit *c, struct record *const *records,
 }
 
 /* ---- numbers */
-static struct watermark *part_of(struct stream_mark *s, bool facts)
-{
-    return facts ? &s->facts : &s->history;
-}
-
-static void note_change(struct stream_mark *s, bool facts)
-{
-    s->history_changed |= !facts;
-    s->facts_changed |= facts;
-}
-
-/* The numbers of a loss the vehicle announces.  ST_RETRY: they open too many gaps.  What it cannot
- * have lost is put aside and closes nothing. */
-static enum status take_loss(struct commit *c, struct record *r, bool facts)
-{
-    struct stream_mark *lost = marks_find(&c->marks, r->from.topic.vin, r->lost_stream);
-    int64_t upto = lost->history.upto > lost->facts.upto ? lost->history.upto : lost->facts.upto;
-    struct watermark *mark = part_of(lost, facts);
-    int64_t known = mark->upto - open_numbers(mark);
-
-    if (!lost_is_possible(r, upto)) {
-        record_put_aside(r, "loss", "it says to have lost numbers it cannot have given");
-        return ST_OK;
-    }
-    if (watermark_take_range(mark, r->lost_first, r->lost_last) == ST_RETRY)
-        return ST_RETRY;
-    if (!facts)
-        lost->lost += mark->upto - open_numbers(mark) - known;
-    lost->told = lost->at_once = true; /* perhaps all of it had come: all the better */
-    note_change(lost, facts);
-    return ST_OK;
-}
-
-/* Take one record's number, and with it the numbers of a loss it announces: both or none, for the
- * vehicle forgets the announcement once it is acknowledged. */
-static enum status take_one(struct commit *c, struct record *r, struct stream_mark *own, bool facts)
-{
-    struct watermark *mark = part_of(own, facts), before;
-    enum status st;
-
-    if (r->lost_stream[0])
-        before = *mark;
-    st = watermark_take(mark, r->head.seq);
-    if (st == ST_OK && r->lost_stream[0] && (st = take_loss(c, r, facts)) != ST_OK)
-        *mark = before;
-    if (st == ST_OK)
-        note_change(own, facts);
-    return st;
-}
-
 /* A letter has had its number, but the loss it announces was perhaps not understood then. */
 static void take_letter(struct commit *c, size_t i, struct record *r)
 {
     c->refused[i] = c->fresh[i] && r->lost_stream[0] &&
-                    (take_loss(c, r, false) != ST_OK || take_loss(c, r, true) != ST_OK);
+                    (numbers_take_loss(&c->marks, r, false) != ST_OK ||
+                     numbers_take_loss(&c->marks, r, true) != ST_OK);
     c->arrived[i] = c->fresh[i] = c->fresh[i] && !c->refused[i];
 }
 
@@ -219,9 +164,9 @@ static void take_numbers(struct commit *c, struct record *const *records, size_t
             r->missed = !is_stored(own, r->head.seq);
             continue;
         }
-        history = take_one(c, r, own, false);
+        history = numbers_take(&c->marks, r, own, false);
         if (history != ST_RETRY && own->facts_ours)
-            facts = take_one(c, r, own, true);
+            facts = numbers_take(&c->marks, r, own, true);
         c->arrived[i] = history == ST_OK;
         c->fresh[i] = facts == ST_OK;
         c->refused[i] = history == ST_RETRY || facts == ST_RETRY;
@@ -254,8 +199,16 @@ static void find_told(struct commit *c, struct record *const *records, size_t n)
     }
 }
 
+static void tell_refused(const struct commit *c, const struct record *r, int64_t now_ms)
+{
+    const char *vin = r->from.topic.vin, *stream = r->letter[0] ? r->lost_stream : r->head.stream;
+
+    metric_add(meters.rejected, "gaps", 1);
+    full_refused(c->full, vin, stream, r->head.seq, now_ms);
+}
+
 /* After the commit only: a group may be tried several times. */
-static void count(const struct commit *c, struct record *const *records, size_t n)
+static void count(const struct commit *c, struct record *const *records, size_t n, int64_t now_ms)
 {
     for (size_t i = 0; i < n; i++) {
         const struct record *r = records[i];
@@ -263,7 +216,7 @@ static void count(const struct commit *c, struct record *const *records, size_t 
         if (r->missed)
             continue; /* read after all, it comes through here once more */
         if (c->refused[i])
-            metric_add(meters.rejected, "gaps", 1);
+            tell_refused(c, r, now_ms);
         else if (!c->fresh[i] && !c->arrived[i])
             metric_add(meters.duplicates, NULL, 1);
         else if (r->letter[0])
@@ -388,7 +341,7 @@ enum status commit_group(struct commit *c, struct record *const *records, size_t
         pg_rollback(c->db);
         return st;
     }
-    count(c, records, n);
+    count(c, records, n, clock_now_ms());
     tally(c, records, n, clock_now_ms());
     touched_committed(c->touched);
     *marks = c->marks.all;
@@ -480,6 +433,7 @@ void commit_close(struct commit *c)
     facts_close(c->facts);
     tallies_close(c->tallies);
     touched_close(c->touched);
+    full_close(c->full);
     marks_done(&c->marks);
     pg_close(c->db);
     free(c->fresh);
