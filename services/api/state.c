@@ -10,7 +10,8 @@
 
 #define PLACE "Vehicle.CurrentLocation."
 
-/* vehicle_state.signals: {"<path>": [value, t_ms, "gps"|"obd"]}; no place up to `hidden_ms`. */
+/* vehicle_state.signals: {"<path>": [value, t_ms, "gps"|"obd"]}, and where a car's clock was ahead
+ * of ours by how many ms; its age counts from when it came.  No place up to `hidden_ms`. */
 static void render_signals(struct text *out, const char *stored, int64_t hidden_ms, int64_t now_ms)
 {
     json_t *signals = json_stored(stored), *row;
@@ -21,16 +22,17 @@ static void render_signals(struct text *out, const char *stored, int64_t hidden_
     {
         const char *source = json_string_value(json_array_get(row, 2));
         int64_t t_ms = json_integer_value(json_array_get(row, 1));
+        int64_t came_ms = t_ms - json_integer_value(json_array_get(row, 3));
 
         if (!json_is_number(json_array_get(row, 0)) || !source ||
-            (t_ms <= hidden_ms && strncmp(path, PLACE, strlen(PLACE)) == 0))
+            (came_ms <= hidden_ms && strncmp(path, PLACE, strlen(PLACE)) == 0))
             continue;
         render_key(out, path);
         text_print(out, "{\"value\":");
         render_double(out, json_number_value(json_array_get(row, 0)));
         render_key(out, "t");
         render_time(out, t_ms);
-        text_print(out, ",\"age_ms\":%lld", (long long)(now_ms > t_ms ? now_ms - t_ms : 0));
+        text_print(out, ",\"age_ms\":%lld", (long long)(now_ms > came_ms ? now_ms - came_ms : 0));
         render_key(out, "source");
         render_text(out, source);
         text_print(out, "}");

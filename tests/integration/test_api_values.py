@@ -51,15 +51,18 @@ def test_the_state_has_each_signal_with_age_and_source(s, token):
     s.sql(f"""INSERT INTO vehicle_state (vin, presence, agent, sources, last_seen, t_ms, lat, lon, speed_kmh, heading_deg,
         ignition_on, signals) VALUES ('{VIN}', 'online', '1.2.3', '{{"gps":"ok","obd":"ok"}}', now(), {now - 2000}, 48.5286,
         7.7116, 50.1, 271, true, '{{"{SPEED}": [50.1, {now - 2000}, "obd"], "{LAT}": [48.5286, {now - 1000}, "gps"],
-        "{RPM}": [812.25, {now + 60000}, "obd"]}}') ON CONFLICT (vin) DO NOTHING""")
+        "{RPM}": [812.25, {now + 60000}, "obd"], "{LON}": [7.7116, {now + 500000}, "gps", 503808]}}') ON CONFLICT (vin) DO NOTHING""")
     state = s.ask("GET", f"vehicles/{VIN}/state", token=token).json
     assert (state["vin"], state["connectivity"], state["presence"], state["agent"]) == (VIN, "online", "online", "1.2.3")
     assert state["sources"] == {"gps": "ok", "obd": "ok"}
-    assert list(state["signals"]) and set(state["signals"]) == {SPEED, LAT, RPM}
+    assert list(state["signals"]) and set(state["signals"]) == {SPEED, LAT, LON, RPM}
     speed = state["signals"][SPEED]
     assert speed["value"] == 50.1 and speed["source"] == "obd" and speed["t"] == iso(now - 2000)
     assert 2000 <= speed["age_ms"] < 60000
     assert state["signals"][LAT]["source"] == "gps"
+    lon = state["signals"][LON]
+    assert lon["t"] == iso(now + 500000), "a sample has its own time, as in the history"
+    assert 3808 <= lon["age_ms"] < 60000, "it is as old as when it came"
     assert state["signals"][RPM]["age_ms"] == 0, "a clock ahead of ours makes nothing younger than now"
     listed = next(v for v in s.ask("GET", "vehicles?limit=500", token=token).json["items"] if v["vin"] == VIN)
     assert (listed["lat"], listed["lon"], listed["speed"], listed["heading"]) == (48.5286, 7.7116, 50.1, 271)

@@ -80,6 +80,22 @@ def test_late_samples_are_stored_but_do_not_move_the_state_back(site):
         assert json.loads(site.state(car.vin, "signals")) == {SPEED: [80.0, t, "gps"], RPM: [1000.0, t - 60000, "obd"]}
 
 
+def test_a_clock_that_is_ahead_keeps_its_times_but_does_not_hold_the_state_still(site):
+    with site.car() as car:
+        t = now_ms() + 300_000
+        car.telemetry({t: {SPEED: 80.0}})
+        car.wait_ack(1)
+        value, shown, _, ahead = json.loads(site.state(car.vin, "signals"))[SPEED]
+        assert (value, shown) == (80.0, t) and 0 < ahead <= 301_024  # its own time, as in the history
+        assert t - ahead <= int(site.state(car.vin, "t_ms")) + 1024 <= now_ms() + 2024  # what the map goes by is when it came
+        wait_until(lambda: now_ms() > t - ahead + 2024)
+        right = now_ms()
+        car.telemetry({right: {SPEED: 20.0}})
+        car.wait_ack(2)
+        assert json.loads(site.state(car.vin, "signals")) == {SPEED: [20.0, right, "gps"]}
+        assert set(site.points(car.vin)) == {t, right}
+
+
 def test_a_columnar_record_is_stored_as_its_json_would_be(site):
     t = now_ms()
     with site.car() as car:

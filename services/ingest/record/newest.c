@@ -50,16 +50,30 @@ static size_t guessed_place(const struct newest *n, uint16_t signal, uint16_t *g
     return *guess;
 }
 
-/* At the place of `signal`. */
-static bool take_at(struct newest *n, size_t at, uint16_t signal, int64_t t_ms, double value,
-                    enum origin origin)
+/* When it was measured, or came if that is sooner. */
+static int64_t counts_from(const struct newest_value *v)
 {
-    struct newest_value new = {value, (uint64_t)t_ms & NEWEST_T_MAX, signal, origin};
+    return (int64_t)v->t_ms - NEWEST_STEP_MS * (int64_t)v->ahead;
+}
 
-    if (t_ms > NEWEST_T_MAX || t_ms < 0)
-        return false;
-    if (at < n->count && n->values[at].signal == signal) {
-        if (t_ms < (int64_t)n->values[at].t_ms)
+/* Of one clock the later time is newer, however much that is ahead. */
+static bool is_older(const struct newest_value *a, const struct newest_value *b)
+{
+    return a->t_ms < b->t_ms && counts_from(a) < counts_from(b);
+}
+
+static uint64_t steps_ahead(int64_t t_ms, int64_t latest_ms)
+{
+    int64_t steps = t_ms > latest_ms ? (t_ms - latest_ms - 1) / NEWEST_STEP_MS + 1 : 0;
+
+    return (uint64_t)(steps < 1023 ? steps : 1023);
+}
+
+/* At the place of its signal. */
+static bool take_at(struct newest *n, size_t at, struct newest_value new)
+{
+    if (at < n->count && n->values[at].signal == new.signal) {
+        if (is_older(&new, &n->values[at]))
             return false;
         n->values[at] = new;
         return true;
@@ -79,9 +93,22 @@ static bool take_at(struct newest *n, size_t at, uint16_t signal, int64_t t_ms, 
     return true;
 }
 
+static bool take(struct newest *n, size_t at, uint16_t signal, int64_t t_ms, int64_t latest_ms,
+                 double value, enum origin origin)
+{
+    if (t_ms > NEWEST_T_MAX || t_ms < 0 || signal > NEWEST_SIGNAL_MAX)
+        return false;
+    return take_at(n, at,
+                   (struct newest_value){.value = value,
+                                         .t_ms = (uint64_t)t_ms & NEWEST_T_MAX,
+                                         .ahead = steps_ahead(t_ms, latest_ms) & 1023,
+                                         .signal = (uint64_t)signal & NEWEST_SIGNAL_MAX,
+                                         .origin = origin});
+}
+
 bool newest_take(struct newest *n, uint16_t signal, int64_t t_ms, double value, enum origin origin)
 {
-    return take_at(n, place_of(n, signal), signal, t_ms, value, origin);
+    return take(n, place_of(n, signal), signal, t_ms, t_ms, value, origin);
 }
 
 static bool is_position(uint16_t signal)
@@ -131,8 +158,8 @@ static bool merge(struct newest *n, const struct telemetry *record, int64_t late
             *word |= bit;
             if (shown_only && !is_shown(signal))
                 continue;
-            changed |= take_at(n, guessed_place(n, signal, &guesses[k % PLACES]), signal, t_ms,
-                               r[k].value, origin_of(signal, r, s->count));
+            changed |= take(n, guessed_place(n, signal, &guesses[k % PLACES]), signal, s->t_ms,
+                            latest_ms, r[k].value, origin_of(signal, r, s->count));
         }
         if (t_ms > n->t_ms)
             n->t_ms = t_ms;
@@ -161,8 +188,11 @@ void newest_print(const struct newest *n, struct text *out)
         const struct newest_value *v = &n->values[i];
 
         json_print_double(number, v->value);
-        text_print(out, "%s\"%s\":[%s,%lld,\"%s\"]", i ? "," : "", signal_row(v->signal)->path,
+        text_print(out, "%s\"%s\":[%s,%lld,\"%s\"", i ? "," : "", signal_row(v->signal)->path,
                    number, (long long)v->t_ms, v->origin == ORIGIN_GPS ? "gps" : "obd");
+        if (v->ahead)
+            text_print(out, ",%d", (int)v->ahead * NEWEST_STEP_MS);
+        text_add(out, "]", 1);
     }
     text_add(out, "}", 1);
 }
@@ -178,15 +208,16 @@ void newest_read(struct newest *n, const char *json, size_t len)
         uint16_t signal = signal_find(path, strlen(path));
         const json_t *value = json_array_get(entry, 0), *t = json_array_get(entry, 1);
         const char *origin = json_string_value(json_array_get(entry, 2));
-        double at = json_number_value(t);
+        double at = json_number_value(t), ahead = json_number_value(json_array_get(entry, 3));
 
         if (signal == SIGNAL_NONE || !json_is_number(value) ||
-            !(at > 0 && at <= (double)NEWEST_T_MAX))
+            !(at > 0 && at <= (double)NEWEST_T_MAX && ahead >= 0 && ahead <= at))
             continue;
-        newest_take(n, signal, (int64_t)at, json_number_value(value),
-                    origin && strcmp(origin, "gps") == 0 ? ORIGIN_GPS : ORIGIN_OBD);
-        if ((int64_t)at > n->t_ms)
-            n->t_ms = (int64_t)at;
+        take(n, place_of(n, signal), signal, (int64_t)at, (int64_t)(at - ahead),
+             json_number_value(value),
+             origin && strcmp(origin, "gps") == 0 ? ORIGIN_GPS : ORIGIN_OBD);
+        if ((int64_t)(at - ahead) > n->t_ms)
+            n->t_ms = (int64_t)(at - ahead);
     }
     json_decref(root);
 }
@@ -195,7 +226,7 @@ static bool fresh(const struct newest *n, uint16_t signal, double *out)
 {
     const struct newest_value *v = newest_find(n, signal);
 
-    if (!v || (int64_t)v->t_ms < n->t_ms - TOGETHER_MS)
+    if (!v || counts_from(v) < n->t_ms - TOGETHER_MS)
         return false;
     *out = v->value;
     return true;

@@ -261,10 +261,56 @@ static void a_clock_that_is_ahead_does_not_hold_the_picture_still(void **state)
     (void)state;
     newest_merge(&n, &first, T);
     assert_int_equal(n.t_ms, T);
+    assert_int_equal(newest_find(&n, SIGNAL_SPEED)->t_ms, T + 540000); /* as the history has it */
     newest_merge(&n, &then, T + 1000);
     assert_int_equal(n.t_ms, T + 1000);
     assert_true(value_of(&n, SIGNAL_SPEED) == 10);
     newest_done(&n);
+}
+
+/* Of a clock that stays ahead the newest is shown, whatever the fraction of a second. */
+static void a_clock_that_stays_ahead_moves_on(void **state)
+{
+    struct newest n = {0};
+    struct reading r = {SIGNAL_SPEED, 0};
+    struct sample s = {T, 0, 1};
+    struct telemetry t = {.samples = &s, .sample_count = 1, .readings = &r, .reading_count = 1};
+
+    (void)state;
+    for (int i = 0; i < 50; i++) {
+        s.t_ms = T + 300000 + 137 * i;
+        r.value = i;
+        assert_true(newest_merge(&n, &t, T + 130 * i));
+        assert_true(value_of(&n, SIGNAL_SPEED) == i);
+    }
+    s.t_ms = T - 60000; /* late is late */
+    assert_false(newest_merge(&n, &t, T + 7000));
+    newest_done(&n);
+}
+
+static void that_it_was_ahead_is_kept_with_it(void **state)
+{
+    struct newest n = {0}, read = {0};
+    struct reading r = {SIGNAL_SPEED, 50};
+    struct sample s = {T + 540000, 0, 1};
+    struct telemetry t = {.samples = &s, .sample_count = 1, .readings = &r, .reading_count = 1};
+    struct live live = {0};
+    struct text text;
+
+    (void)state;
+    newest_merge(&n, &t, T);
+    text_init(&text);
+    newest_print(&n, &text);
+    assert_string_equal(text.bytes, "{\"Vehicle.Speed\":[50,1795248540000,\"gps\",540672]}");
+    newest_read(&read, text.bytes, text.len);
+    assert_int_equal(read.values[0].t_ms, T + 540000);
+    assert_int_equal(read.values[0].ahead, n.values[0].ahead);
+    assert_true(read.t_ms <= T && read.t_ms > T - 1024);
+    newest_live(&read, &live);
+    assert_true(live.has_speed);
+    text_done(&text);
+    newest_done(&n);
+    newest_done(&read);
 }
 
 int main(void)
@@ -272,6 +318,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(of_samples_that_are_alike_the_last_says_all),
         cmocka_unit_test(a_clock_that_is_ahead_does_not_hold_the_picture_still),
+        cmocka_unit_test(a_clock_that_stays_ahead_moves_on),
+        cmocka_unit_test(that_it_was_ahead_is_kept_with_it),
         cmocka_unit_test(times_of_no_calendar_are_no_values),
         cmocka_unit_test(newer_wins_and_late_does_not_replace),
         cmocka_unit_test(every_signal_has_its_place_whatever_the_order),
