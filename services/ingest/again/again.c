@@ -22,6 +22,7 @@
 
 #define LOOK_MS 500
 #define SILENT_MS 5000
+#define SILENT_ROUNDS 8 /* of RECOMPUTE_SILENT_MAX vehicles */
 #define UPKEEP_MS 60000
 #define DUE_MAX 512
 #define FAILED_MAX 8 /* vehicles in one look: something else is wrong then */
@@ -119,6 +120,22 @@ static enum status look(struct again *a, struct fault *fault)
     return st;
 }
 
+/* A few in a transaction, and not all at a time where a whole fleet stops. */
+static enum status show_silent(struct again *a, int64_t now_ms, struct fault *fault)
+{
+    const struct alert_change_message *changes;
+    size_t n = RECOMPUTE_SILENT_MAX, changed;
+    enum status st;
+
+    for (int i = 0; i < SILENT_ROUNDS && n == RECOMPUTE_SILENT_MAX; i++) {
+        if ((st = recompute_silent(a->recompute, is_ours, a, now_ms, &n, fault)) != ST_OK)
+            return st;
+        changes = recompute_changes(a->recompute, &changed);
+        announce_alerts(a->set.alerts, changes, changed);
+    }
+    return ST_OK;
+}
+
 static enum status look_for_silence(struct again *a, struct fault *fault)
 {
     struct silence_look how = {.is_ours = is_ours, .self = a, .now_ms = clock_now_ms()};
@@ -126,12 +143,10 @@ static enum status look_for_silence(struct again *a, struct fault *fault)
     struct fault away;
     size_t changed;
     bool alarm = false;
-    enum status st = recompute_silent(a->recompute, is_ours, a, how.now_ms, fault);
+    enum status st = show_silent(a, how.now_ms, fault);
 
     if (st != ST_OK)
         return st;
-    changes = recompute_changes(a->recompute, &changed);
-    announce_alerts(a->set.alerts, changes, changed);
     how.broken = !atomic_load(a->set.broker) || influx_ping(a->influx, &away) != ST_OK;
     if ((st = silence_step(a->silence, &how, &alarm, fault)) != ST_OK)
         return st;

@@ -26,9 +26,11 @@ enum status recompute_vehicle(struct recompute *r, struct due_again *due, int64_
 
 /* Write open rows of vehicles that have fallen silent as they stand: what was stepped since they
  * were written last, and what an hour without records closes; and what time alone brings about in
- * zones. */
+ * zones.  Of so few that nobody waits long for their rows; *n of them, the most: there may be more.
+ */
+#define RECOMPUTE_SILENT_MAX 16
 enum status recompute_silent(struct recompute *r, bool (*is_ours)(void *self, const char *vin),
-                             void *self, int64_t now_ms, struct fault *fault) MUST_CHECK;
+                             void *self, int64_t now_ms, size_t *n, struct fault *fault) MUST_CHECK;
 
 /* Alerts that the newest recompute_vehicle or recompute_silent changed. */
 const struct alert_change_message *recompute_changes(const struct recompute *r, size_t *n);

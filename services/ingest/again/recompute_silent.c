@@ -4,8 +4,6 @@
 
 #include "recompute_inside.h"
 
-#define SILENT_MAX 128
-
 static enum status list_silent(struct recompute *r, PGresult **rows, struct fault *fault)
 {
     return pg_run(
@@ -75,17 +73,18 @@ static enum status write_silent(struct recompute *r, const char *const *vins,
 }
 
 enum status recompute_silent(struct recompute *r, bool (*is_ours)(void *self, const char *vin),
-                             void *self, int64_t now_ms, struct fault *fault)
+                             void *self, int64_t now_ms, size_t *count, struct fault *fault)
 {
-    const char *vins[SILENT_MAX];
-    int64_t unfed_ms[SILENT_MAX];
+    const char *vins[RECOMPUTE_SILENT_MAX];
+    int64_t unfed_ms[RECOMPUTE_SILENT_MAX];
     PGresult *rows = NULL;
     size_t n = 0;
     enum status st;
 
+    *count = 0;
     if ((st = pg_ready(r->db, fault)) != ST_OK || (st = list_silent(r, &rows, fault)) != ST_OK)
         return st;
-    for (int i = 0; i < PQntuples(rows) && n < SILENT_MAX; i++) {
+    for (int i = 0; i < PQntuples(rows) && n < RECOMPUTE_SILENT_MAX; i++) {
         if (!is_ours(self, PQgetvalue(rows, i, 0)))
             continue;
         vins[n] = PQgetvalue(rows, i, 0);
@@ -100,5 +99,6 @@ enum status recompute_silent(struct recompute *r, bool (*is_ours)(void *self, co
             pg_rollback(r->db);
     }
     PQclear(rows);
+    *count = n;
     return st;
 }

@@ -273,7 +273,8 @@ enum status events_withdraw(struct events *e, const char *vin, const struct foun
         if (found[i].parts & FOUND_EVENT)
             finding_init(&e->fresh[fresh_n++], vin, found[i].type, found[i].subject,
                          found[i].occurred_ms, 0);
-    finding_reconcile(e->fresh, e->is_new, fresh_n, e->old, e->is_gone, old_n);
+    if (!finding_reconcile(e->fresh, e->is_new, fresh_n, e->old, e->is_gone, old_n))
+        return fault_set(fault, ST_RETRY, "out of memory for events");
     st = mark_gone(e, vin, old_n, gone_n, fault);
     *gone = e->gone;
     return st;

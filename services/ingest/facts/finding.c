@@ -2,6 +2,7 @@
 #include "finding.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 void finding_init(struct finding *f, const char *vin, const char *type, const char *subject,
@@ -17,29 +18,56 @@ void finding_init(struct finding *f, const char *vin, const char *type, const ch
     uuid_of_text(f->id, text);
 }
 
-static size_t find(const struct finding *list, size_t n, const char *id)
-{
-    size_t i = 0;
+struct named {
+    const char *id;
+    size_t i;
+};
 
-    while (i < n && strcmp(list[i].id, id) != 0)
-        i++;
-    return i;
+static int by_id(const void *a, const void *b)
+{
+    const struct named *left = a, *right = b;
+
+    return strcmp(left->id, right->id);
 }
 
-void finding_reconcile(struct finding *fresh, bool *is_new, size_t fresh_n, struct finding *old,
+/* By id; yours to free, NULL: no memory. */
+static struct named *sort(const struct finding *list, size_t n)
+{
+    struct named *sorted = malloc((n + 1) * sizeof *sorted);
+
+    for (size_t i = 0; sorted && i < n; i++)
+        sorted[i] = (struct named){list[i].id, i};
+    if (sorted && n > 0)
+        qsort(sorted, n, sizeof *sorted, by_id);
+    return sorted;
+}
+
+bool finding_reconcile(struct finding *fresh, bool *is_new, size_t fresh_n, struct finding *old,
                        bool *is_gone, size_t old_n)
 {
-    for (size_t i = 0; i < fresh_n; i++) {
-        size_t j = find(old, old_n, fresh[i].id);
+    struct named *sorted = sort(old, old_n);
 
-        is_new[i] = j == old_n || old[j].withdrawn;
-        if (j < old_n)
-            fresh[i].detected_ms = old[j].detected_ms;
+    if (!sorted)
+        return false;
+    for (size_t j = 0; j < old_n; j++)
+        is_gone[j] = true;
+    for (size_t i = 0; i < fresh_n; i++) {
+        const struct named wanted = {.id = fresh[i].id};
+        const struct named *at =
+            old_n > 0 ? bsearch(&wanted, sorted, old_n, sizeof wanted, by_id) : NULL;
+
+        is_new[i] = !at || old[at->i].withdrawn;
+        if (!at)
+            continue;
+        fresh[i].detected_ms = old[at->i].detected_ms;
+        is_gone[at->i] = false;
     }
     for (size_t j = 0; j < old_n; j++) {
-        bool found = find(fresh, fresh_n, old[j].id) < fresh_n;
+        bool found = !is_gone[j];
 
         is_gone[j] = !found && !old[j].withdrawn;
         old[j].withdrawn = !found;
     }
+    free(sorted);
+    return true;
 }

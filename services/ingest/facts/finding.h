@@ -1,6 +1,7 @@
 /* services/ingest/facts/finding.h - facts found by looking at samples, and what late samples do to
- * them. Pure.  A fact never changes: when a recompute finds another time for it, the old one is
- * withdrawn (its alert is cleared as corrected, nothing is deleted) and the new one is found late.
+ * them. Pure but for its memory.  A fact never changes: when a recompute finds another time for it,
+ * the old one is withdrawn (its alert is cleared as corrected, nothing is deleted) and the new one
+ * is found late.
  */
 #ifndef INGEST_FINDING_H
 #define INGEST_FINDING_H
@@ -28,8 +29,9 @@ void finding_init(struct finding *f, const char *vin, const char *type, const ch
 /* What a recompute of a window found, against the rows of that window as stored.
  *   fresh[i] that is stored already keeps its detected_ms; is_new[i] says which must be written
  *            (one that was withdrawn and is found again too)
- *   old[j].withdrawn  set where it is not found any more; is_gone[j] where that is new */
-void finding_reconcile(struct finding *fresh, bool *is_new, size_t fresh_n, struct finding *old,
+ *   old[j].withdrawn  set where it is not found any more; is_gone[j] where that is new
+ * In n log n.  False: no memory, nothing was changed. */
+bool finding_reconcile(struct finding *fresh, bool *is_new, size_t fresh_n, struct finding *old,
                        bool *is_gone, size_t old_n);
 
 #endif

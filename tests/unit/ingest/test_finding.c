@@ -54,7 +54,7 @@ static void recompute(struct book *b, const struct drive *d, int64_t now_ms)
     bool is_new[FOUND_MAX], is_gone[FOUND_MAX];
     size_t n = search(d, found, now_ms);
 
-    finding_reconcile(found, is_new, n, b->rows, is_gone, b->n);
+    assert_true(finding_reconcile(found, is_new, n, b->rows, is_gone, b->n));
     b->written = b->withdrawn = 0;
     for (size_t j = 0; j < b->n; j++)
         b->withdrawn += is_gone[j];
@@ -144,21 +144,48 @@ static void a_fact_found_again_keeps_when_it_was_first_found(void **state)
     (void)state;
     finding_init(&old, VIN, "refuel", "", 1000, 2000);
     finding_init(&fresh, VIN, "refuel", "", 1000, 9000);
-    finding_reconcile(&fresh, &is_new, 1, &old, &is_gone, 1);
+    assert_true(finding_reconcile(&fresh, &is_new, 1, &old, &is_gone, 1));
     assert_false(is_new || is_gone);
     assert_int_equal(fresh.detected_ms, 2000);
-    finding_reconcile(NULL, NULL, 0, &old, &is_gone, 1);
+    assert_true(finding_reconcile(NULL, NULL, 0, &old, &is_gone, 1));
     assert_true(is_gone && old.withdrawn);
-    finding_reconcile(NULL, NULL, 0, &old, &is_gone, 1);
+    assert_true(finding_reconcile(NULL, NULL, 0, &old, &is_gone, 1));
     assert_false(is_gone); /* withdrawn once */
-    finding_reconcile(&fresh, &is_new, 1, &old, &is_gone, 1);
+    assert_true(finding_reconcile(&fresh, &is_new, 1, &old, &is_gone, 1));
     assert_true(is_new && !old.withdrawn && !is_gone);
+}
+
+/* As many as a vehicle that was away for weeks brings back. */
+static void thousands_are_matched_each_with_its_own(void **state)
+{
+    enum { MANY = 20000 };
+    struct finding *old = calloc(MANY, sizeof *old), *fresh = calloc(MANY, sizeof *fresh);
+    bool *is_new = calloc(MANY, sizeof *is_new), *is_gone = calloc(MANY, sizeof *is_gone);
+
+    (void)state;
+    assert_true(old && fresh && is_new && is_gone);
+    for (int i = 0; i < MANY; i++) { /* every second one is found again, in another order */
+        finding_init(&old[i], VIN, "overspeed", "50", 1000 * i, 5);
+        finding_init(&fresh[MANY - 1 - i], VIN, "overspeed", "50", 2000 * i, 9);
+    }
+    assert_true(finding_reconcile(fresh, is_new, MANY, old, is_gone, MANY));
+    for (int i = 0; i < MANY; i++) {
+        assert_int_equal(is_gone[i], i % 2);
+        assert_int_equal(old[i].withdrawn, i % 2);
+        assert_int_equal(is_new[MANY - 1 - i], i >= MANY / 2);
+        assert_int_equal(fresh[MANY - 1 - i].detected_ms, i < MANY / 2 ? 5 : 9);
+    }
+    free(old);
+    free(fresh);
+    free(is_new);
+    free(is_gone);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(facts_are_the_same_whatever_the_order_of_delivery),
+        cmocka_unit_test(thousands_are_matched_each_with_its_own),
         cmocka_unit_test(a_fact_found_again_keeps_when_it_was_first_found),
     };
 
