@@ -197,6 +197,12 @@ static enum status start(struct ingest *in, struct fault *fault)
     return replay_open(&in->replay, set->pg, set->common.site, in->shards, in->queue, fault);
 }
 
+/* What is stored and not acknowledged comes again for ever: one connection alone is not enough. */
+static bool is_connected(const struct ingest *in)
+{
+    return receiver_is_connected(in->reader) && speaker_is_connected(in->speaker);
+}
+
 static void run(struct ingest *in)
 {
     struct fault fault = {""};
@@ -205,7 +211,7 @@ static void run(struct ingest *in)
     log_info("started", "site=%s broker=%s influx=%s", in->set.common.site, in->set.mqtt,
              in->set.influx);
     do {
-        enum status st = shards_step(in->shards, &fault);
+        enum status st = shards_step(in->shards, is_connected(in), &fault);
 
         health_set(in->health, "shards", st == ST_OK);
         if (st != ST_OK && !away)
@@ -218,7 +224,7 @@ static void run(struct ingest *in)
             receiver_reload(in->reader);
             speaker_reload(in->speaker);
         }
-    } while (!stop_wait(receiver_is_connected(in->reader) ? STEP_MS : CONNECTING_MS));
+    } while (!stop_wait(is_connected(in) ? STEP_MS : CONNECTING_MS));
     log_info("stopping", "reason=signal");
 }
 

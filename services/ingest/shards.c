@@ -8,26 +8,32 @@
 
 #include "handover.h"
 #include "lib/clock.h"
+#include "lib/log.h"
 #include "lib/store/postgres.h"
 #include "proto/topic.h"
+#include "reach.h"
 #include "record/meters.h"
 
 /* The classes of our locks, as `ask` numbers them. */
-enum { HISTORY, FACTS, INSTANCE, SITE };
+enum { HISTORY, FACTS, INSTANCE, SITE, REACHES };
 
 struct shards {
     struct pg *db;
     struct receiver *reader;
-    struct duty *duty;          /* told what we serve */
-    char site[32], history[64]; /* its name, and the class of its locks */
-    bool held[TOPIC_SHARDS];    /* by this connection, as the server says */
-    bool facts[TOPIC_SHARDS];   /* the facts of all sites, the same way */
-    bool taken[TOPIC_SHARDS];   /* held by another instance of this site */
+    struct duty *duty; /* told what we serve */
+    char site[32];
+    char history[64], instance[64], reaches[64]; /* the classes of its locks */
+    bool held[TOPIC_SHARDS];                     /* by this connection, as the server says */
+    bool facts[TOPIC_SHARDS];                    /* the facts of all sites, the same way */
+    bool taken[TOPIC_SHARDS];                    /* held by another instance of this site */
     struct handover serve[TOPIC_SHARDS];
-    bool subscribed[TOPIC_SHARDS], leaving;
-    size_t instances;     /* of this site, we included */
-    size_t rank;          /* ours among them: how many have a backend with a smaller pid */
-    unsigned connections; /* pg_connections when we said that we are here */
+    bool subscribed[TOPIC_SHARDS];
+    bool connected;             /* to the broker */
+    struct reach_others others; /* instances of this site */
+    size_t rank;                /* how many that count have a backend with a smaller pid */
+    bool counted, told;         /* we hold the lock that says: we count; we reach the broker */
+    struct reach reach;
+    unsigned connections; /* pg_connections when we said of which site we are */
 };
 
 #define ANSWER_MS 3000
@@ -44,6 +50,8 @@ enum status shards_open(struct shards **out, const char *conninfo, const char *s
         return fault_set(fault, ST_FATAL, "out of memory");
     snprintf(s->site, sizeof s->site, "%s", site);
     snprintf(s->history, sizeof s->history, "vigie history %s", s->site);
+    snprintf(s->instance, sizeof s->instance, "vigie instance %s", s->site);
+    snprintf(s->reaches, sizeof s->reaches, "vigie broker %s", s->site);
     s->reader = reader;
     s->duty = duty;
     if ((st = pg_open(&s->db, conninfo, "vigie-ingest-shards", fault)) != ST_OK) {
@@ -60,8 +68,7 @@ size_t shards_share(size_t instances, size_t rank)
     return instances ? TOPIC_SHARDS / instances + (rank < TOPIC_SHARDS % instances) : TOPIC_SHARDS;
 }
 
-/* A lock of its own class, keyed by the backend, says: one more instance; one that a site's
- * instances share says: one more site. */
+/* A lock that a site's instances share says: one more site. */
 static enum status appear(struct shards *s, struct fault *fault)
 {
     const char *params[] = {s->site};
@@ -70,12 +77,28 @@ static enum status appear(struct shards *s, struct fault *fault)
     if (st != ST_OK || s->connections == pg_connections(s->db) ||
         (st = pg_be_missed(s->db, fault)) != ST_OK)
         return st;
-    st = pg_run(s->db,
-                "SELECT pg_advisory_lock(hashtext('vigie instance ' || $1), pg_backend_pid()), "
-                "pg_advisory_lock_shared(hashtext('vigie site'), hashtext($1))",
-                1, params, NULL, fault);
+    st = pg_run(s->db, "SELECT pg_advisory_lock_shared(hashtext('vigie site'), hashtext($1))", 1,
+                params, NULL, fault);
     if (st == ST_OK)
         s->connections = pg_connections(s->db);
+    return st;
+}
+
+/* Have a lock of the class `what`, keyed by our backend, or have it not: others count them. */
+static enum status say(struct shards *s, const char *what, bool wanted, bool *held,
+                       struct fault *fault)
+{
+    const char *params[] = {what};
+    enum status st;
+
+    if (wanted == *held)
+        return ST_OK;
+    st = pg_run(s->db,
+                wanted ? "SELECT pg_advisory_lock(hashtext($1), pg_backend_pid())"
+                       : "SELECT pg_advisory_unlock(hashtext($1), pg_backend_pid())",
+                1, params, NULL, fault);
+    if (st == ST_OK)
+        *held = wanted;
     return st;
 }
 
@@ -109,7 +132,8 @@ static enum status ask(struct shards *s, PGresult **rows, struct fault *fault)
                   "SELECT c.what, l.objid, l.pid = pg_backend_pid(), l.pid < pg_backend_pid() "
                   "FROM (VALUES "
                   "(0, hashtext('vigie history ' || $1)), (1, hashtext('" FACTS_CLASS "')), "
-                  "(2, hashtext('vigie instance ' || $1)), (3, hashtext('vigie site'))) "
+                  "(2, hashtext('vigie instance ' || $1)), (3, hashtext('vigie site')), "
+                  "(4, hashtext('vigie broker ' || $1))) "
                   "AS c (what, class) "
                   "JOIN pg_locks l ON l.classid::bigint = c.class::bigint & 4294967295 "
                   "WHERE l.locktype = 'advisory' AND l.objsubid = 2 AND l.granted AND l.database = "
@@ -127,6 +151,28 @@ static bool is_other_site(const PGresult *rows, int row, const char **first)
     return strcmp(site, *first) != 0;
 }
 
+static void forget(struct shards *s)
+{
+    s->others = (struct reach_others){0};
+    s->rank = 0;
+    s->counted = s->told = false;
+    for (size_t i = 0; i < TOPIC_SHARDS; i++)
+        s->held[i] = s->facts[i] = s->taken[i] = false;
+}
+
+/* One of the locks that an instance says something of itself with. */
+static void note_instance(struct shards *s, int what, bool ours, bool before)
+{
+    if (ours) {
+        *(what == INSTANCE ? &s->counted : &s->told) = true;
+    } else if (what == INSTANCE) {
+        s->others.counted++;
+        s->rank += before;
+    } else {
+        s->others.connected++;
+    }
+}
+
 static enum status look(struct shards *s, struct fault *fault)
 {
     const char *first_site = NULL;
@@ -136,18 +182,16 @@ static enum status look(struct shards *s, struct fault *fault)
 
     if (st != ST_OK)
         return st;
-    s->instances = s->rank = 0;
-    for (size_t i = 0; i < TOPIC_SHARDS; i++)
-        s->held[i] = s->facts[i] = s->taken[i] = false;
+    forget(s);
     for (int r = 0; r < PQntuples(rows); r++) {
         int what = atoi(PQgetvalue(rows, r, 0));
         unsigned long key = strtoul(PQgetvalue(rows, r, 1), NULL, 10);
         bool ours = PQgetvalue(rows, r, 2)[0] == 't', before = PQgetvalue(rows, r, 3)[0] == 't';
 
-        s->instances += what == INSTANCE;
-        s->rank += what == INSTANCE && before;
         if (what == SITE)
             other_sites |= is_other_site(rows, r, &first_site);
+        else if (what == INSTANCE || what == REACHES)
+            note_instance(s, what, ours, before);
         else if (what == HISTORY && key < TOPIC_SHARDS)
             *(ours ? &s->held[key] : &s->taken[key]) = true;
         else if (what == FACTS && key < TOPIC_SHARDS && ours)
@@ -156,6 +200,39 @@ static enum status look(struct shards *s, struct fault *fault)
     PQclear(rows);
     atomic_store(&s->duty->others, other_sites);
     return ST_OK;
+}
+
+static void tell_change(bool counts)
+{
+    if (counts)
+        log_info("shards.back", "reason=\"takes its part of them\"");
+    else
+        log_warn("shards.left", "reason=\"no broker, and another instance has one\"");
+}
+
+/* Who holds what, and do we count; others hear of a change before anything is taken, so that of two
+ * who begin together one sees the other. */
+static enum status see(struct shards *s, struct fault *fault)
+{
+    bool counted = s->reach.counts, left = s->reach.left;
+    enum status st = look(s, fault);
+
+    if (st != ST_OK)
+        return st;
+    reach_step(&s->reach, s->connected, &s->others, clock_boot_ms());
+    if (s->reach.counts != counted && (left || counted))
+        tell_change(s->reach.counts);
+    if (s->counted == s->reach.counts && s->told == s->connected)
+        return ST_OK;
+    if ((st = say(s, s->instance, s->reach.counts, &s->counted, fault)) != ST_OK ||
+        (st = say(s, s->reaches, s->connected, &s->told, fault)) != ST_OK)
+        return st;
+    return look(s, fault);
+}
+
+static size_t share(const struct shards *s)
+{
+    return s->counted ? shards_share(s->others.counted + 1, s->rank) : 0;
 }
 
 /* A set of shards as an int[]. */
@@ -184,13 +261,13 @@ static enum status unlock(struct shards *s, const char *what, const struct numbe
 }
 
 /* The surplus goes from our locks; from our subscriptions once another has had time for its own. */
-static enum status give_up(struct shards *s, size_t share, struct fault *fault)
+static enum status give_up(struct shards *s, size_t most, struct fault *fault)
 {
     struct numbers history = {0}, facts = {0};
     size_t owned = shards_owned(s);
     enum status st;
 
-    for (unsigned i = TOPIC_SHARDS; i-- > 0 && owned > share;) {
+    for (unsigned i = TOPIC_SHARDS; i-- > 0 && owned > most;) {
         if (!s->held[i])
             continue;
         add_number(&history, i);
@@ -226,14 +303,14 @@ static enum status try_locks(struct shards *s, const char *what, const bool skip
  * receive yet leaves them to others who may. */
 static enum status take_free(struct shards *s, struct fault *fault)
 {
-    size_t share = shards_share(s->instances, s->rank), owned;
+    size_t most = share(s), owned;
     unsigned from = 0;
     enum status st = ST_OK;
 
-    if (s->instances > 1 && !receiver_is_connected(s->reader))
+    if (s->others.counted > 0 && !s->connected)
         return ST_OK;
-    while ((owned = shards_owned(s)) < share && from < TOPIC_SHARDS && st == ST_OK)
-        st = try_locks(s, s->history, s->held, share - owned, &from, s->held, fault);
+    while ((owned = shards_owned(s)) < most && from < TOPIC_SHARDS && st == ST_OK)
+        st = try_locks(s, s->history, s->held, most - owned, &from, s->held, fault);
     return st;
 }
 
@@ -295,26 +372,17 @@ static enum status serve(struct shards *s, struct fault *fault)
     return subscribe_to_match(s, fault);
 }
 
-enum status shards_step(struct shards *s, struct fault *fault)
+enum status shards_step(struct shards *s, bool connected, struct fault *fault)
 {
     enum status st;
 
+    s->connected = connected;
     /* Subscribed before another question is asked: who had them counts from our locks. */
-    if ((st = appear(s, fault)) != ST_OK || (st = look(s, fault)) != ST_OK ||
-        (st = give_up(s, shards_share(s->instances, s->rank), fault)) != ST_OK ||
-        (st = take_free(s, fault)) != ST_OK || (st = serve(s, fault)) != ST_OK ||
-        (st = take_facts(s, fault)) != ST_OK)
+    if ((st = appear(s, fault)) != ST_OK || (st = see(s, fault)) != ST_OK ||
+        (st = give_up(s, share(s), fault)) != ST_OK || (st = take_free(s, fault)) != ST_OK ||
+        (st = serve(s, fault)) != ST_OK || (st = take_facts(s, fault)) != ST_OK)
         return st;
     return serve(s, fault);
-}
-
-static enum status disappear(struct shards *s, struct fault *fault)
-{
-    const char *params[] = {s->site};
-
-    return pg_run(s->db,
-                  "SELECT pg_advisory_unlock(hashtext('vigie instance ' || $1), pg_backend_pid())",
-                  1, params, NULL, fault);
 }
 
 enum status shards_leave(struct shards *s, bool *left, struct fault *fault)
@@ -323,15 +391,14 @@ enum status shards_leave(struct shards *s, bool *left, struct fault *fault)
     bool receiving = false;
 
     /* First we are no instance any more, so that the share of the others grows. */
-    if (!s->leaving && (st = disappear(s, fault)) != ST_OK)
-        return st;
-    s->leaving = true;
-    if ((st = look(s, fault)) != ST_OK || (st = give_up(s, 0, fault)) != ST_OK ||
+    if ((st = say(s, s->reaches, false, &s->told, fault)) != ST_OK ||
+        (st = say(s, s->instance, false, &s->counted, fault)) != ST_OK ||
+        (st = look(s, fault)) != ST_OK || (st = give_up(s, 0, fault)) != ST_OK ||
         (st = serve(s, fault)) != ST_OK)
         return st;
     for (size_t i = 0; i < TOPIC_SHARDS; i++)
         receiving |= s->serve[i].receive;
-    *left = s->instances == 0 || !receiving;
+    *left = s->others.counted == 0 || !receiving;
     return ST_OK;
 }
 

@@ -1,7 +1,8 @@
 /* services/ingest/shards.h - which of the 64 shards are ours: PostgreSQL advisory locks, and
  * subscriptions to match. The instances of a site hold 64 / n each, and the first of them, in the
  * order of their backends' pids, one more of what is left over; what one gives up or loses, another
- * takes within two seconds, and the one receives until the other does (handover).
+ * takes within two seconds, and the one receives until the other does (handover).  One that
+ * cannot reach the broker does not count while another can (reach).
  * Of those it holds an instance also takes the facts that no other site has. Called from main's
  * loop; one thread.  Two instances that serve one shard for a moment are harmless: every write is
  * idempotent and the watermark row is locked. */
@@ -21,9 +22,10 @@ enum status shards_open(struct shards **out, const char *conninfo, const char *s
                         struct receiver *reader, struct duty *duty, struct fault *fault) MUST_CHECK;
 
 /* Give up what is over our share, take what nobody holds up to it; subscribe to match.
+ * `connected`: to the broker, so that what we take is received and answered.
  * ST_RETRY: the database is away; what we held stays subscribed until somebody can tell otherwise.
  */
-enum status shards_step(struct shards *s, struct fault *fault) MUST_CHECK;
+enum status shards_step(struct shards *s, bool connected, struct fault *fault) MUST_CHECK;
 
 /* The same before an orderly end: give all up.  *left: another receives what we did, or there is
  * none.  Ask again until then, for as long as that may take; anything but ST_OK: do not wait. */

@@ -14,6 +14,8 @@ import pytest
 
 import mqtt5
 from ingest_site import LAT, MISSING, RPM, SPEED, Car, Ingest, Site, now_ms, topic, wait_until
+from soak.gate import Gate
+from stack.ports import free_port
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
 
@@ -234,7 +236,8 @@ def test_what_does_not_fit_is_dropped_counted_and_comes_again(site):
 
 
 class Agent(threading.Thread):
-    """A car with an outbox: sends what is not acknowledged, newest first, again and again until all of it is."""
+    """A car with an outbox: makes `total` records, or fewer once it has `enough`, and sends what is not acknowledged, newest first,
+    again and again until all of it is."""
     WINDOW, AGAIN_S = 30, 2.0
 
     def __init__(self, site, total, seed):
@@ -244,7 +247,7 @@ class Agent(threading.Thread):
         self.stream, self.began = str(uuid.uuid4()), now_ms() - 10 ** 6
         self.outbox = {seq: self.body(seq) for seq in range(1, total + 1)}
         self.journalled, self.sent_at, self.acknowledged, self.failure = 0, {}, set(), None
-        self.car, self.ending = None, threading.Event()
+        self.car, self.ending, self.enough = None, threading.Event(), threading.Event()
 
     def body(self, seq):
         head = {"schema": "telemetry/1", "stream": self.stream, "seq": seq, "clock": "gps"}
@@ -276,13 +279,16 @@ class Agent(threading.Thread):
                 self.acknowledged |= set(range(1, ack["upto"] + 1)) - gaps
 
     def run(self):
-        while len(self.acknowledged) < len(self.outbox) and not self.ending.is_set():
+        while not self.ending.is_set():
             try:
                 if not self.car:
                     self.connect()
-                self.journalled = min(self.journalled + 1, len(self.outbox))
+                if not self.enough.is_set():
+                    self.journalled = min(self.journalled + 1, len(self.outbox))
                 self.send_some()
                 self.take_acks()
+                if len(self.acknowledged) >= (self.journalled if self.enough.is_set() else len(self.outbox)):
+                    break
                 time.sleep(0.03)
             except (OSError, mqtt5.Disconnected, mqtt5.Refused, socket.timeout):
                 if self.car:
@@ -292,6 +298,7 @@ class Agent(threading.Thread):
             except Exception as e:  # a test that hides its own mistakes proves nothing
                 self.failure = e
                 return
+        self.outbox = {seq: self.outbox[seq] for seq in range(1, self.journalled + 1)}
         if self.car:
             self.car.client.close()
 
@@ -345,6 +352,60 @@ def test_whatever_is_killed_nothing_acknowledged_is_missing_and_nothing_is_there
         for agent in agents:
             agent.ending.set()
             agent.join(10)
+
+
+def progress_of_each(agents, by):
+    then = [len(a.acknowledged) for a in agents]
+    wait_until(lambda: all(len(a.acknowledged) >= n + by for a, n in zip(agents, then)), 60, "acknowledgements for every car")
+
+
+def test_what_is_cut_off_from_the_broker_hands_its_shards_over_and_where_all_are_nothing_moves(site):
+    gate, agents = Gate(site.broker.port_services, free_port()), []
+    cut = Ingest(site, "cut", mqtt=f"mqtts://127.0.0.1:{gate.port}").start()
+    owned = lambda: [int(i.metric("vigie_ingest_shards_owned")) for i in (site.ingest, cut)]
+    told = lambda: cut.metric("vigie_ingest_messages_total", 'kind="telemetry"')
+    moves = lambda: [i.log_text().count("event=shards.left") for i in (site.ingest, cut)]
+    try:
+        wait_until(lambda: owned() == [32, 32], why="fair shares")
+        while len(agents) < 4 or (not told() and len(agents) < 20):  # whose shards are whose is chance
+            agents.append(Agent(site, 5000, len(agents)))
+            agents[-1].start()
+            progress_of_each(agents[-1:], 1)
+        assert told() > 0
+
+        gate.cut()
+        began = time.monotonic()
+        wait_until(lambda: owned() == [64, 0], why="the shards to be taken over")
+        print(f"taken over after {time.monotonic() - began:.1f} s")
+        progress_of_each(agents, 10)
+        assert moves() == [0, 1] and site.ingest.is_ready() and not cut.is_ready()
+
+        gate.open()
+        wait_until(lambda: owned() == [32, 32], why="fair shares again")
+        before = told()
+        wait_until(lambda: told() > before, why="its cars to be heard again")
+
+        site.broker.kill()
+        end = time.monotonic() + 4
+        while time.monotonic() < end:
+            assert owned() == [32, 32], "nobody could do better"
+            time.sleep(0.1)
+        assert moves() == [0, 1]
+        site.broker.start()
+        progress_of_each(agents, 10)
+        wait_until(lambda: owned() == [32, 32] and cut.is_ready(), why="fair shares in the end")
+        for agent in agents:
+            agent.enough.set()
+        wait_until(lambda: not any(a.is_alive() for a in agents), 90, "the outboxes to be empty")
+        assert [a.failure for a in agents] == [None] * len(agents)
+        for agent in agents:
+            agent.check_all()
+    finally:
+        for agent in agents:
+            agent.ending.set()
+            agent.join(10)
+        cut.kill()
+    wait_until(lambda: site.ingest.metric("vigie_ingest_shards_owned") == 64, why="taking over")
 
 
 def test_it_starts_without_stores_or_broker_and_waits_for_them(site):
