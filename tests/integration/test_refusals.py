@@ -1,16 +1,20 @@
-"""Bad input to a running system: refused with the contract's answer, counted, nothing stored but a dead letter."""
+"""Bad input to a running system: refused with the contract's answer, counted, nothing stored but a dead letter.  And what did not
+come, came twice or late: told to whoever asks."""
 import json
 import time
 import urllib.error
 import urllib.request
+import uuid
 
 import mqtt5
 import pytest
 from stack.stack import Session
-from system import Stores, wait_for
+from system import Stores, session, wait_for
 
 NOT_AUTHORIZED, PACKET_TOO_LARGE = 135, 149
 FOREIGN = "WVWZZZ1KZAW000009"
+LEAKY = "WVWZZZ1KZAW000778"
+PASSWORD = "a gateway's own secret"
 
 
 def metric(stack, service, name):
@@ -25,13 +29,15 @@ def gateway(fleet_of_three, tmp_path_factory):
     stack, out, vin = fleet_of_three, tmp_path_factory.mktemp("gateway"), "WVWZZZ1KZAW000777"
     # Of another customer: those who look at the fleet of three see three.
     customer = json.loads(stack.api("customer", "add", "Gateway", "--json"))["id"]
-    stack.api("vehicle", "add", vin, "--customer", customer)
-    stack.api("issue", vin, "--out", str(out))
+    stack.api("vehicle", "add", vin, LEAKY, "--customer", customer)
+    stack.api("user", "add", "gateway", "--role", "owner", "--customer", customer, env={"VIGIE_PASSWORD": PASSWORD})
+    stack.api("issue", vin, LEAKY, "--out", str(out))
     return stack, vin, out / vin
 
 
 def connect(gateway, vin=None):
     stack, own, home = gateway
+    home = home.parent / (vin or own)
     return mqtt5.Client(stack.ports.mqtt, stack.pki / "service-root.pem", home / "cert.pem", home / "key.pem",
                         client_id=vin or own)
 
@@ -105,3 +111,59 @@ def test_a_wrong_password_is_refused_and_counted(fleet_of_three):
         Session({**fleet_of_three.env, "VIGIE_ADMIN_PASSWORD": "not the password"})
     assert refused.value.code == 401
     wait_for("it to be counted", lambda: metric(fleet_of_three, "api", "vigie_api_refused_total") > before)
+
+
+# ---- what did not come, came twice, came late
+
+
+def test_what_was_lost_doubled_or_late_is_told_exactly(gateway):
+    stack, stream, now = gateway[0], str(uuid.uuid4()), int(time.time() * 1000)
+    head = {"schema": "telemetry/1", "stream": stream, "clock": "gps"}
+    late = {1: 3600_000, 2: 3600_000}  # of ten the first two are an hour old
+    with connect(gateway, LEAKY) as car:
+        car.subscribe(topic(LEAKY, "down/ack"))
+
+        def send(*numbers):
+            for seq in numbers:
+                sample = {"t": now - late.get(seq, 0) + seq, "s": {"Vehicle.Speed": 50.0}}
+                car.publish(topic(LEAKY, "up/telemetry"), json.dumps({**head, "seq": seq, "samples": [sample]}).encode())
+
+        def wait_ack(upto, *gaps):
+            ack = {}
+            while (ack.get("upto"), ack.get("gaps")) != (upto, [list(gap) for gap in gaps]):
+                ack = json.loads(car.receive(60).payload)
+
+        send(1, 2, 3, 6, 7, 9, 10)
+        wait_ack(10, (4, 5), (8, 8))
+        send(2, 7, 10)  # are stored, and come again
+        send(5)         # on its way for longer than those behind it
+        wait_ack(10, (4, 4), (8, 8))
+        lost = {**head, "schema": "event/1", "seq": 11, "id": str(uuid.uuid4()), "t": now, "type": "outbox_lost",
+                "data": {"stream": stream, "first": 4, "last": 4}}
+        car.publish(topic(LEAKY, "up/event"), json.dumps(lost).encode())
+        wait_ack(11, (8, 8))
+    owner = Session({**stack.env, "VIGIE_ADMIN_USER": "gateway", "VIGIE_ADMIN_PASSWORD": PASSWORD})
+    wanted = {"records": 9, "samples": 8, "duplicates": 3, "skipped": 3, "recovered": 2, "lost": 1, "missing": 1}
+
+    def told():
+        told.sites = owner.get(f"vehicles/{LEAKY}/loss")["sites"]
+        return [{key: site[key] for key in wanted} for site in told.sites] == [wanted]
+
+    wait_for("exactly that", told, 60, 0.3)
+    lag = told.sites[0]["lag_s"]
+    assert told.sites[0]["site"] == stack.site
+    assert 0 <= lag["p50"] < 600 and 3600 * 0.6 < lag["p95"] <= lag["p99"] < 4200 * 1.5, "as fine as a bucket is"
+
+
+def test_of_what_real_agents_send_nothing_is_missing(fleet_of_three):
+    stack, signed_in = fleet_of_three, session(fleet_of_three)
+    for car in stack.cars:
+        def whole(vin=car.vin):
+            whole.told = signed_in.get(f"vehicles/{vin}/loss")["sites"]
+            return len(whole.told) == 1 and whole.told[0]["records"] >= 5 and (
+                whole.told[0]["missing"] == 0 and whole.told[0]["skipped"] == whole.told[0]["recovered"])
+        wait_for(f"records of {car.vin}, all of them", whole, 90, 0.3)
+        site = whole.told[0]
+        assert site["site"] == stack.site and site["lost"] == 0
+        assert site["samples"] > 0 and 0 <= site["lag_s"]["p50"] <= site["lag_s"]["p95"] <= site["lag_s"]["p99"]
+        assert site["lag_s"]["p50"] < 600

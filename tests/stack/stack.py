@@ -28,12 +28,12 @@ ADMIN = "admin"
 
 class Stack:
     def __init__(self, folder, ports, vehicles=3, site="illkirch", build="build", tell=None, loop=True, factor=1,
-                 agent_args=()):
+                 agent_args=(), ingest_args=()):
         self.folder, self.ports, self.site = Path(folder).resolve(), ports, site
         self.build = ROOT / build
         self.cars = fleet(vehicles)
         self.tell = tell or (lambda text: None)
-        self.loop, self.factor, self.agent_args = loop, factor, agent_args
+        self.loop, self.factor, self.agent_args, self.ingest_args = loop, factor, agent_args, ingest_args
         self.logs, self.pki = self.folder / "logs", self.folder / "pki"
         self.supervisor = Supervisor(self.folder / "pids", self.tell)
         self.members = {}
@@ -103,7 +103,7 @@ class Stack:
         self.program(name, [self.build / "bin/vigie-ingest", f"--site={site}", f"--admin=127.0.0.1:{admin}",
                             f"--mqtt=mqtts://127.0.0.1:{port}", f"--ca={self.pki}/service-root.pem",
                             f"--cert={self.pki}/services/svc-ingest.pem", f"--key={self.pki}/services/svc-ingest.key",
-                            f"--state-dir={state}", f"--influx={influx}", *more], admin, {"VIGIE_PG": self.postgres.conninfo("vigie_ingest")})
+                            f"--state-dir={state}", f"--influx={influx}", *self.ingest_args, *more], admin, {"VIGIE_PG": self.postgres.conninfo("vigie_ingest")})
 
     def brokers(self):
         return f"mqtts://localhost:{self.ports.mqtt}"
