@@ -11,7 +11,7 @@ BUILD = os.environ.get("VIGIE_BUILD") or "build"
 @pytest.fixture(scope="session")
 def fleet_of_three(tmp_path_factory):
     stack = Stack(tmp_path_factory.mktemp("system"), Ports.free(3), vehicles=3, build=BUILD, tell=print,
-                  ingest_args=["--count-wait=1s"])
+                  ingest_args=["--count-wait=1s", "--late-wait=1s"])
     try:
         yield stack.start()
     finally:

@@ -1,19 +1,23 @@
-"""Bad input to a running system: refused with the contract's answer, counted, nothing stored but a dead letter.  And what did not
-come, came twice or late: told to whoever asks."""
+"""A third-party gateway at a running system.  Bad input is refused with the contract's answer, counted, nothing stored but a dead
+letter; what did not come, came twice or late is told to whoever asks; and where its car comes to harm somebody is called."""
 import json
 import time
 import urllib.error
 import urllib.request
 import uuid
 
+import drives
 import mqtt5
 import pytest
+from ingest_site import Car, now_ms
 from stack.stack import Session
 from system import Stores, session, wait_for
+from test_facts import HOUR_MS, send, settled
+from test_spine import ms
 
 NOT_AUTHORIZED, PACKET_TOO_LARGE = 135, 149
 FOREIGN = "WVWZZZ1KZAW000009"
-LEAKY = "WVWZZZ1KZAW000778"
+LEAKY, DETECTED, DETECTING = "WVWZZZ1KZAW000778", "WVWZZZ1KZAW000779", "WVWZZZ1KZAW000780"
 PASSWORD = "a gateway's own secret"
 
 
@@ -29,9 +33,9 @@ def gateway(fleet_of_three, tmp_path_factory):
     stack, out, vin = fleet_of_three, tmp_path_factory.mktemp("gateway"), "WVWZZZ1KZAW000777"
     # Of another customer: those who look at the fleet of three see three.
     customer = json.loads(stack.api("customer", "add", "Gateway", "--json"))["id"]
-    stack.api("vehicle", "add", vin, LEAKY, "--customer", customer)
+    stack.api("vehicle", "add", vin, LEAKY, DETECTED, DETECTING, "--customer", customer)
     stack.api("user", "add", "gateway", "--role", "owner", "--customer", customer, env={"VIGIE_PASSWORD": PASSWORD})
-    stack.api("issue", vin, LEAKY, "--out", str(out))
+    stack.api("issue", vin, LEAKY, DETECTED, DETECTING, "--out", str(out))
     return stack, vin, out / vin
 
 
@@ -40,6 +44,10 @@ def connect(gateway, vin=None):
     home = home.parent / (vin or own)
     return mqtt5.Client(stack.ports.mqtt, stack.pki / "service-root.pem", home / "cert.pem", home / "key.pem",
                         client_id=vin or own)
+
+
+def sign_in(stack):
+    return Session({**stack.env, "VIGIE_ADMIN_USER": "gateway", "VIGIE_ADMIN_PASSWORD": PASSWORD})
 
 
 def topic(vin, leaf):
@@ -142,7 +150,7 @@ def test_what_was_lost_doubled_or_late_is_told_exactly(gateway):
                 "data": {"stream": stream, "first": 4, "last": 4}}
         car.publish(topic(LEAKY, "up/event"), json.dumps(lost).encode())
         wait_ack(11, (8, 8))
-    owner = Session({**stack.env, "VIGIE_ADMIN_USER": "gateway", "VIGIE_ADMIN_PASSWORD": PASSWORD})
+    owner = sign_in(stack)
     wanted = {"records": 9, "samples": 8, "duplicates": 3, "skipped": 3, "recovered": 2, "lost": 1, "missing": 1}
 
     def told():
@@ -167,3 +175,87 @@ def test_of_what_real_agents_send_nothing_is_missing(fleet_of_three):
         assert site["site"] == stack.site and site["lost"] == 0
         assert site["samples"] > 0 and 0 <= site["lag_s"]["p50"] <= site["lag_s"]["p95"] <= site["lag_s"]["p99"]
         assert site["lag_s"]["p50"] < 600
+
+
+# ---- a crash
+
+
+class Running:
+    """The running system as Car and the looks of test_facts want it."""
+
+    def __init__(self, gateway):
+        self.client = lambda vin, _: connect(gateway, vin)
+        self.sql = gateway[0].postgres.sql
+
+
+def crashes(owner, vin):
+    """(events, alerts) as REST tells them."""
+    return ([e for e in owner.get(f"vehicles/{vin}/events")["items"] if e["type"] == "crash"],
+            owner.get(f"alerts?vin={vin}&type=crash")["items"])
+
+
+def acknowledge(owner, vin):
+    """What anybody sees of the one crash, once somebody has taken it."""
+    (event,), (alert,) = wait_for("a case", lambda: all(found := crashes(owner, vin)) and found)
+    assert (alert["severity"], alert["state"], alert["count"], alert["vin"]) == ("critical", "open", 1, vin)
+    taken = owner.call("POST", f"alerts/{alert['id']}/acknowledge", {"comment": "I call them"})
+    assert taken["state"] == "acknowledged" and taken["id"] == alert["id"]
+    told = crashes(owner, vin)
+    assert [a["state"] for a in told[1]] == ["acknowledged"] and told[0] == [event]
+    return told
+
+
+def hard_drive(start):
+    """(samples by time, when it stands after the second fall).  It brakes hard and stands with its engine running, drives on, is
+    stopped as hard, and 2 s later its engine is."""
+    drive = drives.north(start, [(5, 25), (60, 50), (0.5, 20), (30, 0), (5, 25), (60, 50), (0.5, 20), (90, 0)], step_ms=500)
+    crash = start + 161000
+    assert [drive[crash + ms][drives.SPEED] for ms in (-1000, -500, 0, 500)] == [50, 20, 0, 0]
+    return {t: {**s, drives.RPM: 0.0} if t >= crash + 2000 else s for t, s in drive.items()}, crash
+
+
+def test_a_fall_of_speed_whose_engine_stops_is_one_crash_however_often_and_late_it_comes(gateway):
+    stack, here, owner = gateway[0], Running(gateway), sign_in(gateway[0])
+    version = owner.get(f"vehicles/{DETECTED}")["version"]
+    owner.call("PATCH", f"vehicles/{DETECTED}", {"detects": "ingest"}, {"If-Match": f'"v{version}"'})
+    drive, crash = hard_drive(now_ms() - HOUR_MS)
+    records = drives.records(drive, 20)
+    with Car(here, DETECTED) as car:
+        for samples in records[:3] + records[5:]:
+            car.telemetry(samples)
+        car.wait_ack(car.seq)
+        told = acknowledge(owner, DETECTED)
+        (event,), _ = told
+        assert event["occurred_at"] == told[1][0]["occurred_at"] and abs(ms(event["occurred_at"]) - crash) <= 500
+        assert event["data"]["speed_before_kmh"] == 50 and event["data"]["peak_g"] >= 0.8
+        late = {"stream": str(uuid.uuid4())}
+        for seq, samples in enumerate(records[3:5], 1):  # from before it: all since is looked at again
+            car.telemetry(samples, seq=seq, **late)
+        car.wait_ack(2, **late)
+        wait_for("it to be computed again", lambda: settled(here, DETECTED))
+        assert crashes(owner, DETECTED) == told
+        car.stream, car.seq = str(uuid.uuid4()), 0  # as from an outbox that was an old copy
+        send(car, drive)
+        wait_for("all of it", lambda: settled(here, DETECTED))
+        assert crashes(owner, DETECTED) == told
+        assert stack.postgres.sql(f"SELECT count(*) FROM alert WHERE vin = '{DETECTED}' AND type = 'crash'") == "1"
+
+
+def test_a_crash_the_car_tells_is_one_case_however_often_it_tells_it(gateway):
+    owner = sign_in(gateway[0])
+    with Car(Running(gateway), DETECTING) as car:
+        body = car.event("crash", {"peak_g": 3.1, "speed_before_kmh": 48}, leaf="alert", severity="critical", t=now_ms() - HOUR_MS)
+        car.wait_ack(1)
+        told = acknowledge(owner, DETECTING)
+        assert told[0][0]["id"] == body["id"] and told[1][0]["data"] == body["data"] == told[0][0]["data"]
+        car.publish("alert", body)  # its acknowledgement was lost
+        car.wait_ack(1)
+        other = str(uuid.uuid4())
+        car.publish("alert", {**body, "stream": other})  # an outbox that was an old copy
+        car.wait_ack(1, stream=other)
+        send(car, drives.north(body["t"] - 60000, [(60, 48), (120, 0)]))  # what it drove comes after the alert
+        there = lambda row: "lat" in row and abs((row["lat"] - 48.5) / drives.METRE - 800) < 30
+        (event,), (alert,) = wait_for("both to be where it was then", lambda: (
+            lambda found: found if all(there(row) for rows in found for row in rows) else None)(crashes(owner, DETECTING)))
+        unmoved = lambda row: {k: v for k, v in row.items() if k not in ("lat", "lon", "version")}
+        assert (unmoved(event), unmoved(alert)) == (unmoved(told[0][0]), unmoved(told[1][0]))
