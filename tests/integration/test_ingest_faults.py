@@ -408,6 +408,52 @@ def test_what_is_cut_off_from_the_broker_hands_its_shards_over_and_where_all_are
     wait_until(lambda: site.ingest.metric("vigie_ingest_shards_owned") == 64, why="taking over")
 
 
+def test_a_database_host_without_power_is_missed_by_ingest_as_ingest_is_by_it(site):
+    """PostgreSQL gives what the one held to the other, which reaches it; alone, the one holds what it has until it is back."""
+    gate, agents = Gate(site.postgres.port, free_port()), []
+    far = Ingest(site, "far")
+    far.env["VIGIE_PG"] = f"host=127.0.0.1 port={gate.port} user=vigie_ingest dbname={site.postgres.database}"
+    far.start()
+    owned = lambda *all: [int(i.metric("vigie_ingest_shards_owned")) for i in all]
+    told = lambda: far.metric("vigie_ingest_messages_total", 'kind="telemetry"')
+    try:
+        wait_until(lambda: owned(site.ingest, far) == [32, 32], why="fair shares")
+        while len(agents) < 3 or (not told() and len(agents) < 20):
+            agents.append(Agent(site, 5000, len(agents)))
+            agents[-1].start()
+            progress_of_each(agents[-1:], 1)
+        assert told() > 0
+
+        gate.vanish()
+        began = time.monotonic()
+        wait_until(lambda: "event=shards.unknown" in far.log_text() and not far.is_ready(), why="it to miss the database")
+        print(f"PostgreSQL missed after {time.monotonic() - began:.1f} s")
+        wait_until(lambda: owned(site.ingest) == [64], why="its shards to be the other's")
+        print(f"ingest missed after {time.monotonic() - began:.1f} s")
+        progress_of_each(agents, 5)
+
+        site.ingest.kill()
+        before = far.metric("vigie_ingest_samples_total")
+        wait_until(lambda: far.metric("vigie_ingest_samples_total") > before and far.metric("vigie_ingest_unacked_age_seconds") > 0,
+                   why="what it takes in to wait")
+        assert far.process.poll() is None and not far.is_ready()
+        gate.open()
+        wait_until(lambda: owned(far) == [64] and far.is_ready(), why="all to be its own")
+        progress_of_each(agents, 5)
+        for agent in agents:
+            agent.enough.set()
+        wait_until(lambda: not any(a.is_alive() for a in agents), 90, "the outboxes to be empty")
+        assert [a.failure for a in agents] == [None] * len(agents)
+        for agent in agents:
+            agent.check_all()
+    finally:
+        gate.open()
+        for agent in agents:
+            agent.ending.set()
+            agent.join(10)
+        far.kill()
+
+
 def test_it_starts_without_stores_or_broker_and_waits_for_them(site):
     site.ingest.stop()
     with site.car() as car:
