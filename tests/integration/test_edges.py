@@ -28,6 +28,7 @@ BUILD = os.path.join(ROOT, f"build-{SAN}" if SAN else "build")
 MAKE_WITH = [f"SAN={SAN}"] if SAN else []
 sys.path.insert(0, os.path.join(ROOT, "tests"))
 
+from soak.gate import Gate  # noqa: E402
 from stack import influx, postgres  # noqa: E402
 from stack.ports import free_port  # noqa: E402
 
@@ -36,7 +37,7 @@ def served_tests(program):
     with open(os.path.join(ROOT, "tests/unit", program + ".c"), encoding="utf-8") as f:
         source = f.read()
     table = re.search(r"CMUnitTest with_server\[\] = \{(.*?)\};", source, re.S).group(1)
-    return re.findall(r"cmocka_unit_test\((\w+)\)", table)
+    return re.findall(r"cmocka_unit_test\(\s*(\w+)\)", table)
 
 
 @functools.cache
@@ -345,8 +346,11 @@ def test_mqtt_link(test, broker, mqtt_environment):
 
 @pytest.mark.parametrize("test", served_tests("ingest/test_receiver"))
 def test_receiver(test, broker, slow, resetter, mqtt_environment):
-    environment = {**mqtt_environment, "VIGIE_TEST_SLOW": slow.address, "VIGIE_TEST_RESETTER": resetter.address}
-    drive("ingest/test_receiver", test, environment, {**broker.actions(), "open the door": slow.opened.set})
+    gate = Gate(broker.port, free_port())
+    environment = {**mqtt_environment, "VIGIE_TEST_SLOW": slow.address, "VIGIE_TEST_RESETTER": resetter.address,
+                   "VIGIE_TEST_GATE": f"mqtts://localhost:{gate.port}"}
+    actions = {**broker.actions(), "open the door": slow.opened.set, "let packets vanish": gate.vanish}
+    drive("ingest/test_receiver", test, environment, actions)
 
 
 @pytest.mark.parametrize("test", served_tests("ingest/test_speaker"))

@@ -1,6 +1,7 @@
 /* services/ingest/wire/connection.h - a thread that keeps a link to one of the brokers: it
  * connects, waits and connects again (lib/brokers), with the options of lib/mqtt.h but no will.  A
- * peer that falls silent is noticed after two keep-alives, of 5 s at least. */
+ * peer that falls silent is noticed after two keep-alives, of 5 s at least; one whose packets
+ * vanish within some four seconds, by TCP, unless it owes us a receipt. */
 #ifndef INGEST_WIRE_CONNECTION_H
 #define INGEST_WIRE_CONNECTION_H
 

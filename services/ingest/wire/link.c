@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <mosquitto.h>
 #include <mqtt_protocol.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +21,7 @@
 #define CLOSE_STEP_MS 50
 #define KEEPALIVE_LOOK_MS 500
 #define STEP_PACKETS 256 /* before others get a turn */
+#define PROBES 3         /* of the kernel, a second apart, before it gives up a silent peer */
 
 enum phase { DIALLING, UP, OVER };
 
@@ -261,6 +264,19 @@ static bool is_there(const struct link *l)
     return l->phase != OVER && mosquitto_socket(l->mosq) >= 0;
 }
 
+/* A host that lost its power says nothing, and MQTT would wait for two keep-alives.  A peer that is
+ * only busy has a kernel that answers; so no TCP_USER_TIMEOUT, which ends a connection as well when
+ * the peer takes nothing for as long. */
+static void miss_a_dead_peer(int fd)
+{
+    const int on = 1, idle_s = 1, every_s = 1, probes = PROBES;
+
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &every_s, sizeof every_s);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+}
+
 /* What became of the TCP connection, once it can be written to.  The kernel tells an error only
  * once, and libmosquitto may have had it without a word: then there is just no peer. */
 static int check_wire(struct link *l)
@@ -276,6 +292,7 @@ static int check_wire(struct link *l)
         note(l, strerror(error));
         return MOSQ_ERR_CONN_LOST;
     }
+    miss_a_dead_peer(fd);
     l->wired = true;
     return MOSQ_ERR_SUCCESS;
 }

@@ -235,6 +235,22 @@ static void a_connection_that_dies_silently_is_noticed(void **state)
     receiver_close(r);
 }
 
+static void a_broker_whose_packets_vanish_is_missed_in_seconds(void **state)
+{
+    struct heard h;
+    struct mqtt_options o = options_for(&h, "vanished");
+    struct receiver *r;
+
+    (void)state;
+    o.keepalive_s = 600;
+    o.brokers = served("VIGIE_TEST_GATE");
+    r = receive_with(&o);
+    WAIT_FOR(receiver_is_connected(r));
+    ask("let packets vanish");
+    WAIT_FOR(!receiver_is_connected(r));
+    receiver_close(r);
+}
+
 static void the_next_broker_is_taken_when_the_first_is_away(void **state)
 {
     struct heard h;
@@ -399,6 +415,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_broker_killed_or_stopped_is_found_again),
         cmocka_unit_test(a_receiver_thrown_out_by_its_double_comes_back),
         cmocka_unit_test(a_connection_that_dies_silently_is_noticed),
+        cmocka_unit_test(a_broker_whose_packets_vanish_is_missed_in_seconds),
         cmocka_unit_test(the_next_broker_is_taken_when_the_first_is_away),
         cmocka_unit_test(why_nobody_answers_or_hangs_up_is_told),
         cmocka_unit_test(a_connection_that_takes_its_time_comes_about),
