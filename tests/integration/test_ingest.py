@@ -705,29 +705,6 @@ def test_two_instances_share_the_shards_and_take_over_at_once(site):
         second.stop()
 
 
-def keepalive_s(server, client):
-    """Until the kernel's next keepalive of the server's end of a connection over loopback."""
-    ends = [f"0100007F:{port:04X}" for port in (server, client)]
-    for line in Path("/proc/net/tcp").read_text().splitlines():
-        fields = line.split()
-        if fields[1:3] == ends and fields[5].startswith("02:"):  # in hundredths
-            return int(fields[5][3:], 16) / 100
-    return float("inf")  # it waits for something else now
-
-
-def test_postgresql_misses_within_seconds_a_host_that_held_shards_and_lost_its_power(site):
-    second = Ingest(site, "1", rate=RATE, burst=BURST)
-    second.env["VIGIE_PG"] = f"host=127.0.0.1 port={site.postgres.port} user=vigie_ingest dbname={site.postgres.database}"
-    second.start()
-    try:
-        holder = site.sql("SELECT client_port FROM pg_stat_activity WHERE application_name = 'vigie-ingest-shards' AND client_port > 0")
-        next_s = lambda: keepalive_s(site.postgres.port, int(holder))
-        wait_until(lambda: next_s() <= 2, why=f"a keepalive soon, not in {next_s()} s")
-    finally:
-        second.kill()
-    wait_until(lambda: site.ingest.metric("vigie_ingest_shards_owned") == 64, why="taking over")
-
-
 def test_three_instances_share_to_within_one_whoever_comes_and_goes(site):
     one, two = (Ingest(site, name, rate=RATE, burst=BURST).start() for name in "12")
     owned = lambda *all: sorted(i.metric("vigie_ingest_shards_owned") for i in all)
