@@ -12,6 +12,8 @@ import time
 import xml.etree.ElementTree as xml
 from pathlib import Path
 
+from stack.growing import whole_lines
+
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = Path(os.environ.get("VIGIE_BUILD") or "build")
 PYTHON = "/usr/bin/python3"
@@ -83,16 +85,6 @@ def read_plain(tally, name, seconds, log):
     for test, outcome in seen.items():
         tally.add(outcome, f"{name}: {test}", seconds / len(seen), log)
     return "failed" in seen.values() if seen else None
-
-
-def whole_lines(path, at):
-    """The lines of a growing file from byte `at`, and where to go on: a line that crosses a page may be seen half written."""
-    if not path.exists():
-        return [], at
-    with open(path, "rb") as file:
-        file.seek(at)
-        whole, end, _ = file.read().rpartition(b"\n")
-    return whole.decode().split("\n") if end else [], at + len(whole + end)
 
 
 def python(tally, logs, word):

@@ -115,9 +115,6 @@ class Ingest(Process):
                 return float(line.rpartition(" ")[2])
         return 0.0
 
-    def log_text(self):
-        return self.log.read_text(errors="replace") if self.log.exists() else ""
-
 
 class Site:
     def __init__(self, folder):

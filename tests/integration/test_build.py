@@ -4,7 +4,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from run import whole_lines
+from stack.growing import whole_lines, whole_text
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -36,10 +36,12 @@ def test_the_count_comes_even_when_a_tool_is_missing(tmp_path):
 
 def test_a_line_that_is_seen_half_written_is_read_when_it_is_whole(tmp_path):
     path = tmp_path / "report"
-    assert whole_lines(path, 0) == ([], 0)
+    assert whole_lines(path, 0) == ([], 0) and whole_text(path) == ""
     path.write_text("one\ntw\u00e9")
+    assert whole_text(path) == "one\n"
     lines, at = whole_lines(path, 0)
     assert (lines, at) == (["one"], 4)
     assert whole_lines(path, at) == ([], at)
     path.write_text("one\ntw\u00e9\n\nfour\n")
+    assert whole_text(path) == path.read_text()
     assert whole_lines(path, at) == (["tw\u00e9", "", "four"], path.stat().st_size)

@@ -9,9 +9,9 @@ from system import Stores, wait_for
 @pytest.mark.parametrize("service", ["ingest", "notify"])
 def test_a_service_connects_anew_and_goes_on(fleet_of_three, service):
     stack, member = fleet_of_three, fleet_of_three.members[service]
-    pid, before = member.process.pid, member.log.read_text().count("event=broker.connected")
+    pid, before = member.process.pid, member.log_text().count("event=broker.connected")
     member.process.send_signal(signal.SIGHUP)
-    wait_for("a new connection", lambda: member.log.read_text().count("event=broker.connected") > before)
+    wait_for("a new connection", lambda: member.log_text().count("event=broker.connected") > before)
     wait_for("it to be ready", member.ready)
     assert member.process.pid == pid and member.process.poll() is None
     vin = stack.cars[0].vin
@@ -25,12 +25,12 @@ def test_the_log_level_is_read_again_from_its_file(own_stack, monkeypatch, tmp_p
     monkeypatch.setenv("VIGIE_LOG_LEVEL", f"@{level}")
     stack = own_stack(vehicles=1)
     members = [stack.members[name] for name in ("ingest", "api", "notify", "vehicle-1")]
-    assert not [m.name for m in members if "level=info" in m.log.read_text()]
+    assert not [m.name for m in members if "level=info" in m.log_text()]
     level.write_text("debug\n")
     for member in members:
         member.process.send_signal(signal.SIGHUP)
         wait_for(f"a line of info or debug of {member.name}", lambda m=member: any(
-            w in m.log.read_text() for w in ("level=info", "level=debug")))
+            w in m.log_text() for w in ("level=info", "level=debug")))
     time.sleep(0.2)
     assert all(m.process.poll() is None for m in members)
 
@@ -39,7 +39,7 @@ def test_reloads_in_a_row_under_traffic_all_come_back(fleet_of_three):
     """Paho takes a connect before its disconnect is through, says yes, and never answers."""
     stack = fleet_of_three
     members = [stack.members[name] for name in ("ingest", "notify", "vehicle-1", "vehicle-2", "vehicle-3")]
-    connected = lambda m: m.log.read_text().count("event=broker.connected")
+    connected = lambda m: m.log_text().count("event=broker.connected")
     for _ in range(5):
         before = [connected(m) for m in members]
         for member in members:

@@ -32,6 +32,7 @@ import mqtt5  # noqa: E402
 import replay  # noqa: E402
 from bench_pki import BenchPki  # noqa: E402
 from stack.broker import Broker  # noqa: E402
+from stack.growing import whole_text  # noqa: E402
 from stack.ports import free_port  # noqa: E402
 from stack.process import end_with_parent  # noqa: E402
 from stack.wait import wait_for  # noqa: E402
@@ -208,8 +209,7 @@ class VehicleBench:
         return answer
 
     def log(self, name):
-        path = self.folder / f"{name}.log"
-        return path.read_text(errors="replace") if path.exists() else ""
+        return whole_text(self.folder / f"{name}.log")
 
     def get(self, path):
         try:

@@ -21,6 +21,7 @@ import threading
 import time
 from pathlib import Path
 
+from .growing import whole_text
 from .ports import free_port
 from .process import end_with_parent
 
@@ -214,4 +215,4 @@ class Broker:
                 self.kill()
 
     def log_text(self):
-        return self.log.read_text(errors="replace") if self.log.exists() else ""
+        return whole_text(self.log)

@@ -9,6 +9,8 @@ import subprocess
 import uuid
 from pathlib import Path
 
+from .growing import whole_text
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -20,7 +22,7 @@ class Run:
 
     def said(self):
         """The newest line of figures."""
-        lines = [line for line in self.log.read_text(errors="replace").splitlines() if line.startswith("{")]
+        lines = [line for line in whole_text(self.log).splitlines() if line.startswith("{")]
         return json.loads(lines[-1]) if lines else {"acked": 0, "sent": 0, "connected": 0}
 
     def wait(self, timeout_s):
@@ -70,7 +72,7 @@ class Load:
     def lines(self):
         """(VIN, stream, seq, site) of every acknowledgement."""
         found = []
-        for line in self.ledger.read_text().splitlines() if self.ledger.exists() else []:
+        for line in whole_text(self.ledger).splitlines():
             if not line.startswith("plan "):
                 vin, _, stream, seq, site = line.split()
                 found.append((vin, stream, int(seq), site))

@@ -13,6 +13,8 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from .growing import whole_text
+
 PR_SET_PDEATHSIG = 1
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -61,6 +63,9 @@ class Process:
         self.spawn()
         self.wait_ready()
         return self
+
+    def log_text(self):
+        return whole_text(self.log)
 
     def kill(self):
         """As a power cut would."""

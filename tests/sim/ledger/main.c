@@ -99,7 +99,7 @@ static void read_ledger(struct ledger *l, const char *path, const char *site)
     char text[256];
 
     must(file, path, strerror(errno));
-    while (fgets(text, sizeof text, file))
+    while (fgets(text, sizeof text, file) && strchr(text, '\n')) /* the last may not be whole yet */
         take_line(l, text, site);
     fclose(file);
     if (l->count)
