@@ -15,7 +15,7 @@
 
 #include "lib/clock.h"
 
-static int stop_fd = -1, reload_fd = -1, wake_fd = -1;
+static int stop_fd = -1, reload_fd = -1, wake_fd = -1, nudge_fd = -1;
 static atomic_bool asked;
 static bool reload;            /* main thread */
 static atomic_int stop_signal; /* the first that asked, until its second coming was let through */
@@ -42,20 +42,30 @@ enum status stop_open(struct fault *fault)
     enum status st;
 
     signal(SIGPIPE, SIG_IGN);
-    if (wake_fd < 0 && (wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0)
+    if ((wake_fd < 0 && (wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0) ||
+        (nudge_fd < 0 && (nudge_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0))
         return fault_set(fault, ST_FATAL, "eventfd: %s", strerror(errno));
     st = watch(&stop_fd, stops, 2, fault);
     return st == ST_OK ? watch(&reload_fd, reloads, 1, fault) : st;
 }
 
-void stop_ask(void)
+static void wake(int fd)
 {
     const uint64_t one = 1;
 
-    if (atomic_exchange(&asked, true) || wake_fd < 0)
-        return;
-    while (write(wake_fd, &one, sizeof one) < 0 && errno == EINTR)
+    while (fd >= 0 && write(fd, &one, sizeof one) < 0 && errno == EINTR)
         continue;
+}
+
+void stop_ask(void)
+{
+    if (!atomic_exchange(&asked, true))
+        wake(wake_fd);
+}
+
+void stop_nudge(void)
+{
+    wake(nudge_fd);
 }
 
 bool stop_asked(void)
@@ -93,14 +103,23 @@ static bool take_reloads(void)
     return any;
 }
 
+static bool take_nudges(void)
+{
+    uint64_t count;
+
+    return nudge_fd >= 0 && read(nudge_fd, &count, sizeof count) == (ssize_t)sizeof count;
+}
+
 /* Wait until there is something to look at, at most `wait_ms` (-1 for ever).  Only main watches for
- * reloads. */
+ * reloads and is nudged. */
 static void wait_once(int64_t wait_ms, bool main_thread)
 {
-    struct pollfd fds[] = {
-        {wake_fd, POLLIN, 0}, {stop_fd, POLLIN, 0}, {main_thread ? reload_fd : -1, POLLIN, 0}};
+    struct pollfd fds[] = {{wake_fd, POLLIN, 0},
+                           {stop_fd, POLLIN, 0},
+                           {main_thread ? reload_fd : -1, POLLIN, 0},
+                           {main_thread ? nudge_fd : -1, POLLIN, 0}};
 
-    if (poll(fds, 3, wait_ms > 3600000 ? 3600000 : (int)wait_ms) < 0)
+    if (poll(fds, 4, wait_ms > 3600000 ? 3600000 : (int)wait_ms) < 0)
         return; /* interrupted: the caller looks at the clock */
 }
 
@@ -124,12 +143,12 @@ bool stop_wait(int wait_ms)
     int64_t left_ms = wait_ms;
 
     for (;;) {
-        bool reloads = take_reloads();
+        bool reloads = take_reloads(), nudged = take_nudges();
 
         take_stops();
         if (stop_asked())
             break;
-        if (reloads || (wait_ms >= 0 && left_ms <= 0))
+        if (reloads || nudged || (wait_ms >= 0 && left_ms <= 0))
             return false;
         wait_once(wait_ms < 0 ? -1 : left_ms, true);
         left_ms = end_ms - clock_boot_ms();

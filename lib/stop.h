@@ -21,5 +21,7 @@ void stop_ask(void);   /* any thread: ask for stop as a signal would */
 bool stop_pause(
     int64_t wait_ms);        /* any thread: sleep that long; false as soon as stop is asked for */
 bool stop_take_reload(void); /* main thread: true once per SIGHUP */
+void stop_nudge(void); /* any thread, after stop_open: main's stop_wait, this or the next, ends at
+                        * once with false; several before that are one */
 
 #endif

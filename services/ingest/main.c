@@ -61,6 +61,7 @@ static void reader_connection(void *self, bool connected, const char *broker, co
 
     health_set(in->health, "broker", connected);
     atomic_store(&in->broker, connected);
+    stop_nudge(); /* shards may move */
     if (connected)
         log_info("broker.connected", "broker=%s", broker);
     else
@@ -73,6 +74,7 @@ static void speaker_connection(void *self, bool connected, const char *broker, c
     struct ingest *in = self;
 
     health_set(in->health, "acks", connected);
+    stop_nudge();
     if (!connected)
         log_warn("acks.lost", "broker=%s reason=\"%s\"", broker, reason);
 }

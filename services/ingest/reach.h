@@ -10,9 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Shards shall be served again within 5 s: a second may pass before a lost connection is looked at
- * and one before another instance takes what is given up.  A connection that is only made anew is
- * back well before (lib/backoff begins with a quarter of a second). */
+/* Shards shall be served again within 5 s: a second may pass before another instance looks for what
+ * was given up, and one before it has it.  A connection that is only made anew is back well before
+ * (lib/backoff begins with a quarter of a second). */
 #define REACH_CUT_MS 2000
 /* Nobody waits for one who comes back, and one who comes and goes would take its cars along. */
 #define REACH_STEADY_MS 3000

@@ -164,6 +164,33 @@ static void a_pause_does_not_take_the_reload_away(void **state)
     assert_int_equal(run_apart(hangup_is_left_to_main), 0);
 }
 
+static void *nudge(void *arg)
+{
+    usleep(50000);
+    stop_nudge();
+    return arg;
+}
+
+static bool nudged(void)
+{
+    pthread_t other;
+    bool all = opened();
+
+    pthread_create(&other, NULL, nudge, NULL);
+    all = !stop_wait(-1) && all;
+    pthread_join(other, NULL);
+    stop_nudge(); /* before main waits, and twice */
+    stop_nudge();
+    return all && stop_pause(5) && !stop_wait(HOUR_MS) && !stop_wait(5) && !stop_take_reload() &&
+           !stop_asked();
+}
+
+static void a_nudge_ends_one_wait_of_main_and_nothing_else(void **state)
+{
+    (void)state;
+    assert_int_equal(run_apart(nudged), 0);
+}
+
 static void *pause_long(void *arg)
 {
     (void)arg;
@@ -249,6 +276,7 @@ int main(void)
         cmocka_unit_test(sighup_ends_the_wait_and_reloads_once),
         cmocka_unit_test(sighup_wakes_main_from_a_wait_without_end),
         cmocka_unit_test(a_pause_does_not_take_the_reload_away),
+        cmocka_unit_test(a_nudge_ends_one_wait_of_main_and_nothing_else),
         cmocka_unit_test(asking_wakes_main_and_every_pause),
         cmocka_unit_test(a_signal_ends_the_pauses_of_all_threads),
         cmocka_unit_test(a_broken_pipe_is_an_error_and_no_signal),
