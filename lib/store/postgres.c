@@ -64,18 +64,6 @@ unsigned pg_connections(const struct pg *db)
     return db->connections;
 }
 
-enum status pg_be_missed(struct pg *db, struct fault *fault)
-{
-    /* those the server knows: tcp_user_timeout came with version 12.  Keepalives find a silent
-     * peer, the timeout one that still owes a receipt. */
-    return pg_run(db,
-                  "SELECT set_config(s.name, v.value, false) FROM (VALUES "
-                  "('tcp_keepalives_idle', '1'), ('tcp_keepalives_interval', '1'), "
-                  "('tcp_keepalives_count', '3'), ('tcp_user_timeout', '4000')) AS v (name, value) "
-                  "JOIN pg_settings s ON s.name = v.name",
-                  0, NULL, NULL, fault);
-}
-
 static void drop_notice(void *self, const PGresult *notice)
 {
     (void)self;
@@ -152,6 +140,27 @@ static enum status explain_refusal(struct pg *db, struct fault *fault)
     return pg_complain(db, st, fault);
 }
 
+/* By settings of the session, those the server knows: tcp_user_timeout came with version 12.
+ * Keepalives find a silent peer, the timeout one that still owes a receipt.  Statements and not
+ * options of the connection, which a pooler may refuse. */
+static enum status be_missed(struct pg *db, struct fault *fault)
+{
+    const char *host = PQhost(db->conn);
+    enum status st;
+
+    if (!host || host[0] == '/' || host[0] == '@') /* a Unix socket */
+        return ST_OK;
+    st = pg_run(db,
+                "SELECT set_config(s.name, v.value, false) FROM (VALUES "
+                "('tcp_keepalives_idle', '1'), ('tcp_keepalives_interval', '1'), "
+                "('tcp_keepalives_count', '3'), ('tcp_user_timeout', '4000')) AS v (name, value) "
+                "JOIN pg_settings s ON s.name = v.name",
+                0, NULL, NULL, fault);
+    if (st != ST_OK)
+        pg_hang_up(db);
+    return st;
+}
+
 static enum status connect_now(struct pg *db, struct fault *fault)
 {
     bool hasty = db->patience_ms > 0 && db->patience_ms < CONNECT_MS;
@@ -180,7 +189,7 @@ static enum status connect_now(struct pg *db, struct fault *fault)
     }
     PQsetErrorVerbosity(db->conn, PQERRORS_DEFAULT);
     db->connections++;
-    return ST_OK;
+    return be_missed(db, fault);
 }
 
 /* Has the server said goodbye while nobody listened?  Its last words come before the end, so read

@@ -15,20 +15,17 @@ struct pg;
 /* Copies `conninfo`; does not connect yet.  `application` shows in pg_stat_activity. */
 enum status pg_open(struct pg **out, const char *conninfo, const char *application,
                     struct fault *fault) MUST_CHECK;
-/* Connected and sane?  Connects (5 s at most) if not; rolls back a transaction left open.
- *   ST_RETRY   the server is away
- *   ST_FATAL   it refuses us (28xxx, 3D000, 42501, a password is missing) */
+/* Connected and sane?  Connects (5 s at most) if not; rolls back a transaction left open.  The
+ * locks of a host that loses its power, on a session or on the rows of a transaction, stay for as
+ * long as the server waits for it, by its kernel's defaults for hours: over TCP it is told to miss
+ * us within some five seconds. ST_RETRY   the server is away ST_FATAL   it refuses us (28xxx,
+ * 3D000, 42501, a password is missing) */
 enum status pg_ready(struct pg *db, struct fault *fault) MUST_CHECK;
 
 /* Answers that take longer than `wait_ms` (0, as at first: no limit) are ST_RETRY and end the
  * connection: what the server made of the statements is not known then.  The time is that of one
  * call, with all that was queued before it.  Once stop was asked for (lib/stop), 2 s are enough. */
 void pg_set_patience(struct pg *db, int wait_ms);
-/* Session locks outlive a host that loses its power for as long as the server waits for it, which
- * by its kernel's defaults is hours.  Of this connection it shall know within some five seconds;
- * for that the session must be set anew after each connect.  A Unix socket needs no such thing:
- * nothing happens. */
-enum status pg_be_missed(struct pg *db, struct fault *fault) MUST_CHECK;
 /* How often it has connected: when it changes, LISTENs and session locks are gone. */
 unsigned pg_connections(const struct pg *db);
 

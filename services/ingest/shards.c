@@ -74,8 +74,7 @@ static enum status appear(struct shards *s, struct fault *fault)
     const char *params[] = {s->site};
     enum status st = pg_ready(s->db, fault);
 
-    if (st != ST_OK || s->connections == pg_connections(s->db) ||
-        (st = pg_be_missed(s->db, fault)) != ST_OK)
+    if (st != ST_OK || s->connections == pg_connections(s->db))
         return st;
     st = pg_run(s->db, "SELECT pg_advisory_lock_shared(hashtext('vigie site'), hashtext($1))", 1,
                 params, NULL, fault);

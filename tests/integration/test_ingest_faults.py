@@ -1,9 +1,11 @@
 """ingest when something dies or hangs: nothing acknowledged is missing, nothing is there twice, nobody waits for ever."""
+import contextlib
 import http.server
 import json
 import random
 import socket
 import struct
+import subprocess
 import threading
 import time
 import urllib.error
@@ -408,8 +410,25 @@ def test_what_is_cut_off_from_the_broker_hands_its_shards_over_and_where_all_are
     wait_until(lambda: site.ingest.metric("vigie_ingest_shards_owned") == 64, why="taking over")
 
 
+@contextlib.contextmanager
+def rows_held(site, statement):
+    """A session that holds the rows of a SELECT ... FOR UPDATE until the block is over."""
+    postgres = site.postgres
+    argv = [postgres.bin + "/psql", "-XAtq", "-h", postgres.sockets, "-p", str(postgres.port), "-U", "vigie", "-d", postgres.database]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd="/") as session:
+        session.stdin.write(f"BEGIN; {statement};\n\\echo held\n")
+        session.stdin.flush()
+        while session.stdout.readline() not in ("held\n", ""):
+            pass
+        try:
+            yield
+        finally:
+            session.communicate("ROLLBACK;\n", timeout=60)
+
+
 def test_a_database_host_without_power_is_missed_by_ingest_as_ingest_is_by_it(site):
-    """PostgreSQL gives what the one held to the other, which reaches it; alone, the one holds what it has until it is back."""
+    """PostgreSQL gives what the one held, its shards and the rows of its transaction, to the other, which reaches it; alone, the one
+    holds what it has until it is back."""
     gate, agents = Gate(site.postgres.port, free_port()), []
     far = Ingest(site, "far")
     far.env["VIGIE_PG"] = f"host=127.0.0.1 port={gate.port} user=vigie_ingest dbname={site.postgres.database}"
@@ -424,7 +443,11 @@ def test_a_database_host_without_power_is_missed_by_ingest_as_ingest_is_by_it(si
             progress_of_each(agents[-1:], 1)
         assert told() > 0
 
-        gate.vanish()
+        vins = ", ".join(f"'{agent.vin}'" for agent in agents)
+        at_work = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'vigie-ingest-writer' AND client_port > 0 AND "
+        with rows_held(site, f"SELECT 1 FROM watermark WHERE vin IN ({vins}) FOR UPDATE"):
+            wait_until(lambda: site.sql(at_work + "wait_event_type = 'Lock'") != "0", why="a transaction of its own under way")
+            gate.vanish()
         began = time.monotonic()
         wait_until(lambda: "event=shards.unknown" in far.log_text() and not far.is_ready(), why="it to miss the database")
         print(f"PostgreSQL missed after {time.monotonic() - began:.1f} s")
@@ -437,6 +460,7 @@ def test_a_database_host_without_power_is_missed_by_ingest_as_ingest_is_by_it(si
         wait_until(lambda: far.metric("vigie_ingest_samples_total") > before and far.metric("vigie_ingest_unacked_age_seconds") > 0,
                    why="what it takes in to wait")
         assert far.process.poll() is None and not far.is_ready()
+        gate.cut()  # a host that is back knows of no connection
         gate.open()
         wait_until(lambda: owned(far) == [64] and far.is_ready(), why="all to be its own")
         progress_of_each(agents, 5)
