@@ -211,6 +211,25 @@ def test_a_rule_holds_in_its_zone_and_hours_only(site, car):
     assert [e[1] for e in found] == [inside] and 64 <= second(found[0][2], start) <= 70
 
 
+def test_many_cases_are_looked_through_a_slice_at_a_time_and_then_anew(site):
+    """Of 1,500 vehicles, each with a case of a rule that is there; the first and the last also have one of a rule that is not."""
+    customer, known, gone = (str(uuid.uuid4()) for _ in range(3))
+    cases = ("INSERT INTO alert (id, vin, type, subject, ending, state, severity, occurred_at, detected_at, last_at) "
+             "SELECT gen_random_uuid(), vin, 'rule', '{}', 'condition', 'open', 'minor', now(), now(), now() FROM vehicle WHERE ")
+    of_all, of_ends = f"customer_id = '{customer}'", "vin IN ('ZZSCE000000000001', 'ZZSCE000000001500')"
+    uncleared = f"SELECT count(*) FROM alert JOIN vehicle USING (vin) WHERE customer_id = '{customer}' AND state <> 'cleared'"
+    site.sql(f"INSERT INTO customer (id, name) VALUES ('{customer}', 'Many'); INSERT INTO vehicle (vin, customer_id, status) SELECT "
+             f"'ZZSCE' || lpad(n::text, 12, '0'), '{customer}', 'active' FROM generate_series(1, 1500) n; INSERT INTO rule (id, customer_id, "
+             f"name, signal, test, threshold) VALUES ('{known}', '{customer}', 'Fast', 'Vehicle.Speed', 'above', 130); "
+             + cases.format(known) + of_all + "; " + cases.format(gone) + of_ends)
+    try:
+        wait_until(lambda: site.sql(uncleared) == "1500", why="both ends to be looked at")
+        site.sql(cases.format(str(uuid.uuid4())) + "vin = 'ZZSCE000000000001'")
+        wait_until(lambda: site.sql(uncleared) == "1500", why="the first slice to come again")
+    finally:
+        site.sql(f"DELETE FROM vehicle WHERE customer_id = '{customer}'")
+
+
 def test_what_a_deleted_disabled_or_moved_rule_or_zone_raised_is_over(site, car):
     start = now_ms() - HOUR_MS
     above = {"signal": "Vehicle.Speed", "test": "above", "threshold": 30}

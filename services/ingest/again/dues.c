@@ -9,6 +9,7 @@
 
 #include "lib/text.h"
 #include "proto/envelope.h"
+#include "proto/vin.h"
 #include "services/ingest/commit/meter_rows.h"
 #include "services/ingest/commit/tell.h"
 #include "services/ingest/facts/forecast.h"
@@ -25,11 +26,13 @@
 #define DUE(unknown)                                                                               \
     "(x.computed_at IS NULL OR x.computed_at < now() - interval '10 min' OR " unknown ")"
 
-#define OVER_MS 10000
+struct case_key {
+    char vin[VIN_LEN + 1], type[32], subject[128];
+};
 
 struct dues {
     struct pg *db;
-    int64_t over_ms; /* when it looked last for cases whose subject is gone */
+    struct case_key after; /* the last case looked at, of those whose subject may be gone */
     struct tell *tell;
     struct fact_states *states;
     struct meter_rows meters;
@@ -255,24 +258,38 @@ static enum status take_entry(struct dues *d, const PGresult *rows, int row, int
 }
 
 /* ---- cases of which nobody would find the end: what they are about was deleted, disabled, is over
- * or no longer about the vehicle */
-enum { CASE_VIN = 1, CASE_TYPE, CASE_SUBJECT };
+ * or no longer about the vehicle.  A slice of them at a time, in the order of their index, so that
+ * a look costs the same however many there are. */
+#define SLICE "1000"
+#define SLICE_ROWS 1000
+#define CASES                                                                                      \
+    "state <> 'cleared' AND ended_at IS NULL AND type IN ('rule', 'geofence_dwell', "              \
+    "'maintenance_due', 'contract_mileage')"
+enum { CASE_VIN, CASE_TYPE, CASE_SUBJECT, CASE_COUNT, CASE_OVER };
 
+/* Those that are over, and the last of the slice.  LIMIT 1 and IS NOT DISTINCT FROM keep the
+ * planner from reading whole tables for a few rows of them. */
 static const char over[] =
-    "SELECT a.id, a.vin, a.type, a.subject FROM alert a JOIN vehicle v ON v.vin = a.vin, "
-    "LATERAL (SELECT CASE WHEN a.subject ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' "
-    "THEN a.subject::uuid END AS id) s "
-    "WHERE a.state <> 'cleared' AND a.ended_at IS NULL AND a.last_at <= now() AND a.type IN "
-    "('rule', 'geofence_dwell', 'maintenance_due', 'contract_mileage') AND NOT CASE a.type "
+    "SELECT vin, type, subject, n, over FROM (SELECT a.vin, a.type, a.subject, count(*) OVER () AS "
+    "n, lead(a.vin) OVER (ORDER BY a.vin, a.type, a.subject) IS NULL AS last, NOT CASE a.type "
     "WHEN 'rule' THEN EXISTS (SELECT FROM rule x WHERE x.id = s.id AND "
     "x.customer_id = v.customer_id AND x.enabled AND x.group_name IN ('', v.group_name) AND "
-    "coalesce(x.vin, v.vin) = v.vin) "
+    "coalesce(x.vin, a.vin) = a.vin) "
     "WHEN 'geofence_dwell' THEN EXISTS (SELECT FROM geofence x WHERE x.id = s.id AND "
     "x.customer_id = v.customer_id AND x.dwell_s > 0 AND x.group_name IN ('', v.group_name)) "
     "WHEN 'maintenance_due' THEN EXISTS (SELECT FROM maintenance x WHERE x.id = s.id AND "
-    "x.vin = v.vin) "
-    "ELSE EXISTS (SELECT FROM contract x WHERE x.id = s.id AND x.vin = v.vin AND "
-    "x.cap_km IS NOT NULL AND now() BETWEEN x.starts_on AND x.ends_on + 1) END LIMIT 100";
+    "x.vin IS NOT DISTINCT FROM a.vin) "
+    "ELSE EXISTS (SELECT FROM contract x WHERE x.id = s.id AND x.vin IS NOT DISTINCT FROM a.vin "
+    "AND x.cap_km IS NOT NULL AND now() BETWEEN x.starts_on AND x.ends_on + 1) END AND "
+    "coalesce((SELECT x.last_at <= now() FROM alert x WHERE x.vin = a.vin AND x.type = a.type AND "
+    "x.subject = a.subject AND x.state <> 'cleared' AND x.ending <> 'point' LIMIT 1), true) AS "
+    "over "
+    "FROM (SELECT vin, type, subject FROM alert WHERE " CASES
+    " AND (vin, type, subject) > ($1, $2, $3) ORDER BY vin, type, subject LIMIT " SLICE ") a "
+    "CROSS JOIN LATERAL (SELECT customer_id, group_name FROM vehicle WHERE vin = a.vin LIMIT 1) v "
+    "CROSS JOIN LATERAL (SELECT CASE WHEN a.subject ~ "
+    "'^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN a.subject::uuid END AS id) s) c "
+    "WHERE last OR over ORDER BY vin, type, subject";
 
 static enum status take_over(struct dues *d, const PGresult *rows, int row, int64_t now_ms,
                              struct fault *fault)
@@ -319,18 +336,34 @@ static const struct work {
                                                                "FIRST LIMIT 100 FOR UPDATE OF "
                                                                "x SKIP LOCKED",
      CONTRACT_VIN, take_contract},
-    {over, CASE_VIN, take_over},
 };
 
-/* Nobody waits for what is over. */
-static bool is_time(struct dues *d, const struct work *work, int64_t now_ms)
+static bool is_true(const PGresult *rows, int row, int column)
 {
-    if (work->take != take_over)
-        return true;
-    if (now_ms >= d->over_ms && now_ms - d->over_ms < OVER_MS)
-        return false;
-    d->over_ms = now_ms;
-    return true;
+    return PQgetvalue(rows, row, column)[0] == 't';
+}
+
+/* The next slice; after the last one the first. */
+static enum status look_for_over(struct dues *d, bool (*is_ours)(void *self, const char *vin),
+                                 void *self, int64_t now_ms, struct fault *fault)
+{
+    const char *params[] = {d->after.vin, d->after.type, d->after.subject};
+    PGresult *rows = NULL;
+    enum status st = pg_run(d->db, over, 3, params, &rows, fault);
+    int n = st == ST_OK ? PQntuples(rows) : 0;
+    bool more = n > 0 && whole(rows, n - 1, CASE_COUNT) == SLICE_ROWS;
+
+    for (int i = 0; st == ST_OK && i < n; i++)
+        if (is_true(rows, i, CASE_OVER) && is_ours(self, PQgetvalue(rows, i, CASE_VIN)))
+            st = take_over(d, rows, i, now_ms, fault);
+    d->after = (struct case_key){"", "", ""};
+    if (st == ST_OK && more) {
+        text_copy(d->after.vin, sizeof d->after.vin, PQgetvalue(rows, n - 1, CASE_VIN));
+        text_copy(d->after.type, sizeof d->after.type, PQgetvalue(rows, n - 1, CASE_TYPE));
+        text_copy(d->after.subject, sizeof d->after.subject, PQgetvalue(rows, n - 1, CASE_SUBJECT));
+    }
+    PQclear(rows);
+    return st;
 }
 
 enum status dues_step(struct dues *d, bool (*is_ours)(void *self, const char *vin), void *self,
@@ -345,15 +378,14 @@ enum status dues_step(struct dues *d, bool (*is_ours)(void *self, const char *vi
     for (size_t w = 0; w < sizeof works / sizeof *works && st == ST_OK; w++) {
         PGresult *rows = NULL;
 
-        if (!is_time(d, &works[w], now_ms))
-            continue;
         st = pg_run(d->db, works[w].sql, 0, NULL, &rows, fault);
         for (int i = 0; st == ST_OK && i < PQntuples(rows); i++)
             if (is_ours(self, PQgetvalue(rows, i, works[w].vin)))
                 st = works[w].take(d, rows, i, now_ms, fault);
         PQclear(rows);
     }
-    if (st == ST_OK && (st = tell_write(d->tell, now_ms, fault)) == ST_OK)
+    if (st == ST_OK && (st = look_for_over(d, is_ours, self, now_ms, fault)) == ST_OK &&
+        (st = tell_write(d->tell, now_ms, fault)) == ST_OK)
         return pg_commit(d->db, fault);
     pg_rollback(d->db);
     return st;
