@@ -84,6 +84,7 @@ def test_a_car_that_sends_events_and_no_samples_is_counted_as_others_are(site):
             car.event("ignition_on", {})
             car.wait_ack(n)
             expect(site, car, records=n)
+        assert missing(site, car.vin) == 0
     assert "tallies.wait" not in site.ingest.log_text()
 
 
