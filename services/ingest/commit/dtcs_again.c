@@ -78,13 +78,14 @@ static enum status read_events(struct dtcs *d, struct past *p, struct fault *fau
         2, params, &p->events, fault);
 }
 
-/* Codes that were known before the oldest report there is, and how often they had come then. */
+/* Codes that were known by the oldest report that is stepped, and how often they had come by then:
+ * what came since is stepped over, and counted once more. */
 static enum status read_older(struct dtcs *d, struct past *p, struct fault *fault)
 {
     char at[24];
     const char *params[] = {p->vin, at};
 
-    (void)snprintf(at, sizeof at, "%lld", (long long)p->from_ms - 1);
+    (void)snprintf(at, sizeof at, "%lld", (long long)whole(p->reports, p->n - 1, 0));
     return pg_run(
         d->db,
         "SELECT code, ecu, list, ms(first_at), greatest(1, count - (SELECT count(*) FROM "
