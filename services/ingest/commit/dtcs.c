@@ -30,6 +30,7 @@ void dtcs_close(struct dtcs *d)
     columns_done(&d->c);
     dtc_life_done(&d->life);
     dtc_life_done(&d->end);
+    slots_done(&d->by_key);
     free(d->codes);
     free(d->gone);
     free(d->kept);

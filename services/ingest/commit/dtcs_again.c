@@ -6,6 +6,7 @@
 
 #include "dtcs_inside.h"
 #include "lib/text.h"
+#include "proto/hash.h"
 #include "proto/json.h"
 
 #define AGAIN_MAX "1000"
@@ -144,22 +145,50 @@ static enum status read_report(struct dtcs *d, const struct past *p, int i,
     return st;
 }
 
+/* The place of an event in d->by_key, or where it would be. */
+static uint32_t *place_of(struct dtcs *d, const struct past *p, int64_t t_ms, const char *type,
+                          const char *subject)
+{
+    uint64_t hash = hash_bytes((uint64_t)t_ms, type, strlen(type));
+    uint32_t *at = slots_first(&d->by_key, hash_bytes(hash, subject, strlen(subject)));
+
+    for (; *at; at = slots_next(&d->by_key, at)) {
+        int row = (int)*at - 1;
+
+        if (whole(p->events, row, 3) == t_ms && !strcmp(PQgetvalue(p->events, row, 1), type) &&
+            !strcmp(PQgetvalue(p->events, row, 2), subject))
+            break;
+    }
+    return at;
+}
+
+/* A code that comes and goes leaves thousands of them. */
+static bool sort_events(struct dtcs *d, const struct past *p)
+{
+    int n = PQntuples(p->events);
+
+    if (!slots_begin(&d->by_key, (size_t)n))
+        return false;
+    for (int i = 0; i < n; i++)
+        *place_of(d, p, whole(p->events, i, 3), PQgetvalue(p->events, i, 1),
+                  PQgetvalue(p->events, i, 2)) = (uint32_t)i + 1;
+    return true;
+}
+
 /* An event there is already is told no more, and stays where it was. */
 static void match(struct dtcs *d, const struct past *p, struct found *f)
 {
-    for (int i = 0; i < PQntuples(p->events); i++) {
-        if (whole(p->events, i, 3) != f->occurred_ms ||
-            strcmp(PQgetvalue(p->events, i, 1), f->type) != 0 ||
-            strcmp(PQgetvalue(p->events, i, 2), f->subject) != 0)
-            continue;
-        d->kept[i] = true;
-        f->parts &= ~(unsigned)FOUND_ALERT;
-        if (PQgetisnull(p->events, i, 4))
-            return;
-        f->lat = strtod(PQgetvalue(p->events, i, 4), NULL);
-        f->lon = strtod(PQgetvalue(p->events, i, 5), NULL);
+    const uint32_t *at = place_of(d, p, f->occurred_ms, f->type, f->subject);
+    int row = (int)*at - 1;
+
+    if (!*at)
         return;
-    }
+    d->kept[row] = true;
+    f->parts &= ~(unsigned)FOUND_ALERT;
+    if (PQgetisnull(p->events, row, 4))
+        return;
+    f->lat = strtod(PQgetvalue(p->events, row, 4), NULL);
+    f->lon = strtod(PQgetvalue(p->events, row, 5), NULL);
 }
 
 static void tell(struct dtcs *d, const struct past *p, size_t n, int64_t t_ms)
@@ -316,7 +345,7 @@ enum status dtcs_settle(struct dtcs *d, const char *vin, struct car_out *found, 
         return ST_OK;
     d->late_ms = 0;
     if ((st = read_reports(d, &p, fault)) == ST_OK && (st = read_events(d, &p, fault)) == ST_OK &&
-        !make_room(d, (size_t)PQntuples(p.events)))
+        (!make_room(d, (size_t)PQntuples(p.events)) || !sort_events(d, &p)))
         st = fault_set(fault, ST_RETRY, "out of memory for trouble codes");
     if (st == ST_OK)
         st = step_twice(d, &p, fault);

@@ -7,6 +7,7 @@
 #include "columns.h"
 #include "dtcs.h"
 #include "services/ingest/facts/dtc_life.h"
+#include "slots.h"
 
 struct dtcs {
     struct pg *db;
@@ -14,10 +15,11 @@ struct dtcs {
     struct dtc_life life, end;
     struct dtc *codes; /* of the report in hand */
     size_t codes_room;
-    int64_t late_ms;    /* of the vehicle in hand: the earliest report that came late; 0: none */
-    struct found *gone; /* what late ones disproved */
-    bool *kept;         /* of the events there are: found again */
-    size_t room;        /* of both */
+    int64_t late_ms;     /* of the vehicle in hand: the earliest report that came late; 0: none */
+    struct found *gone;  /* what late ones disproved */
+    bool *kept;          /* of the events there are: found again */
+    size_t room;         /* of both */
+    struct slots by_key; /* of the events there are, too */
 };
 
 /* A report's lists, lamp and monitors; its codes, all of them, stay in d->codes until the next.
