@@ -19,7 +19,7 @@ VOLTS = "Vehicle.LowVoltageBattery.CurrentVoltage"
 BRAKING = [(1, 55), (1, 38), (1, 20)]
 KINDS = {"harsh_braking", "overspeed", "geofence_enter", "geofence_exit", "geofence_dwell", "rule", "fuel_drop", "refuel", "overheating",
          "low_battery", "dtc_new", "dtc_cleared", "mil_on"}
-SEEDS = range(1, 7)
+SEEDS = range(1, 5)
 QUARTERS = 4
 
 
