@@ -234,7 +234,7 @@ enum status admin_revoke(struct admin *ad, struct fault *fault)
 }
 
 /* ---- restore: it may enrol again.  Its certificates stay revoked and its tokens are void:
- * whoever holds those does not come back with it. */
+ * whoever holds those does not come back with it.  ST_NONE: it is back, or never was away. */
 static enum status await_again(struct admin *ad, const char *vin, struct fault *fault)
 {
     const char *params[] = {vin};
@@ -252,8 +252,10 @@ static enum status await_again(struct admin *ad, const char *vin, struct fault *
     if (PQntuples(rows) == 1)
         snprintf(customer, sizeof customer, "%s", PQgetvalue(rows, 0, 0));
     PQclear(rows);
-    if (!customer[0])
-        return fault_set(fault, ST_REJECT, "there is no revoked or retired vehicle %s", vin);
+    if (!customer[0]) {
+        pg_rollback(ad->pg);
+        return ST_NONE;
+    }
     e.customer = customer;
     if ((st = pg_run(
              ad->pg,
@@ -269,20 +271,38 @@ static enum status await_again(struct admin *ad, const char *vin, struct fault *
     return pg_commit(ad->pg, fault);
 }
 
+static enum status tell_restored(struct admin *ad, const char *vin, struct fault *fault)
+{
+    const char *params[] = {vin};
+    PGresult *rows = NULL;
+    enum status st =
+        pg_run(ad->pg, "SELECT status FROM vehicle WHERE vin = $1", 1, params, &rows, fault);
+
+    if (st == ST_OK)
+        text_print(&ad->out,
+                   ad->set->json ? "{\"vin\":\"%s\",\"status\":\"%s\"}\n"
+                                 : "%s %s; so that the broker refuses its old certificate: "
+                                   "systemctl reload vigie-broker\n",
+                   vin, PQntuples(rows) ? PQgetvalue(rows, 0, 0) : "");
+    PQclear(rows);
+    return st;
+}
+
+/* At each site: of a car that is back by another's word only the list here is left to mend. */
 enum status admin_vehicle_restore(struct admin *ad, struct fault *fault)
 {
-    enum status st;
+    bool was_denied;
+    enum status st, back;
 
     if (ad->argc != 1)
         return fault_set(fault, ST_REJECT, "vehicle restore VIN");
-    if ((st = await_again(ad, ad->argv[0], fault)) != ST_OK ||
-        (st = publish(ad, fault)) != ST_OK || /* first the certificates, then the name */
-        (st = pki_files_allow(ad->set->pki_dir, ad->argv[0], fault)) != ST_OK)
+    if ((back = await_again(ad, ad->argv[0], fault)) != ST_OK && back != ST_NONE)
+        return back;
+    if ((st = publish(ad, fault)) != ST_OK || /* first the certificates, then the name */
+        (st = pki_files_allow(ad->set->pki_dir, ad->argv[0], &was_denied, fault)) != ST_OK)
         return st;
-    text_print(&ad->out,
-               ad->set->json ? "{\"vin\":\"%s\",\"status\":\"awaiting\"}\n"
-                             : "%s awaiting; so that the broker refuses its old certificate: "
-                               "systemctl reload vigie-broker\n",
-               ad->argv[0]);
-    return ST_OK;
+    if (back == ST_NONE && !was_denied)
+        return fault_set(fault, ST_REJECT, "there is no revoked or retired vehicle %s",
+                         ad->argv[0]);
+    return tell_restored(ad, ad->argv[0], fault);
 }

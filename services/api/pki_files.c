@@ -458,7 +458,8 @@ enum status pki_files_deny(const char *folder, const char *const *vins, size_t c
     return st;
 }
 
-enum status pki_files_allow(const char *folder, const char *vin, struct fault *fault)
+enum status pki_files_allow(const char *folder, const char *vin, bool *was_denied,
+                            struct fault *fault)
 {
     char path[PATH_ROOM];
     struct text old, list;
@@ -471,11 +472,14 @@ enum status pki_files_allow(const char *folder, const char *vin, struct fault *f
     text_init(&list);
     path_of(path, folder, "revoked", ".vins");
     st = text_read_file(&old, path, DENY_MAX, fault);
+    *was_denied = false;
     for (const char *at = old.bytes; st == ST_OK && at && *at;) {
         size_t len = strcspn(at, "\n");
 
         if (len != strlen(vin) || memcmp(at, vin, len) != 0)
             text_print(&list, "%.*s\n", (int)len, at);
+        else
+            *was_denied = true;
         at += len + (at[len] == '\n');
     }
     if (st == ST_OK && list.failed)

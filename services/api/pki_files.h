@@ -31,7 +31,8 @@ enum status pki_files_crl(const char *folder, const char *const *serials, size_t
 enum status pki_files_deny(const char *folder, const char *const *vins, size_t count,
                            struct fault *fault) MUST_CHECK;
 
-/* Take a VIN off revoked.vins, in the same way; not being there is fine. */
-enum status pki_files_allow(const char *folder, const char *vin, struct fault *fault) MUST_CHECK;
+/* Take a VIN off revoked.vins, in the same way; not being there is fine: *was_denied. */
+enum status pki_files_allow(const char *folder, const char *vin, bool *was_denied,
+                            struct fault *fault) MUST_CHECK;
 
 #endif
