@@ -423,19 +423,22 @@ def test_a_report_of_hundreds_of_codes_is_taken_whole(site):
 
 
 def test_codes_gathered_over_years_are_all_remembered(site):
-    """More than a car ever has at a time: hundreds that went, and some that stay."""
+    """More than a car ever has at a time: thousands that went, and some that stay."""
     t, full = now_ms() - HOUR_MS, {"stored": "full", "pending": "full", "permanent": "full"}
     with site.car() as car:
         site.sql("INSERT INTO dtc (vin, code, ecu, list, there, first_at, last_at, gone_at, count) SELECT "
-                 f"'{car.vin}', 'P' || upper(lpad(to_hex(n), 4, '0')), '7E8', 'stored', n >= 600, '2020-01-01', '2020-01-02', "
-                 "CASE WHEN n < 600 THEN timestamptz '2020-01-03' END, 5 FROM generate_series(0, 799) AS s (n)")
+                 f"'{car.vin}', 'P' || upper(lpad(to_hex(n), 4, '0')), '7E8', 'stored', n BETWEEN 600 AND 799, "
+                 "'2020-01-01', '2020-01-02', CASE WHEN n < 600 OR n > 799 THEN timestamptz '2020-01-03' + n * interval '1 h' END, 5 "
+                 "FROM generate_series(0, 8999) AS s (n)")
         found = ["P0007"] + [f"P{n:04X}" for n in range(600, 800)]
         car.publish("diagnostics", {**car.head("diagnostics"), "t": t, "lists": full,
                                     "dtcs": [{"code": c, "state": "stored", "ecu": "7E8"} for c in found]})
         car.wait_ack(1)
         assert [(kind, subject, data["count"]) for kind, subject, _, data in events(site, car.vin)] == [
             ("dtc_new", "P0007 7E8 stored", 6)]
-        assert site.sql(f"SELECT count(*) FILTER (WHERE there), count(*) FROM dtc WHERE vin = '{car.vin}'") == "201|800"
+        assert site.sql(f"SELECT count(*) FILTER (WHERE there), count(*) FROM dtc WHERE vin = '{car.vin}'") == "201|8192"
+        # the longest gone are forgotten, however many there are
+        assert site.sql(f"SELECT min(code) FROM dtc WHERE vin = '{car.vin}' AND NOT there") == f"P{9000 - (8192 - 201):04X}"
 
 
 def test_a_control_unit_with_an_odd_name_costs_nothing(site):
