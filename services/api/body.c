@@ -17,11 +17,22 @@ static bool is_allowed(const char *key, const char *const *allowed)
     return false;
 }
 
+/* Bytes of `text`, `most` at most, that end with a character: half of one is no JSON. */
+static int whole_characters(const char *text, size_t most)
+{
+    size_t len = strnlen(text, most + 1);
+
+    if (len > most)
+        for (len = most; len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80;)
+            len--;
+    return (int)len;
+}
+
 void body_fault(const struct request *r, const char *key, const char *code, struct answer *a)
 {
     char pointer[128];
 
-    snprintf(pointer, sizeof pointer, "/%.100s", key);
+    snprintf(pointer, sizeof pointer, "/%.*s", whole_characters(key, 100), key);
     answer_field(a, r, 422, pointer, code);
 }
 

@@ -124,7 +124,7 @@ def test_a_change_needs_the_version_it_is_based_on(s, token, tag, code):
 
 @pytest.mark.parametrize("body,pointer", [({"name": "x" * 201}, "/name"), ({"name": "\u0001"}, "/name"), ({"name": " "}, "/name"), ({"group_name": "\u3000 "}, "/group_name"), ({"name": 1}, "/name"),
                                           ({"name": None}, "/name"), ({"plate": "x" * 33}, "/plate"), ({"make": "é" * 81}, "/make"),
-                                          ({"class": "tank"}, "/class"), ({"fuel": "rum"}, "/fuel"), ({"class": ""}, "/class"),
+                                          ({"class": "tank"}, "/class"), ({"a" + "é" * 60: 1}, "/a" + "é" * 49), ({"fuel": "rum"}, "/fuel"), ({"class": ""}, "/class"),
                                           ({"vin": OURS[0]}, "/vin"), ({"customer_id": "x"}, "/customer_id"),
                                           ({"detects": ""}, "/detects"), ({"detects": "me"}, "/detects"), ({"record_ms": 249}, "/record_ms"),
                                           ({"record_ms": "250"}, "/record_ms"), ({"record_ms": 250.0}, "/record_ms"), ({"status": "active"}, "/status"), ({"version": 9}, "/version")])
