@@ -48,13 +48,19 @@ static int64_t whole(const PGresult *rows, int row, int column)
     return strtoll(PQgetvalue(rows, row, column), NULL, 10);
 }
 
-void dtcs_read_code(struct dtc_life *life, struct dtc_known known, const PGresult *rows, int row)
+struct dtc dtcs_read_dtc(const PGresult *rows, int row)
 {
     int list = dtc_list_of(PQgetvalue(rows, row, 2));
+    struct dtc dtc = {.list = list < 0 ? DTC_STORED : (enum dtc_list)list};
 
-    text_copy(known.dtc.code, sizeof known.dtc.code, PQgetvalue(rows, row, 0));
-    text_copy(known.dtc.ecu, sizeof known.dtc.ecu, PQgetvalue(rows, row, 1));
-    known.dtc.list = list < 0 ? DTC_STORED : (enum dtc_list)list;
+    text_copy(dtc.code, sizeof dtc.code, PQgetvalue(rows, row, 0));
+    text_copy(dtc.ecu, sizeof dtc.ecu, PQgetvalue(rows, row, 1));
+    return dtc;
+}
+
+void dtcs_read_code(struct dtc_life *life, struct dtc_known known, const PGresult *rows, int row)
+{
+    known.dtc = dtcs_read_dtc(rows, row);
     dtc_life_add(life, &known);
 }
 

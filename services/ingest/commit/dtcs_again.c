@@ -79,21 +79,20 @@ static enum status read_events(struct dtcs *d, struct past *p, struct fault *fau
         2, params, &p->events, fault);
 }
 
-/* Codes that were known by the oldest report that is stepped, and how often they had come by then:
- * what came since is stepped over, and counted once more. */
+/* Codes that were known before the late one, and how often they had come then. */
 static enum status read_older(struct dtcs *d, struct past *p, struct fault *fault)
 {
     char at[24];
     const char *params[] = {p->vin, at};
 
-    (void)snprintf(at, sizeof at, "%lld", (long long)whole(p->reports, p->n - 1, 0));
+    (void)snprintf(at, sizeof at, "%lld", (long long)p->from_ms - 1);
     return pg_run(
         d->db,
-        "SELECT code, ecu, list, ms(first_at), greatest(1, count - (SELECT count(*) FROM "
-        "event e WHERE e.vin = d.vin AND e.type = 'dtc_new' AND NOT e.withdrawn AND "
-        "e.subject = concat_ws(' ', d.code, d.ecu, d.list) AND "
-        "e.occurred_at > to_timestamp($2::bigint / 1000.0))), "
-        "there OR gone_at > to_timestamp($2::bigint / 1000.0) FROM dtc d WHERE vin = $1 AND "
+        "SELECT code, ecu, list, ms(first_at), greatest(1, count - coalesce(e.n, 0)), "
+        "there OR gone_at > to_timestamp($2::bigint / 1000.0) FROM dtc d LEFT JOIN "
+        "(SELECT subject, count(*) AS n FROM event WHERE vin = $1 AND type = 'dtc_new' AND "
+        "NOT withdrawn AND occurred_at > to_timestamp($2::bigint / 1000.0) GROUP BY 1) e "
+        "ON e.subject = concat_ws(' ', d.code, d.ecu, d.list) WHERE vin = $1 AND "
         "first_at <= to_timestamp($2::bigint / 1000.0)",
         2, params, &p->codes, fault);
 }
@@ -108,6 +107,16 @@ static void begin_anew(struct dtcs *d, const struct past *p)
                                           .count = (int)whole(p->codes, i, 4),
                                           .there = *PQgetvalue(p->codes, i, 5) == 't'},
                        p->codes, i);
+}
+
+/* What came between the first of the reports and the late one was counted when it came. */
+static void recount(struct dtcs *d, const struct past *p)
+{
+    for (int i = 0; i < PQntuples(p->codes); i++) {
+        struct dtc code = dtcs_read_dtc(p->codes, i);
+
+        dtc_life_recount(&d->life, &code, (int)whole(p->codes, i, 4));
+    }
 }
 
 /* ---- once more */
@@ -225,6 +234,7 @@ static void note_lamp(struct past *p, const struct dtc_report *report, const str
 static enum status step_all(struct dtcs *d, struct past *p, bool tells, struct fault *fault)
 {
     struct dtc_report report;
+    bool counted = !p->older;
     enum status st;
 
     for (int i = 0; i < p->n; i++) {
@@ -236,6 +246,10 @@ static enum status step_all(struct dtcs *d, struct past *p, bool tells, struct f
             return st;
         if (i == 0 && p->older)
             dtc_life_ground(&d->life, &report);
+        if (!counted && report.t_ms >= p->from_ms) {
+            recount(d, p);
+            counted = true;
+        }
         n = dtc_life_step(&d->life, &report);
         if (!tells)
             note_lamp(p, &report, d->life.facts, n);

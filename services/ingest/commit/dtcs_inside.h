@@ -26,7 +26,9 @@ struct dtcs {
  * ST_RETRY: no memory. */
 enum status dtcs_read_report(struct dtcs *d, const json_t *message, struct dtc_report *report,
                              struct fault *fault) MUST_CHECK;
-/* One row more of `dtc` into a life: columns code, ecu, list. */
+/* Of a row of `dtc`: columns code, ecu, list. */
+struct dtc dtcs_read_dtc(const PGresult *rows, int row);
+/* One row more into a life. */
 void dtcs_read_code(struct dtc_life *life, struct dtc_known known, const PGresult *rows, int row);
 /* One fact, as what is found. */
 void dtcs_tell(const struct dtc_fact *fact, int64_t t_ms, struct car_out *out);

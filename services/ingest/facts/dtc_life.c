@@ -92,6 +92,14 @@ const struct dtc_known *dtc_life_find(const struct dtc_life *d, const struct dtc
     return find(d, dtc);
 }
 
+void dtc_life_recount(struct dtc_life *d, const struct dtc *dtc, int count)
+{
+    struct dtc_known *known = find(d, dtc);
+
+    if (known)
+        known->count = count;
+}
+
 /* At most half of the places are taken. */
 static bool make_room(struct dtc_life *d)
 {

@@ -78,6 +78,8 @@ void dtc_life_done(struct dtc_life *d);
 
 /* One more code, as it was; one that is known already stays as it is. */
 void dtc_life_add(struct dtc_life *d, const struct dtc_known *known);
+/* How often it came; of one that is not known nothing. */
+void dtc_life_recount(struct dtc_life *d, const struct dtc *dtc, int count);
 /* NULL: never seen.  Good until the next is added. */
 const struct dtc_known *dtc_life_find(const struct dtc_life *d, const struct dtc *dtc);
 
