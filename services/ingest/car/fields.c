@@ -38,22 +38,22 @@ static const struct layout_member of_tally[] = {
 
 static const struct layout_member of_segment[] = {
     BYTES(segment, id),
+    ONE(segment, provisional),
+    ONE(segment, hidden),
     ONE(segment, version),
     WORD(segment, kind, SEGMENT_LAPSE),
     WORD(segment, state, SEGMENT_SUPERSEDED),
-    ONE(segment, provisional),
+    WORD(segment, reason, END_SILENT),
     ONE(segment, start_ms),
     ONE(segment, end_ms),
     IN(segment, start, of_place),
     IN(segment, end, of_place),
-    ONE(segment, hidden),
     IN(segment, sum, of_tally),
     ONE(segment, pause_ms),
     MAYBE_ONE(segment, odometer_start_m),
     MAYBE_ONE(segment, odometer_end_m),
     MAYBE_ONE(segment, level_start_percent),
     MAYBE_ONE(segment, level_end_percent),
-    WORD(segment, reason, END_SILENT),
     END_OF_MEMBERS,
 };
 

@@ -12,8 +12,8 @@
 #define FIELD_OF(s, m) (((struct s *)0)->m)
 #define FIELD_N(array) (sizeof(array) / sizeof *(array))
 #define FIELD_MEMBER(s, m, kind, size, n, most, of)                                               \
-    {#m, kind, offsetof(struct s, m), size, n, most, of}
-#define END_OF_MEMBERS {NULL, 0, 0, 0, 0, 0, NULL}
+    {#m, offsetof(struct s, m), size, n, of, most, kind}
+#define END_OF_MEMBERS {NULL, 0, 0, 0, NULL, 0, 0}
 /* clang-format on */
 
 /* A number, or an array of them; an enum up to its greatest word; a double that may be unknown;

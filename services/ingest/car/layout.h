@@ -15,11 +15,11 @@
 /* How a struct is told, member by member, in its order; {0} ends it. */
 struct layout_member {
     const char *name;
-    char kind;       /* b, i, u, f; n: a double whose NaN is "not known"; e: enum; t: bytes */
-    size_t at, size; /* of one element */
-    size_t n;        /* elements; 0: it is no array */
-    unsigned most;   /* of an enum */
+    size_t at, size;                /* of one element */
+    size_t n;                       /* elements; 0: it is no array */
     const struct layout_member *of; /* of a struct */
+    unsigned most;                  /* of an enum */
+    char kind; /* b, i, u, f; n: a double whose NaN is "not known"; e: enum; t: bytes */
 };
 
 #define LAYOUT_NAME_MAX 79

@@ -32,18 +32,18 @@ struct tally {
 
 struct segment {
     char id[UUID_TEXT + 1]; /* "" until segment_reconcile */
-    int version;            /* from 1 */
+    bool provisional;       /* closed by silence alone; the next record may open it again */
+    bool hidden; /* it began in private mode: where is not told.  No column, no part of its row */
+    int version; /* from 1 */
     enum segment_kind kind;
     enum segment_state state;
-    bool provisional; /* closed by silence alone; the next record may open it again */
+    enum end_reason reason;
     int64_t start_ms, end_ms;
     struct place start, end;
-    bool hidden; /* it began in private mode: where is not told.  No column, no part of its row */
     struct tally sum;
     int64_t pause_ms;                              /* of a trip: its fuel stops */
     double odometer_start_m, odometer_end_m;       /* NaN: not read */
     double level_start_percent, level_end_percent; /* medians at rest; NaN: not known */
-    enum end_reason reason;
 };
 
 void segment_init(struct segment *s, enum segment_kind kind, int64_t start_ms);
