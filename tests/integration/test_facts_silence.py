@@ -1,5 +1,6 @@
 """Vehicles that fall silent, and silence that is ours."""
 import time
+import uuid
 
 import pytest
 
@@ -54,6 +55,25 @@ def test_a_car_that_is_lost_is_a_case_until_its_first_record(site):
         speak(driving)
         wait_until(lambda: silent(site, driving.vin)[0].state == "cleared", why="the other one")
         assert site.sql(place).strip() == "48.5|7.7"
+
+
+def test_silent_cars_of_which_nothing_can_be_said_do_not_stand_before_the_others(site):
+    """They are in a zone, as far as anybody knows, and nobody can tell that they dwell there."""
+    zone, before = str(uuid.uuid4()), [site.new_vin() for _ in range(16)]
+    site.sql(f"INSERT INTO geofence (id, customer_id, name, kind, radius_m, points, dwell_s) VALUES ('{zone}', '{site.customer}', 'Depot', "
+             "'circle', 500, '[[7.7, 48.5]]', 60)")
+    for vin in before:
+        site.sql(f"INSERT INTO fact_state (vin) VALUES ('{vin}'); INSERT INTO vehicle_state (vin) VALUES ('{vin}'); "
+                 "INSERT INTO event (vin, id, type, subject, source, occurred_at, detected_at) VALUES "
+                 f"('{vin}', gen_random_uuid(), 'geofence_enter', '{zone}', 'ingest', now() - interval '30 min', now())")
+        last_heard(site, vin, "1 min")
+    with site.car() as car:
+        assert car.vin > max(before)
+        speak(car)
+        site.sql(f"UPDATE fact_state SET shown_ms = 0 WHERE vin = '{car.vin}'")
+        last_heard(site, car.vin, "1 min")
+        wait_until(lambda: site.sql(f"SELECT shown_ms = t_ms FROM fact_state WHERE vin = '{car.vin}'") == "t", why="its turn")
+    site.sql(f"DELETE FROM event WHERE subject = '{zone}'; DELETE FROM geofence WHERE id = '{zone}'")
 
 
 def test_many_at_once_are_us_and_so_is_a_store_that_is_away(site):

@@ -20,6 +20,7 @@ struct recompute {
     struct tell *tell;
     struct meter_rows meters;
     struct moment_map map;
+    char silent_after[VIN_LEN + 1]; /* where the look for silent vehicles goes on; "": begins */
     /* ---- of the vehicle in hand */
     struct car_settings set;
     struct car car;

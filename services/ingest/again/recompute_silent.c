@@ -2,15 +2,24 @@
  * stand, and what time alone brings about. */
 #include <stdlib.h>
 
+#include "lib/text.h"
 #include "recompute_inside.h"
 
+#define LISTED "256"
+#define LISTED_N 256
+
+/* In the order of their VINs, and after the last one looked at: some of them nothing can be said of
+ * for hours, and they shall not stand before all others. */
 static enum status list_silent(struct recompute *r, PGresult **rows, struct fault *fault)
 {
+    const char *params[] = {r->silent_after};
+
     return pg_run(
         r->db,
         "SELECT f.vin, ms(now()) - ms(s.last_seen) FROM fact_state f "
         "JOIN vehicle_state s ON s.vin = f.vin WHERE s.last_seen < now() - interval '5 s' AND "
-        "(f.t_ms > f.shown_ms OR (s.last_seen < now() - interval '1 h' AND EXISTS (SELECT FROM "
+        "f.vin > $1 AND (f.t_ms > f.shown_ms OR (s.last_seen < now() - interval '1 h' AND EXISTS "
+        "(SELECT FROM "
         "segment g WHERE g.vin = f.vin AND NOT g.settled AND g.kind = 'trip' AND g.state = "
         "'open')) OR f.vin IN (SELECT e.vin FROM event e JOIN geofence g ON g.id::text = "
         "e.subject "
@@ -18,8 +27,8 @@ static enum status list_silent(struct recompute *r, PGresult **rows, struct faul
         "now() - interval '2 h' AND e.occurred_at + g.dwell_s * interval '1 s' < now() AND NOT "
         "EXISTS (SELECT FROM event d WHERE d.vin = e.vin AND d.subject = e.subject AND d.type IN "
         "('geofence_dwell', 'geofence_exit') AND d.occurred_at >= e.occurred_at))) "
-        "ORDER BY f.vin LIMIT 256",
-        0, NULL, rows, fault);
+        "ORDER BY f.vin LIMIT " LISTED,
+        1, params, rows, fault);
 }
 
 /* The i-th of those that are locked. */
@@ -72,6 +81,14 @@ static enum status write_silent(struct recompute *r, const char *const *vins,
     return tell_write(r->tell, now_ms, fault);
 }
 
+/* `n` of the rows were looked at; after the last silent one comes the first again. */
+static void go_on_after(struct recompute *r, const PGresult *rows, int n)
+{
+    bool all = n == PQntuples(rows) && n < LISTED_N;
+
+    text_copy(r->silent_after, sizeof r->silent_after, all ? "" : PQgetvalue(rows, n - 1, 0));
+}
+
 enum status recompute_silent(struct recompute *r, bool (*is_ours)(void *self, const char *vin),
                              void *self, int64_t now_ms, size_t *count, struct fault *fault)
 {
@@ -79,17 +96,19 @@ enum status recompute_silent(struct recompute *r, bool (*is_ours)(void *self, co
     int64_t unfed_ms[RECOMPUTE_SILENT_MAX];
     PGresult *rows = NULL;
     size_t n = 0;
+    int i;
     enum status st;
 
     *count = 0;
     if ((st = pg_ready(r->db, fault)) != ST_OK || (st = list_silent(r, &rows, fault)) != ST_OK)
         return st;
-    for (int i = 0; i < PQntuples(rows) && n < RECOMPUTE_SILENT_MAX; i++) {
+    for (i = 0; i < PQntuples(rows) && n < RECOMPUTE_SILENT_MAX; i++) {
         if (!is_ours(self, PQgetvalue(rows, i, 0)))
             continue;
         vins[n] = PQgetvalue(rows, i, 0);
         unfed_ms[n++] = strtoll(PQgetvalue(rows, i, 1), NULL, 10);
     }
+    go_on_after(r, rows, i);
     tell_forget(r->tell);
     if (n > 0 && (st = pg_begin(r->db, fault)) == ST_OK) {
         st = write_silent(r, vins, unfed_ms, n, now_ms, fault);
