@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "intake.h"
+#include "lib/address.h"
+#include "lib/brokers.h"
 #include "lib/log.h"
 #include "lib/store/influx.h"
 #include "lib/store/postgres.h"
@@ -71,12 +73,29 @@ static enum status check_numbers(const struct ingest_settings *set, struct fault
     return ST_OK;
 }
 
+static enum status check_addresses(const struct ingest_settings *set, struct fault *fault)
+{
+    struct fault why = {""};
+    struct brokers brokers;
+    struct address admin;
+    enum status st = brokers_take(&brokers, set->mqtt, &why);
+
+    brokers_free(&brokers);
+    if (st != ST_OK)
+        return fault_set(fault, st, "--mqtt: %.200s", why.text);
+    if (strcmp(set->common.admin, "none") != 0 &&
+        (st = address_read(&admin, set->common.admin, &why)) != ST_OK)
+        return fault_set(fault, st, "--admin %.200s", why.text);
+    return ST_OK;
+}
+
 enum status settings_check(const struct ingest_settings *set, struct fault *fault)
 {
     enum log_level level;
     enum status st;
 
-    if ((st = check_name("--site", set->common.site, fault)) == ST_OK &&
+    if ((st = check_addresses(set, fault)) == ST_OK &&
+        (st = check_name("--site", set->common.site, fault)) == ST_OK &&
         (st = check_name("--instance", set->instance, fault)) == ST_OK &&
         (st = check_numbers(set, fault)) == ST_OK)
         st = log_parse_level(set->common.log_level, &level, fault);

@@ -323,6 +323,19 @@ def test_a_vehicle_that_connects_is_told_every_stream_we_know(site):
         assert told == [Ack(s, n, [(1, n - 1)] if n > 1 else []) for n, s in enumerate(streams, 1)]
 
 
+def test_a_car_that_made_up_thousands_of_streams_is_told_of_its_latest(site):
+    with site.car() as car:
+        car.one()
+        car.wait_ack(1)
+        site.sql("INSERT INTO watermark (site, vin, stream, upto, updated_at) SELECT s, '%s', gen_random_uuid(), 1, "
+                 "now() - i * interval '1 minute' FROM generate_series(1, 3000) i, (VALUES ('%s'), ('')) AS v (s)" % (car.vin, SITE))
+        car.online()
+        told = [car.next_ack() for _ in range(64)]
+        car.one(seq=2)
+        assert car.next_ack() == Ack(car.stream, 2, [])  # and no other came before
+        assert Ack(car.stream, 1, []) in told and len({ack.stream for ack in told}) == 64
+
+
 # ---- states
 
 
@@ -659,7 +672,7 @@ def test_help_version_and_check_say_so_and_end_well():
 
 @pytest.mark.parametrize("wrong", ["--rate=many", "--no-such=1", "--queue-slots=0", "--ring-bytes=1k", "--site=", "--site=A b",
                                    "--instance=" + "x" * 40, "--log-level=loud", "--influx=ftp://x", "--burst=0", "word",
-                                   "--pg=host=x"])
+                                   "--pg=host=x", "--mqtt=localhost", "--admin=127.0.0.1:99999"])
 def test_a_wrong_setting_ends_with_2_and_names_it(wrong):
     for check in ([], ["--check"]):
         done = run(*check, *FILES, f"--admin=127.0.0.1:{free_port()}", wrong, VIGIE_PG="host=/nowhere")

@@ -7,6 +7,7 @@
 void announce_alerts(struct speaker *to, const struct alert_change_message *changes, size_t n)
 {
     struct fault fault = {""};
+    size_t untold = 0;
 
     for (size_t i = 0; i < n; i++) {
         char topic[TOPIC_MAX], payload[512];
@@ -15,6 +16,8 @@ void announce_alerts(struct speaker *to, const struct alert_change_message *chan
 
         topic_format(topic, changes[i].vin, LEAF_ALERT_CHANGE);
         if (st != ST_OK || speaker_publish(to, &p, &fault) != ST_OK)
-            log_warn("alert.untold", "vehicle=%s reason=\"%s\"", changes[i].vin, fault.text);
+            untold++;
     }
+    if (untold > 0)
+        log_warn("alert.untold", "count=%zu reason=\"%s\"", untold, fault.text);
 }

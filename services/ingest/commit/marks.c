@@ -343,6 +343,10 @@ static void connected_vins(struct marks *m, struct record *const *records, size_
     }
 }
 
+/* A car that makes up streams is told of its latest ones: a small message may not be answered by
+ * thousands. */
+#define ANSWERED "64"
+
 enum status marks_add_connected(struct marks *m, struct pg *db, const char *site,
                                 struct record *const *records, size_t n, struct fault *fault)
 {
@@ -354,7 +358,9 @@ enum status marks_add_connected(struct marks *m, struct pg *db, const char *site
     connected_vins(m, records, n, site);
     st = columns_run(&m->c, db, 2,
                      BOTH "JOIN (SELECT DISTINCT * FROM unnest($1, $2)) AS k (t, v) "
-                          "ON h.site = k.t AND h.vin = k.v",
+                          "ON h.site = k.t AND h.vin = k.v "
+                          "WHERE h.stream IN (SELECT w.stream FROM watermark w WHERE w.site = k.t "
+                          "AND w.vin = k.v ORDER BY w.updated_at DESC LIMIT " ANSWERED ")",
                      &rows, fault);
     if (st != ST_OK || !rows)
         return st;

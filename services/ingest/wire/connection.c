@@ -11,6 +11,7 @@
 
 #include "lib/brokers.h"
 #include "lib/clock.h"
+#include "lib/log.h"
 
 #define KEEPALIVE_MIN_S 5 /* libmosquitto takes none below */
 #define CLOSE_BUSY_MS 2000
@@ -95,13 +96,25 @@ static bool is_busy(const struct connection *c)
     return atomic_load(&c->connected) && c->work.is_busy && c->work.is_busy(c->work.self);
 }
 
+/* With files that cannot be used now what works is kept. */
+static bool may_connect_anew(struct connection *c)
+{
+    struct fault fault;
+
+    if (!atomic_load(&c->connected) || link_check_files(&c->options, &fault) == ST_OK)
+        return true;
+    log_error("broker.kept", "reason=\"%s\"", fault.text);
+    atomic_store(&c->reload, false);
+    return false;
+}
+
 /* Asked for, and nothing is left to do, or the time for it is over. */
 static bool is_leaving(struct connection *c)
 {
     bool closing = atomic_load(&c->closing);
     int64_t now_ms;
 
-    if (!closing && !atomic_load(&c->reload)) {
+    if (!closing && (!atomic_load(&c->reload) || (c->leave_by_ms == 0 && !may_connect_anew(c)))) {
         c->leave_by_ms = 0;
         return false;
     }

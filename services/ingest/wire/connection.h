@@ -30,8 +30,8 @@ enum status connection_open(struct connection **out, const struct mqtt_options *
 /* There is something to do: `step` is called soon, if a link is up.  Any thread. */
 void connection_wake(struct connection *c);
 
-/* Connect anew, so that a renewed certificate is used; who is busy gets half a second.  Any thread;
- * returns at once. */
+/* Connect anew, so that a renewed certificate is used; who is busy gets half a second.  Files that
+ * cannot be used are told in the log, and the connection stays.  Any thread; returns at once. */
 void connection_reload(struct connection *c);
 
 bool connection_is_connected(const struct connection *c);

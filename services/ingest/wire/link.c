@@ -236,6 +236,17 @@ struct link *link_dial(const char *broker, const struct mqtt_options *options,
     return NULL;
 }
 
+enum status link_check_files(const struct mqtt_options *options, struct fault *fault)
+{
+    struct tls_end end;
+    void *tls = tls_open(options->ca, options->cert, options->key, "localhost", &end, fault);
+
+    if (!tls)
+        return ST_RETRY;
+    tls_free(tls);
+    return ST_OK;
+}
+
 /* ---- at work */
 
 /* While TLS shakes hands only what it says counts: CONNECT waits until that is over. */
@@ -418,6 +429,7 @@ enum status link_publish(struct link *l, const struct mqtt_publish *p, int *pack
     case MOSQ_ERR_PAYLOAD_SIZE:
     case MOSQ_ERR_INVAL:
     case MOSQ_ERR_MALFORMED_UTF8:
+    case MOSQ_ERR_QOS_NOT_SUPPORTED:
         return ST_REJECT;
     default:
         return ST_RETRY;

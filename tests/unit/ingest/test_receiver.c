@@ -2,6 +2,8 @@
  * (tests/integration/test_edges.py). */
 #include "tests/unit/lib/heard.h"
 
+#include <unistd.h>
+
 #include "services/ingest/wire/receiver.h"
 
 static struct receiver *receive_with(const struct mqtt_options *o)
@@ -345,6 +347,55 @@ static void files_are_read_again_when_asked_for(void **state)
     mqtt_close(sender);
 }
 
+static void write_file(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void copy_file(const char *from, const char *to)
+{
+    char text[20000];
+    FILE *file = fopen(from, "r");
+    size_t n;
+
+    assert_non_null(file);
+    n = fread(text, 1, sizeof text - 1, file);
+    text[n] = '\0';
+    fclose(file);
+    write_file(to, text);
+}
+
+static void a_file_that_cannot_be_used_does_not_end_what_works(void **state)
+{
+    char folder[] = "/tmp/vigie-receiver-XXXXXX", cert[64];
+    struct heard h;
+    struct mqtt_options o = options_for(&h, "half-written");
+    struct receiver *r;
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    snprintf(cert, sizeof cert, "%s/cert", folder);
+    copy_file(o.cert, cert);
+    o.cert = cert;
+    r = receive_with(&o);
+    WAIT_FOR(receiver_is_connected(r));
+    write_file(cert, "-----BEGIN CERTIFICATE-----\nMIIB");
+    receiver_reload(r);
+    nap_ms(300);
+    assert_true(receiver_is_connected(r));
+    assert_int_equal(h.downs, 0);
+    copy_file(served("VIGIE_TEST_CERT"), cert);
+    receiver_reload(r);
+    WAIT_FOR(h.ups == 2);
+    receiver_close(r);
+    unlink(cert);
+    rmdir(folder);
+}
+
 static void is_turned_away(const struct mqtt_options *o, struct heard *h, const char *reason)
 {
     struct receiver *r = receive_with(o);
@@ -421,6 +472,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_connection_that_takes_its_time_comes_about),
         cmocka_unit_test(a_handshake_that_is_reset_is_told_at_once),
         cmocka_unit_test(files_are_read_again_when_asked_for),
+        cmocka_unit_test(a_file_that_cannot_be_used_does_not_end_what_works),
         cmocka_unit_test(who_cannot_prove_who_it_is_is_not_talked_to),
     };
     const struct CMUnitTest alone[] = {
