@@ -40,7 +40,7 @@ const struct setting ingest_table[] = {
     {"minute-wait", SET_MILLIS, "120s", AT(minute_wait_ms),
      "how long ten minutes of a vehicle rest before their 1-minute values are computed; 0: never"},
     {"late-wait", SET_MILLIS, "30s", AT(late_wait_ms),
-     "after the last late record facts are computed again"},
+     "after the last late record facts are computed again, at most twice that after the first"},
     {"start-quiet", SET_MILLIS, "300s", AT(start_quiet_ms),
      "after the start no vehicle is called silent"},
     {"rate", SET_COUNT, "50", AT(rate_per_s),

@@ -175,6 +175,18 @@ def test_a_rule_raises_a_case_after_its_duration_and_ends_it(site, car):
     assert site.sql(f"SELECT ms(ended_at) - {start} FROM alert WHERE id = '{alert.id}'") == "70000"
 
 
+def test_a_clock_that_was_ahead_once_hides_no_alert_from_a_car_that_goes_on(site, car):
+    """What it sends until its clock is there comes late, and never stops coming."""
+    mine = rule(site, car, signal="Vehicle.OBD.EngineLoad", test="above", threshold=90)
+    send(car, {now_ms() + 9 * 60 * 1000: {drives.SPEED: 50.0}})
+
+    def found():
+        car.telemetry({now_ms(): {drives.SPEED: 50.0, "Vehicle.OBD.EngineLoad": 95.0}})
+        return mine in [a.subject for a in alerts(site, car.vin)]
+
+    wait_until(found, every_s=0.2, why="an alert while it drives")
+
+
 def test_a_rule_that_counts_repeats_raises_at_the_last_of_them(site, car):
     start = now_ms() - HOUR_MS
     often = rule(site, car, signal="Vehicle.Speed", test="above", threshold=60, repeat=3, repeat_s=60)

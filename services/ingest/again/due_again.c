@@ -20,7 +20,8 @@ enum status due_again_list(struct pg *db, const char *vin, const char *after, in
     (void)snprintf(most, sizeof most, "%zu", max);
     st = pg_run(db,
                 "SELECT vin, late, waited, upto FROM (SELECT f.vin, f.late_from_ms > 0 AND "
-                "ms(now()) - ms(f.late_at) >= $1::bigint AS late, f.wait_ms > 0 AND "
+                "(ms(now()) - ms(f.late_at) >= $1::bigint OR ms(now()) - ms(f.late_since) >= "
+                "2 * $1::bigint) AS late, f.wait_ms > 0 AND "
                 "(ms(now()) - ms(f.wait_since) >= $2::bigint OR NOT coalesce(w.gaps && "
                 "int8range(f.passed_seq + 1, NULL), false)) AS waited, coalesce(w.upto, 0) AS upto "
                 "FROM fact_state f LEFT JOIN watermark w ON w.site = '' AND w.vin = f.vin AND "

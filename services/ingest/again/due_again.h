@@ -10,8 +10,8 @@
 
 struct due_again {
     char vin[VIN_LEN + 1];
-    bool late;          /* samples came too late, and no more of them for settle_ms */
-    bool waited;        /* the gap is closed, or was waited for long enough */
+    bool late;   /* samples came too late: none for settle_ms, or the first twice that long ago */
+    bool waited; /* the gap is closed, or was waited for long enough */
     int64_t passed_seq; /* gaps up to here are given up with that */
     int64_t settle_ms;
     bool lost; /* once it was begun: how the car stood has to be found out first */

@@ -220,6 +220,8 @@ static enum status compare(const struct recompute *r, const struct due_again *du
     }
     if (due->late && now->late_from_ms > 0 && now->late_at_ms == before->late_at_ms)
         now->late_from_ms = now->late_until_ms = 0;
+    else if (due->late)
+        now->late_anew = true; /* what came meanwhile has its own time to wait */
     if (due->waited && now->waits != before->waits)
         return ST_NONE;
     if (!due->late && t_ms != car_t_ms(&before->car))

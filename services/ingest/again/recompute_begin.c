@@ -103,7 +103,7 @@ static enum status begin_at_checkpoint(struct recompute *r, const struct fact_ro
     return st;
 }
 
-/* Nobody will look at them. */
+/* Nobody will look at them; what came meanwhile has its own time to wait. */
 enum status recompute_forget_late(struct recompute *r, const struct fact_row *row,
                                   struct fault *fault)
 {
@@ -112,8 +112,10 @@ enum status recompute_forget_late(struct recompute *r, const struct fact_row *ro
 
     (void)snprintf(at, sizeof at, "%lld", (long long)row->late_at_ms);
     return pg_run(r->db,
-                  "UPDATE fact_state SET late_from_ms = 0, late_until_ms = 0 WHERE vin = $1 AND "
-                  "ms(late_at) = $2::bigint",
+                  "UPDATE fact_state SET late_since = now(), "
+                  "late_from_ms = CASE WHEN ms(late_at) = $2::bigint THEN 0 ELSE late_from_ms END, "
+                  "late_until_ms = CASE WHEN ms(late_at) = $2::bigint THEN 0 ELSE late_until_ms "
+                  "END WHERE vin = $1",
                   2, params, NULL, fault);
 }
 

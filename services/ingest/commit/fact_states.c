@@ -54,10 +54,10 @@ void fact_states_close(struct fact_states *s)
 static void begin_rows(struct fact_states *s)
 {
     static const Oid states[] = {PG_TEXT, PG_INT8, PG_BYTEA, PG_INT8, PG_INT8, PG_INT8, PG_INT8,
-                                 PG_INT8, PG_INT2, PG_INT2,  PG_UUID, PG_INT8, PG_INT8};
+                                 PG_INT8, PG_INT2, PG_INT2,  PG_UUID, PG_INT8, PG_INT8, PG_INT2};
     static const Oid checkpoints[] = {PG_TEXT, PG_INT8, PG_INT8, PG_BYTEA};
 
-    columns_begin(&s->states, 13, states);
+    columns_begin(&s->states, 14, states);
     columns_begin(&s->checkpoints, 4, checkpoints);
 }
 
@@ -243,6 +243,7 @@ void fact_states_put(struct fact_states *s, const struct fact_row *row)
     add_stream(&at[10], row->car.stream);
     pg_array_int8(&at[11], row->car.passed_seq);
     pg_array_int8(&at[12], row->waits);
+    pg_array_int2(&at[13], row->late_anew);
 }
 
 enum status fact_states_write(struct fact_states *s, struct fault *fault)
@@ -259,12 +260,13 @@ enum status fact_states_write(struct fact_states *s, struct fault *fault)
         "UPDATE fact_state s SET t_ms = f.t, layout = %lld, state = f.st, shown_ms = f.sh, "
         "checkpoint_ms = f.c, wait_ms = f.w, late_from_ms = f.lf, late_until_ms = f.lu, "
         "wait_since = CASE WHEN wn <> 0 THEN now() ELSE s.wait_since END, "
-        "late_at = CASE WHEN ln <> 0 THEN now() ELSE s.late_at END, stream = f.sm, "
+        "late_at = CASE WHEN ln <> 0 THEN now() ELSE s.late_at END, "
+        "late_since = CASE WHEN la <> 0 THEN now() ELSE s.late_since END, stream = f.sm, "
         "passed_seq = f.pa, waits = f.wc FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, "
-        "$12, $13) "
-        "AS f (v, t, st, sh, c, w, lf, lu, wn, ln, sm, pa, wc) WHERE s.vin = f.v",
+        "$12, $13, $14) "
+        "AS f (v, t, st, sh, c, w, lf, lu, wn, ln, sm, pa, wc, la) WHERE s.vin = f.v",
         (long long)fact_layouts_own(s->layouts));
-    st = columns_queue(&s->states, s->db, 13, sql, NULL, fault);
+    st = columns_queue(&s->states, s->db, 14, sql, NULL, fault);
     if (st != ST_OK)
         return st;
     return columns_queue(&s->checkpoints, s->db, 4,

@@ -21,6 +21,7 @@ struct fact_row {
     int64_t late_at_ms;                  /* when the newest of it came */
     bool waits_anew;                     /* the patience for a gap begins now */
     bool late_now;                       /* more came too late just now */
+    bool late_anew;                      /* ... and is the first since somebody looked */
 };
 
 enum status fact_states_open(struct fact_states **out, struct pg *db,

@@ -152,6 +152,8 @@ static void wait_with(struct fact_row *row, int64_t t_ms)
 
 static void too_late(struct fact_row *row, int64_t t_ms)
 {
+    if (row->late_from_ms == 0)
+        row->late_anew = true;
     if (row->late_from_ms == 0 || t_ms < row->late_from_ms)
         row->late_from_ms = t_ms;
     if (t_ms > row->late_until_ms)
