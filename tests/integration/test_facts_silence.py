@@ -57,6 +57,17 @@ def test_a_car_that_is_lost_is_a_case_until_its_first_record(site):
         assert site.sql(place).strip() == "48.5|7.7"
 
 
+def test_a_person_who_clears_a_silence_clears_that_one_and_not_the_next(site):
+    with site.car() as car:
+        speak(car)
+        last_heard(site, car.vin, "10 min", driving=True)
+        (case,) = wait_until(lambda: silent(site, car.vin), why="the silent car")
+        site.sql(f"SELECT FROM alert_clear('{case.id}', NULL)")
+        last_heard(site, car.vin, "5 min", driving=True)  # it was heard after that
+        both = wait_until(lambda: len(found := silent(site, car.vin)) > 1 and found, why="its next silence")
+        assert [(a.state, a.reason) for a in both] == [("cleared", "person"), ("open", "")]
+
+
 def test_silent_cars_of_which_nothing_can_be_said_do_not_stand_before_the_others(site):
     """They are in a zone, as far as anybody knows, and nobody can tell that they dwell there."""
     zone, before = str(uuid.uuid4()), [site.new_vin() for _ in range(16)]

@@ -259,3 +259,11 @@ def test_a_crash_the_car_tells_is_one_case_however_often_it_tells_it(gateway):
             lambda found: found if all(there(row) for rows in found for row in rows) else None)(crashes(owner, DETECTING)))
         unmoved = lambda row: {k: v for k, v in row.items() if k not in ("lat", "lon", "version")}
         assert (unmoved(event), unmoved(alert)) == (unmoved(told[0][0]), unmoved(told[1][0]))
+        owner.call("POST", f"alerts/{alert['id']}/clear", {})
+        other = str(uuid.uuid4())
+        car.publish("alert", {**body, "stream": other})  # a copy that comes after that opens nothing
+        car.wait_ack(1, stream=other)
+        second = car.event("crash", {"peak_g": 4.0}, leaf="alert", severity="critical", t=body["t"] + 1000)
+        car.wait_ack(car.seq)
+        cases = wait_for("the next crash to be a case of its own", lambda: len(found := crashes(owner, DETECTING)[1]) > 1 and found)
+        assert [(a["state"], a["count"], a["data"]) for a in cases] == [("open", 1, second["data"]), ("cleared", 1, body["data"])]

@@ -226,6 +226,16 @@ void detect_told(struct detect *d, const char *type, const char *subject, int64_
     }
 }
 
+bool detect_ends(const char *type, const char *subject)
+{
+    bool battery = false;
+
+    for (int k = 0; k < BATTERY_KINDS; k++)
+        battery |= !strcmp(subject, battery_word((enum battery_kind)k));
+    return (battery && !strcmp(type, "low_battery")) || !strcmp(type, "overheating") ||
+           !strcmp(type, "power_cut") || !strcmp(type, "gps_lost") || !strcmp(type, "vin_mismatch");
+}
+
 static int64_t later(int64_t a, int64_t b)
 {
     return a > b ? a : b;

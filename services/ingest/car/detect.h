@@ -39,6 +39,8 @@ void detect_step(struct detect *d, const struct detect_settings *set, const stru
 /* The car told such an alert itself: its end is found in the samples that follow.  `subject` as
  * detect_subject gave it. */
 void detect_told(struct detect *d, const char *type, const char *subject, int64_t t_ms);
+/* Is it?  Of the wrong vehicle the next diagnosis says that it is over, of a tow a person. */
+bool detect_ends(const char *type, const char *subject);
 /* The same of all that `told` knows to be open, by such words alone. */
 void detect_remember(struct detect *d, const struct detect *told);
 

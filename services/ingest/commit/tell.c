@@ -7,6 +7,7 @@
 
 #include "lib/text.h"
 #include "proto/json.h"
+#include "services/ingest/car/detect.h"
 #include "services/ingest/facts/finding.h"
 
 struct tell {
@@ -61,6 +62,8 @@ static void raise_found(struct tell *t, const char *vin, const struct found *f, 
     struct finding id;
 
     (void)alert_type(f->type, &raise.ending, &usual);
+    /* A silence is looked at as long as its case is there; its time says which one it is. */
+    raise.ends = raise.ending == ALERT_CONDITION && strcmp(f->type, "vehicle_silent") != 0;
     if (raise.ending == ALERT_POINT) { /* one id for the event and its alert */
         finding_init(&id, vin, f->type, f->subject, f->occurred_ms, now_ms);
         raise.id = id.id;
@@ -120,6 +123,7 @@ static void raise_told(struct tell *t, const struct record *r, const json_t *mes
             severity_of(json_string_value(json_object_get(message, "severity")), usual);
         if (raise.ending != ALERT_POINT)
             raise.id = NULL; /* two sites, or two of its words, are one case */
+        raise.ends = detect_ends(r->fact.type, subject);
         cases_raise(t->cases, &raise, &about);
     }
     free(text);

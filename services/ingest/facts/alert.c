@@ -139,11 +139,13 @@ static enum alert_change reopen(struct alert *a, const struct alert_raise *r)
 static enum alert_change raise_cleared(struct alert *a, const struct alert_settings *set,
                                        const struct alert_raise *r)
 {
+    bool held = a->held_down && r->ends; /* by nobody's word it would be so for ever */
+
     if (a->reason == ALERT_CORRECTED && r->occurred_ms == a->last_ms)
         return reopen(a, r); /* the recompute after that one found it again */
-    if (a->reason == ALERT_CORRECTED && !a->held_down)
+    if (a->reason == ALERT_CORRECTED && !held)
         return open_case(a, r); /* that one never was, whatever its time */
-    if (a->held_down || r->occurred_ms <= a->last_ms)
+    if (held || r->occurred_ms <= a->last_ms)
         return ALERT_SAME;
     if (a->reason == ALERT_BY_ITSELF && r->occurred_ms - a->cleared_ms <= set->reopen_ms)
         return reopen(a, r);

@@ -61,7 +61,7 @@ struct alert {
     int64_t ended_ms;                 /* the condition is over since; 0: it is not */
     int64_t cleared_ms;
     int count;
-    bool held_down; /* cleared by hand while true: until it has been false once */
+    bool held_down; /* cleared by hand while true: what `ends` waits until it has been false once */
     int64_t changes_ms[ALERT_CHANGES]; /* newest last */
     int changes;
     int64_t messaged_ms;
@@ -73,6 +73,7 @@ struct alert_raise {
     enum alert_ending ending;
     enum alert_severity severity;
     int64_t occurred_ms, detected_ms;
+    bool ends; /* alert_end will be told; else each later time is a happening of its own */
 };
 
 /* It is so.  `a` is the newest case of the key, or {0}. */

@@ -21,6 +21,7 @@ static struct alert_raise at(int64_t t_ms, enum alert_ending ending, enum alert_
         .severity = severity,
         .occurred_ms = t_ms,
         .detected_ms = t_ms,
+        .ends = ending == ALERT_CONDITION,
     };
 }
 
@@ -116,6 +117,34 @@ static void cleared_by_hand_while_true_stays_cleared_until_false_once(void **sta
     assert_int_equal(raise_at(&a, NOW + HOUR), ALERT_SAME);
     assert_int_equal(alert_end(&a, NOW + 2 * HOUR), ALERT_SAME);
     assert_int_equal(raise_at(&a, NOW + 3 * HOUR), ALERT_OPENED);
+}
+
+static void what_nobody_sees_end_is_a_case_each_time_after_a_person_cleared_it(void **state)
+{
+    static const enum alert_ending endings[] = {ALERT_PERSON, ALERT_CONDITION};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct alert a = {0};
+        struct alert_raise first = at(NOW, endings[i], ALERT_CRITICAL), again;
+        char id[UUID_TEXT + 1];
+
+        first.ends = false;
+        again = first;
+        again.occurred_ms = again.detected_ms = NOW + 5 * MIN;
+        (void)alert_raise(&a, &alert_defaults, &first);
+        memcpy(id, a.id, sizeof id);
+        assert_int_equal(alert_clear(&a, NOW + 10 * MIN), ALERT_CLOSED);
+        assert_int_equal(alert_raise(&a, &alert_defaults, &first), ALERT_SAME); /* a late copy */
+        assert_int_equal(a.state, ALERT_CLEARED);
+        again.detected_ms = NOW + HOUR; /* it was before that clear, and nobody knew */
+        assert_int_equal(alert_raise(&a, &alert_defaults, &again), ALERT_OPENED);
+        assert_string_not_equal(a.id, id);
+        assert_int_equal(a.count, 1);
+        assert_int_equal(alert_clear(&a, NOW + 2 * HOUR), ALERT_CLOSED);
+        again.occurred_ms = again.detected_ms = NOW + 3 * HOUR;
+        assert_int_equal(alert_raise(&a, &alert_defaults, &again), ALERT_OPENED);
+    }
 }
 
 static void a_withdrawn_fact_clears_as_corrected_and_may_come_back(void **state)
@@ -269,6 +298,7 @@ int main(void)
         cmocka_unit_test(a_condition_that_ends_clears_itself_and_reopens_within_ten_minutes),
         cmocka_unit_test(critical_ones_and_those_of_persons_wait_for_a_person),
         cmocka_unit_test(cleared_by_hand_while_true_stays_cleared_until_false_once),
+        cmocka_unit_test(what_nobody_sees_end_is_a_case_each_time_after_a_person_cleared_it),
         cmocka_unit_test(a_withdrawn_fact_clears_as_corrected_and_may_come_back),
         cmocka_unit_test(what_was_corrected_bars_nothing_that_happened_before_it),
         cmocka_unit_test(a_point_that_was_corrected_may_come_back_by_its_own_id),

@@ -183,9 +183,25 @@ static void no_crash_without_a_word_of_the_engine_that_it_stopped(void **state)
     assert_int_equal(out.found_n, 0);
 }
 
+static void of_what_a_car_tells_it_is_known_which_end_will_be_found(void **state)
+{
+    static const char *const ends[] = {"overheating", "power_cut", "gps_lost", "vin_mismatch"};
+    static const char *const stays[] = {"crash",          "fuel_drop", "tow",     "camera_lost",
+                                        "vehicle_silent", "overspeed", "dtc_new", "low_battery"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        assert_true(detect_ends(ends[i], ""));
+    for (size_t i = 0; i < sizeof stays / sizeof *stays; i++)
+        assert_false(detect_ends(stays[i], ""));
+    assert_true(detect_ends("low_battery", "empty"));
+    assert_false(detect_ends("low_battery", "a kind of its own"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(of_what_a_car_tells_it_is_known_which_end_will_be_found),
         cmocka_unit_test_setup_teardown(a_car_that_moves_with_its_ignition_off_is_towed_once, start,
                                         end),
         cmocka_unit_test_setup_teardown(a_sample_every_20_seconds_tells_a_tow_as_well, start, end),
