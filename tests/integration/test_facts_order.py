@@ -151,3 +151,32 @@ def test_whatever_happens_to_its_records_a_day_is_the_same_day(site):
         for part, value in expected.items():
             assert got[part] == value, f"{part} of {seed}"
         car.client.close()
+
+
+# ---- how much is read for it
+
+
+def test_a_case_is_found_by_its_key_however_many_its_car_has_had(site):
+    """The statement's plan is older than the rows, and nobody has counted them."""
+    def report(n, found):
+        car.publish("diagnostics", {**car.head("diagnostics"), "t": now_ms() - 60000 + n, "lists": {"stored": "full"},
+                                    "dtcs": [{"code": f"P{c:04X}", "state": "stored", "ecu": "7E8"} for c in range(found)]})
+        car.wait_ack(car.seq)
+
+    def looks(column):
+        return int(site.sql(f"SELECT coalesce(sum({column}), 0) FROM pg_stat_user_indexes WHERE relname = 'alert'"))
+
+    def told():
+        car.one()  # statistics are told with a later transaction
+        car.wait_ack(car.seq)
+        return looks("idx_scan") >= scans + 300
+
+    with site.car() as car:
+        report(0, 1)
+        site.sql("INSERT INTO alert (id, vin, type, subject, ending, state, reason, severity, occurred_at, detected_at, last_at) SELECT "
+                 f"gen_random_uuid(), '{car.vin}', 'dtc_new', 'B' || n, 'condition', 'cleared', 'ended', 'minor', now(), now(), now() "
+                 "FROM generate_series(1, 4000) n")
+        scans, rows = looks("idx_scan"), looks("idx_tup_read")
+        report(1, 301)
+        wait_until(told, why="the statistics")
+        assert looks("idx_tup_read") - rows < 300 * 400
