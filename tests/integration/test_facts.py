@@ -325,15 +325,17 @@ def codes(site, vin):
 
 def test_trouble_codes_are_the_same_in_whatever_order_the_reports_come(site):
     """A car sends its newest first: what a dead zone hid comes after it."""
-    t, full = now_ms() - HOUR_MS, {"stored": "full", "pending": "full", "permanent": "full"}
-    reports = [(["P0301"], True, "complete"), ([], False, "complete"), (["P0301", "P0420"], True, "complete"),
-               (["P0420"], True, "complete"), ([], False, "incomplete"), (["P0301"], True, "incomplete")]
+    t, lists = now_ms() - HOUR_MS, {"pending": "full", "permanent": "full"}
+    reports = [(0, ["P0301"], True, "complete", "full"), (1, [], False, "complete", "full"), (2, ["P0301", "P0420"], True, "complete", "full"),
+               (3, ["P0420"], True, "complete", "full"), (4, [], False, "incomplete", "full"), (5, ["P0301"], True, "incomplete", "full"),
+               (2, ["P0171"], False, "incomplete", "partial"), (4, ["P0420"], False, "incomplete", "full"),  # more than one of a time
+               (5, ["P0442"], False, "complete", "partial")]
 
     def publish(car, n, **more):
-        found, mil, catalyst = reports[n]
-        car.publish("diagnostics", {**car.head("diagnostics", **more), "t": t + 1000 * n, "vin": car.vin, "protocol": "6", "mil": mil,
-                                    "dtcs": [{"code": c, "state": "stored", "ecu": "7E8"} for c in found], "lists": full,
-                                    "readiness": {"catalyst": catalyst}})
+        second, found, mil, catalyst, extent = reports[n]
+        car.publish("diagnostics", {**car.head("diagnostics", **more), "t": t + 1000 * second, "vin": car.vin, "protocol": "6", "mil": mil,
+                                    "dtcs": [{"code": c, "state": "stored", "ecu": "7E8"} for c in found],
+                                    "lists": {**lists, "stored": extent}, "readiness": {"catalyst": catalyst}})
 
     def in_order_of(order, at_once):
         with site.car() as car:
@@ -349,13 +351,15 @@ def test_trouble_codes_are_the_same_in_whatever_order_the_reports_come(site):
             assert codes(site, car.vin) == seen
             return seen
 
-    expected = in_order_of(range(6), False)
+    expected = in_order_of((0, 1, 2, 6, 3, 4, 7, 5, 8), False)
     assert [(kind, subject[:5], (at - t) // 1000) for kind, subject, at, _ in expected[2]] == [
-        ("dtc_new", "P0301", 0), ("mil_on", "", 0), ("dtc_cleared", "P0301", 1), ("dtc_new", "P0301", 2), ("dtc_new", "P0420", 2),
-        ("mil_on", "", 2), ("dtc_cleared", "P0301", 3), ("dtc_cleared", "P0420", 4), ("dtc_new", "P0301", 5), ("mil_on", "", 5)]
-    assert [e[3]["erased"] for e in expected[2] if e[0] == "dtc_cleared"] == [False, False, True]
-    assert expected[0][0].split("|")[-1] == "3" and len(expected[3]) == 2
-    for order, at_once in (((5, 4, 3, 2, 1, 0), False), ((5, 0, 1, 2, 3, 4), False), ((5, 4, 3, 2, 1, 0), True), ((4, 2, 0, 5, 1, 3), True)):
+        ("dtc_new", "P0301", 0), ("mil_on", "", 0), ("dtc_cleared", "P0301", 1), ("dtc_new", "P0171", 2), ("dtc_new", "P0301", 2),
+        ("dtc_new", "P0420", 2), ("mil_on", "", 2), ("dtc_cleared", "P0171", 3), ("dtc_cleared", "P0301", 3), ("dtc_cleared", "P0420", 4),
+        ("dtc_new", "P0420", 4), ("dtc_cleared", "P0420", 5), ("dtc_new", "P0301", 5), ("dtc_new", "P0442", 5), ("mil_on", "", 5)]
+    assert [e[3]["erased"] for e in expected[2] if e[0] == "dtc_cleared"] == [False, False, False, True, False]
+    assert [row.split("|")[-1] for row in expected[0]] == ["1", "3", "2", "1"] and len(expected[3]) == 3
+    for order, at_once in (((8, 5, 7, 4, 3, 6, 2, 1, 0), False), ((5, 8, 0, 1, 6, 2, 3, 7, 4), False), ((8, 5, 7, 4, 3, 2, 6, 1, 0), True),
+                           ((4, 2, 8, 0, 5, 1, 7, 3, 6), True)):
         assert in_order_of(order, at_once) == expected, order
 
 

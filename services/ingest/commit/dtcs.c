@@ -399,8 +399,54 @@ static enum status take_newest(struct dtcs *d, const char *vin, const json_t *me
     if (d->life.forgotten)
         metric_add(meters.codes_crowded, NULL, (double)d->life.forgotten);
     if ((st = dtcs_write_codes(d, vin, false, fault)) == ST_OK)
-        st = dtcs_write_status(d, vin, report->mil, fault);
+        st = dtcs_write_status(d, vin, report->mil < 0 ? -1 : d->life.mil, fault);
     return st;
+}
+
+/* Reports of one time have the order that stepping anew gives them.  ST_NONE: one that is known
+ * comes after this. */
+static enum status is_last_of_its_time(struct dtcs *d, const struct record *r, struct fault *fault)
+{
+    char at[24], seq[24];
+    const char *params[] = {r->from.topic.vin, at, seq, r->fact.id};
+    PGresult *rows = NULL;
+    enum status st;
+
+    (void)snprintf(at, sizeof at, "%lld", (long long)r->fact.t_ms);
+    (void)snprintf(seq, sizeof seq, "%lld", (long long)r->head.seq);
+    st = pg_run(d->db,
+                "SELECT FROM fact WHERE vin = $1 AND kind = 'diagnostics' AND "
+                "occurred_at = to_timestamp($2::bigint / 1000.0) AND "
+                "(seq, id) > ($3::bigint, $4::uuid) LIMIT 1",
+                4, params, &rows, fault);
+    if (st == ST_OK && PQntuples(rows) > 0)
+        st = ST_NONE;
+    PQclear(rows);
+    return st;
+}
+
+/* ST_NONE: it is to be stepped with those there are, in their order. */
+static enum status is_newest(struct dtcs *d, const struct record *r, struct fault *fault)
+{
+    int64_t t_ms = r->fact.t_ms;
+
+    if (t_ms != d->life.t_ms)
+        return t_ms > d->life.t_ms ? ST_OK : ST_NONE;
+    return is_last_of_its_time(d, r, fault);
+}
+
+/* One that has a time. */
+static enum status take_report(struct dtcs *d, const struct record *r, const json_t *message,
+                               struct dtc_report *report, struct car_out *found,
+                               struct fault *fault)
+{
+    enum status st = is_newest(d, r, fault);
+
+    if (st == ST_OK)
+        return take_newest(d, r->from.topic.vin, message, report, found, fault);
+    if (st == ST_NONE && (d->late_ms == 0 || report->t_ms < d->late_ms))
+        d->late_ms = report->t_ms;
+    return st == ST_NONE ? ST_OK : st;
 }
 
 enum status dtcs_take(struct dtcs *d, const struct record *r, struct car_out *found,
@@ -418,10 +464,8 @@ enum status dtcs_take(struct dtcs *d, const struct record *r, struct car_out *fo
         st = read_codes(d, vin, fault);
     if (st == ST_OK && is_own(vin, message)) /* the car it answered for is the certificate's */
         (void)car_out_add(found, FOUND_END, "vin_mismatch", report.t_ms, 0);
-    if (st == ST_OK && report.t_ms > d->life.t_ms)
-        st = take_newest(d, vin, message, &report, found, fault);
-    else if (st == ST_OK && report.t_ms > 0 && (d->late_ms == 0 || report.t_ms < d->late_ms))
-        d->late_ms = report.t_ms;
+    if (st == ST_OK && report.t_ms > 0)
+        st = take_report(d, r, message, &report, found, fault);
     if (st == ST_OK && d->life.failed)
         st = fault_set(fault, ST_RETRY, "out of memory for trouble codes");
     json_decref(message);

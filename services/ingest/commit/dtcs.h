@@ -16,7 +16,8 @@ void dtcs_begin(struct dtcs *d);
 /* One diagnostics/1; what it means is added to `found`. */
 enum status dtcs_take(struct dtcs *d, const struct record *r, struct car_out *found,
                       struct fault *fault) MUST_CHECK;
-/* Where one was older than the newest known (cars send the newest first): the life of the codes is
+/* Where one was older than the newest known (cars send the newest first), or comes before another
+ * of its time (they are in the order of their numbers): the life of the codes is
  * stepped anew over the reports that are stored, the newest 1,000 of them, in order of time; what
  * is older than those changes nothing.  `found` gets what came of it since the late one in place of
  * what dtcs_take had found: every event, but alerts only of how things stand in the end.  *gone are

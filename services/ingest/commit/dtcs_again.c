@@ -220,13 +220,12 @@ static void tell(struct dtcs *d, const struct past *p, size_t n, int64_t t_ms)
     }
 }
 
-static void note_lamp(struct past *p, const struct dtc_report *report, const struct dtc_fact *facts,
-                      size_t n)
+static void note_lamp(struct past *p, const struct dtc_report *report, const struct dtc_life *life)
 {
     if (report->mil >= 0)
-        p->mil = report->mil;
-    for (size_t i = 0; i < n; i++)
-        if (facts[i].kind == DTC_MIL_ON || facts[i].kind == DTC_MIL_OFF)
+        p->mil = life->mil;
+    for (size_t i = 0; i < life->facts_n; i++)
+        if (life->facts[i].kind == DTC_MIL_ON || life->facts[i].kind == DTC_MIL_OFF)
             p->mil_ms = report->t_ms;
 }
 
@@ -252,7 +251,7 @@ static enum status step_all(struct dtcs *d, struct past *p, bool tells, struct f
         }
         n = dtc_life_step(&d->life, &report);
         if (!tells)
-            note_lamp(p, &report, d->life.facts, n);
+            note_lamp(p, &report, &d->life);
         else if (report.t_ms >= p->from_ms)
             tell(d, p, n, report.t_ms);
     }

@@ -223,7 +223,7 @@ static bool lose(struct dtc_life *d, const struct dtc_report *r, bool erased)
     for (size_t i = 0; i < d->n; i++) {
         struct dtc_known *k = &d->known[i];
 
-        if (!k->there || k->listed || r->extent[k->dtc.list] != DTC_FULL)
+        if (!k->there || k->listed || r->extent[k->dtc.list] != DTC_FULL || k->last_ms == r->t_ms)
             continue;
         k->there = false;
         k->gone_ms = r->t_ms;
@@ -234,16 +234,23 @@ static bool lose(struct dtc_life *d, const struct dtc_report *r, bool erased)
     return went;
 }
 
+static void see_lamp(struct dtc_life *d, int mil)
+{
+    if (mil != d->mil)
+        tell(d, mil ? DTC_MIL_ON : DTC_MIL_OFF, NULL, false);
+    d->mil = mil;
+}
+
 size_t dtc_life_step(struct dtc_life *d, const struct dtc_report *r)
 {
-    bool fell, erased;
+    bool more = r->t_ms == d->t_ms; /* of the same time */
+    bool fell = !more && distance_fell(d, r);
+    bool erased = fell || (!more && monitors_fell(d, r));
 
     d->facts_n = 0;
-    if (r->t_ms <= d->t_ms)
+    if (r->t_ms < d->t_ms)
         return 0;
     d->t_ms = r->t_ms;
-    fell = distance_fell(d, r);
-    erased = fell || monitors_fell(d, r);
     if (!lose(d, r, erased) && erased)
         tell(d, DTC_ERASED, NULL, true);
     for (size_t i = 0; i < d->facts_n; i++)
@@ -251,15 +258,14 @@ size_t dtc_life_step(struct dtc_life *d, const struct dtc_report *r)
     for (size_t i = 0; i < r->n; i++)
         if (r->codes[i].list < DTC_LISTS)
             see(d, &r->codes[i], r->t_ms);
-    if (r->mil >= 0 && r->mil != d->mil)
-        tell(d, r->mil ? DTC_MIL_ON : DTC_MIL_OFF, NULL, false);
-    d->mil = r->mil >= 0 ? r->mil : d->mil;
+    if (r->mil > 0 || (r->mil == 0 && !more))
+        see_lamp(d, r->mil);
     if (r->readiness_known) {
         d->readiness_known = true;
         d->supported = r->supported;
         d->incomplete = r->incomplete;
     }
-    if (isfinite(r->cleared_km)) {
+    if (isfinite(r->cleared_km) && !more) {
         d->cleared_known = true;
         d->cleared_km = r->cleared_km;
     }

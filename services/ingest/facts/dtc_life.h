@@ -83,8 +83,11 @@ void dtc_life_recount(struct dtc_life *d, const struct dtc *dtc, int count);
 /* NULL: never seen.  Good until the next is added. */
 const struct dtc_known *dtc_life_find(const struct dtc_life *d, const struct dtc *dtc);
 
-/* One report; one that is not after the last changes nothing.  DTC_BACK is a new alert like
- * DTC_NEW: the code had been gone.  Returns how many facts there are in d->facts. */
+/* One report; one that is before the last changes nothing.  Of one time there may be several (a
+ * gateway that tells of each control unit by itself), in an order that is yours: what one of them
+ * has, no other takes away, a lamp one of them saw lit is lit, and nothing falls between them.
+ * DTC_BACK is a new alert like DTC_NEW: the code had been gone.  Returns how many facts there are
+ * in d->facts. */
 size_t dtc_life_step(struct dtc_life *d, const struct dtc_report *report);
 
 /* Reports that come late are stepped in order of time, from the first one kept.  Where older ones

@@ -95,6 +95,51 @@ static void a_partial_or_absent_list_never_clears_but_may_add(void **state)
     assert_int_equal(facts[0].kind, DTC_GONE);
 }
 
+static void reports_of_one_time_add_up_and_take_nothing_from_each_other(void **state)
+{
+    static struct dtc_life d;
+    const struct dtc other = {"P0171", "7E9", DTC_STORED};
+    struct dtc_report r = report(2000, &p0301, 1);
+
+    (void)state;
+    assert_int_equal(step(&d, 1000, &p0420, 1), 1);
+    assert_int_equal(step_report(&d, &r), 2); /* P0420 went */
+    r = report(2000, &other, 1);
+    assert_int_equal(step_report(&d, &r), 1);
+    assert_int_equal(facts[0].kind, DTC_NEW);
+    assert_string_equal(facts[0].dtc.code, "P0171");
+    assert_int_equal(step_report(&d, &r), 0);
+    assert_true(dtc_life_find(&d, &p0301)->there);
+    r.t_ms = 1999;
+    r.n = 0;
+    assert_int_equal(step_report(&d, &r), 0); /* that one is late */
+    r.t_ms = 2001;
+    assert_int_equal(step_report(&d, &r), 2);
+    assert_int_equal(dtc_life_find(&d, &other)->count, 1);
+}
+
+static void between_reports_of_one_time_nothing_falls_and_no_lamp_goes_out(void **state)
+{
+    static struct dtc_life d;
+    struct dtc_report r = report(1000, NULL, 0);
+
+    (void)state;
+    r.mil = 1;
+    r.readiness_known = true;
+    r.supported = 1;
+    r.cleared_km = 820;
+    assert_int_equal(step_report(&d, &r), 1);
+    r.mil = 0;
+    r.incomplete = 1;
+    r.cleared_km = 3;
+    assert_int_equal(step_report(&d, &r), 0);
+    assert_int_equal(d.mil, 1);
+    r.t_ms = 2000; /* what fell meanwhile is seen with the next */
+    assert_int_equal(step_report(&d, &r), 2);
+    assert_true(facts[0].kind == DTC_ERASED && facts[0].fell);
+    assert_int_equal(facts[1].kind, DTC_MIL_OFF);
+}
+
 static void codes_erased_by_somebody_are_told_from_codes_that_healed(void **state)
 {
     static struct dtc_life by_distance, by_monitors, silent;
@@ -320,6 +365,8 @@ int main(void)
         cmocka_unit_test(a_code_is_new_once_gone_and_back),
         cmocka_unit_test(code_ecu_and_state_make_three_different_codes),
         cmocka_unit_test(a_partial_or_absent_list_never_clears_but_may_add),
+        cmocka_unit_test(reports_of_one_time_add_up_and_take_nothing_from_each_other),
+        cmocka_unit_test(between_reports_of_one_time_nothing_falls_and_no_lamp_goes_out),
         cmocka_unit_test(codes_erased_by_somebody_are_told_from_codes_that_healed),
         cmocka_unit_test(what_was_not_read_erases_nothing),
         cmocka_unit_test(the_lamp_is_told_when_it_changes),
