@@ -299,7 +299,8 @@ void dtcs_tell(const struct dtc_fact *fact, int64_t t_ms, struct car_out *out)
 }
 
 /* ---- rows */
-/* What went longest ago is forgotten: should it come once more, it is new. */
+/* What went longest ago is forgotten: should it come once more, it is new.  Rows by where they lie:
+ * dtc_status is locked, so nobody moves them, and joined to themselves they were read n times n. */
 static enum status keep_newest(struct dtcs *d, const char *vin, struct fault *fault)
 {
     const char *params[] = {vin, KNOWN_MAX};
@@ -307,10 +308,9 @@ static enum status keep_newest(struct dtcs *d, const char *vin, struct fault *fa
     if (d->life.n <= KNOWN_MAX_N)
         return ST_OK;
     return pg_run(d->db,
-                  "DELETE FROM dtc d USING (SELECT code, ecu, list FROM dtc WHERE vin = $1 "
-                  "ORDER BY there DESC, gone_at DESC, code, ecu, list OFFSET $2::bigint) o "
-                  "WHERE d.vin = $1 AND d.code = o.code AND d.ecu = o.ecu AND d.list = o.list "
-                  "AND NOT d.there",
+                  "DELETE FROM dtc WHERE ctid = ANY (ARRAY (SELECT ctid FROM dtc WHERE vin = $1 "
+                  "ORDER BY there DESC, gone_at DESC, code, ecu, list OFFSET $2::bigint)) "
+                  "AND NOT there",
                   2, params, NULL, fault);
 }
 

@@ -70,16 +70,17 @@ static enum status read_events(struct dtcs *d, struct past *p, struct fault *fau
     const char *params[] = {p->vin, from};
 
     (void)snprintf(from, sizeof from, "%lld", (long long)p->from_ms);
-    return pg_run(
-        d->db,
-        "SELECT id, type, subject, ms(occurred_at), lat, lon, data -> 'distance_fell' = 'true' "
-        "FROM event WHERE vin = $1 AND occurred_at >= to_timestamp($2::bigint / 1000.0) "
-        "AND source = 'ingest' AND NOT withdrawn AND type IN ('dtc_new', 'dtc_cleared', "
-        "'mil_on') FOR UPDATE",
-        2, params, &p->events, fault);
+    return pg_run(d->db,
+                  "SELECT id, type, subject, ms(occurred_at), lat, lon, data -> 'distance_fell' = "
+                  "'true', ctid "
+                  "FROM event WHERE vin = $1 AND occurred_at >= to_timestamp($2::bigint / 1000.0) "
+                  "AND source = 'ingest' AND NOT withdrawn AND type IN ('dtc_new', 'dtc_cleared', "
+                  "'mil_on') FOR UPDATE",
+                  2, params, &p->events, fault);
 }
 
-/* Codes that were known before the late one, and how often they had come then. */
+/* Codes that were known before the late one, and how often they had come then.  A join would
+ * compare each code with each event. */
 static enum status read_older(struct dtcs *d, struct past *p, struct fault *fault)
 {
     char at[24];
@@ -88,12 +89,13 @@ static enum status read_older(struct dtcs *d, struct past *p, struct fault *faul
     (void)snprintf(at, sizeof at, "%lld", (long long)p->from_ms - 1);
     return pg_run(
         d->db,
-        "SELECT code, ecu, list, ms(first_at), greatest(1, count - coalesce(e.n, 0)), "
-        "there OR gone_at > to_timestamp($2::bigint / 1000.0) FROM dtc d LEFT JOIN "
-        "(SELECT subject, count(*) AS n FROM event WHERE vin = $1 AND type = 'dtc_new' AND "
-        "NOT withdrawn AND occurred_at > to_timestamp($2::bigint / 1000.0) GROUP BY 1) e "
-        "ON e.subject = concat_ws(' ', d.code, d.ecu, d.list) WHERE vin = $1 AND "
-        "first_at <= to_timestamp($2::bigint / 1000.0)",
+        "SELECT min(code), min(ecu), min(list), ms(min(first_at)), greatest(1, min(count) - "
+        "count(*) FILTER (WHERE code IS NULL)), bool_or(there) FROM (SELECT concat_ws(' ', code, "
+        "ecu, list) AS subject, code, ecu, list, first_at, count, there OR gone_at > "
+        "to_timestamp($2::bigint / 1000.0) AS there FROM dtc WHERE vin = $1 AND first_at <= "
+        "to_timestamp($2::bigint / 1000.0) UNION ALL SELECT subject, NULL, NULL, NULL, NULL, NULL, "
+        "NULL FROM event WHERE vin = $1 AND type = 'dtc_new' AND NOT withdrawn AND occurred_at > "
+        "to_timestamp($2::bigint / 1000.0)) x GROUP BY subject HAVING count(code) > 0",
         2, params, &p->codes, fault);
 }
 
@@ -320,20 +322,21 @@ static bool make_room(struct dtcs *d, size_t n)
 }
 
 /* The case of a code that is there goes on, whenever it came: what was a moment of its own never
- * was. */
+ * was.  The rows are locked since they were read, so they lie where they did: no index has to be
+ * chosen for them. */
 static enum status withdraw(struct dtcs *d, const struct past *p, size_t *gone_n,
                             struct fault *fault)
 {
-    static const Oid types[] = {PG_TEXT, PG_UUID};
+    static const Oid types[] = {PG_TEXT};
 
-    columns_begin(&d->c, 2, types);
+    columns_begin(&d->c, 1, types);
     for (int i = 0; i < PQntuples(p->events); i++) {
         struct found *gone = &d->gone[*gone_n];
 
         if (d->kept[i])
             continue;
-        pg_array_text(&d->c.column[0], p->vin, strlen(p->vin));
-        pg_array_uuid(&d->c.column[1], PQgetvalue(p->events, i, 0));
+        pg_array_text(&d->c.column[0], PQgetvalue(p->events, i, 7),
+                      strlen(PQgetvalue(p->events, i, 7)));
         if (strcmp(PQgetvalue(p->events, i, 1), "dtc_cleared") != 0)
             continue;
         *gone = (struct found){.occurred_ms = whole(p->events, i, 3)};
@@ -341,9 +344,9 @@ static enum status withdraw(struct dtcs *d, const struct past *p, size_t *gone_n
         text_copy(gone->subject, sizeof gone->subject, PQgetvalue(p->events, i, 2));
         (*gone_n)++;
     }
-    return columns_queue(&d->c, d->db, 2,
-                         "UPDATE event e SET withdrawn = true FROM unnest($1, $2) AS g (v, i) "
-                         "WHERE e.vin = g.v AND e.id = g.i",
+    return columns_queue(&d->c, d->db, 1,
+                         "UPDATE event e SET withdrawn = true FROM unnest($1) AS g (at) "
+                         "WHERE e.ctid = g.at::tid",
                          NULL, fault);
 }
 

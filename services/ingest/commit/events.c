@@ -214,7 +214,7 @@ static enum status read_old(struct events *e, const char *vin, int64_t after_ms,
     (void)snprintf(after, sizeof after, "%lld", (long long)after_ms);
     (void)snprintf(until, sizeof until, "%lld", (long long)until_ms);
     return pg_run(e->db,
-                  "SELECT id, type, subject, ms(occurred_at) FROM event WHERE vin = $1 AND "
+                  "SELECT id, type, subject, ms(occurred_at), ctid FROM event WHERE vin = $1 AND "
                   "source = 'ingest' AND NOT withdrawn AND told_ms > $2 AND told_ms <= $3 "
                   "FOR UPDATE",
                   3, params, rows, fault);
@@ -231,23 +231,24 @@ static void scan_old(const PGresult *rows, int row, struct finding *f, struct fo
     text_copy(gone->subject, sizeof gone->subject, f->subject);
 }
 
-static enum status mark_gone(struct events *e, const char *vin, size_t old_n, size_t *gone_n,
+/* `rows` are locked since they were read, so they lie where they did: no index has to be chosen for
+ * them. */
+static enum status mark_gone(struct events *e, const PGresult *rows, size_t old_n, size_t *gone_n,
                              struct fault *fault)
 {
-    static const Oid types[] = {PG_TEXT, PG_UUID};
+    static const Oid types[] = {PG_TEXT};
 
     *gone_n = 0;
-    columns_begin(&e->c, 2, types);
+    columns_begin(&e->c, 1, types);
     for (size_t j = 0; j < old_n; j++) {
         if (!e->is_gone[j])
             continue;
-        pg_array_text(&e->c.column[0], vin, VIN_LEN);
-        pg_array_uuid(&e->c.column[1], e->old[j].id);
+        add_word(&e->c.column[0], PQgetvalue(rows, (int)j, 4));
         e->gone[(*gone_n)++] = e->gone[j];
     }
-    return columns_queue(&e->c, e->db, 2,
-                         "UPDATE event e SET withdrawn = true FROM unnest($1, $2) AS g (v, i) "
-                         "WHERE e.vin = g.v AND e.id = g.i",
+    return columns_queue(&e->c, e->db, 1,
+                         "UPDATE event e SET withdrawn = true FROM unnest($1) AS g (at) "
+                         "WHERE e.ctid = g.at::tid",
                          NULL, fault);
 }
 
@@ -268,14 +269,15 @@ enum status events_withdraw(struct events *e, const char *vin, const struct foun
     }
     for (size_t j = 0; j < old_n; j++)
         scan_old(rows, (int)j, &e->old[j], &e->gone[j]);
-    PQclear(rows);
     for (size_t i = 0; i < n; i++)
         if (found[i].parts & FOUND_EVENT)
             finding_init(&e->fresh[fresh_n++], vin, found[i].type, found[i].subject,
                          found[i].occurred_ms, 0);
-    if (!finding_reconcile(e->fresh, e->is_new, fresh_n, e->old, e->is_gone, old_n))
-        return fault_set(fault, ST_RETRY, "out of memory for events");
-    st = mark_gone(e, vin, old_n, gone_n, fault);
+    if (finding_reconcile(e->fresh, e->is_new, fresh_n, e->old, e->is_gone, old_n))
+        st = mark_gone(e, rows, old_n, gone_n, fault);
+    else
+        st = fault_set(fault, ST_RETRY, "out of memory for events");
+    PQclear(rows);
     *gone = e->gone;
     return st;
 }
