@@ -153,6 +153,23 @@ def test_another_vehicle_s_number_is_a_case_until_a_diagnosis_of_its_own(site):
             assert [a.state for a in alerts(site, car.vin) if a.type == "vin_mismatch"] == [state]
 
 
+def test_where_ingest_detects_another_vehicle_s_number_in_a_diagnosis_is_one_case(site):
+    with site.car() as car, site.car() as other:  # the other one detects itself, and told nothing
+        site.sql(f"UPDATE vehicle SET detects = 'ingest' WHERE vin = '{car.vin}'")
+        t, foreign = now_ms(), "VSSZZZ5FZJR999999"
+
+        def told(c, n, vin):
+            c.publish("diagnostics", {**c.head("diagnostics"), "t": t + n, "vin": vin})
+            c.wait_ack(c.seq)
+            return [(a.state, a.severity, a.count, json.loads(a.data)) for a in alerts(site, c.vin) if a.type == "vin_mismatch"]
+
+        case = ("open", "major", "1", {"vin": foreign})
+        assert told(other, 1000, foreign) == told(car, 0, "not read") == []
+        assert told(car, 1000, foreign) == told(car, 2000, foreign) == [case]
+        assert [e[:3] for e in events(site, car.vin)] == [("vin_mismatch", "", t + 1000)]
+        assert told(car, 3000, car.vin) == told(car, 2500, foreign) == [("cleared", *case[1:])]
+
+
 def test_a_car_that_detects_itself_is_not_detected_twice(site):
     with site.car() as car:
         send(car, drives.braking(now_ms() - HOUR_MS), size=100)

@@ -376,13 +376,6 @@ enum status dtcs_write_status(struct dtcs *d, const char *vin, int mil, struct f
                   7, params, NULL, fault);
 }
 
-static bool is_own(const char *vin, const json_t *message)
-{
-    const char *read = json_string_value(json_object_get(message, "vin"));
-
-    return read && !strcmp(read, vin);
-}
-
 /* The newest report there is, stepped over what was known. */
 static enum status take_newest(struct dtcs *d, const char *vin, const json_t *message,
                                struct dtc_report *report, struct car_out *found,
@@ -449,7 +442,7 @@ static enum status take_report(struct dtcs *d, const struct record *r, const jso
     return st == ST_NONE ? ST_OK : st;
 }
 
-enum status dtcs_take(struct dtcs *d, const struct record *r, struct car_out *found,
+enum status dtcs_take(struct dtcs *d, const struct record *r, bool detects, struct car_out *found,
                       struct fault *fault)
 {
     const char *vin = r->from.topic.vin;
@@ -462,8 +455,8 @@ enum status dtcs_take(struct dtcs *d, const struct record *r, struct car_out *fo
     dtc_life_clear(&d->life);
     if ((st = read_status(d, vin, &report.cleared_km, fault)) == ST_OK)
         st = read_codes(d, vin, fault);
-    if (st == ST_OK && is_own(vin, message)) /* the car it answered for is the certificate's */
-        (void)car_out_add(found, FOUND_END, "vin_mismatch", report.t_ms, 0);
+    if (st == ST_OK)
+        st = dtcs_see_vin(d, r, message, detects, found, fault);
     if (st == ST_OK && report.t_ms > 0)
         st = take_report(d, r, message, &report, found, fault);
     if (st == ST_OK && d->life.failed)

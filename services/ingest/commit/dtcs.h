@@ -13,8 +13,9 @@ enum status dtcs_open(struct dtcs **out, struct pg *db, struct fault *fault) MUS
 
 /* A vehicle: then its reports, then what came late among them. */
 void dtcs_begin(struct dtcs *d);
-/* One diagnostics/1; what it means is added to `found`. */
-enum status dtcs_take(struct dtcs *d, const struct record *r, struct car_out *found,
+/* One diagnostics/1; what it means is added to `found`.  `detects`: another vehicle's VIN in it is
+ * told by us, not by the car. */
+enum status dtcs_take(struct dtcs *d, const struct record *r, bool detects, struct car_out *found,
                       struct fault *fault) MUST_CHECK;
 /* Where one was older than the newest known (cars send the newest first), or comes before another
  * of its time (they are in the order of their numbers): the life of the codes is

@@ -26,6 +26,9 @@ struct dtcs {
  * ST_RETRY: no memory. */
 enum status dtcs_read_report(struct dtcs *d, const json_t *message, struct dtc_report *report,
                              struct fault *fault) MUST_CHECK;
+/* The VIN the car gives, once d->life is as it was before; its own ends the case. */
+enum status dtcs_see_vin(struct dtcs *d, const struct record *r, const json_t *message,
+                         bool detects, struct car_out *found, struct fault *fault) MUST_CHECK;
 /* Of a row of `dtc`: columns code, ecu, list. */
 struct dtc dtcs_read_dtc(const PGresult *rows, int row);
 /* One row more into a life. */

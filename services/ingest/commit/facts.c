@@ -233,11 +233,12 @@ static void place_codes(struct facts *f, struct fact_row *row, size_t from)
     }
 }
 
-static enum status take_diagnosis(struct facts *f, struct fact_row *row, const struct record *r,
+static enum status take_diagnosis(struct facts *f, struct fact_row *row,
+                                  const struct car_settings *set, const struct record *r,
                                   struct fault *fault)
 {
     size_t from = f->out.found_n;
-    enum status st = dtcs_take(f->dtcs, r, &f->out, fault);
+    enum status st = dtcs_take(f->dtcs, r, set->detect.here, &f->out, fault);
 
     place_codes(f, row, from);
     return st;
@@ -269,7 +270,7 @@ static enum status take_record(struct facts *f, struct fact_row *row,
         return ST_OK;
     }
     if (r->from.topic.leaf == LEAF_DIAGNOSTICS)
-        return take_diagnosis(f, row, r, fault);
+        return take_diagnosis(f, row, set, r, fault);
     place_told(row, r, &lat, &lon);
     tell_told(f->tell, r, lat, lon, now_ms, subject);
     take_switch(row, r);
