@@ -16,7 +16,7 @@ struct again_options {
     const char *pg, *influx; /* copied */
     struct speaker *alerts;  /* where changes of alerts are published */
     struct duty *duty;       /* which shards are ours */
-    int64_t late_wait_ms;    /* after the last late record */
+    int64_t late_wait_ms;    /* after the last late record; twice that after the first */
     int64_t start_quiet_ms;  /* after the start nobody is called silent */
     atomic_bool *broker;     /* is it there? */
 };
