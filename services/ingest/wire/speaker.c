@@ -170,6 +170,8 @@ static enum status check(const struct mqtt_publish *p, struct fault *fault)
         return fault_set(fault, ST_REJECT, "\"%s\" is not a topic", p->topic);
     if (p->qos < 0 || p->qos > 1)
         return fault_set(fault, ST_REJECT, "publish to %s: QoS %d", p->topic, p->qos);
+    if (p->columnar || p->expiry_s > 0)
+        return fault_set(fault, ST_REJECT, "publish to %s: with a label or an expiry", p->topic);
     if (p->len > MESSAGE_BYTES_MAX)
         return fault_set(fault, ST_REJECT, "publish to %s: %zu bytes", p->topic, p->len);
     return ST_OK;

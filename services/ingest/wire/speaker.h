@@ -17,9 +17,9 @@ enum status speaker_open(struct speaker **out, const struct mqtt_options *option
 
 /* Say `p`, of QoS 0 or 1, without label and expiry; copied.  Any thread; never waits.  ST_RETRY:
  * not connected, or more than 4 MiB / 2,000 messages are unsent (nothing is kept: try later).
- * ST_REJECT: not a topic, over 2 MiB, another QoS.  ST_OK promises nothing: when the connection is
- * lost, what was not yet handed to it goes out after the next connect, and what was not answered is
- * forgotten. */
+ * ST_REJECT: not a topic, over 2 MiB, another QoS, a label or an expiry.  ST_OK promises nothing:
+ * when the connection is lost, what was not yet handed to it goes out after the next connect, and
+ * what was not answered is forgotten. */
 enum status speaker_publish(struct speaker *s, const struct mqtt_publish *p,
                             struct fault *fault) MUST_CHECK;
 

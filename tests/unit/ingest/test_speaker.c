@@ -122,7 +122,9 @@ static void what_is_no_message_is_refused_here(void **state)
     static char long_one[70000];
     struct heard h;
     struct speaker *s = speak(&h, "topics");
-    struct mqtt_publish big = {.topic = "test/x", .payload = "", .len = 3 << 20};
+    const struct mqtt_publish big = {.topic = "test/x", .payload = "", .len = 3 << 20};
+    const struct mqtt_publish labelled = {.topic = "test/x", .payload = "", .columnar = true};
+    const struct mqtt_publish expiring = {.topic = "test/x", .payload = "", .expiry_s = 1};
 
     (void)state;
     memset(long_one, 'a', sizeof long_one - 1);
@@ -132,6 +134,8 @@ static void what_is_no_message_is_refused_here(void **state)
     assert_int_equal(say(s, long_one, "x", 1), ST_REJECT);
     assert_int_equal(say(s, "test/x", "x", 2), ST_REJECT);
     assert_int_equal(speaker_publish(s, &big, NULL), ST_REJECT);
+    assert_int_equal(speaker_publish(s, &labelled, NULL), ST_REJECT);
+    assert_int_equal(speaker_publish(s, &expiring, NULL), ST_REJECT);
     assert_int_equal(say(s, "test/x", "x", 0), ST_OK);
     assert_true(speaker_is_connected(s));
     assert_int_equal(h.downs, 0);
