@@ -187,6 +187,17 @@ int64_t pg_get_int8(const PGresult *rows, int row, int column)
     return (int64_t)v;
 }
 
+#define UNIX_SECONDS_2000 946684800LL /* PostgreSQL counts microseconds from there */
+
+int64_t pg_get_time_ms(const PGresult *rows, int row, int column)
+{
+    int64_t us = pg_get_int8(rows, row, column), ms = us / 1000, rest = us % 1000;
+
+    if (PQgetisnull(rows, row, column))
+        return 0;
+    return ms + (rest >= 500) - (rest < -500) + UNIX_SECONDS_2000 * 1000;
+}
+
 void pg_array_done(struct pg_array *a)
 {
     free(a->bytes);

@@ -95,6 +95,9 @@ void pg_close(struct pg *db);
 
 /* An int8 of a row that came in binary format; NULL is 0. */
 int64_t pg_get_int8(const PGresult *rows, int row, int column);
+/* A timestamptz of a row that came in binary format: ms since 1970, rounded as by the
+ * schema's ms(), which takes the server 2 us; of 1970 and later; NULL is 0. */
+int64_t pg_get_time_ms(const PGresult *rows, int row, int column);
 
 /* Binary array parameters for `unnest`: one-dimensional, no NULLs unless pg_array_null. */
 struct pg_array {

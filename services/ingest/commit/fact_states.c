@@ -77,7 +77,7 @@ enum status fact_states_ask(struct fact_states *s, const char *const *vins, size
     return columns_queue_binary(
         &s->c, s->db, 1,
         "SELECT s.vin, s.layout, s.state, s.t_ms, s.checkpoint_ms, s.wait_ms, s.late_from_ms, "
-        "s.late_until_ms, ms(s.late_at), s.waits FROM unnest($1) WITH ORDINALITY AS k (v, i) "
+        "s.late_until_ms, s.late_at, s.waits FROM unnest($1) WITH ORDINALITY AS k (v, i) "
         "JOIN fact_state s ON s.vin = k.v ORDER BY k.i FOR UPDATE OF s",
         &s->rows, fault);
 }
@@ -176,7 +176,7 @@ void fact_states_get(struct fact_states *s, size_t i, struct fact_row *out)
     out->wait_ms = pg_get_int8(rows, row, 5);
     out->late_from_ms = pg_get_int8(rows, row, 6);
     out->late_until_ms = pg_get_int8(rows, row, 7);
-    out->late_at_ms = pg_get_int8(rows, row, 8);
+    out->late_at_ms = pg_get_time_ms(rows, row, 8);
     out->waits = pg_get_int8(rows, row, 9);
     if (PQgetisnull(rows, row, 2) || read_state(s, rows, row, 2, &out->car))
         return;

@@ -321,6 +321,30 @@ static void rows_may_come_in_binary(void **state)
     pg_close(db);
 }
 
+/* By the server's own numbers: (extract(epoch FROM at) * 1000)::bigint is what the schema's ms()
+ * is. */
+static void a_time_in_binary_is_what_the_server_rounds_it_to(void **state)
+{
+    const struct pg_statement s = {
+        .sql = "SELECT at, (extract(epoch FROM at) * 1000)::bigint FROM unnest(ARRAY['epoch', "
+               "'epoch'::timestamptz + '499 us', '1999-12-31 23:59:59.9994+00', "
+               "'1999-12-31 23:59:59.9995+00', '1999-12-31 23:59:59.9996+00', '2000-01-01+00', "
+               "'2026-11-26 12:00:00.000499+00', '2026-11-26 12:00:00.0005+00', NULL, "
+               "'9999-12-31 23:59:59.999999+00'] :: timestamptz[]) at",
+        .binary = true};
+    struct pg *db = open_ready();
+    PGresult *rows = NULL;
+
+    (void)state;
+    assert_int_equal(pg_queue(db, &s, &rows, NULL), ST_OK);
+    assert_int_equal(pg_settle(db, NULL), ST_OK);
+    assert_int_equal(PQntuples(rows), 10);
+    for (int i = 0; i < PQntuples(rows); i++)
+        assert_int_equal(pg_get_time_ms(rows, i, 0), pg_get_int8(rows, i, 1));
+    PQclear(rows);
+    pg_close(db);
+}
+
 static void without_a_connection_nothing_is_queued(void **state)
 {
     struct pg *db = open_to("host=/nowhere");
@@ -349,6 +373,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(who_takes_the_connection_itself_finds_the_queue_done),
         cmocka_unit_test(a_notify_comes_through_between_answers),
         cmocka_unit_test(rows_may_come_in_binary),
+        cmocka_unit_test(a_time_in_binary_is_what_the_server_rounds_it_to),
     };
     const struct CMUnitTest alone[] = {
         cmocka_unit_test(without_a_connection_nothing_is_queued),
