@@ -61,6 +61,7 @@ static void spill_line(struct pour *p)
     text_clear(p->spill);
     p->spilled = 0;
     while (p->spill->len == 0 && (r = rest_of(p)) != NULL) {
+        at_record(r);
         p->lines += line_add(p->spill, r->from.topic.vin, &r->telemetry, p->sample, 1);
         if (p->spill->failed)
             return;
@@ -146,6 +147,7 @@ static void pour_anew(void *self)
 
     p->record = p->sample = p->lines = p->poured = 0;
     spill_line(p);
+    at_record(NULL);
 }
 
 static enum status out_of_memory(size_t n, struct fault *fault)
@@ -181,10 +183,12 @@ static enum status write_whole(struct history *h, struct record *const *records,
     for (size_t i = 0; i < n; i++) {
         const struct record *r = records[i];
 
+        at_record(r);
         if (!r->dead && !r->again && r->from.topic.leaf == LEAF_TELEMETRY)
             *lines +=
                 line_add(&h->lines, r->from.topic.vin, &r->telemetry, 0, r->telemetry.sample_count);
     }
+    at_record(NULL);
     if (h->lines.failed)
         return out_of_memory(n, fault);
     return influx_write(h->db, h->lines.bytes, h->lines.len, fault);

@@ -150,6 +150,34 @@ def test_of_a_group_that_ends_the_writer_the_good_ones_are_stored_and_the_culpri
         assert ingest.process.poll() is None
 
 
+def test_a_record_that_ends_it_at_its_group_s_first_line_is_found_out_as_well(site):
+    """Whether a group has a line is known before anything of it is sent."""
+    ingest, sent = site.ingest, []
+    with site.car() as poison, site.car() as other, site.car() as third:
+        def send(car):
+            sent.append((car, car.telemetry({now_ms(): {SPEED: 50.0}})))
+
+        site.freeze(site.influx)
+        try:
+            send(other)
+            wait_until(lambda: ingest.metric("vigie_ingest_unacked_age_seconds") > 0, why="a group at the history")
+            break_function(ingest, "line_add")
+            for n, car in enumerate((poison, other, third), 2):  # the next group
+                send(car)
+                wait_until(lambda n=n: ingest.metric("vigie_ingest_messages_total", 'kind="telemetry"') == n, why="it to wait")
+        finally:
+            site.go_on(site.influx)
+        wait_until(is_dead(ingest), why="its end")
+        ingest.start()
+        assert " event=suspects count=1 " in ingest.log_text()
+        for car, record in sent:
+            car.publish("telemetry", record)
+        for car, last in ((poison, 1), (other, 2), (third, 1)):
+            wait_until(lambda c=car, n=last: site.watermark(c.vin, c.stream) == (n, "{}"), why="all of them")
+        assert [(r, s) for r, s, _ in site.dead_letters(poison.vin)] == [("poison", "1")]
+        assert site.dead_letters(other.vin) == site.dead_letters(third.vin) == []
+
+
 def test_a_good_record_in_hand_while_it_is_killed_from_outside_is_never_suspected(site):
     ingest = site.ingest
     with site.car() as car:
