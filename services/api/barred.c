@@ -42,8 +42,10 @@ enum status barred_write(struct pg *pg, const char *pki_dir, struct fault *fault
     PQclear(rows);
     if (st != ST_OK)
         return st;
-    return pg_run(pg,
-                  "UPDATE vehicle_state s SET presence = 'offline' FROM vehicle v WHERE v.vin = "
-                  "s.vin AND v.status IN ('revoked', 'retired') AND s.presence <> 'offline'",
+    return pg_run(pg, /* locked in the order in which ingest locks them */
+                  "UPDATE vehicle_state s SET presence = 'offline' FROM (SELECT b.vin FROM "
+                  "vehicle_state b JOIN vehicle v ON v.vin = b.vin WHERE v.status IN ('revoked', "
+                  "'retired') AND b.presence <> 'offline' ORDER BY b.vin FOR NO KEY UPDATE OF b) l "
+                  "WHERE s.vin = l.vin",
                   0, NULL, NULL, fault);
 }

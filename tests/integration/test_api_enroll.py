@@ -10,6 +10,7 @@ import threading
 
 import pytest
 from api_site import BUILD, OURS, ROOT, THEIRS, ApiSite, site, wait_until
+from stack.postgres import rows_held
 
 ENROLL = "/api/embedded/enroll"
 
@@ -276,6 +277,19 @@ def test_revoke_is_in_the_table_the_deny_file_and_the_list(s, tmp_path):
     assert (s.pki / "revoked.vins").read_text().split().count(vin) == 1
     s.run("revoke", "ZZ000000000000000", code=2)
     s.run("issue", vin, "--out", str(tmp_path), code=2)
+
+
+def test_cars_sent_away_are_locked_in_the_order_in_which_ingest_locks_them(s):
+    first, second = sorted([new_car(s), new_car(s)])
+    for vin in (second, first):  # as they lie
+        s.sql(f"INSERT INTO vehicle_state (vin, presence) VALUES ('{vin}', 'online')")
+    waits = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'vigie-api%' AND wait_event_type = 'Lock'"
+    with rows_held(s, f"SELECT 1 FROM vehicle_state WHERE vin = '{first}' FOR UPDATE"):
+        s.sql(f"UPDATE vehicle SET status = 'retired' WHERE vin IN ('{first}', '{second}'); NOTIFY fleet, '{first}'")
+        wait_until(lambda: s.sql(waits) != "0", why="the api to wait for the first")
+        s.sql(f"SELECT 1 FROM vehicle_state WHERE vin = '{second}' FOR UPDATE NOWAIT")  # nobody has that one
+    wait_until(lambda: s.sql(f"SELECT count(*) FROM vehicle_state WHERE vin IN ('{first}', '{second}') AND presence = 'offline'") == "2",
+               why="both to be offline")
 
 
 @pytest.mark.parametrize("status", ["revoked", "retired"])

@@ -1,11 +1,9 @@
 """ingest when something dies or hangs: nothing acknowledged is missing, nothing is there twice, nobody waits for ever."""
-import contextlib
 import http.server
 import json
 import random
 import socket
 import struct
-import subprocess
 import threading
 import time
 import urllib.error
@@ -18,6 +16,7 @@ import mqtt5
 from ingest_site import LAT, MISSING, RPM, SPEED, Car, Ingest, Site, now_ms, topic, wait_until
 from soak.gate import Gate
 from stack.ports import free_port
+from stack.postgres import rows_held
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
 
@@ -408,22 +407,6 @@ def test_what_is_cut_off_from_the_broker_hands_its_shards_over_and_where_all_are
             agent.join(10)
         cut.kill()
     wait_until(lambda: site.ingest.metric("vigie_ingest_shards_owned") == 64, why="taking over")
-
-
-@contextlib.contextmanager
-def rows_held(site, statement):
-    """A session that holds the rows of a SELECT ... FOR UPDATE until the block is over."""
-    postgres = site.postgres
-    argv = [postgres.bin + "/psql", "-XAtq", "-h", postgres.sockets, "-p", str(postgres.port), "-U", "vigie", "-d", postgres.database]
-    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd="/") as session:
-        session.stdin.write(f"BEGIN; {statement};\n\\echo held\n")
-        session.stdin.flush()
-        while session.stdout.readline() not in ("held\n", ""):
-            pass
-        try:
-            yield
-        finally:
-            session.communicate("ROLLBACK;\n", timeout=60)
 
 
 def test_a_database_host_without_power_is_missed_by_ingest_as_ingest_is_by_it(site):

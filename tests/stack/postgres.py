@@ -4,6 +4,7 @@ Works as an ordinary user and as root (then the server runs as user postgres, wh
 folder is made when missing and kept by stop(), so that a second start goes on with the same data.
 """
 
+import contextlib
 import os
 import shutil
 import signal
@@ -156,3 +157,19 @@ class Postgres:
 
 def start(folder, port, **more):
     return Postgres(folder, port, **more).start()
+
+
+@contextlib.contextmanager
+def rows_held(site, statement):
+    """A session that holds the rows of a SELECT ... FOR UPDATE until the block is over."""
+    postgres = site.postgres
+    argv = [postgres.bin + "/psql", "-XAtq", "-h", postgres.sockets, "-p", str(postgres.port), "-U", "vigie", "-d", postgres.database]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd="/") as session:
+        session.stdin.write(f"BEGIN; {statement};\n\\echo held\n")
+        session.stdin.flush()
+        while session.stdout.readline() not in ("held\n", ""):
+            pass
+        try:
+            yield
+        finally:
+            session.communicate("ROLLBACK;\n", timeout=60)
