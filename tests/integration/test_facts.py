@@ -1,11 +1,13 @@
 """What recorded drives come to, sent through the broker, ingest and both stores: trips, stops, distance, fuel."""
 import collections
 import json
+import re
+from pathlib import Path
 
 import pytest
 
 import drives
-from ingest_site import MISSING, now_ms, running, topic, wait_until
+from ingest_site import BUILD, MISSING, now_ms, running, topic, wait_until
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
 HOUR_MS = 3600 * 1000
@@ -395,10 +397,14 @@ def test_a_code_that_came_and_went_in_a_dead_zone_opens_no_case(site):
 def test_of_a_car_that_reports_a_lot_the_newest_thousand_are_looked_at_again(site):
     t, full = now_ms() - HOUR_MS, {"stored": "full", "pending": "full", "permanent": "full"}
     with site.car() as car:
-        def report(n, at, found):
+        def publish(n, at, found):
             body = {**car.head("diagnostics", seq=n), "t": t + at, "vin": car.vin, "protocol": "6", "lists": full,
                     "dtcs": [{"code": c, "state": "stored", "ecu": "7E8"} for c in found]}
             car.publish("diagnostics", body)
+            return body
+
+        def report(n, at, found):
+            body = publish(n, at, found)
             wait_until(lambda: site.sql(f"SELECT count(*) FROM fact WHERE vin = '{car.vin}' AND seq = {n} AND occurred_at = "
                                         f"to_timestamp({t + at} / 1000.0)") == "1", why="the report")
             return body
@@ -419,6 +425,19 @@ def test_of_a_car_that_reports_a_lot_the_newest_thousand_are_looked_at_again(sit
         site.sql(f"DELETE FROM event WHERE vin = '{car.vin}' AND occurred_at < to_timestamp({t + 1100500} / 1000.0)")  # as if a year had gone by
         report(5, 1100500, [])  # what had come by then is stepped over once more, and not counted twice
         assert codes(site, car.vin)[0] == [f"P0301|stored|t|{t}|{t + 1101000}||3"]
+        taken = lambda: site.ingest.metric("vigie_ingest_messages_total", 'kind="diagnostics"')
+        site.freeze(site.influx)  # so that what waits is one group
+        try:
+            car.telemetry({now_ms(): {drives.RPM: 2000.0}}, seq=6)
+            wait_until(lambda: site.ingest.metric("vigie_ingest_unacked_age_seconds") > 0, why="a group at the history")
+            before = taken()
+            for n, at, found in ((7, 1102000, []), (8, 1103000, ["P0301"]), (9, 1101500, [])):
+                publish(n, at, found)
+            wait_until(lambda: taken() == before + 3, why="the next group")
+        finally:
+            site.go_on(site.influx)
+        car.wait_ack(9)  # nor what the late one's own group has brought
+        assert codes(site, car.vin)[0] == [f"P0301|stored|t|{t}|{t + 1103000}||4"]
 
 
 def test_a_report_of_hundreds_of_codes_is_taken_whole(site):
@@ -442,6 +461,41 @@ def test_a_report_of_hundreds_of_codes_is_taken_whole(site):
         assert (told(car, "dtc_new"), told(car, "dtc_cleared")) == ("700", "1")
         assert site.sql(f"SELECT there, count(*), max(count) FROM dtc WHERE vin = '{car.vin}' GROUP BY 1 ORDER BY 1") == "f|1|1\nt|699|1"
         assert site.dead_letters(car.vin) == []
+
+
+def test_a_late_report_takes_no_memory_for_all_that_it_corrects(site):
+    """A hundred codes that came and went five hundred times had come half a second earlier."""
+    t, full, pid = now_ms() - HOUR_MS, {"stored": "full", "pending": "full", "permanent": "full"}, site.ingest.process.pid
+    at = "to_timestamp({} / 1000.0 + n)".format(t)
+    lists, many = json.dumps(full), json.dumps([{"code": f"P{n:04X}", "state": "stored"} for n in range(100)])
+    memory = lambda name: int(re.search(name + r":\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())[1]) / 1024
+
+    with site.car() as car:
+        site.sql("SET session_replication_role = replica; "
+                 "INSERT INTO fact (vin, id, kind, stream, seq, occurred_at, body) SELECT "
+                 f"'{car.vin}', gen_random_uuid(), 'diagnostics', '{OTHER}', n, {at}, jsonb_build_object('lists', '{lists}'::jsonb, "
+                 f"'dtcs', CASE n % 2 WHEN 1 THEN '{many}'::jsonb ELSE '[]' END) FROM generate_series(1, 998) n; "
+                 "INSERT INTO event (vin, id, type, subject, source, occurred_at, detected_at, data) SELECT "
+                 f"'{car.vin}', gen_random_uuid(), CASE n % 2 WHEN 1 THEN 'dtc_new' ELSE 'dtc_cleared' END, c || '  stored', 'ingest', {at}, "
+                 f"{at}, jsonb_build_object('code', c, 'ecu', '', 'state', 'stored', 'first', {t + 1000}, 'count', (n + 1) / 2, 'erased', false) "
+                 "FROM generate_series(1, 998) n, (SELECT 'P' || upper(lpad(to_hex(k), 4, '0')) AS c FROM generate_series(0, 99) k) k; "
+                 "INSERT INTO dtc (vin, code, ecu, list, there, first_at, last_at, gone_at, count) SELECT "
+                 f"vin, data ->> 'code', '', 'stored', false, min(occurred_at), max(occurred_at) - interval '1 s', max(occurred_at), 499 "
+                 f"FROM event WHERE vin = '{car.vin}' GROUP BY 1, 2; "
+                 f"INSERT INTO dtc_status (vin, at) SELECT '{car.vin}', max(occurred_at) FROM event WHERE vin = '{car.vin}'")
+        car.one()
+        car.wait_ack(1)
+        Path(f"/proc/{pid}/clear_refs").write_text("5")  # from here on the peak is counted
+        before = memory("VmRSS")
+        car.publish("diagnostics", {**car.head("diagnostics"), "t": t + 500, "lists": full, "dtcs": json.loads(many)})
+        car.wait_ack(2)
+        grown = memory("VmHWM") - before
+        assert grown < 64 or BUILD != "build", f"{grown} MB"
+        holds = f"FROM event WHERE vin = '{car.vin}' AND NOT withdrawn AND data ->> 'first' = '{t + 500}'"
+        assert site.sql(f"SELECT count(*), count(DISTINCT subject), min(ms(occurred_at)) - {t} {holds}") == "99800|100|500"
+        assert site.sql(f"SELECT count(*), max(ms(occurred_at)) - {t} FROM event WHERE vin = '{car.vin}' AND withdrawn") == "100|1000"
+        assert site.sql(f"SELECT count, ms(first_at) - {t}, count(*) FROM dtc WHERE vin = '{car.vin}' GROUP BY 1, 2") == "499|500|100"
+        assert site.sql(f"SELECT count(*) FROM change WHERE vin = '{car.vin}' AND kind = 'event'") == "200"
 
 
 def test_codes_gathered_over_years_are_all_remembered(site):

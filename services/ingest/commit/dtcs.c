@@ -31,6 +31,7 @@ void dtcs_close(struct dtcs *d)
     dtc_life_done(&d->life);
     dtc_life_done(&d->end);
     slots_done(&d->by_key);
+    slots_done(&d->waiting);
     free(d->codes);
     free(d->gone);
     free(d->kept);

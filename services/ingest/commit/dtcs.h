@@ -21,7 +21,8 @@ enum status dtcs_take(struct dtcs *d, const struct record *r, bool detects, stru
  * of its time (they are in the order of their numbers): the life of the codes is
  * stepped anew over the reports that are stored, the newest 1,000 of them, in order of time; what
  * is older than those changes nothing.  `found` gets what came of it since the late one in place of
- * what dtcs_take had found: every event, but alerts only of how things stand in the end.  *gone are
+ * what dtcs_take had found: every event that is not stored yet, but alerts only of how things stand
+ * in the end; events that are stored are corrected where they lie.  *gone are
  * events that are withdrawn, and yours until the next. */
 enum status dtcs_settle(struct dtcs *d, const char *vin, struct car_out *found, struct found **gone,
                         size_t *gone_n, struct fault *fault) MUST_CHECK;

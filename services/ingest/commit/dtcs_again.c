@@ -12,11 +12,18 @@
 #define AGAIN_MAX "1000"
 #define AGAIN_MAX_N 1000
 #define AGAIN_BYTES                                                                                \
-    ((size_t)2 << 20) /* a car that tells thousands of codes gets less of its past */
+    ((size_t)2 << 20)          /* a car that tells thousands of codes gets less of its past */
+#define CORRECTED_AT_ONCE 1000 /* events of those reports: a hundred thousand may be */
+#define KEY_BYTES (sizeof((struct found *)0)->type + sizeof((struct found *)0)->subject)
+#define SAID_BYTES 64
+
+/* Columns of past.events. */
+enum { EVENT_KEY = 0, EVENT_MS, EVENT_SAID, EVENT_FELL, EVENT_AT };
 
 struct past {
     const char *vin;
     PGresult *reports, *events; /* newest first; those there are, since from_ms */
+    PGresult *waiting;          /* codes whose case waits for an end */
     PGresult *codes;            /* of before the reports; NULL: there are none older */
     int n;                      /* reports */
     bool older;                 /* there are older ones than those */
@@ -64,30 +71,63 @@ static enum status read_reports(struct dtcs *d, struct past *p, struct fault *fa
     return ST_OK;
 }
 
+/* What an event says is compared here: of a hundred thousand that are told once more nearly all say
+ * the same. */
 static enum status read_events(struct dtcs *d, struct past *p, struct fault *fault)
 {
     char from[24];
     const char *params[] = {p->vin, from};
 
     (void)snprintf(from, sizeof from, "%lld", (long long)p->from_ms);
+    return pg_run(
+        d->db,
+        "SELECT type || ' ' || subject, ms(occurred_at), concat_ws(' ', data ->> 'count', "
+        "data ->> 'first', data ->> 'erased', data ->> 'distance_fell'), "
+        "coalesce(data -> 'distance_fell' = 'true', false), ctid "
+        "FROM event WHERE vin = $1 AND occurred_at >= to_timestamp($2::bigint / 1000.0) "
+        "AND source = 'ingest' AND NOT withdrawn AND type IN ('dtc_new', 'dtc_cleared', "
+        "'mil_on') ORDER BY 4 DESC FOR UPDATE",
+        2, params, &p->events, fault);
+}
+
+static enum status read_waiting(struct dtcs *d, struct past *p, struct fault *fault)
+{
+    const char *params[] = {p->vin};
+
     return pg_run(d->db,
-                  "SELECT id, type, subject, ms(occurred_at), lat, lon, data -> 'distance_fell' = "
-                  "'true', ctid "
-                  "FROM event WHERE vin = $1 AND occurred_at >= to_timestamp($2::bigint / 1000.0) "
-                  "AND source = 'ingest' AND NOT withdrawn AND type IN ('dtc_new', 'dtc_cleared', "
-                  "'mil_on') FOR UPDATE",
-                  2, params, &p->events, fault);
+                  "SELECT subject FROM alert WHERE vin = $1 AND type = 'dtc_new' AND "
+                  "(state <> 'cleared' OR held_down)",
+                  1, params, &p->waiting, fault);
+}
+
+/* $3: what this group's own reports have brought, which stands in no row of event yet. */
+static void add_brought(struct dtcs *d, const struct past *p)
+{
+    static const Oid types[] = {PG_TEXT};
+
+    columns_begin(&d->c, 1, types);
+    for (size_t i = 0; i < p->found->found_n; i++) {
+        const struct found *f = &p->found->found[i];
+
+        if ((f->parts & FOUND_EVENT) && f->occurred_ms >= p->from_ms && !strcmp(f->type, "dtc_new"))
+            pg_array_text(&d->c.column[0], f->subject, strlen(f->subject));
+    }
+    pg_array_end(&d->c.column[0]);
 }
 
 /* Codes that were known before the late one, and how often they had come then.  A join would
  * compare each code with each event. */
 static enum status read_older(struct dtcs *d, struct past *p, struct fault *fault)
 {
+    struct pg_array *brought = &d->c.column[0];
+    const int formats[] = {0, 0, 1};
     char at[24];
-    const char *params[] = {p->vin, at};
 
     (void)snprintf(at, sizeof at, "%lld", (long long)p->from_ms - 1);
-    return pg_run(
+    add_brought(d, p);
+    if (brought->failed)
+        return fault_set(fault, ST_RETRY, "out of memory for trouble codes");
+    return pg_run_typed(
         d->db,
         "SELECT min(code), min(ecu), min(list), ms(min(first_at)), greatest(1, min(count) - "
         "count(*) FILTER (WHERE code IS NULL)), bool_or(there) FROM (SELECT concat_ws(' ', code, "
@@ -95,8 +135,11 @@ static enum status read_older(struct dtcs *d, struct past *p, struct fault *faul
         "to_timestamp($2::bigint / 1000.0) AS there FROM dtc WHERE vin = $1 AND first_at <= "
         "to_timestamp($2::bigint / 1000.0) UNION ALL SELECT subject, NULL, NULL, NULL, NULL, NULL, "
         "NULL FROM event WHERE vin = $1 AND type = 'dtc_new' AND NOT withdrawn AND occurred_at > "
-        "to_timestamp($2::bigint / 1000.0)) x GROUP BY subject HAVING count(code) > 0",
-        2, params, &p->codes, fault);
+        "to_timestamp($2::bigint / 1000.0) UNION ALL SELECT s, NULL, NULL, NULL, NULL, NULL, NULL "
+        "FROM unnest($3) AS b (s)) x GROUP BY subject HAVING count(code) > 0",
+        3, (const Oid[]){PG_TEXT, PG_TEXT, pg_array_type(brought)},
+        (const char *const[]){p->vin, at, brought->bytes}, (const int[]){0, 0, (int)brought->len},
+        formats, &p->codes, fault);
 }
 
 /* d->life as it was before the first of the reports. */
@@ -125,8 +168,8 @@ static void recount(struct dtcs *d, const struct past *p)
 /* The distance since they were cleared is no part of a report: who saw it fall then said so. */
 static bool distance_fell(const struct past *p, int64_t t_ms)
 {
-    for (int i = 0; i < PQntuples(p->events); i++)
-        if (*PQgetvalue(p->events, i, 6) == 't' && whole(p->events, i, 3) == t_ms)
+    for (int i = 0; i < PQntuples(p->events) && *PQgetvalue(p->events, i, EVENT_FELL) == 't'; i++)
+        if (whole(p->events, i, EVENT_MS) == t_ms)
             return true;
     for (size_t i = 0; i < p->found_before; i++) {
         const struct found *f = &p->found->found[i];
@@ -157,69 +200,131 @@ static enum status read_report(struct dtcs *d, const struct past *p, int i,
 }
 
 /* The place of an event in d->by_key, or where it would be. */
-static uint32_t *place_of(struct dtcs *d, const struct past *p, int64_t t_ms, const char *type,
-                          const char *subject)
+static uint32_t *place_of(struct dtcs *d, const struct past *p, int64_t t_ms, const char *key)
 {
-    uint64_t hash = hash_bytes((uint64_t)t_ms, type, strlen(type));
-    uint32_t *at = slots_first(&d->by_key, hash_bytes(hash, subject, strlen(subject)));
+    uint32_t *at = slots_first(&d->by_key, hash_bytes((uint64_t)t_ms, key, strlen(key)));
 
     for (; *at; at = slots_next(&d->by_key, at)) {
         int row = (int)*at - 1;
 
-        if (whole(p->events, row, 3) == t_ms && !strcmp(PQgetvalue(p->events, row, 1), type) &&
-            !strcmp(PQgetvalue(p->events, row, 2), subject))
+        if (whole(p->events, row, EVENT_MS) == t_ms &&
+            !strcmp(PQgetvalue(p->events, row, EVENT_KEY), key))
             break;
     }
     return at;
 }
 
-/* A code that comes and goes leaves thousands of them. */
-static bool sort_events(struct dtcs *d, const struct past *p)
+/* The same in d->waiting. */
+static uint32_t *place_waiting(struct dtcs *d, const struct past *p, const char *subject)
 {
-    int n = PQntuples(p->events);
+    uint32_t *at = slots_first(&d->waiting, hash_bytes(0, subject, strlen(subject)));
 
-    if (!slots_begin(&d->by_key, (size_t)n))
+    while (*at && strcmp(PQgetvalue(p->waiting, (int)*at - 1, 0), subject) != 0)
+        at = slots_next(&d->waiting, at);
+    return at;
+}
+
+/* A code that comes and goes leaves thousands of them. */
+static bool sort_rows(struct dtcs *d, const struct past *p)
+{
+    int n = PQntuples(p->events), waiting_n = PQntuples(p->waiting);
+
+    if (!slots_begin(&d->by_key, (size_t)n) || !slots_begin(&d->waiting, (size_t)waiting_n))
         return false;
     for (int i = 0; i < n; i++)
-        *place_of(d, p, whole(p->events, i, 3), PQgetvalue(p->events, i, 1),
-                  PQgetvalue(p->events, i, 2)) = (uint32_t)i + 1;
+        *place_of(d, p, whole(p->events, i, EVENT_MS), PQgetvalue(p->events, i, EVENT_KEY)) =
+            (uint32_t)i + 1;
+    for (int i = 0; i < waiting_n; i++)
+        *place_waiting(d, p, PQgetvalue(p->waiting, i, 0)) = (uint32_t)i + 1;
     return true;
 }
 
-/* An event there is already is told no more, and stays where it was. */
-static void match(struct dtcs *d, const struct past *p, struct found *f)
+/* Rows that are locked are written where they lie, some at a time. */
+static enum status write_corrected(struct dtcs *d, struct fault *fault)
 {
-    const uint32_t *at = place_of(d, p, f->occurred_ms, f->type, f->subject);
-    int row = (int)*at - 1;
+    static const Oid types[] = {PG_TEXT, PG_JSONB};
+    enum status st = columns_run(&d->c, d->db, 2,
+                                 "UPDATE event e SET data = g.data FROM unnest($1, $2) "
+                                 "AS g (at, data) WHERE e.ctid = g.at::tid",
+                                 NULL, fault);
 
-    if (!*at)
-        return;
-    d->kept[row] = true;
-    f->parts &= ~(unsigned)FOUND_ALERT;
-    if (PQgetisnull(p->events, row, 4))
-        return;
-    f->lat = strtod(PQgetvalue(p->events, row, 4), NULL);
-    f->lon = strtod(PQgetvalue(p->events, row, 5), NULL);
+    columns_begin(&d->c, 2, types);
+    return st;
 }
 
-static void tell(struct dtcs *d, const struct past *p, size_t n, int64_t t_ms)
+/* Exactly as read_events has it. */
+static void print_said(char *out, size_t size, const struct dtc_fact *fact)
 {
+    const char *fell = fact->fell ? " true" : "";
+
+    out[0] = '\0';
+    if (fact->kind == DTC_ERASED)
+        (void)snprintf(out, size, "true%s", fell);
+    else if (fact->kind != DTC_MIL_ON && fact->kind != DTC_MIL_OFF)
+        (void)snprintf(out, size, "%d %lld %s%s", fact->count, (long long)fact->first_ms,
+                       fact->erased ? "true" : "false", fell);
+}
+
+/* An event there is already is told no more, and stays where it was; only what it says of the code
+ * may be otherwise now. */
+static void match(struct dtcs *d, const struct past *p, const struct dtc_fact *fact,
+                  struct found *f)
+{
+    char key[KEY_BYTES], said[SAID_BYTES];
+    const char *at;
+    uint32_t place;
+
+    (void)snprintf(key, sizeof key, "%s %s", f->type, f->subject);
+    place = *place_of(d, p, f->occurred_ms, key);
+    if (!place)
+        return;
+    f->parts &= ~(unsigned)(FOUND_ALERT | FOUND_EVENT);
+    print_said(said, sizeof said, fact);
+    if (d->kept[place - 1] || !strcmp(PQgetvalue(p->events, (int)place - 1, EVENT_SAID), said)) {
+        d->kept[place - 1] = true;
+        return;
+    }
+    d->kept[place - 1] = true;
+    at = PQgetvalue(p->events, (int)place - 1, EVENT_AT);
+    pg_array_text(&d->c.column[0], at, strlen(at));
+    pg_array_jsonb(&d->c.column[1], f->data, strlen(f->data));
+}
+
+/* What is left of it to be told. */
+static unsigned sift(struct dtcs *d, const struct past *p, const struct dtc_fact *fact, bool last,
+                     struct found *f)
+{
+    if (!last)
+        f->parts &= FOUND_EVENT;
+    if (f->parts & FOUND_EVENT)
+        match(d, p, fact, f);
+    if ((f->parts & FOUND_END) && *f->subject && !*place_waiting(d, p, f->subject))
+        f->parts &= ~(unsigned)FOUND_END;
+    return f->parts;
+}
+
+static enum status tell(struct dtcs *d, const struct past *p, size_t n, int64_t t_ms,
+                        struct fault *fault)
+{
+    struct car_out *out = p->found;
+
     for (size_t i = 0; i < n; i++) {
         const struct dtc_fact *fact = &d->life.facts[i];
         bool lamp = fact->kind == DTC_MIL_ON || fact->kind == DTC_MIL_OFF;
         bool last = lamp ? t_ms == p->mil_ms : dtc_life_is_last(&d->end, fact);
-        size_t at = p->found->found_n;
+        size_t from = out->found_n, to = from;
 
-        dtcs_tell(fact, t_ms, p->found);
-        for (; at < p->found->found_n; at++) {
-            struct found *f = &p->found->found[at];
-
-            if (!last)
-                f->parts &= FOUND_EVENT;
-            if (f->parts & FOUND_EVENT)
-                match(d, p, f);
+        dtcs_tell(fact, t_ms, out);
+        for (size_t at = from; at < out->found_n; at++) {
+            if (sift(d, p, fact, last, &out->found[at]) == 0)
+                continue;
+            if (to != at)
+                out->found[to] = out->found[at];
+            to++;
         }
+        out->found_n = to;
     }
+    return d->c.column[0].count < CORRECTED_AT_ONCE ? ST_OK : write_corrected(d, fault);
 }
 
 static void note_lamp(struct past *p, const struct dtc_report *report, const struct dtc_life *life)
@@ -254,8 +359,8 @@ static enum status step_all(struct dtcs *d, struct past *p, bool tells, struct f
         n = dtc_life_step(&d->life, &report);
         if (!tells)
             note_lamp(p, &report, &d->life);
-        else if (report.t_ms >= p->from_ms)
-            tell(d, p, n, report.t_ms);
+        else if (report.t_ms >= p->from_ms && (st = tell(d, p, n, report.t_ms, fault)) != ST_OK)
+            return st;
     }
     return d->life.failed ? fault_set(fault, ST_RETRY, "out of memory for trouble codes") : ST_OK;
 }
@@ -277,6 +382,7 @@ static enum status step_twice(struct dtcs *d, struct past *p, struct fault *faul
     struct dtc_life before = d->life, spare = d->end; /* their memory goes to and fro */
     bool cleared_known = before.cleared_known;
     double cleared_km = before.cleared_km;
+    static const Oid types[] = {PG_TEXT, PG_JSONB};
     enum status st;
 
     if (p->older && (st = read_older(d, p, fault)) != ST_OK)
@@ -295,7 +401,9 @@ static enum status step_twice(struct dtcs *d, struct past *p, struct fault *faul
     d->life = before;
     take_back(p);
     begin_anew(d, p);
-    st = step_all(d, p, true, fault);
+    columns_begin(&d->c, 2, types);
+    if ((st = step_all(d, p, true, fault)) == ST_OK)
+        st = write_corrected(d, fault);
     d->life.cleared_known = cleared_known;
     d->life.cleared_km = cleared_km;
     return st;
@@ -304,20 +412,32 @@ static enum status step_twice(struct dtcs *d, struct past *p, struct fault *faul
 /* ---- rows */
 static bool make_room(struct dtcs *d, size_t n)
 {
-    struct found *gone = NULL;
-    bool *kept = NULL;
+    bool *kept = n > d->kept_room ? realloc(d->kept, n * sizeof *kept) : d->kept;
 
-    if (n > d->room) {
-        if ((gone = realloc(d->gone, n * sizeof *gone)) != NULL)
-            d->gone = gone;
-        if ((kept = realloc(d->kept, n * sizeof *kept)) != NULL)
-            d->kept = kept;
-        if (!gone || !kept)
+    if (n > d->kept_room) {
+        if (!kept)
             return false;
-        d->room = n;
+        d->kept = kept;
+        d->kept_room = n;
     }
     if (n)
         memset(d->kept, 0, n * sizeof *d->kept);
+    return true;
+}
+
+static bool add_gone(struct dtcs *d, size_t n, int64_t t_ms, const char *type, const char *subject)
+{
+    size_t room = d->gone_room ? 2 * d->gone_room : 16;
+    struct found *more = n < d->gone_room ? d->gone : realloc(d->gone, room * sizeof *more);
+
+    if (!more)
+        return false;
+    if (n == d->gone_room)
+        d->gone_room = room;
+    d->gone = more;
+    more[n] = (struct found){.occurred_ms = t_ms};
+    text_copy(more[n].type, sizeof more[n].type, type);
+    text_copy(more[n].subject, sizeof more[n].subject, subject);
     return true;
 }
 
@@ -328,20 +448,21 @@ static enum status withdraw(struct dtcs *d, const struct past *p, size_t *gone_n
                             struct fault *fault)
 {
     static const Oid types[] = {PG_TEXT};
+    static const char cleared[] = "dtc_cleared";
+    static const size_t len = sizeof cleared - 1;
 
     columns_begin(&d->c, 1, types);
     for (int i = 0; i < PQntuples(p->events); i++) {
-        struct found *gone = &d->gone[*gone_n];
+        const char *key = PQgetvalue(p->events, i, EVENT_KEY);
+        const char *at = PQgetvalue(p->events, i, EVENT_AT);
 
         if (d->kept[i])
             continue;
-        pg_array_text(&d->c.column[0], PQgetvalue(p->events, i, 7),
-                      strlen(PQgetvalue(p->events, i, 7)));
-        if (strcmp(PQgetvalue(p->events, i, 1), "dtc_cleared") != 0)
+        pg_array_text(&d->c.column[0], at, strlen(at));
+        if (strncmp(key, cleared, len) != 0) /* and a space behind it */
             continue;
-        *gone = (struct found){.occurred_ms = whole(p->events, i, 3)};
-        text_copy(gone->type, sizeof gone->type, PQgetvalue(p->events, i, 1));
-        text_copy(gone->subject, sizeof gone->subject, PQgetvalue(p->events, i, 2));
+        if (!add_gone(d, *gone_n, whole(p->events, i, EVENT_MS), cleared, key + len + 1))
+            return fault_set(fault, ST_RETRY, "out of memory for trouble codes");
         (*gone_n)++;
     }
     return columns_queue(&d->c, d->db, 1,
@@ -361,7 +482,8 @@ enum status dtcs_settle(struct dtcs *d, const char *vin, struct car_out *found, 
         return ST_OK;
     d->late_ms = 0;
     if ((st = read_reports(d, &p, fault)) == ST_OK && (st = read_events(d, &p, fault)) == ST_OK &&
-        (!make_room(d, (size_t)PQntuples(p.events)) || !sort_events(d, &p)))
+        (st = read_waiting(d, &p, fault)) == ST_OK &&
+        (!make_room(d, (size_t)PQntuples(p.events)) || !sort_rows(d, &p)))
         st = fault_set(fault, ST_RETRY, "out of memory for trouble codes");
     if (st == ST_OK)
         st = step_twice(d, &p, fault);
@@ -370,6 +492,7 @@ enum status dtcs_settle(struct dtcs *d, const char *vin, struct car_out *found, 
         st = dtcs_write_status(d, vin, p.mil, fault);
     PQclear(p.reports);
     PQclear(p.events);
+    PQclear(p.waiting);
     PQclear(p.codes);
     *gone = d->gone;
     return st;

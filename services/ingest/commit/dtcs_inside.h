@@ -15,11 +15,12 @@ struct dtcs {
     struct dtc_life life, end;
     struct dtc *codes; /* of the report in hand */
     size_t codes_room;
-    int64_t late_ms;     /* of the vehicle in hand: the earliest report that came late; 0: none */
-    struct found *gone;  /* what late ones disproved */
-    bool *kept;          /* of the events there are: found again */
-    size_t room;         /* of both */
-    struct slots by_key; /* of the events there are, too */
+    int64_t late_ms;    /* of the vehicle in hand: the earliest report that came late; 0: none */
+    struct found *gone; /* what late ones disproved */
+    bool *kept;         /* of the events there are: found again */
+    size_t gone_room, kept_room;
+    struct slots by_key;  /* of the events there are, too */
+    struct slots waiting; /* of codes whose case waits for an end */
 };
 
 /* A report's lists, lamp and monitors; its codes, all of them, stay in d->codes until the next.
