@@ -160,14 +160,14 @@ static enum status read_readings(struct telemetry *out, json_t *s, struct fault 
         uint16_t signal;
         double number;
 
-        if (!json_is_number(value))
-            return fault_set(fault, ST_REJECT, "a signal of sample %zu is not a number",
-                             out->sample_count - 1);
         signal = signal_find(path, strlen(path));
-        if (signal == SIGNAL_NONE) {
+        if (signal == SIGNAL_NONE) { /* whatever it says: we would not know what to expect */
             out->unknown_signals++;
             continue;
         }
+        if (!json_is_number(value))
+            return fault_set(fault, ST_REJECT, "a signal of sample %zu is not a number",
+                             out->sample_count - 1);
         number = json_number_value(value);
         st = telemetry_reading(out, signal, number == 0 ? 0.0 : number, fault);
         if (st != ST_OK)

@@ -57,9 +57,9 @@ enum status telemetry_write(const struct telemetry *t, char *out, size_t size, s
  * several of them have the last counts, as in the database, and each that said another value is
  * counted in `contradicted`.  A sample of unknown signals only is left out, so every sample has
  * readings; there may be none.  Afterwards nothing can be added before telemetry_clear. ST_REJECT:
- * not a telemetry/1 record (also: no sample, a value that is no number); `out->head` holds what
- * could be read of stream and seq (see envelope_read), also where the bytes are no JSON at all.
- * ST_FATAL: out of memory; the record may be good. */
+ * not a telemetry/1 record (also: no sample, a known signal that is no number); `out->head` holds
+ * what could be read of stream and seq (see envelope_read), also where the bytes are no JSON at
+ * all. ST_FATAL: out of memory; the record may be good. */
 enum status telemetry_read(struct telemetry *out, const char *bytes, size_t len,
                            struct fault *fault) MUST_CHECK;
 

@@ -534,10 +534,11 @@ def test_an_unknown_signal_is_left_out_and_counted(site):
     t = now_ms()
     with site.car() as car:
         counted = Counted(site.ingest, "unknown_signals_total")
-        car.telemetry({t: {SPEED: 1.0, "Vehicle.NoSuchThing": 2.0, "x,vin=VF1 y": 3}, t + 1: {"Vehicle.NoSuchThing": 3.0}})
+        car.telemetry({t: {SPEED: 1.0, "Vehicle.NoSuchThing": 2.0, "x,vin=VF1 y": 3}, t + 1: {"Vehicle.NoSuchThing": 3.0},
+                       t + 2: {SPEED: 2.0, "Vehicle.NoSuchThing": "on", "Vehicle.NorThis": {"door": None}}})
         car.wait_ack(1)
-        assert site.points(car.vin) == {t: {SPEED: 1.0}}
-        assert counted.grown() == 3 and site.dead_letters(car.vin) == []
+        assert site.points(car.vin) == {t: {SPEED: 1.0}, t + 2: {SPEED: 2.0}}
+        assert counted.grown() == 5 and site.dead_letters(car.vin) == []
 
 
 def test_a_loss_that_does_not_say_what_is_a_dead_letter(site):
@@ -671,7 +672,7 @@ def test_help_version_and_check_say_so_and_end_well():
 
 
 @pytest.mark.parametrize("wrong", ["--rate=many", "--no-such=1", "--queue-slots=0", "--ring-bytes=1k", "--site=", "--site=A b",
-                                   "--instance=" + "x" * 40, "--log-level=loud", "--influx=ftp://x", "--burst=0", "word",
+                                   "--instance=" + "x" * 40, "--log-level=loud", "--influx=ftp://x", "--burst=0", "--frozen-wait=1s", "word",
                                    "--pg=host=x", "--mqtt=localhost", "--admin=127.0.0.1:99999"])
 def test_a_wrong_setting_ends_with_2_and_names_it(wrong):
     for check in ([], ["--check"]):
