@@ -120,11 +120,12 @@ enum status admin_customer(struct admin *ad, char out[37], struct fault *fault)
         return st;
     if (PQntuples(rows) == 1)
         snprintf(out, 37, "%s", PQgetvalue(rows, 0, 0));
+    else if (PQntuples(rows) > 1)
+        st = fault_set(fault, ST_REJECT, "there are several customers: say --customer ID");
     else
-        st = fault_set(fault, ST_REJECT,
-                       PQntuples(rows) ? "there are several customers: say --customer ID"
-                       : wanted[0]     ? "there is no such customer"
-                                       : "there is no customer yet: vigie-api customer add NAME");
+        st = fault_set(fault, ST_FATAL,
+                       wanted[0] ? "there is no such customer"
+                                 : "there is no customer yet: vigie-api customer add NAME");
     PQclear(rows);
     return st;
 }
@@ -139,9 +140,9 @@ enum status admin_not_awaited(struct admin *ad, const char *vin, struct fault *f
     if (st != ST_OK)
         return st;
     st = PQntuples(rows)
-             ? fault_set(fault, ST_REJECT, "%s is %s: vigie-api vehicle restore %s", vin,
+             ? fault_set(fault, ST_FATAL, "%s is %s: vigie-api vehicle restore %s", vin,
                          PQgetvalue(rows, 0, 0), vin)
-             : fault_set(fault, ST_REJECT, "%s is not awaited: vigie-api vehicle add %s", vin, vin);
+             : fault_set(fault, ST_FATAL, "%s is not awaited: vigie-api vehicle add %s", vin, vin);
     PQclear(rows);
     return st;
 }

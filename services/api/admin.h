@@ -19,7 +19,8 @@ struct admin {
 };
 
 /* Run the command in `words` ("user", "add", "ada", ...).  ST_NONE: there is no such command;
- * ST_REJECT: wrong usage. */
+ * ST_REJECT: wrong usage, whatever is in the database.  What was asked for rightly and is not
+ * there, or there already, or another's, has failed: ST_FATAL. */
 enum status admin_run(const struct api_settings *set, int count, char **words,
                       struct fault *fault) MUST_CHECK;
 
@@ -40,10 +41,10 @@ admin_command admin_purge, admin_customer_keep;                   /* admin_purge
  * nothing to see, more than `most` characters. */
 enum status admin_check_name(const char *what, const char *name, size_t most,
                              struct fault *fault) MUST_CHECK;
-/* The customer meant by --customer, or the only one there is.  ST_REJECT: none, or more than one.
- */
+/* The customer meant by --customer, or the only one there is.  ST_REJECT: more than one;
+ * ST_FATAL: none. */
 enum status admin_customer(struct admin *ad, char out[37], struct fault *fault) MUST_CHECK;
-/* ST_REJECT, with the way out: a vehicle that is neither awaiting nor active. */
+/* ST_FATAL, with the way out: a vehicle that is neither awaiting nor active. */
 enum status admin_not_awaited(struct admin *ad, const char *vin, struct fault *fault) MUST_CHECK;
 /* A fresh UUIDv7. */
 void admin_new_id(char out[37]);

@@ -186,7 +186,7 @@ enum status admin_dead_letter_show(struct admin *ad, struct fault *fault)
         return st;
     st = PQntuples(rows) == 1
              ? show(ad, rows, fault)
-             : fault_set(fault, ST_REJECT, "there is no dead letter %s", ad->argv[0]);
+             : fault_set(fault, ST_FATAL, "there is no dead letter %s", ad->argv[0]);
     PQclear(rows);
     return st;
 }
@@ -233,7 +233,7 @@ static enum status ask(struct admin *ad, struct chosen *which, struct text *ids,
     text_print(ids, "%s", PQgetvalue(rows, 0, 0));
     PQclear(rows);
     if (strcmp(ids->bytes, "{}") == 0)
-        return fault_set(fault, ST_REJECT,
+        return fault_set(fault, ST_FATAL,
                          "there is no such dead letter, of a vehicle that is still there and not "
                          "replayed before");
     return ST_OK;

@@ -139,7 +139,7 @@ enum status admin_user_add(struct admin *ad, struct fault *fault)
         (st = note(ad, customer, id, "user.create", fault)) != ST_OK ||
         (st = pg_commit(ad->pg, fault)) != ST_OK) {
         if (st == ST_REJECT && !strcmp(pg_state(ad->pg), "23505"))
-            return fault_set(fault, ST_REJECT, "there is a user %s already", ad->argv[0]);
+            return fault_set(fault, ST_FATAL, "there is a user %s already", ad->argv[0]);
         return st;
     }
     print_id(ad, id);
@@ -165,7 +165,7 @@ enum status admin_user_passwd(struct admin *ad, struct fault *fault)
         return st;
     if (PQntuples(rows) != 1) {
         PQclear(rows);
-        return fault_set(fault, ST_REJECT, "there is no user %s", ad->argv[0]);
+        return fault_set(fault, ST_FATAL, "there is no user %s", ad->argv[0]);
     }
     id[0] = PQgetvalue(rows, 0, 0);
     if ((st = pg_run(ad->pg,

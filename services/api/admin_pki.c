@@ -167,7 +167,7 @@ static enum status mark(struct admin *ad, const char *vin, struct fault *fault)
         snprintf(customer, sizeof customer, "%s", PQgetvalue(rows, 0, 0));
     PQclear(rows);
     if (!customer[0])
-        return fault_set(fault, ST_REJECT, "there is no vehicle %s", vin);
+        return fault_set(fault, ST_FATAL, "there is no vehicle %s", vin);
     e.customer = customer;
     if ((st = pg_run(
              ad->pg,
@@ -302,7 +302,6 @@ enum status admin_vehicle_restore(struct admin *ad, struct fault *fault)
         (st = pki_files_allow(ad->set->pki_dir, ad->argv[0], &was_denied, fault)) != ST_OK)
         return st;
     if (back == ST_NONE && !was_denied)
-        return fault_set(fault, ST_REJECT, "there is no revoked or retired vehicle %s",
-                         ad->argv[0]);
+        return fault_set(fault, ST_FATAL, "there is no revoked or retired vehicle %s", ad->argv[0]);
     return tell_restored(ad, ad->argv[0], fault);
 }

@@ -47,7 +47,7 @@ static enum status add_one(struct admin *ad, const char *vin, const char *custom
     snprintf(status, sizeof status, "%s", PQgetvalue(rows, 0, 1));
     PQclear(rows);
     if (!made && !status[0])
-        return fault_set(fault, ST_REJECT, "%s belongs to another customer", vin);
+        return fault_set(fault, ST_FATAL, "%s belongs to another customer", vin);
     if (!strcmp(status, "revoked") || !strcmp(status, "retired"))
         return fault_set(fault, ST_FATAL, "%s is %s: vigie-api vehicle restore %s", vin, status,
                          vin);

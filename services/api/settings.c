@@ -29,7 +29,9 @@ const struct program api_program = {
     "of\n"
     "  it; a terminal shows both, control characters escaped\n"
     "dead-letter replay: exit 0 when all letters asked for are stored, 1 when one is refused or "
-    "waits",
+    "waits,\n"
+    "  or none is there\n"
+    "What is asked for and is not there, is there already, or is another customer's: exit 1",
 };
 
 const struct setting api_table[] = {

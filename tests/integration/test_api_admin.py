@@ -65,11 +65,11 @@ def test_people_are_added_listed_and_never_twice(s):
     id_ = as_json(s, "user", "add", name, "--role", "auditor", "--customer", s.customers[1], "--name", "Zoë")["id"]
     row = next(u for u in as_json(s, "user", "list") if u["id"] == id_)
     assert row == {"id": id_, "username": name.lower(), "name": "Zoë", "role": "auditor", "customer": "Theirs", "disabled": False}
-    assert "already" in s.run("user", "add", name.upper(), "--customer", s.customers[1], code=2)
+    assert "already" in s.run("user", "add", name.upper(), "--customer", s.customers[1], code=1)
     assert "several customers" in s.run("user", "add", "x", code=2)
     assert "--role king" in s.run("user", "add", "x", "--role", "king", "--customer", s.customers[1], code=2)
     assert "12 characters" in s.run("user", "add", "x", "--customer", s.customers[1], code=2, env={"VIGIE_PASSWORD": "short"})
-    assert "no user" in s.run("user", "passwd", "nobody-at-all", code=2)
+    assert "no user" in s.run("user", "passwd", "nobody-at-all", code=1)
 
 
 def test_an_account_has_a_language_only_where_somebody_chose_one(s):
@@ -96,9 +96,9 @@ def test_a_password_comes_from_a_file_or_stdin_and_not_from_argv(s, tmp_path):
 
 def test_vehicles_belong_to_one_customer(s):
     assert as_json(s, "vehicle", "add", *OURS, "--customer", s.customers[0]) == OURS, "again changes nothing"
-    assert "another customer" in s.run("vehicle", "add", OURS[0], "--customer", s.customers[1], code=2)
+    assert "another customer" in s.run("vehicle", "add", OURS[0], "--customer", s.customers[1], code=1)
     assert "not a VIN" in s.run("vehicle", "add", "WVWZZZ1KZAW00000I", "--customer", s.customers[0], code=2)
-    assert "no such customer" in s.run("vehicle", "add", OURS[0], "--customer", str(uuid.uuid4()), code=2)
+    assert "no such customer" in s.run("vehicle", "add", OURS[0], "--customer", str(uuid.uuid4()), code=1)
     assert [c["name"] for c in as_json(s, "customer", "list")] == ["Ours", "Theirs"]
 
 
@@ -110,7 +110,7 @@ def test_enroll_tokens_are_kept_as_hashes_and_live_a_week_at_most(s):
     assert s.sql(f"SELECT vin, round(extract(epoch FROM expires_at - created_at) / 3600) FROM enroll_token WHERE hash = '\\x{digest}'") \
         == f"{OURS[1]}|168"
     s.run("enroll-token", OURS[1], "--hours", "169", code=2)
-    s.run("enroll-token", "ZZ000000000000000", code=2)
+    s.run("enroll-token", "ZZ000000000000000", code=1)
 
 
 def test_dead_letters_are_listed_and_shown_byte_for_byte(s):
@@ -122,7 +122,8 @@ def test_dead_letters_are_listed_and_shown_byte_for_byte(s):
     shown = as_json(s, "dead-letter", "show", id_)[0]
     assert shown["payload_hex"] == "7b22610aff" and shown["seq"] == 7 and "payload" not in shown
     assert id_ in s.run("dead-letter", "list")
-    s.run("dead-letter", "show", str(uuid.uuid4()), code=2)
+    s.run("dead-letter", "show", str(uuid.uuid4()), code=1)
+    s.run("dead-letter", "show", "7", code=2)
     assert as_json(s, "dead-letter", "list", "--limit", "1")[0]["id"] == id_
 
 

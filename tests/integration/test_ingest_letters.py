@@ -73,7 +73,7 @@ def test_a_sample_from_the_future_is_stored_once_its_time_has_come(site):
         assert site.points(car.vin) == {now: {SPEED: 1.0}, ahead: {SPEED: 2.0}}
         assert site.watermark(car.vin, car.stream) == (1, "{}")
         assert "replayed_at" in letters(site, car)[0]
-        assert "not" in api(site, "dead-letter", "replay", letter["id"], code=2)  # replayed before
+        assert "not" in api(site, "dead-letter", "replay", letter["id"], code=1)  # replayed before
         car.one(seq=2)
         car.wait_ack(2)
 
@@ -149,7 +149,7 @@ def test_a_replay_says_which_and_finds_what_is_there(site):
     assert "--vin" in api(site, "dead-letter", "replay", code=2)
     assert "UUID" in api(site, "dead-letter", "replay", "x", code=2)
     assert "no VIN" in api(site, "dead-letter", "list", "--vin", "x", code=2)
-    assert "there is no such" in api(site, "dead-letter", "replay", str(uuid.uuid4()), code=2)
+    assert "there is no such" in api(site, "dead-letter", "replay", str(uuid.uuid4()), code=1)
     assert "--limit" in api(site, "dead-letter", "replay", "--reason=json", "--limit=0", code=2)
 
 
