@@ -8,17 +8,17 @@
 #include "purge.h"
 
 enum status purge_file(struct purge *p, const char *kind, const char *kept, int64_t removed,
-                       int64_t oldest_ms, struct fault *fault)
+                       const char *unit, int64_t oldest_ms, struct fault *fault)
 {
     char number[24], oldest[25];
-    const char *params[] = {p->site, kind, kept, number, oldest_ms ? oldest : NULL};
+    const char *params[] = {p->site, kind, kept, number, oldest_ms ? oldest : NULL, unit};
 
     snprintf(number, sizeof number, "%lld", (long long)removed);
     clock_print(oldest, oldest_ms);
     return pg_run(p->pg,
-                  "INSERT INTO purge_proof (site, kind, kept, removed, oldest_left) VALUES "
-                  "($1, $2, $3, $4::bigint, $5::timestamptz)",
-                  5, params, NULL, fault);
+                  "INSERT INTO purge_proof (site, kind, kept, removed, oldest_left, unit) VALUES "
+                  "($1, $2, $3, $4::bigint, $5::timestamptz, $6)",
+                  6, params, NULL, fault);
 }
 
 /* The proof is what was filed by this run, no more and no less. */
@@ -26,11 +26,12 @@ static enum status print_proof(struct admin *ad, const char *first, struct fault
 {
     const char *params[] = {first};
     PGresult *rows = NULL;
-    enum status st = pg_run(ad->pg,
-                            "SELECT kind, kept, removed, to_char(oldest_left AT TIME ZONE 'UTC', "
-                            "'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') AS oldest_left FROM purge_proof "
-                            "WHERE id > $1::bigint ORDER BY id",
-                            1, params, &rows, fault);
+    enum status st =
+        pg_run(ad->pg,
+               "SELECT kind, kept, removed, unit, to_char(oldest_left AT TIME ZONE 'UTC', "
+               "'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') AS oldest_left FROM purge_proof "
+               "WHERE id > $1::bigint ORDER BY id",
+               1, params, &rows, fault);
 
     if (st == ST_OK)
         admin_print_rows(ad, rows);

@@ -18,14 +18,16 @@ struct purge {
     bool dry; /* count, and change nothing */
 };
 
-/* One row of the proof.  `oldest_ms` 0: nothing is left. */
+/* One row of the proof.  `unit`: what `removed` counts, "rows", "values" or "places".  `oldest_ms`:
+ * of what is left when all that was to go has gone; 0: nothing is. */
 enum status purge_file(struct purge *p, const char *kind, const char *kept, int64_t removed,
-                       int64_t oldest_ms, struct fault *fault) MUST_CHECK;
+                       const char *unit, int64_t oldest_ms, struct fault *fault) MUST_CHECK;
 
 /* Rows of PostgreSQL, in batches: whoever works there waits for milliseconds. */
 enum status purge_rows(struct purge *p, struct fault *fault) MUST_CHECK;
 
-/* Samples of this site's InfluxDB, of each customer as long as it wants; how old the rest is. */
+/* Samples of this site's InfluxDB, of each customer as long as it wants, filed per customer and per
+ * vehicle; then how old the rest is. */
 enum status purge_samples(struct purge *p, int64_t now_ms, struct fault *fault) MUST_CHECK;
 
 #endif

@@ -5,7 +5,6 @@
 #include "purge.h"
 
 #define BATCH "10000"
-#define PLACE_KEPT "0.01 degrees after 60 days"
 #define COARSE(column) column " = round(" column "::numeric, 2)::float8"
 #define IS_FINE(column) column " <> round(" column "::numeric, 2)::float8"
 /* A member "lat" and "lon" of a JSON object, as the agent and ingest write them. */
@@ -19,12 +18,15 @@
     "jsonb_build_object('lat', round((" object "->>'lat')::numeric, 2), 'lon', round((" object     \
     "->>'lon')::numeric, 2))"
 
+static const char place_kept[] = "0.01 degrees after 60 days";
+
 struct rule {
     const char *kind, *kept;
     const char *table;
     const char *of;    /* which rows of it */
     const char *at;    /* since when they count */
     const char *after; /* an interval: then they go */
+    const char *only;  /* NULL, or which of those that are old enough */
     const char *set;   /* NULL: they are deleted; else what is changed in them */
     const char *chain; /* NULL, or the column whose order is never torn: the oldest go first */
 };
@@ -36,7 +38,7 @@ struct rule {
     }
 #define COARSENS(what, from, which, since, change)                                                 \
     {                                                                                              \
-        .kind = (what), .kept = PLACE_KEPT, .table = (from), .of = (which), .at = (since),         \
+        .kind = (what), .kept = place_kept, .table = (from), .of = (which), .at = (since),         \
         .after = "60 days", .set = (change)                                                        \
     }
 #define FINE_SEGMENT                                                                               \
@@ -47,6 +49,12 @@ struct rule {
 #define FINE_ROW "(" IS_FINE("lat") " OR " IS_FINE("lon") ")"
 #define COARSE_ROW COARSE("lat") ", " COARSE("lon")
 #define BODY "(body->'data')"
+/* Where a stream stands is asked when its car comes back, be that after a winter: so the latest
+ * stay for ever.  A car that makes streams up, one a record, makes rows for ever too. */
+#define SURPLUS_STREAM                                                                             \
+    "ctid = ANY (ARRAY(SELECT w.ctid FROM (SELECT ctid, updated_at, row_number() OVER (PARTITION " \
+    "BY site, vin ORDER BY updated_at DESC, stream) AS n FROM watermark) AS w WHERE w.n > 4096 "   \
+    "OR (w.n > 64 AND w.updated_at < now() - interval '61 days')))"
 #define OCCURRED "coalesce(occurred_at, received_at)"
 
 /* Places first: of what is about to go they are told too. */
@@ -89,6 +97,13 @@ static const struct rule rules[] = {
     GOES("notifications", "90 days", "notification", "state <> 'queued'", "created_at", "90 days"),
     GOES("order of changes", "90 days", "change", "true", "at", "90 days"),
     GOES("dead letters", "14 days", "dead_letter", "true", "received_at", "14 days"),
+    {.kind = "streams of vehicles",
+     .kept = "the latest 64 of a vehicle; of the others 61 days, and 4,096 at most",
+     .table = "watermark",
+     .of = "true",
+     .at = "updated_at",
+     .after = "1 day",
+     .only = SURPLUS_STREAM},
     GOES("losses and lags", "1 year", "loss_hour", "true", "hour", "1 year"),
     GOES("answers to repeats", "1 day", "idempotency", "true", "created_at", "1 day"),
     GOES("tickets", "1 hour", "ws_ticket", "true", "expires_at", "1 hour"),
@@ -106,7 +121,8 @@ static void print_due(char *out, size_t size, const struct rule *r)
                  "%s <= (SELECT max(%s) FROM %s WHERE %s AND %s < now() - interval '%s')", r->chain,
                  r->chain, r->table, r->of, r->at, r->after);
     else
-        snprintf(out, size, "%s AND %s < now() - interval '%s'", r->of, r->at, r->after);
+        snprintf(out, size, "%s AND %s < now() - interval '%s'%s%s", r->of, r->at, r->after,
+                 r->only ? " AND " : "", r->only ? r->only : "");
 }
 
 static enum status run_batch(struct purge *p, const struct rule *r, int64_t *n, struct fault *fault)
@@ -177,7 +193,8 @@ static enum status apply(struct purge *p, const struct rule *r, struct fault *fa
     }
     if (st != ST_OK || (st = oldest_left(p, r, &oldest_ms, fault)) != ST_OK)
         return st;
-    return purge_file(p, r->kind, r->kept, removed, oldest_ms, fault);
+    return purge_file(p, r->kind, r->kept, removed, r->kept == place_kept ? "places" : "rows",
+                      oldest_ms, fault);
 }
 
 enum status purge_rows(struct purge *p, struct fault *fault)

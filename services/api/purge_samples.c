@@ -75,7 +75,7 @@ static enum status report(struct purge *p, const char *kind, const char *kept, c
     int64_t oldest_ms = 0;
     enum status st = oldest(p, from, "", &oldest_ms, fault);
 
-    return st == ST_OK ? purge_file(p, kind, kept, 0, oldest_ms, fault) : st;
+    return st == ST_OK ? purge_file(p, kind, kept, 0, "values", oldest_ms, fault) : st;
 }
 
 /* ---- customers who keep less */
@@ -115,11 +115,31 @@ static enum status mark(struct purge *p, const char *vin, int64_t until_ms, stru
         2, params, NULL, fault);
 }
 
-/* A day at a time: a question has seconds to be answered. */
-static enum status purge_vehicle(struct purge *p, const char *vin, int64_t before_ms,
-                                 int64_t *removed, int64_t *oldest_ms, struct fault *fault)
+/* What becomes of a customer's samples: how many values go, and how old the rest is, 0 for none. */
+struct sum {
+    const char *kept;
+    int64_t before_ms, removed, oldest_ms;
+};
+
+static enum status add_vehicle(struct purge *p, struct sum *sum, const char *vin, int64_t removed,
+                               int64_t left_ms, struct fault *fault)
 {
-    int64_t left_ms = 0;
+    char kind[48];
+
+    sum->removed += removed;
+    if (left_ms > 0 && (sum->oldest_ms == 0 || left_ms < sum->oldest_ms))
+        sum->oldest_ms = left_ms;
+    if (removed == 0)
+        return ST_OK;
+    snprintf(kind, sizeof kind, "samples of vehicle %s", vin);
+    return purge_file(p, kind, sum->kept, removed, "values", left_ms, fault);
+}
+
+/* A day at a time: a question has seconds to be answered. */
+static enum status purge_vehicle(struct purge *p, const char *vin, struct sum *sum,
+                                 struct fault *fault)
+{
+    int64_t before_ms = sum->before_ms, removed = 0, left_ms = 0;
     char of[48];
     enum status st;
 
@@ -132,35 +152,32 @@ static enum status purge_vehicle(struct purge *p, const char *vin, int64_t befor
         (st = mark(p, vin, before_ms, fault)) != ST_OK)
         return st;
     for (int64_t at = left_ms; at > 0 && at < before_ms && st == ST_OK; at += DAY_MS)
-        st = purge_slice(p, vin, at, at + DAY_MS < before_ms ? at + DAY_MS : before_ms, removed,
+        st = purge_slice(p, vin, at, at + DAY_MS < before_ms ? at + DAY_MS : before_ms, &removed,
                          fault);
-    if (st != ST_OK || (st = oldest(p, RAW, of, &left_ms, fault)) != ST_OK)
-        return st;
-    if (left_ms > 0 && (*oldest_ms == 0 || left_ms < *oldest_ms))
-        *oldest_ms = left_ms;
-    return ST_OK;
+    if (st == ST_OK && (st = oldest(p, RAW, of, &left_ms, fault)) == ST_OK)
+        st = add_vehicle(p, sum, vin, removed, left_ms, fault);
+    return st;
 }
 
 static enum status purge_customer(struct purge *p, const char *id, int days, int64_t now_ms,
                                   struct fault *fault)
 {
     const char *params[] = {id};
-    int64_t before_ms = (now_ms - days * DAY_MS) / SPAN_MS * SPAN_MS;
-    int64_t removed = 0, oldest_ms = 0;
-    PGresult *rows = NULL;
     char kind[64], kept[32];
+    struct sum sum = {.kept = kept, .before_ms = (now_ms - days * DAY_MS) / SPAN_MS * SPAN_MS};
+    PGresult *rows = NULL;
     enum status st;
 
+    snprintf(kept, sizeof kept, "%d days", days);
     st = pg_run(p->pg, "SELECT vin FROM vehicle WHERE customer_id = $1::uuid ORDER BY vin", 1,
                 params, &rows, fault);
     for (int i = 0; st == ST_OK && i < PQntuples(rows); i++)
-        st = purge_vehicle(p, PQgetvalue(rows, i, 0), before_ms, &removed, &oldest_ms, fault);
+        st = purge_vehicle(p, PQgetvalue(rows, i, 0), &sum, fault);
     PQclear(rows);
     if (st != ST_OK)
         return st;
     snprintf(kind, sizeof kind, "samples of customer %.36s", id);
-    snprintf(kept, sizeof kept, "%d days", days);
-    return purge_file(p, kind, kept, removed, oldest_ms, fault);
+    return purge_file(p, kind, kept, sum.removed, "values", sum.oldest_ms, fault);
 }
 
 enum status purge_samples(struct purge *p, int64_t now_ms, struct fault *fault)
@@ -168,11 +185,6 @@ enum status purge_samples(struct purge *p, int64_t now_ms, struct fault *fault)
     PGresult *rows = NULL;
     enum status st;
 
-    if ((st = report(p, "samples", "60 days, the database's own clock cuts at 61", RAW, fault)) !=
-            ST_OK ||
-        (st = report(p, "minutes", "2 years, by the database's own clock", MINUTES, fault)) !=
-            ST_OK)
-        return st;
     st = pg_run(p->pg,
                 "SELECT id, retention_days FROM customer WHERE retention_days IS NOT NULL "
                 "ORDER BY id",
@@ -180,5 +192,9 @@ enum status purge_samples(struct purge *p, int64_t now_ms, struct fault *fault)
     for (int i = 0; st == ST_OK && i < PQntuples(rows); i++)
         st = purge_customer(p, PQgetvalue(rows, i, 0), atoi(PQgetvalue(rows, i, 1)), now_ms, fault);
     PQclear(rows);
-    return st;
+    if (st == ST_OK)
+        st = report(p, "samples", "60 days, the database's own clock cuts at 61", RAW, fault);
+    return st == ST_OK
+               ? report(p, "minutes", "2 years, by the database's own clock", MINUTES, fault)
+               : st;
 }

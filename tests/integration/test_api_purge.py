@@ -101,19 +101,24 @@ def test_a_customer_who_keeps_less_has_its_samples_deleted_and_nobody_elses(s):
     s.write_minutes(f"telemetry_1m,vin={OURS[0]} min_{SPEED}=1 {NOW - 40 * DAY}")
     assert "1 to 60" in s.run("customer", "keep", "61", "--customer", s.customers[0], code=2)
     s.run("customer", "keep", "7", "--customer", s.customers[0])
+    s.write(f"telemetry,vin={OURS[0]} {SPEED}=1 {NOW - 59 * DAY - 1000}")  # the oldest of all: it goes
     kind, final = f"samples of customer {s.customers[0]}", "trips and stops that are final now"
+    of_vehicle = f"samples of vehicle {OURS[0]}"
     for more in ({"score_terms": "{}"}, {"kind": "stop"}, {"kind": "stop", "settled": "false"}, {}, {"kind": "stop", "vin": THEIRS[0]}):
         segment(s, 8, state="closed", **more)
     segment(s, 6, state="closed", kind="stop")
-    assert purge(s, "--dry-run")[kind]["removed"] == 8 and count(s, OURS[0]) == 7
+    assert purge(s, "--dry-run")[kind]["removed"] == 9 and count(s, OURS[0]) == 8
     proof = purge(s)
-    assert proof[kind]["removed"] == 8 and proof[kind]["kept"] == "7 days" and proof[final]["removed"] == 3
+    assert proof[kind]["removed"] == 9 and proof[kind]["kept"] == "7 days" and proof[final]["removed"] == 3
+    assert proof[of_vehicle] == {**proof[kind], "kind": of_vehicle} and proof[kind]["unit"] == "values"
+    assert {row["unit"] for row in proof.values()} == {"rows", "values", "places"}
     assert sorted(s.sql("SELECT kind, vin FROM segment WHERE state = 'closed'").splitlines()) == sorted([
         f"stop|{THEIRS[0]}", f"trip|{OURS[0]}", f"stop|{OURS[0]}"])  # who keeps more; what waits for its score; what has its samples
     assert proof[kind]["oldest_left"] == iso(NOW - 6 * DAY)
     assert count(s, OURS[0]) == 3 and count(s, THEIRS[0]) == 7
     assert proof["samples"]["oldest_left"] == iso(NOW - 59 * DAY) and proof["minutes"]["oldest_left"] == iso(NOW - 40 * DAY)
-    assert purge(s)[kind]["removed"] == 0
+    again = purge(s)
+    assert again[kind]["removed"] == 0 and of_vehicle not in again
     s.run("customer", "keep", "60", "--customer", s.customers[0])
     gone = s.sql(f"SELECT until_ms FROM samples_gone WHERE vin = '{OURS[0]}'")
     s.sql("UPDATE segment SET score_terms = '{}' WHERE state = 'closed' AND kind = 'trip'")
@@ -124,6 +129,19 @@ def test_a_customer_who_keeps_less_has_its_samples_deleted_and_nobody_elses(s):
     assert purge(s)[kind]["removed"] == 1
     assert s.sql("SELECT vin, until_ms FROM samples_gone") == f"{OURS[0]}|{gone}", "it never goes back"
     s.run("customer", "keep", "60", "--customer", s.customers[0])
+
+
+def test_streams_nobody_has_heard_of_for_long_go_and_each_car_keeps_its_latest(s):
+    s.sql("DELETE FROM watermark")
+    for vin, n, age, site_ in ((OURS[0], 70, 100, "illkirch"), (OURS[0], 3, 1, "illkirch"), (OURS[0], 70, 100, ""), (OURS[1], 64, 300, "illkirch"),
+                               (THEIRS[0], 70, 60, "illkirch"), (THEIRS[1], 4100, 3, "illkirch")):
+        s.sql("INSERT INTO watermark (site, vin, stream, upto, updated_at) SELECT "
+              f"'{site_}', '{vin}', gen_random_uuid(), n, now() - interval '{age} days' - interval '1 s' * n FROM generate_series(1, {n}) AS n")
+    assert purge(s, "--dry-run")["streams of vehicles"]["removed"] == 9 + 6 + 4
+    assert purge(s)["streams of vehicles"]["removed"] == 9 + 6 + 4
+    left = s.sql("SELECT site, vin, count(*), max(upto) FROM watermark GROUP BY site, vin").splitlines()
+    assert sorted(left) == sorted([f"illkirch|{OURS[0]}|64|61", f"|{OURS[0]}|64|64", f"illkirch|{OURS[1]}|64|64", f"illkirch|{THEIRS[0]}|70|70",
+                                   f"illkirch|{THEIRS[1]}|4096|4096"])
 
 
 def test_without_a_database_there_is_nothing_and_without_influxdb_it_says_so(s):
