@@ -189,8 +189,8 @@ static enum status start(struct ingest *in, struct fault *fault)
         (st = again_start(&in->again, &again, fault)) != ST_OK ||
         (st = accept_start(&in->accept, &a, fault)) != ST_OK)
         return st;
-    if ((st = shards_open(&in->shards, set->pg, set->common.site, in->reader, &in->duty, fault)) !=
-        ST_OK)
+    if ((st = shards_open(&in->shards, set->pg, set->common.site, in->reader, &in->duty,
+                          set->frozen_wait_ms, fault)) != ST_OK)
         return st;
     const struct minutes_options m = {set->pg, set->influx, set->common.site, set->minute_wait_ms};
 

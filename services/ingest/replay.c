@@ -14,6 +14,7 @@
 #include "lib/text.h"
 #include "record/meters.h"
 #include "record/record.h"
+#include "record/session.h"
 
 #define ANSWER_MS 5000
 #define LOOK_MS 30000
@@ -41,7 +42,7 @@ enum status replay_open(struct replay **out, const char *conninfo, const char *s
     r->shards = shards;
     r->to = to;
     telemetry_init(&r->desk);
-    if ((st = pg_open(&r->db, conninfo, "vigie-ingest-replay", fault)) != ST_OK) {
+    if ((st = session_open(&r->db, conninfo, "replay", fault)) != ST_OK) {
         free(r);
         return st;
     }

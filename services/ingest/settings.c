@@ -43,6 +43,9 @@ const struct setting ingest_table[] = {
      "after the last late record facts are computed again, at most twice that after the first"},
     {"start-quiet", SET_MILLIS, "300s", AT(start_quiet_ms),
      "after the start no vehicle is called silent"},
+    {"frozen-wait", SET_MILLIS, "12s", AT(frozen_wait_ms),
+     "without a sign of life from another instance for so long its sessions with PostgreSQL are "
+     "ended, so that its shards go on; 0: never"},
     {"rate", SET_COUNT, "50", AT(rate_per_s),
      "messages a second per vehicle, sustained; 0: no limit"},
     {"burst", SET_COUNT, "500", AT(burst), "messages per vehicle at once"},
@@ -68,6 +71,8 @@ static enum status check_numbers(const struct ingest_settings *set, struct fault
         return fault_set(fault, ST_REJECT, "--ring-bytes: 256k at least");
     if (set->batch_wait_ms > 10000)
         return fault_set(fault, ST_REJECT, "--batch-wait: 10s at most");
+    if (set->frozen_wait_ms > 0 && set->frozen_wait_ms < 5000)
+        return fault_set(fault, ST_REJECT, "--frozen-wait: 5s at least, or 0 for never");
     if (set->rate_per_s > 0 && set->burst < 1)
         return fault_set(fault, ST_REJECT, "--burst: 1 at least, or --rate 0 for no limit");
     return ST_OK;

@@ -15,6 +15,7 @@ struct ingest_settings {
     int64_t ring_bytes;
     int64_t queue_slots, queue_bytes;
     int64_t batch_wait_ms, count_wait_ms, minute_wait_ms, late_wait_ms, start_quiet_ms;
+    int64_t frozen_wait_ms;
     int64_t rate_per_s, burst;
 };
 

@@ -9,10 +9,11 @@
 #include "handover.h"
 #include "lib/clock.h"
 #include "lib/log.h"
-#include "lib/store/postgres.h"
+#include "peers.h"
 #include "proto/topic.h"
 #include "reach.h"
 #include "record/meters.h"
+#include "record/session.h"
 
 /* The classes of our locks, as `ask` numbers them. */
 enum { HISTORY, FACTS, INSTANCE, SITE, REACHES };
@@ -33,6 +34,7 @@ struct shards {
     size_t rank;                /* how many that count have a backend with a smaller pid */
     bool counted, told;         /* we hold the lock that says: we count; we reach the broker */
     struct reach reach;
+    struct peers *peers;
     unsigned connections; /* pg_connections when we said of which site we are */
 };
 
@@ -41,7 +43,8 @@ struct shards {
 #define FACTS_CLASS "vigie facts" /* of the locks of all sites; those of a site carry its name */
 
 enum status shards_open(struct shards **out, const char *conninfo, const char *site,
-                        struct receiver *reader, struct duty *duty, struct fault *fault)
+                        struct receiver *reader, struct duty *duty, int64_t frozen_wait_ms,
+                        struct fault *fault)
 {
     struct shards *s = calloc(1, sizeof *s);
     enum status st;
@@ -54,8 +57,9 @@ enum status shards_open(struct shards **out, const char *conninfo, const char *s
     snprintf(s->reaches, sizeof s->reaches, "vigie broker %s", s->site);
     s->reader = reader;
     s->duty = duty;
-    if ((st = pg_open(&s->db, conninfo, "vigie-ingest-shards", fault)) != ST_OK) {
-        free(s);
+    if ((st = session_open(&s->db, conninfo, "shards", fault)) != ST_OK ||
+        (st = peers_open(&s->peers, frozen_wait_ms, fault)) != ST_OK) {
+        shards_close(s);
         return st;
     }
     pg_set_patience(s->db, ANSWER_MS);
@@ -377,9 +381,10 @@ enum status shards_step(struct shards *s, bool connected, struct fault *fault)
 
     s->connected = connected;
     /* Subscribed before another question is asked: who had them counts from our locks. */
-    if ((st = appear(s, fault)) != ST_OK || (st = see(s, fault)) != ST_OK ||
-        (st = give_up(s, share(s), fault)) != ST_OK || (st = take_free(s, fault)) != ST_OK ||
-        (st = serve(s, fault)) != ST_OK || (st = take_facts(s, fault)) != ST_OK)
+    if ((st = appear(s, fault)) != ST_OK || (st = peers_step(s->peers, s->db, fault)) != ST_OK ||
+        (st = see(s, fault)) != ST_OK || (st = give_up(s, share(s), fault)) != ST_OK ||
+        (st = take_free(s, fault)) != ST_OK || (st = serve(s, fault)) != ST_OK ||
+        (st = take_facts(s, fault)) != ST_OK)
         return st;
     return serve(s, fault);
 }
@@ -420,5 +425,6 @@ void shards_close(struct shards *s)
     if (!s)
         return;
     pg_close(s->db);
+    peers_close(s->peers);
     free(s);
 }

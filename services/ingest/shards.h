@@ -3,6 +3,7 @@
  * order of their backends' pids, one more of what is left over; what one gives up or loses, another
  * takes within two seconds, and the one receives until the other does (handover).  One that
  * cannot reach the broker does not count while another can (reach).
+ * One that gives no sign of life for `frozen_wait_ms` is ended as a client (peers.h; 0: never).
  * Of those it holds an instance also takes the facts that no other site has. Called from main's
  * loop; one thread.  Two instances that serve one shard for a moment are harmless: every write is
  * idempotent and the watermark row is locked. */
@@ -11,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "wire/receiver.h"
 #include "proto/status.h"
@@ -19,7 +21,8 @@
 struct shards;
 
 enum status shards_open(struct shards **out, const char *conninfo, const char *site,
-                        struct receiver *reader, struct duty *duty, struct fault *fault) MUST_CHECK;
+                        struct receiver *reader, struct duty *duty, int64_t frozen_wait_ms,
+                        struct fault *fault) MUST_CHECK;
 
 /* Give up what is over our share, take what nobody holds up to it; subscribe to match.
  * `connected`: to the broker, so that what we take is received and answered.

@@ -8,7 +8,7 @@
 
 #include "lib/clock.h"
 #include "lib/map.h"
-#include "lib/store/postgres.h"
+#include "record/session.h"
 
 #define VEHICLES_MAX 200000
 #define YES_MS 60000
@@ -42,7 +42,7 @@ enum status vehicles_open(struct vehicles **out, const char *conninfo, struct fa
 
     if (!v)
         return fault_set(fault, ST_FATAL, "out of memory");
-    if ((st = pg_open(&v->db, conninfo, "vigie-ingest-accept", fault)) != ST_OK ||
+    if ((st = session_open(&v->db, conninfo, "accept", fault)) != ST_OK ||
         (st = map_open(&v->known, sizeof(struct known), VEHICLES_MAX, NULL, fault)) != ST_OK) {
         vehicles_close(v);
         return st;

@@ -13,7 +13,7 @@ import uuid
 import pytest
 
 import mqtt5
-from ingest_site import LAT, MISSING, RPM, SPEED, Car, Ingest, Site, now_ms, topic, wait_until
+from ingest_site import LAT, MISSING, RPM, SITE, SPEED, Car, Ingest, Site, now_ms, topic, wait_until
 from soak.gate import Gate
 from stack.ports import free_port
 from stack.postgres import rows_held
@@ -409,6 +409,56 @@ def test_what_is_cut_off_from_the_broker_hands_its_shards_over_and_where_all_are
     wait_until(lambda: site.ingest.metric("vigie_ingest_shards_owned") == 64, why="taking over")
 
 
+def shards_of_each(site):
+    """{pid of a backend: the shards whose history it holds}"""
+    held = {}
+    rows = site.sql("SELECT pid, objid FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2 AND granted AND classid::bigint = "
+                    f"hashtext('vigie history {SITE}')::bigint & 4294967295")
+    for pid, shard in (row.split("|") for row in rows.splitlines()):
+        held.setdefault(pid, set()).add(int(shard))
+    return held
+
+
+def test_a_frozen_instance_loses_shards_and_rows_to_another_and_takes_its_part_back(site):
+    wait_until(lambda: list(map(len, shards_of_each(site).values())) == [64], why="all shards")
+    own, = shards_of_each(site)
+    second = Ingest(site, "second", frozen_wait="5s").start()
+    owned = lambda *all: [int(i.metric("vigie_ingest_shards_owned")) for i in all]
+    waits = ("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'vigie-ingest-writer %' AND wait_event_type = 'Lock'")
+    try:
+        wait_until(lambda: owned(site.ingest, second) == [32, 32], why="fair shares")
+        vins = iter(site.new_vin, None)
+        car = Car(site, next(vin for vin in vins if int(topic(vin, "").split("/")[2], 16) in shards_of_each(site)[own]))
+        car.one()
+        car.wait_ack(1)
+        t = now_ms()
+        with rows_held(site, f"SELECT 1 FROM watermark WHERE vin = '{car.vin}' FOR UPDATE"):
+            car.telemetry({t: {SPEED: 50.0}}, seq=2)
+            wait_until(lambda: site.sql(waits) != "0", why="a transaction under way")
+            site.freeze(site.ingest)  # so that it will have the rows, and say nothing more
+        wait_until(lambda: owned(second) == [64], why="its shards to be the other's")
+        assert "event=peer.frozen" in second.log_text()
+
+        def acknowledged():
+            car.telemetry({t: {SPEED: 50.0}}, seq=2)
+            try:
+                return car.next_ack(1).upto == 2
+            except socket.timeout:
+                return False
+        wait_until(acknowledged, why="its cars to be served")
+        site.go_on(site.ingest)
+        wait_until(lambda: owned(site.ingest, second) == [32, 32], why="fair shares again")
+        car.one(seq=3)
+        car.wait_ack(3)
+        assert site.watermark(car.vin, car.stream) == (3, "{}") and len(site.points(car.vin)) == 3
+        assert "event=peer.frozen" not in site.ingest.log_text(), "who slept takes nobody else for dead"
+        assert second.log_text().count("event=peer.frozen") == 1
+    finally:
+        site.go_on(site.ingest)
+        second.stop()
+    wait_until(lambda: owned(site.ingest) == [64], why="taking over")
+
+
 def test_a_database_host_without_power_is_missed_by_ingest_as_ingest_is_by_it(site):
     """PostgreSQL gives what the one held, its shards and the rows of its transaction, to the other, which reaches it; alone, the one
     holds what it has until it is back."""
@@ -427,7 +477,7 @@ def test_a_database_host_without_power_is_missed_by_ingest_as_ingest_is_by_it(si
         assert told() > 0
 
         vins = ", ".join(f"'{agent.vin}'" for agent in agents)
-        at_work = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'vigie-ingest-writer' AND client_port > 0 AND "
+        at_work = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'vigie-ingest-writer %' AND client_port > 0 AND "
         with rows_held(site, f"SELECT 1 FROM watermark WHERE vin IN ({vins}) FOR UPDATE"):
             wait_until(lambda: site.sql(at_work + "wait_event_type = 'Lock'") != "0", why="a transaction of its own under way")
             gate.vanish()

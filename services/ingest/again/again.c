@@ -16,6 +16,7 @@
 #include "scores.h"
 #include "services/ingest/commit/announce.h"
 #include "services/ingest/record/meters.h"
+#include "services/ingest/record/session.h"
 #include "setbacks.h"
 #include "silence.h"
 #include "upkeep.h"
@@ -242,7 +243,7 @@ enum status again_start(struct again **out, const struct again_options *options,
     if (!a)
         return fault_set(fault, ST_FATAL, "out of memory");
     a->set = *options;
-    if ((st = pg_open(&a->db, options->pg, "vigie-ingest-again", fault)) == ST_OK &&
+    if ((st = session_open(&a->db, options->pg, "again", fault)) == ST_OK &&
         (st = influx_open(&a->influx, options->influx, "fleet", fault)) == ST_OK &&
         (st = recompute_open(&a->recompute, a->db, a->influx, fault)) == ST_OK &&
         (st = silence_open(&a->silence, a->db, clock_now_ms(), options->start_quiet_ms, fault)) ==

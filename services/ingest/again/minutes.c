@@ -21,6 +21,7 @@
 #include "services/ingest/record/meters.h"
 #include "services/ingest/record/pace.h"
 #include "services/ingest/record/record.h"
+#include "services/ingest/record/session.h"
 
 #define ANSWER_MS 10000
 #define LOOK_MS 1000
@@ -279,7 +280,7 @@ enum status minutes_start(struct minutes **out, const struct minutes_options *op
     m->set = *options;
     text_init(&m->statement);
     text_init(&m->lines);
-    if ((st = pg_open(&m->db, options->pg, "vigie-ingest-minutes", fault)) == ST_OK &&
+    if ((st = session_open(&m->db, options->pg, "minutes", fault)) == ST_OK &&
         (st = influx_open(&m->influx, options->influx, "fleet", fault)) == ST_OK) {
         pg_set_patience(m->db, ANSWER_MS);
         m->running = pthread_create(&m->thread, NULL, minutes_run, m) == 0;

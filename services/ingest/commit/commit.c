@@ -21,6 +21,7 @@
 #include "services/ingest/record/at.h"
 #include "services/ingest/record/lost.h"
 #include "services/ingest/record/meters.h"
+#include "services/ingest/record/session.h"
 #include "states.h"
 #include "tally.h"
 #include "touched.h"
@@ -55,7 +56,7 @@ enum status commit_open(struct commit **out, const char *conninfo, const char *s
     if (!c)
         return fault_set(fault, ST_FATAL, "out of memory");
     snprintf(c->site, sizeof c->site, "%s", site);
-    if ((st = pg_open(&c->db, conninfo, "vigie-ingest-writer", fault)) != ST_OK ||
+    if ((st = session_open(&c->db, conninfo, "writer", fault)) != ST_OK ||
         (st = states_open(&c->states, c->db, fault)) != ST_OK ||
         (st = facts_open(&c->facts, c->db, fault)) != ST_OK ||
         (st = tallies_open(&c->tallies, c->db, c->site, waits->count_ms, fault)) != ST_OK ||
