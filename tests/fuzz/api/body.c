@@ -1,6 +1,6 @@
 /* Any bytes as a body: members we allow, as text that fits, or a problem that is well-formed and
  * points at one. */
-#include "require.h"
+#include "tests/fuzz/require.h"
 
 #include <stdlib.h>
 #include <string.h>

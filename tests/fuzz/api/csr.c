@@ -1,6 +1,6 @@
 /* Any bytes as a certificate request: refused, or a certificate comes of it that has exactly our
  * subject and usages. */
-#include "require.h"
+#include "tests/fuzz/require.h"
 
 #include <openssl/x509v3.h>
 #include <string.h>

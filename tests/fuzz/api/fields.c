@@ -1,6 +1,6 @@
 /* Any bytes as what a customer sets up: members of a description that are what it says, or a
  * problem that is well-formed; and never a column that is not in the description. */
-#include "require.h"
+#include "tests/fuzz/require.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* Any bytes as path, arguments and headers of a request: a route or a problem comes out, never
  * anything else; and what is outside the API is a file of the table or a problem. */
-#include "require.h"
+#include "tests/fuzz/require.h"
 
 #include <stdlib.h>
 #include <string.h>

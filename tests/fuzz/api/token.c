@@ -1,6 +1,6 @@
 /* Any bytes as an access token: none is ever believed, for none was signed; and our own with one
  * piece replaced by the input is believed only if the input is what was there. */
-#include "require.h"
+#include "tests/fuzz/require.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* Any bytes on any topic below up/: a record comes out, whole or as a dead letter with its reason,
  * within the window of time; decoding it twice gives the same; nothing of it is left when it is
  * freed. */
-#include "tests/fuzz/proto/require.h"
+#include "tests/fuzz/require.h"
 
 #include <string.h>
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "services/notify/request.h"
-#include "tests/fuzz/proto/require.h"
+#include "tests/fuzz/require.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

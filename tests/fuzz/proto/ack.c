@@ -1,6 +1,6 @@
 /* Any bytes as ack/1: what is accepted is a sound watermark and is written and read again the same;
  * numbers taken from the input keep it sound. */
-#include "require.h"
+#include "tests/fuzz/require.h"
 
 #include <string.h>
 

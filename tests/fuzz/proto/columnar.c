@@ -1,7 +1,7 @@
 /* Any bytes as a columnar record: what is accepted keeps the limits and, written and read again, is
  * the same to the bit; what is refused leaves nothing behind but its head.  And any bytes as what
  * to write: every record returns to the bit, or is refused for a reason. */
-#include "require.h"
+#include "tests/fuzz/require.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* Any bytes as command/1: what is accepted is written and read again the same, and has a known
  * type; what is refused still tells a usable id or none.  The same bytes as result/1. */
-#include "require.h"
+#include "tests/fuzz/require.h"
 
 #include <string.h>
 

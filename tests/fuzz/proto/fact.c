@@ -1,7 +1,7 @@
 /* Any bytes as one of the five facts (the first byte chooses): what is accepted, printed by jansson
  * and read again, is the same fact; an event's data survives event_write; the salvaged head never
  * contradicts the parsed one. */
-#include "require.h"
+#include "tests/fuzz/require.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* Any bytes as telemetry/1, read twice: what the scanner takes the JSON tree takes too, with the
  * same head, samples, names and doubles to the bit; the head the scanner finds alone is the one the
  * tree finds.  What the scanner refuses nobody misses: telemetry_read then asks the tree. */
-#include "require.h"
+#include "tests/fuzz/require.h"
 
 #include <string.h>
 

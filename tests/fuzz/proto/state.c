@@ -1,5 +1,5 @@
 /* Any bytes as state/1: what is accepted is written and read again the same. */
-#include "require.h"
+#include "tests/fuzz/require.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* Any bytes as telemetry/1: what is accepted keeps the limits and, written and read again, is the
  * same to the bit; what is refused leaves no sample behind; the salvaged head never contradicts the
  * parsed one. */
-#include "require.h"
+#include "tests/fuzz/require.h"
 
 #include <math.h>
 #include <string.h>

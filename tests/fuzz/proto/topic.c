@@ -1,6 +1,6 @@
 /* Any bytes as a topic: what is accepted is written again byte for byte, and holds nothing a broker
  * reads as a wildcard.  Any 17 bytes as a VIN. */
-#include "require.h"
+#include "tests/fuzz/require.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* Any bytes as config/1 or as the answer to an enrolment: what is accepted stays within its bounds.
  */
-#include "require.h"
+#include "tests/fuzz/require.h"
 
 #include <string.h>
 

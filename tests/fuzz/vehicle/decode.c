@@ -1,6 +1,6 @@
 /* Any bytes as a transcript: it ends, every object is JSON with the request in it, and no value
  * comes from an answer that was not asked for. */
-#include "require.h"
+#include "tests/fuzz/require.h"
 
 #include <jansson.h>
 #include <stdlib.h>

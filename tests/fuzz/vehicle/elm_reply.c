@@ -1,6 +1,6 @@
 /* Any bytes as an adapter's reply: bounded, and never a value for a PID that was not asked.
  * The first three bytes choose protocol and request. */
-#include "require.h"
+#include "tests/fuzz/require.h"
 
 #include <math.h>
 #include <string.h>

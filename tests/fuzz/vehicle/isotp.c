@@ -1,6 +1,6 @@
 /* Any frames: no message longer than its bytes, none of two ECUs mixed, and what a model would send
  * comes back. */
-#include "require.h"
+#include "tests/fuzz/require.h"
 
 #include <string.h>
 

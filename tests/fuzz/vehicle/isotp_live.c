@@ -1,6 +1,6 @@
 /* Any frames and any flow control: no message longer than the bytes that came for it, no sender
  * that sends more than it has. */
-#include "require.h"
+#include "tests/fuzz/require.h"
 
 #include "vehicle/obd/isotp_live.h"
 

@@ -1,6 +1,6 @@
 /* Any bytes as the texts the outbox keeps of commands and of private mode: what is accepted is
  * written and read again the same, and judges the same. */
-#include "require.h"
+#include "tests/fuzz/require.h"
 
 #include <string.h>
 

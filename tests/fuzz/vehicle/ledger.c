@@ -1,6 +1,6 @@
 /* Any sequence of acks: the ledger agrees with a model of flags, and the window loses no record and
  * sends none twice while it is under way. */
-#include "require.h"
+#include "tests/fuzz/require.h"
 
 #include <stdbool.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* Any text as a make's table: refused or read, and what was read decodes any bytes to finite
  * numbers. */
-#include "require.h"
+#include "tests/fuzz/require.h"
 
 #include <math.h>
 #include <string.h>

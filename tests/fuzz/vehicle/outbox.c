@@ -1,7 +1,7 @@
 /* A good outbox with some of its bytes changed or its end cut off: opening it ends, with the
  * records as they were, or with the damaged file moved aside; whatever it says, new records can be
  * written. */
-#include "require.h"
+#include "tests/fuzz/require.h"
 
 #include <fcntl.h>
 #include <stdio.h>

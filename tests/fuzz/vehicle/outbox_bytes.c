@@ -1,6 +1,6 @@
 /* Any bytes as an outbox's database and write-ahead log (the first byte says where one ends and the
  * other begins): opening ends, reading ends, and afterwards records can be written. */
-#include "require.h"
+#include "tests/fuzz/require.h"
 
 #include <fcntl.h>
 #include <stdio.h>

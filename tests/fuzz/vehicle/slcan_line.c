@@ -1,6 +1,6 @@
 /* Any bytes from a CAN adapter: bounded, frames within their limits, and a good line after whatever
  * came before is read. */
-#include "require.h"
+#include "tests/fuzz/require.h"
 
 #include <string.h>
 

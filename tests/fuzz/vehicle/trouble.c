@@ -1,7 +1,7 @@
 /* What ECUs answer about their state: any messages at all become codes, monitors, calibrations, a
  * VIN and a freeze frame, or nothing, within their bounds.  Input: a byte (kind of bus and
  * service), then messages: ECU, length, bytes. */
-#include "require.h"
+#include "tests/fuzz/require.h"
 
 #include <ctype.h>
 #include <string.h>

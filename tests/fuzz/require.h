@@ -1,7 +1,6 @@
-/* tests/fuzz/vehicle/require.h - a property that does not hold ends the run, whatever NDEBUG says.
- */
-#ifndef FUZZ_VEHICLE_REQUIRE_H
-#define FUZZ_VEHICLE_REQUIRE_H
+/* tests/fuzz/require.h - a property that does not hold ends the run, whatever NDEBUG says. */
+#ifndef FUZZ_REQUIRE_H
+#define FUZZ_REQUIRE_H
 
 #include <stddef.h>
 #include <stdint.h>
