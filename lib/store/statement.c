@@ -358,6 +358,18 @@ enum status pg_run(struct pg *db, const char *sql, size_t n, const char *const *
     return pg_run_typed(db, sql, n, NULL, params, NULL, NULL, result, fault);
 }
 
+enum status pg_finds(struct pg *db, const char *sql, size_t n, const char *const *params,
+                     struct fault *fault)
+{
+    PGresult *rows = NULL;
+    enum status st = pg_run(db, sql, n, params, &rows, fault);
+
+    if (st == ST_OK && PQntuples(rows) == 0)
+        st = ST_NONE;
+    PQclear(rows);
+    return st;
+}
+
 /* ---- transactions */
 enum status pg_begin(struct pg *db, struct fault *fault)
 {

@@ -171,19 +171,13 @@ static enum status begin(struct worker *w, const struct request *r, struct answe
                          struct fault *fault)
 {
     const char *params[] = {r->object};
-    PGresult *rows = NULL;
     enum status st;
-    int found;
 
     if ((st = tenant_begin(w, r, a, fault)) != ST_OK ||
         (st = idempotency_begin(w, r, a, fault)) != ST_OK ||
-        (st = pg_run(w->pg, "SELECT 1 FROM alert WHERE id = $1::uuid FOR NO KEY UPDATE", 1, params,
-                     &rows, fault)) != ST_OK)
+        (st = pg_finds(w->pg, "SELECT 1 FROM alert WHERE id = $1::uuid FOR NO KEY UPDATE", 1,
+                       params, fault)) != ST_NONE)
         return st;
-    found = PQntuples(rows);
-    PQclear(rows);
-    if (found)
-        return ST_OK;
     pg_rollback(w->pg);
     answer_problem(a, r, 404, "not-found", "There is no such alert.");
     return ST_NONE;

@@ -211,20 +211,15 @@ static enum status check_confirmed(struct worker *w, const struct request *r, co
                                    struct answer *a, struct fault *fault)
 {
     const char *params[] = {r->claims.user, o->confirmed_by};
-    PGresult *rows = NULL;
     enum status st;
-    int found;
 
     if (!o->confirmed_by[0])
         return ST_OK;
-    st = pg_run(w->pg, "SELECT 1 FROM app_user WHERE id = $1::uuid AND $2 IN (username, id::text)",
-                2, params, &rows, fault);
-    if (st != ST_OK)
+    st =
+        pg_finds(w->pg, "SELECT 1 FROM app_user WHERE id = $1::uuid AND $2 IN (username, id::text)",
+                 2, params, fault);
+    if (st != ST_NONE)
         return st;
-    found = PQntuples(rows);
-    PQclear(rows);
-    if (found)
-        return ST_OK;
     pg_rollback(w->pg);
     answer_field(a, r, 422, "/args/confirmed_by", "not-you");
     return ST_NONE;

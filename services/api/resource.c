@@ -88,10 +88,8 @@ static enum status one_refers(struct worker *w, const struct request *r, const s
                               const char *value, struct answer *a, struct fault *fault)
 {
     const char *params[] = {value};
-    PGresult *rows = NULL;
     char sql[128], pointer[64];
     enum status st;
-    int found;
 
     if (f->kind == FIELD_VIN)
         snprintf(sql, sizeof sql, "SELECT 1 FROM vehicle WHERE vin = $1");
@@ -99,13 +97,9 @@ static enum status one_refers(struct worker *w, const struct request *r, const s
         snprintf(sql, sizeof sql, "SELECT 1 FROM pg_timezone_names WHERE name = $1");
     else
         snprintf(sql, sizeof sql, "SELECT 1 FROM %s WHERE id = $1::uuid", f->refers);
-    st = pg_run(w->pg, sql, 1, params, &rows, fault);
-    if (st != ST_OK)
+    st = pg_finds(w->pg, sql, 1, params, fault);
+    if (st != ST_NONE)
         return st;
-    found = PQntuples(rows);
-    PQclear(rows);
-    if (found)
-        return ST_OK;
     pg_rollback(w->pg);
     snprintf(pointer, sizeof pointer, "/%s", f->name);
     answer_field(a, r, 422, pointer, "unknown");

@@ -39,10 +39,8 @@ enum status tenant_begin(struct worker *w, const struct request *r, struct answe
                          struct fault *fault)
 {
     const char *params[2];
-    PGresult *rows = NULL;
     char epoch[24];
     enum status st;
-    int found;
 
     st = begin_as(w, "vigie_api", r->claims.tenant, fault);
     if (st != ST_OK)
@@ -50,16 +48,12 @@ enum status tenant_begin(struct worker *w, const struct request *r, struct answe
     snprintf(epoch, sizeof epoch, "%lld", (long long)r->claims.epoch);
     params[0] = r->claims.user;
     params[1] = epoch;
-    st = pg_run(
+    st = pg_finds(
         w->pg,
         "SELECT 1 FROM app_user WHERE id = $1::uuid AND NOT disabled AND epoch <= $2::bigint", 2,
-        params, &rows, fault);
-    if (st != ST_OK)
+        params, fault);
+    if (st != ST_NONE)
         return st;
-    found = PQntuples(rows);
-    PQclear(rows);
-    if (found)
-        return ST_OK;
     pg_rollback(w->pg);
     answer_problem(a, r, 401, "token", "The access token is no longer good: refresh it.");
     answer_header(a, "www-authenticate:", "Bearer error=\"invalid_token\"");
@@ -70,17 +64,11 @@ enum status tenant_owns(struct worker *w, const struct request *r, struct answer
                         struct fault *fault)
 {
     const char *params[] = {r->vin};
-    PGresult *rows = NULL;
     enum status st;
-    int found;
 
-    st = pg_run(w->pg, "SELECT 1 FROM vehicle WHERE vin = $1", 1, params, &rows, fault);
-    if (st != ST_OK)
+    st = pg_finds(w->pg, "SELECT 1 FROM vehicle WHERE vin = $1", 1, params, fault);
+    if (st != ST_NONE)
         return st;
-    found = PQntuples(rows);
-    PQclear(rows);
-    if (found)
-        return ST_OK;
     pg_rollback(w->pg);
     answer_problem(a, r, 404, "not-found", "There is no such vehicle.");
     return ST_NONE;

@@ -44,18 +44,12 @@ static enum status plan_is_ours(struct worker *w, const struct request *r, struc
                                 struct fault *fault)
 {
     const char *params[] = {r->object};
-    PGresult *rows = NULL;
     enum status st;
-    int found;
 
-    st = pg_run(w->pg, "SELECT 1 FROM maintenance WHERE id = $1::uuid FOR NO KEY UPDATE", 1, params,
-                &rows, fault);
-    if (st != ST_OK)
+    st = pg_finds(w->pg, "SELECT 1 FROM maintenance WHERE id = $1::uuid FOR NO KEY UPDATE", 1,
+                  params, fault);
+    if (st != ST_NONE)
         return st;
-    found = PQntuples(rows);
-    PQclear(rows);
-    if (found)
-        return ST_OK;
     pg_rollback(w->pg);
     answer_problem(a, r, 404, "not-found", "There is no such thing here.");
     return ST_NONE;
