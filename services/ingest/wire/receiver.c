@@ -5,10 +5,12 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "connection.h"
 
 #define FILTER_BYTES_MAX 255
+#define NAP_NS 2000000 /* 2 ms */
 
 enum wish { WANTED, ASKED, UNWANTED };
 
@@ -158,6 +160,13 @@ static void want_all_again(struct receiver *r)
 
 /* ---- what the connection tells; its thread */
 
+/* Cars go on speaking: what comes within a moment is taken with one waking. */
+static void nap(struct link *link)
+{
+    if (link_wait_ms(link) > 0)
+        nanosleep(&(struct timespec){.tv_nsec = NAP_NS}, NULL);
+}
+
 static void step(void *self, struct link *link, bool is_new)
 {
     struct receiver *r = self;
@@ -166,6 +175,8 @@ static void step(void *self, struct link *link, bool is_new)
         want_all_again(r);
     if (atomic_exchange(&r->changed, false) || is_new)
         ask(r, link);
+    else
+        nap(link);
 }
 
 static void on_answer(void *self, int packet_id, int reason)
