@@ -189,8 +189,8 @@ static enum status start(struct ingest *in, struct fault *fault)
         (st = again_start(&in->again, &again, fault)) != ST_OK ||
         (st = accept_start(&in->accept, &a, fault)) != ST_OK)
         return st;
-    if ((st = shards_open(&in->shards, set->pg, set->common.site, in->reader, &in->duty,
-                          set->frozen_wait_ms, fault)) != ST_OK)
+    if ((st = shards_open(&in->shards, set->pg, set->common.site, set->instance, in->reader,
+                          &in->duty, set->frozen_wait_ms, fault)) != ST_OK)
         return st;
     const struct minutes_options m = {set->pg, set->influx, set->common.site, set->minute_wait_ms};
 
@@ -205,10 +205,20 @@ static bool is_connected(const struct ingest *in)
     return receiver_is_connected(in->reader) && speaker_is_connected(in->speaker);
 }
 
+/* A broker gives a session to whoever comes last: one of two with one name keeps away. */
+static bool stand_by(struct ingest *in)
+{
+    bool rest = shards_stand_by(in->shards);
+
+    receiver_rest(in->reader, rest);
+    speaker_rest(in->speaker, rest);
+    return rest;
+}
+
 static void run(struct ingest *in)
 {
     struct fault fault = {""};
-    bool away = false;
+    bool away = false, resting;
 
     log_info("started", "site=%s broker=%s influx=%s", in->set.common.site, in->set.mqtt,
              in->set.influx);
@@ -219,6 +229,7 @@ static void run(struct ingest *in)
         if (st != ST_OK && !away)
             log_warn("shards.unknown", "reason=\"%s\"", fault.text);
         away = st != ST_OK;
+        resting = stand_by(in);
         if (st == ST_OK && replay_step(in->replay, &fault) != ST_OK)
             log_warn("letters.unknown", "reason=\"%s\"", fault.text);
         if (stop_take_reload()) {
@@ -226,7 +237,7 @@ static void run(struct ingest *in)
             receiver_reload(in->reader);
             speaker_reload(in->speaker);
         }
-    } while (!stop_wait(is_connected(in) ? STEP_MS : CONNECTING_MS));
+    } while (!stop_wait(is_connected(in) || resting ? STEP_MS : CONNECTING_MS));
     log_info("stopping", "reason=signal");
 }
 

@@ -9,6 +9,7 @@
 #include "handover.h"
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "name.h"
 #include "peers.h"
 #include "proto/topic.h"
 #include "reach.h"
@@ -35,6 +36,7 @@ struct shards {
     bool counted, told;         /* we hold the lock that says: we count; we reach the broker */
     struct reach reach;
     struct peers *peers;
+    struct name name;
     unsigned connections; /* pg_connections when we said of which site we are */
 };
 
@@ -43,8 +45,8 @@ struct shards {
 #define FACTS_CLASS "vigie facts" /* of the locks of all sites; those of a site carry its name */
 
 enum status shards_open(struct shards **out, const char *conninfo, const char *site,
-                        struct receiver *reader, struct duty *duty, int64_t frozen_wait_ms,
-                        struct fault *fault)
+                        const char *instance, struct receiver *reader, struct duty *duty,
+                        int64_t frozen_wait_ms, struct fault *fault)
 {
     struct shards *s = calloc(1, sizeof *s);
     enum status st;
@@ -55,6 +57,8 @@ enum status shards_open(struct shards **out, const char *conninfo, const char *s
     snprintf(s->history, sizeof s->history, "vigie history %s", s->site);
     snprintf(s->instance, sizeof s->instance, "vigie instance %s", s->site);
     snprintf(s->reaches, sizeof s->reaches, "vigie broker %s", s->site);
+    snprintf(s->name.site, sizeof s->name.site, "%s", site);
+    snprintf(s->name.instance, sizeof s->name.instance, "%s", instance);
     s->reader = reader;
     s->duty = duty;
     if ((st = session_open(&s->db, conninfo, "shards", fault)) != ST_OK ||
@@ -375,30 +379,55 @@ static enum status serve(struct shards *s, struct fault *fault)
     return subscribe_to_match(s, fault);
 }
 
-enum status shards_step(struct shards *s, bool connected, struct fault *fault)
+/* First we are no instance any more, so that the share of the others grows. */
+static enum status give_all_up(struct shards *s, struct fault *fault)
 {
     enum status st;
 
-    s->connected = connected;
+    if ((st = say(s, s->reaches, false, &s->told, fault)) != ST_OK ||
+        (st = say(s, s->instance, false, &s->counted, fault)) != ST_OK ||
+        (st = look(s, fault)) != ST_OK || (st = give_up(s, 0, fault)) != ST_OK)
+        return st;
+    return serve(s, fault);
+}
+
+static enum status take_part(struct shards *s, struct fault *fault)
+{
+    enum status st;
+
     /* Subscribed before another question is asked: who had them counts from our locks. */
-    if ((st = appear(s, fault)) != ST_OK || (st = peers_step(s->peers, s->db, fault)) != ST_OK ||
-        (st = see(s, fault)) != ST_OK || (st = give_up(s, share(s), fault)) != ST_OK ||
+    if ((st = see(s, fault)) != ST_OK || (st = give_up(s, share(s), fault)) != ST_OK ||
         (st = take_free(s, fault)) != ST_OK || (st = serve(s, fault)) != ST_OK ||
         (st = take_facts(s, fault)) != ST_OK)
         return st;
     return serve(s, fault);
 }
 
-enum status shards_leave(struct shards *s, bool *left, struct fault *fault)
+enum status shards_step(struct shards *s, bool connected, struct fault *fault)
 {
     enum status st;
+
+    s->connected = connected;
+    if ((st = appear(s, fault)) != ST_OK || (st = peers_step(s->peers, s->db, fault)) != ST_OK ||
+        (st = name_step(&s->name, s->db, fault)) != ST_OK)
+        return st;
+    if (s->name.ours)
+        return take_part(s, fault);
+    s->reach = (struct reach){0}; /* it will be as one that has just started */
+    return give_all_up(s, fault);
+}
+
+bool shards_stand_by(const struct shards *s)
+{
+    return s->name.told;
+}
+
+enum status shards_leave(struct shards *s, bool *left, struct fault *fault)
+{
+    enum status st = give_all_up(s, fault);
     bool receiving = false;
 
-    /* First we are no instance any more, so that the share of the others grows. */
-    if ((st = say(s, s->reaches, false, &s->told, fault)) != ST_OK ||
-        (st = say(s, s->instance, false, &s->counted, fault)) != ST_OK ||
-        (st = look(s, fault)) != ST_OK || (st = give_up(s, 0, fault)) != ST_OK ||
-        (st = serve(s, fault)) != ST_OK)
+    if (st != ST_OK)
         return st;
     for (size_t i = 0; i < TOPIC_SHARDS; i++)
         receiving |= s->serve[i].receive;

@@ -4,6 +4,7 @@
  * takes within two seconds, and the one receives until the other does (handover).  One that
  * cannot reach the broker does not count while another can (reach).
  * One that gives no sign of life for `frozen_wait_ms` is ended as a client (peers.h; 0: never).
+ * Of two with one name one stands by (name).
  * Of those it holds an instance also takes the facts that no other site has. Called from main's
  * loop; one thread.  Two instances that serve one shard for a moment are harmless: every write is
  * idempotent and the watermark row is locked. */
@@ -21,14 +22,18 @@
 struct shards;
 
 enum status shards_open(struct shards **out, const char *conninfo, const char *site,
-                        struct receiver *reader, struct duty *duty, int64_t frozen_wait_ms,
-                        struct fault *fault) MUST_CHECK;
+                        const char *instance, struct receiver *reader, struct duty *duty,
+                        int64_t frozen_wait_ms, struct fault *fault) MUST_CHECK;
 
 /* Give up what is over our share, take what nobody holds up to it; subscribe to match.
  * `connected`: to the broker, so that what we take is received and answered.
  * ST_RETRY: the database is away; what we held stays subscribed until somebody can tell otherwise.
  */
 enum status shards_step(struct shards *s, bool connected, struct fault *fault) MUST_CHECK;
+
+/* As of the last step: another instance has our name; we hold nothing, and leave the broker to it.
+ */
+bool shards_stand_by(const struct shards *s);
 
 /* The same before an orderly end: give all up.  *left: another receives what we did, or there is
  * none.  Ask again until then, for as long as that may take; anything but ST_OK: do not wait. */

@@ -719,6 +719,59 @@ def test_two_instances_share_the_shards_and_take_over_at_once(site):
         second.stop()
 
 
+def test_of_two_instances_with_one_name_one_works_and_the_other_says_so_and_stands_by(site):
+    twin = Ingest(site, "0", rate=RATE, burst=BURST)
+    twin.log = site.folder / "ingest-twin.log"
+    wait_until(lambda: site.ingest.metric("vigie_ingest_shards_owned") == 64, why="all shards")
+    try:
+        twin.spawn()
+        wait_until(lambda: "event=instance.twice" in twin.log_text(), why="it to say so")
+        wait_until(site.ingest.is_ready, why="the first to be back")
+        connected = twin.log_text().count("event=broker.connected")
+        with site.car() as car:
+            for seq in range(1, 5):
+                car.one()
+                car.wait_ack(seq)  # a second each, all in all
+            assert site.ingest.metric("vigie_ingest_shards_owned") == 64
+            assert twin.log_text().count("event=broker.connected") <= connected + 1  # it may have been dialling
+            assert site.ingest.is_ready() and not twin.is_ready()
+            assert twin.log_text().count("event=instance.twice") == 1
+            site.ingest.stop()
+            twin.wait_ready()
+            car.one()
+            car.wait_ack(5)
+            wait_until(lambda: twin.metric("vigie_ingest_shards_owned") == 64, why="all shards")
+            assert "event=instance.alone" in twin.log_text()
+    finally:
+        twin.stop()
+        if site.ingest.process.poll() is not None:
+            site.ingest.start()
+    assert twin.process.returncode == 0
+
+
+def test_a_session_of_its_own_that_the_server_still_has_is_no_twin(site):
+    name = site.sql("SELECT application_name FROM pg_stat_activity WHERE application_name LIKE 'vigie-ingest-shards %'")
+    postgres, twice = site.postgres, site.ingest.log_text().count("event=instance.twice")
+    argv = [postgres.bin + "/psql", "-XAtq", "-h", postgres.sockets, "-p", str(postgres.port), "-U", "vigie_ingest", "-d", postgres.database]
+    held = ("SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE locktype = 'advisory' AND classid::bigint = "
+            f"hashtext('vigie %s {SITE}')::bigint & 4294967295 AND application_name = '{name}' AND pid %s {{pid}} AND %s").format
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd="/",
+                          env={**os.environ, "PGAPPNAME": name}) as stale:
+        stale.stdin.write(f"SELECT pg_backend_pid();\nSELECT pg_advisory_lock(hashtext('vigie name {SITE}'), hashtext('0'));\n")
+        stale.stdin.flush()
+        pid = stale.stdout.readline().strip()
+        wait_until(lambda: site.sql(held(pid=pid) % ("name", "=", "NOT granted")) == "1", why="it to wait for the name")
+        site.sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '{name}' AND pid <> {pid}")
+        wait_until(lambda: site.sql(held(pid=pid) % ("history", "<>", "granted")) == "64", why="all shards under a new session")
+        assert site.sql(held(pid=pid) % ("name", "=", "granted")) == "1"
+        with site.car() as car:
+            car.one()
+            car.wait_ack(1)
+        stale.communicate("", timeout=60)
+    wait_until(lambda: site.sql(held(pid=pid) % ("name", "<>", "granted")) == "1", why="the name")
+    assert site.ingest.log_text().count("event=instance.twice") == twice
+
+
 def test_three_instances_share_to_within_one_whoever_comes_and_goes(site):
     one, two = (Ingest(site, name, rate=RATE, burst=BURST).start() for name in "12")
     owned = lambda *all: sorted(i.metric("vigie_ingest_shards_owned") for i in all)

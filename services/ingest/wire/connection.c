@@ -28,7 +28,7 @@ struct connection {
     bool is_new;         /* this link has not been worked with yet */
     pthread_t thread;
     int wake; /* eventfd: a flag, or something of the owner's, has changed */
-    atomic_bool closing, reload, connected;
+    atomic_bool closing, reload, resting, connected;
 };
 
 /* ---- what the link tells */
@@ -111,7 +111,7 @@ static bool may_connect_anew(struct connection *c)
 /* Asked for, and nothing is left to do, or the time for it is over. */
 static bool is_leaving(struct connection *c)
 {
-    bool closing = atomic_load(&c->closing);
+    bool closing = atomic_load(&c->closing) || atomic_load(&c->resting);
     int64_t now_ms;
 
     if (!closing && (!atomic_load(&c->reload) || (c->leave_by_ms == 0 && !may_connect_anew(c)))) {
@@ -169,27 +169,37 @@ static int64_t ended(struct connection *c, const char *reason)
 static void leave(struct connection *c)
 {
     if (atomic_exchange(&c->connected, false))
-        tell(c, false, brokers_now(&c->brokers), "certificates are read again");
+        tell(c, false, brokers_now(&c->brokers),
+             atomic_load(&c->resting) ? "left to another of our name"
+                                      : "certificates are read again");
+}
+
+static void connect_once(struct connection *c)
+{
+    const struct link_heard heard = {on_up, on_message, on_answer, c};
+    struct fault fault;
+    int64_t pause_ms = 0;
+
+    atomic_store(&c->reload, false); /* this try reads the files */
+    c->link = link_dial(brokers_now(&c->brokers), &c->options, &heard, clock_boot_ms(), &fault);
+    if (!c->link || !keep_link(c, &fault))
+        pause_ms = ended(c, fault.text);
+    else if (!atomic_load(&c->closing))
+        leave(c);
+    link_close(c->link);
+    c->link = NULL;
+    pause_for(c, pause_ms);
 }
 
 static void *run(void *self)
 {
     struct connection *c = self;
-    const struct link_heard heard = {on_up, on_message, on_answer, c};
-    struct fault fault;
 
     while (!atomic_load(&c->closing)) {
-        int64_t pause_ms = 0;
-
-        atomic_store(&c->reload, false); /* this try reads the files */
-        c->link = link_dial(brokers_now(&c->brokers), &c->options, &heard, clock_boot_ms(), &fault);
-        if (!c->link || !keep_link(c, &fault))
-            pause_ms = ended(c, fault.text);
-        else if (!atomic_load(&c->closing))
-            leave(c);
-        link_close(c->link);
-        c->link = NULL;
-        pause_for(c, pause_ms);
+        if (atomic_load(&c->resting))
+            wait_for(c, -1);
+        else
+            connect_once(c);
     }
     atomic_store(&c->connected, false);
     return NULL;
@@ -266,6 +276,12 @@ void connection_reload(struct connection *c)
 {
     atomic_store(&c->reload, true);
     connection_wake(c);
+}
+
+void connection_rest(struct connection *c, bool rest)
+{
+    if (atomic_exchange(&c->resting, rest) != rest)
+        connection_wake(c);
 }
 
 bool connection_is_connected(const struct connection *c)

@@ -34,6 +34,9 @@ void connection_wake(struct connection *c);
  * cannot be used are told in the log, and the connection stays.  Any thread; returns at once. */
 void connection_reload(struct connection *c);
 
+/* Hang up as for a reload and stay away, until told otherwise.  Any thread; returns at once. */
+void connection_rest(struct connection *c, bool rest);
+
 bool connection_is_connected(const struct connection *c);
 
 /* Disconnect in an orderly way within half a second, after two for who is busy; free.  While a

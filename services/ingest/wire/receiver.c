@@ -234,6 +234,11 @@ void receiver_reload(struct receiver *r)
     connection_reload(r->connection);
 }
 
+void receiver_rest(struct receiver *r, bool rest)
+{
+    connection_rest(r->connection, rest);
+}
+
 bool receiver_is_connected(const struct receiver *r)
 {
     return connection_is_connected(r->connection);

@@ -24,6 +24,7 @@ void receiver_unsubscribe(struct receiver *r, const char *filter);
 
 /* As those of a connection. */
 void receiver_reload(struct receiver *r);
+void receiver_rest(struct receiver *r, bool rest);
 bool receiver_is_connected(const struct receiver *r);
 void receiver_close(struct receiver *r);
 

@@ -270,6 +270,11 @@ void speaker_reload(struct speaker *s)
     connection_reload(s->connection);
 }
 
+void speaker_rest(struct speaker *s, bool rest)
+{
+    connection_rest(s->connection, rest);
+}
+
 bool speaker_is_connected(const struct speaker *s)
 {
     return connection_is_connected(s->connection);

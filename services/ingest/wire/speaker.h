@@ -25,6 +25,7 @@ enum status speaker_publish(struct speaker *s, const struct mqtt_publish *p,
 
 /* As those of a connection; what was said goes out first. */
 void speaker_reload(struct speaker *s);
+void speaker_rest(struct speaker *s, bool rest);
 bool speaker_is_connected(const struct speaker *s);
 void speaker_close(struct speaker *s);
 
