@@ -47,6 +47,9 @@ struct mqtt_options {
     /* the broker's answer to a QoS 1 publish or a subscribe that it refused: MQTT 5 reason, e.g.
      * 135, 149 */
     void (*on_refused)(void *self, int reason, const char *what);
+    /* mqtt_reload was asked for with files that cannot be used: the connection is kept; may be NULL
+     */
+    void (*on_kept)(void *self, const char *reason);
     void *self;
 };
 
@@ -56,6 +59,9 @@ struct mqtt_options {
 enum status mqtt_options_copy(struct mqtt_options *to, const struct mqtt_options *from,
                               struct fault *fault) MUST_CHECK;
 void mqtt_options_free(struct mqtt_options *o);
+/* Could a connection be made with the files as they are now?  ST_RETRY: `fault` names the one that
+ * is wrong. */
+enum status mqtt_check_files(const struct mqtt_options *o, struct fault *fault) MUST_CHECK;
 
 /* Options are copied; the files are read again at each connect, so a renewed certificate needs no
  * restart. Starts connecting in the background.  ST_REJECT: bad list, a file is missing or not
@@ -88,7 +94,8 @@ enum status mqtt_publish(struct mqtt *m, const struct mqtt_publish *p,
                          struct fault *fault) MUST_CHECK;
 
 /* Connect anew, so that a renewed certificate is used; what is unsent goes out first, for at most
- * half a second.  Any thread; returns at once. */
+ * half a second.  With files that cannot be used what works is kept (on_kept).  Any thread; returns
+ * at once. */
 void mqtt_reload(struct mqtt *m);
 
 bool mqtt_is_connected(struct mqtt *m);

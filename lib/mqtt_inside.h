@@ -1,4 +1,4 @@
-/* lib/mqtt_inside.h - what the five files of the MQTT client share; nobody else includes it.
+/* lib/mqtt_inside.h - what the six files of the MQTT client share; nobody else includes it.
  * Paho runs every callback under its own process-wide lock, so mqtt.lock is taken inside that lock
  * and is never held while Paho or the owner is called. */
 #ifndef LIB_MQTT_INSIDE_H

@@ -261,6 +261,20 @@ static void end_session(struct mqtt *m, int64_t until)
         wait_ms(m, left);
 }
 
+/* Under lock, which is let go meanwhile: with files that cannot be used now what works is kept. */
+static bool may_leave(struct mqtt *m)
+{
+    struct fault fault = {""};
+    enum status st;
+
+    pthread_mutex_unlock(&m->lock);
+    st = mqtt_check_files(&m->options, &fault);
+    if (st != ST_OK && m->options.on_kept)
+        m->options.on_kept(m->options.self, fault.text);
+    pthread_mutex_lock(&m->lock);
+    return st == ST_OK;
+}
+
 /* Under lock, which is let go meanwhile: leave in an orderly way, to come back with the files as
  * they are now. */
 static void leave(struct mqtt *m)
@@ -268,6 +282,8 @@ static void leave(struct mqtt *m)
     const char *broker = brokers_now(&m->brokers);
 
     m->reload = false;
+    if (!may_leave(m))
+        return;
     wait_for_unsent(m, monotonic_ms() + RELOAD_MS);
     if (m->phase != PHASE_UP || m->closing)
         return; /* lost meanwhile: the next try reads the files anyway */

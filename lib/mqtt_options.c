@@ -63,6 +63,7 @@ enum status mqtt_options_copy(struct mqtt_options *to, const struct mqtt_options
                                 .on_message = from->on_message,
                                 .on_connection = from->on_connection,
                                 .on_refused = from->on_refused,
+                                .on_kept = from->on_kept,
                                 .self = from->self};
     if (st != ST_OK)
         return st;

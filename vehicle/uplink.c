@@ -45,6 +45,12 @@ static void uplink_refused(void *self, int reason, const char *what)
     log_warn("uplink.refused", "reason=%d what=\"%s\"", reason, what == NULL ? "" : what);
 }
 
+static void uplink_kept(void *self, const char *reason)
+{
+    (void)self;
+    log_error("broker.kept", "reason=\"%s\"", reason);
+}
+
 enum status uplink_open(struct uplink *u, const char *vin, struct inbox *inbox,
                         const struct uplink_options *options, const struct herald *herald,
                         struct fault *fault)
@@ -64,6 +70,7 @@ enum status uplink_open(struct uplink *u, const char *vin, struct inbox *inbox,
                              .on_message = uplink_message,
                              .on_connection = uplink_connection,
                              .on_refused = uplink_refused,
+                             .on_kept = uplink_kept,
                              .self = u};
     enum status st;
 

@@ -66,6 +66,12 @@ static void on_refused(void *self, int reason, const char *what)
     log_warn("broker.refused", "reason_code=%d what=\"%s\"", reason, what);
 }
 
+static void on_kept(void *self, const char *reason)
+{
+    (void)self;
+    log_error("broker.kept", "reason=\"%s\"", reason);
+}
+
 static enum status connect_broker(struct dispatch *d, struct fault *fault)
 {
     const struct api_settings *set = d->worker.shared->set;
@@ -77,6 +83,7 @@ static enum status connect_broker(struct dispatch *d, struct fault *fault)
                              .cert = set->cert,
                              .key = set->key,
                              .on_connection = on_connection,
+                             .on_kept = on_kept,
                              .on_refused = on_refused,
                              .self = d};
 

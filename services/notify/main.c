@@ -54,6 +54,12 @@ static void on_connection(void *self, bool connected, const char *broker, const 
         log_warn("broker.lost", "broker=%s reason=\"%s\"", broker, reason);
 }
 
+static void on_kept(void *self, const char *reason)
+{
+    (void)self;
+    log_error("broker.kept", "reason=\"%s\"", reason);
+}
+
 static enum status connect_broker(struct notify *n, struct fault *fault)
 {
     const struct notify_settings *set = &n->set;
@@ -65,6 +71,7 @@ static enum status connect_broker(struct notify *n, struct fault *fault)
                              .key = set->key,
                              .on_message = on_message,
                              .on_connection = on_connection,
+                             .on_kept = on_kept,
                              .self = n};
     enum status st;
 

@@ -19,6 +19,26 @@ def test_a_service_connects_anew_and_goes_on(fleet_of_three, service):
     wait_for("records to be stored again", lambda: Stores(stack).watermarks(vin) != marks)
 
 
+def test_with_a_certificate_that_cannot_be_used_the_connection_there_is_is_kept(fleet_of_three):
+    stack = fleet_of_three
+    files = {name: stack.pki / f"services/svc-{name}.pem" for name in ("ingest", "api", "notify")} | {"vehicle-1": stack.folder / "vehicle-1/cert.pem"}
+    said = lambda name, event: stack.members[name].log_text().count(f" event=broker.{event} ")
+    before = {(name, event): said(name, event) for name in files for event in ("lost", "connected", "kept")}
+    for name, file in files.items():
+        whole = file.read_bytes()
+        try:
+            file.write_bytes(whole[:len(whole) // 3])
+            stack.members[name].process.send_signal(signal.SIGHUP)
+            wait_for(f"{name} to say so", lambda n=name: said(n, "kept") > before[n, "kept"])
+            line = [line for line in stack.members[name].log_text().splitlines() if " event=broker.kept " in line][-1]
+            assert "level=error" in line and f"certificate file {file}: " in line
+        finally:
+            file.write_bytes(whole)
+        assert (said(name, "lost"), said(name, "connected")) == (before[name, "lost"], before[name, "connected"]), name
+        stack.members[name].process.send_signal(signal.SIGHUP)
+        wait_for(f"{name} to connect anew", lambda n=name: said(n, "connected") > before[n, "connected"])
+
+
 def test_the_log_level_is_read_again_from_its_file(own_stack, monkeypatch, tmp_path):
     level = tmp_path / "level"
     level.write_text("error\n")

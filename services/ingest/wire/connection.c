@@ -101,7 +101,7 @@ static bool may_connect_anew(struct connection *c)
 {
     struct fault fault;
 
-    if (!atomic_load(&c->connected) || link_check_files(&c->options, &fault) == ST_OK)
+    if (!atomic_load(&c->connected) || mqtt_check_files(&c->options, &fault) == ST_OK)
         return true;
     log_error("broker.kept", "reason=\"%s\"", fault.text);
     atomic_store(&c->reload, false);

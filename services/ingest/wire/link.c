@@ -236,17 +236,6 @@ struct link *link_dial(const char *broker, const struct mqtt_options *options,
     return NULL;
 }
 
-enum status link_check_files(const struct mqtt_options *options, struct fault *fault)
-{
-    struct tls_end end;
-    void *tls = tls_open(options->ca, options->cert, options->key, "localhost", &end, fault);
-
-    if (!tls)
-        return ST_RETRY;
-    tls_free(tls);
-    return ST_OK;
-}
-
 /* ---- at work */
 
 /* While TLS shakes hands only what it says counts: CONNECT waits until that is over. */

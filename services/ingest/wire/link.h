@@ -25,10 +25,6 @@ struct link_heard {
 struct link *link_dial(const char *broker, const struct mqtt_options *options,
                        const struct link_heard *heard, int64_t now_ms, struct fault *fault);
 
-/* Could a connection be made with the files as they are now?  ST_RETRY: `fault` names the one that
- * is wrong. */
-enum status link_check_files(const struct mqtt_options *options, struct fault *fault) MUST_CHECK;
-
 /* What to wait for, and how long at most, ms; 0: do not wait, more is there. */
 struct pollfd link_poll(struct link *l);
 int link_wait_ms(struct link *l);

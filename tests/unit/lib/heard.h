@@ -12,7 +12,7 @@
 /* What a client told us; written on its thread. */
 struct heard {
     pthread_mutex_t lock;
-    atomic_int ups, downs, messages, columnar, refusals, last_refusal;
+    atomic_int ups, downs, kept, messages, columnar, refusals, last_refusal;
     atomic_size_t last_len;
     char reason[256], refused_what[128], last_topic[128], last_payload[128];
     bool last_retained;
@@ -52,6 +52,16 @@ static inline void hear_connection(void *self, bool connected, const char *broke
     atomic_fetch_add(connected ? &h->ups : &h->downs, 1);
 }
 
+static inline void hear_kept(void *self, const char *reason)
+{
+    struct heard *h = self;
+
+    pthread_mutex_lock(&h->lock);
+    keep(h->reason, sizeof h->reason, reason, strlen(reason));
+    pthread_mutex_unlock(&h->lock);
+    atomic_fetch_add(&h->kept, 1);
+}
+
 static inline void hear_refusal(void *self, int reason, const char *what)
 {
     struct heard *h = self;
@@ -86,6 +96,7 @@ static inline struct mqtt_options options_for(struct heard *h, const char *id)
                                  .on_message = hear_message,
                                  .on_connection = hear_connection,
                                  .on_refused = hear_refusal,
+                                 .on_kept = hear_kept,
                                  .self = h};
 }
 

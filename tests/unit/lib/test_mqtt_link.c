@@ -2,6 +2,8 @@
  * (tests/integration/test_edges.py). */
 #include "tests/unit/lib/heard.h"
 
+#include <unistd.h>
+
 static void a_broker_killed_and_restarted_is_found_again(void **state)
 {
     struct heard h;
@@ -84,6 +86,52 @@ static void files_renewed_while_a_try_is_under_way_are_used_after_it(void **stat
     mqtt_reload(m);
     ask("thaw broker");
     WAIT_FOR(h.ups >= 2);
+    mqtt_close(m);
+}
+
+static void put(const char *path, const char *from, long most)
+{
+    FILE *in = fopen(from, "rb"), *out = fopen(path, "wb");
+    int c;
+
+    assert_true(in && out);
+    while (most-- > 0 && (c = fgetc(in)) != EOF)
+        fputc(c, out);
+    assert_int_equal(fclose(out), 0);
+    fclose(in);
+}
+
+static void with_files_that_cannot_be_used_what_works_is_kept(void **state)
+{
+    char cert[] = "/tmp/vigie-cert-XXXXXX";
+    struct heard h;
+    struct mqtt_options o = options_for(&h, "kept");
+    struct mqtt *m;
+
+    (void)state;
+    close(mkstemp(cert));
+    put(cert, o.cert, 1L << 20);
+    o.cert = cert;
+    m = open_with(&o);
+    WAIT_FOR(mqtt_is_connected(m));
+    put(cert, served("VIGIE_TEST_CERT"), 100);
+    mqtt_reload(m);
+    WAIT_FOR(h.kept == 1);
+    assert_true(says(&h, h.reason, "certificate file /tmp/vigie-cert-"));
+    put(cert, served("VIGIE_TEST_OTHER_CERT"), 1L << 20);
+    mqtt_reload(m);
+    WAIT_FOR(h.kept == 2);
+    assert_true(says(&h, h.reason, "key file ")); /* it is another one's */
+    remove(cert);
+    mqtt_reload(m);
+    WAIT_FOR(h.kept == 3);
+    assert_true(mqtt_is_connected(m));
+    assert_int_equal(h.downs, 0);
+    put(cert, served("VIGIE_TEST_CERT"), 1L << 20);
+    mqtt_reload(m);
+    WAIT_FOR(h.ups == 2);
+    assert_int_equal(h.kept, 3);
+    remove(cert);
     mqtt_close(m);
 }
 
@@ -305,6 +353,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_client_thrown_out_by_its_double_comes_back),
         cmocka_unit_test(a_connection_that_dies_silently_is_noticed),
         cmocka_unit_test(files_renewed_while_a_try_is_under_way_are_used_after_it),
+        cmocka_unit_test(with_files_that_cannot_be_used_what_works_is_kept),
         cmocka_unit_test(the_next_broker_is_taken_when_the_first_is_away),
         cmocka_unit_test(a_broker_that_says_why_it_hangs_up_is_quoted_and_found_again),
         cmocka_unit_test(closing_while_the_broker_is_frozen_takes_its_two_seconds_and_returns),
