@@ -2,6 +2,7 @@
  * (tests/integration/test_edges.py); somebody else listens. */
 #include "tests/unit/lib/heard.h"
 
+#include "lib/clock.h"
 #include "services/ingest/wire/speaker.h"
 
 static struct speaker *speak_with(const struct mqtt_options *o)
@@ -222,25 +223,46 @@ static void what_waited_behind_a_cut_burst_goes_out_after_the_next_connect(void 
     mqtt_close(listener);
 }
 
-static void closing_lets_a_burst_go_out(void **state)
+/* Who leaves waits for what is unsent, though not for ever: where the machine is too busy for that
+ * nothing can be said of what went out.  False: it may have been so. */
+static bool lets_a_burst_go_out(const char *topic, bool closes)
 {
+    const int64_t patience_ms = closes ? 2000 : 500; /* wire/connection.c */
     struct numbers n;
     struct heard h;
-    struct mqtt *listener = listen_for_numbers(&n, "test/last");
+    struct mqtt *listener = listen_for_numbers(&n, topic);
     struct speaker *s = speak(&h, "leaver");
+    int64_t asked_ms;
+    bool in_time;
+
+    say_numbers(s, topic, 1, 899); /* the last of QoS 1: its answer is that to all of them */
+    asked_ms = clock_boot_ms();
+    if (closes)
+        speaker_close(s);
+    else
+        speaker_reload(s);
+    WAIT_FOR(closes || h.downs > 0);
+    in_time = clock_boot_ms() - asked_ms < patience_ms;
+    if (in_time)
+        WAIT_FOR(n.came == 899);
+    assert_false(n.disordered);
+    if (!closes) {
+        WAIT_FOR(h.ups == 2 && speaker_is_connected(s));
+        speaker_close(s);
+    }
+    mqtt_close(listener);
+    return in_time;
+}
+
+static void closing_lets_a_burst_go_out(void **state)
+{
+    char topic[32];
 
     (void)state;
-    for (int round = 0; round < 2; round++) {
-        say_numbers(s, "test/last", 1 + 900 * round, 900 + 900 * round);
-        if (round == 0)
-            speaker_reload(s);
-        else
-            speaker_close(s);
-        WAIT_FOR(n.came == 900 + 900 * round);
-        WAIT_FOR(round == 1 || (h.ups == 2 && speaker_is_connected(s)));
+    for (int i = 0, in_time = 0; i < 10 && in_time < 2; i++) {
+        snprintf(topic, sizeof topic, "test/last/%d", i);
+        in_time += lets_a_burst_go_out(topic, in_time == 1);
     }
-    assert_false(n.disordered);
-    mqtt_close(listener);
 }
 
 static void closing_while_the_broker_is_frozen_returns(void **state)
