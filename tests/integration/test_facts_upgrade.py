@@ -22,16 +22,18 @@ def site(tmp_path_factory):
 
 
 def made_car(site):
-    """One with a zone on its way, a rule it breaks, and detections that are ingest's."""
-    car, customer, zone, rule = site.car(), *(str(uuid.uuid4()) for _ in range(3))
+    """One with a zone on its way, a rule it breaks, one that counts for hours, and detections that are ingest's."""
+    car, customer, zone, rule, often = site.car(), *(str(uuid.uuid4()) for _ in range(4))
     points = json.dumps([[7.7, 48.5 + 8000 * drives.METRE]])
     site.sql(f"INSERT INTO customer (id, name) VALUES ('{customer}', 'Of one car'); "
              f"UPDATE vehicle SET customer_id = '{customer}', detects = 'ingest', speed_limit_kmh = 60 WHERE vin = '{car.vin}'; "
              f"INSERT INTO geofence (id, customer_id, name, kind, radius_m, points, dwell_s) VALUES ('{zone}', '{customer}', 'Zone', "
              f"'circle', 2000, '{points}', 60); "
              f"INSERT INTO rule (id, customer_id, name, signal, test, threshold, duration_s) VALUES ('{rule}', '{customer}', 'Fast', "
-             "'Vehicle.Speed', 'above', 50, 30)")
-    car.customer = customer
+             "'Vehicle.Speed', 'above', 50, 30); "
+             "INSERT INTO rule (id, customer_id, name, signal, test, threshold, duration_s, repeat, repeat_s) VALUES "
+             f"('{often}', '{customer}', 'Stands again and again', 'Vehicle.Speed', 'below', 1, 30, 6, 28800)")
+    car.customer, car.often = customer, often
     return car
 
 
@@ -123,6 +125,7 @@ def test_cars_that_drive_go_on_as_if_nothing_had_happened(site):
         wait_until(lambda: all(settled(site, car.vin) for car in cars), why="all of it")
         for car in cars:
             ids = is_the_same(site, car, other, start)
+            assert len([a for a in alerts(site, car.vin) if a.subject == car.often]) == 1  # it stood for the sixth time since this morning
             assert ids[-2] == trips[car] and seen(site, car.vin) == set(ids)  # nobody was ever told of another
         recomputed = {why: site.ingest.metric("vigie_ingest_recomputed_total", f'cause="{why}"') for why in ("layout", "late", "gap")}
         assert recomputed == {"layout": 1, "late": 0, "gap": 0}

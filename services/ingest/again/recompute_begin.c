@@ -60,7 +60,7 @@ static enum status find_oldest(struct recompute *r, const char *vin, int64_t now
 static void begin_with_run_up(struct recompute *r, const struct segment *rows, size_t n,
                               int64_t until_ms, int64_t *after_ms)
 {
-    int64_t from_ms = late_run_up(rows, n, until_ms);
+    int64_t from_ms = late_run_up(rows, n, until_ms, rules_reach_ms(&r->set.rules));
 
     begin_with_nothing(r, from_ms > r->oldest_ms ? from_ms : r->oldest_ms, after_ms);
     r->run_up_ms = until_ms;

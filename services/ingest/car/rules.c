@@ -6,6 +6,19 @@
 
 #include "lib/text.h"
 
+int64_t rules_reach_ms(const struct rule_list *list)
+{
+    int64_t most_ms = 0;
+
+    for (size_t i = 0; i < list->n && i < RULES_MAX; i++) {
+        const struct rule *r = &list->all[i]->rule;
+        int64_t reach_ms = r->duration_ms + (r->repeat > 1 ? r->repeat_ms : 0);
+
+        most_ms = reach_ms > most_ms ? reach_ms : most_ms;
+    }
+    return most_ms;
+}
+
 /* What was raised by a rule that is gone, or is another now, is over. */
 static void end(const unsigned char key[16], const struct rule_state *state, int64_t t_ms,
                 struct car_out *out)

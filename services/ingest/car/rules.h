@@ -19,6 +19,9 @@ struct rule_list {
     size_t n;
 };
 
+/* How far back what they count may reach. */
+int64_t rules_reach_ms(const struct rule_list *list);
+
 #define RULES_MAX 16 /* about one vehicle; of more the first count */
 struct rule_held {
     unsigned char key[16];

@@ -51,15 +51,16 @@ bool late_window(const struct late *l, const struct late_settings *set, const st
     return true;
 }
 
-int64_t late_run_up(const struct segment *rows, size_t n, int64_t before_ms)
+int64_t late_run_up(const struct segment *rows, size_t n, int64_t before_ms, int64_t reach_ms)
 {
+    int64_t back_ms = reach_ms > RUN_UP_MS ? reach_ms : RUN_UP_MS;
     int behind = 0; /* rows that began between it and before_ms: some of them are not settled */
 
     for (size_t i = n; i-- > 0;) {
         if (lies_over(&rows[i]) || rows[i].start_ms > before_ms)
             continue;
         if (rows[i].kind == SEGMENT_STOP && behind >= RUN_UP_ROWS &&
-            rows[i].start_ms <= before_ms - RUN_UP_MS)
+            rows[i].start_ms <= before_ms - back_ms)
             return rows[i].start_ms;
         behind++;
     }

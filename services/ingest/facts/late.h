@@ -34,9 +34,9 @@ bool late_window(const struct late *l, const struct late_settings *set, const st
                  size_t n, int64_t now_ms, int64_t *from_ms, int64_t *to_ms);
 
 /* Where stepping has to begin from nothing so that it stands at `before_ms` as if it had been
- * stepped from the first sample on: at a stop, two hours before and some rows further back, for
- * what dwells, holds or repeats as long as that.  `rows` sorted, as above; 0: at the first sample.
- */
-int64_t late_run_up(const struct segment *rows, size_t n, int64_t before_ms);
+ * stepped from the first sample on: at a stop, two hours before (or `reach_ms`, where something is
+ * counted over more) and some rows further back, for what dwells, holds or repeats as long as that.
+ * `rows` sorted, as above; 0: at the first sample. */
+int64_t late_run_up(const struct segment *rows, size_t n, int64_t before_ms, int64_t reach_ms);
 
 #endif

@@ -44,15 +44,17 @@ static void a_run_up_begins_at_a_stop_two_hours_and_four_rows_before(void **stat
         segment_init(&rows[i], i % 2 ? SEGMENT_TRIP : SEGMENT_STOP, NOW + i * 3600 * S);
         rows[i].end_ms = NOW + (i + 1) * 3600 * S;
     }
-    assert_int_equal(late_run_up(rows, 9, NOW + 8 * 3600 * S + 5), NOW + 4 * 3600 * S);
-    assert_int_equal(late_run_up(rows, 9, NOW + 5 * 3600 * S), NOW);
-    assert_int_equal(late_run_up(rows, 9, NOW + 3 * 3600 * S), 0); /* there are too few */
-    rows[6].kind = SEGMENT_IDLE;                                   /* which counts for nothing */
-    assert_int_equal(late_run_up(rows, 9, NOW + 8 * 3600 * S + 5), NOW + 2 * 3600 * S);
+    assert_int_equal(late_run_up(rows, 9, NOW + 8 * 3600 * S + 5, 0), NOW + 4 * 3600 * S);
+    assert_int_equal(late_run_up(rows, 9, NOW + 5 * 3600 * S, 0), NOW);
+    assert_int_equal(late_run_up(rows, 9, NOW + 3 * 3600 * S, 0), 0); /* there are too few */
+    assert_int_equal(late_run_up(rows, 9, NOW + 8 * 3600 * S + 5, 7 * 3600 * S), NOW);
+    assert_int_equal(late_run_up(rows, 9, NOW + 8 * 3600 * S + 5, 9 * 3600 * S), 0);
+    rows[6].kind = SEGMENT_IDLE; /* which counts for nothing */
+    assert_int_equal(late_run_up(rows, 9, NOW + 8 * 3600 * S + 5, 0), NOW + 2 * 3600 * S);
     for (int i = 0; i < 9; i++) /* all within an hour and a half */
         rows[i].start_ms = NOW + i * 600 * S;
-    assert_int_equal(late_run_up(rows, 9, NOW + 5400 * S), 0);
-    assert_int_equal(late_run_up(NULL, 0, NOW), 0);
+    assert_int_equal(late_run_up(rows, 9, NOW + 5400 * S, 0), 0);
+    assert_int_equal(late_run_up(NULL, 0, NOW, 0), 0);
 }
 
 static void nothing_older_than_the_history_is_looked_at(void **state)
