@@ -141,8 +141,10 @@ static enum status explain_refusal(struct pg *db, struct fault *fault)
 }
 
 /* By settings of the session, those the server knows: tcp_user_timeout came with version 12.
- * Keepalives find a silent peer, the timeout one that still owes a receipt.  Statements and not
- * options of the connection, which a pooler may refuse. */
+ * Keepalives find a silent peer, the timeout one that still owes a receipt.  That is also one whose
+ * kernel has no room left because it reads nothing: whoever waits for an answer here reads all of
+ * it before anything is made of it (no cursor, no COPY, no row by row), so only a process that is
+ * stopped is cut off.  Statements and not options of the connection, which a pooler may refuse. */
 static enum status be_missed(struct pg *db, struct fault *fault)
 {
     const char *host = PQhost(db->conn);
