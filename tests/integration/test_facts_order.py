@@ -59,7 +59,16 @@ def day(start):
     end = max(more)
     last = drives.north(end + 45 * 60000, [(200, 0)], lat=list(more.values())[-1][drives.LAT], **{LEVEL: 95.0, STATE: 4.0, VOLTS: 14.1})
     drive |= more | night(end + 60000, 1800) | last
+    for began, ended in private(start):
+        for t in drive:
+            if began <= t < ended:
+                drive[t] = {k: v for k, v in drive[t].items() if not k.startswith("Vehicle.CurrentLocation.")}
     return drive
+
+
+def private(start):
+    """Spans of private mode: from a stand into the next one, and from a stand into the drive after it."""
+    return [(start + 580500, start + 800500), (start + 3150500, start + 3300500)]
 
 
 def reports(start):
@@ -76,6 +85,8 @@ def messages(start, cut):
         n = cut()
         parts.append((times[0], "telemetry", {t: drive[t] for t in times[:n]}))
         times = times[n:]
+    parts += [(t, "event", {"type": "private_mode", "data": {"on": on, "by": "button"}})
+              for span in private(start) for t, on in zip(span, (True, False))]
     return sorted(parts + [(t, "diagnostics", body) for t, body in reports(start)], key=lambda m: m[:2])
 
 
@@ -83,6 +94,8 @@ def publish(car, message, stream, seq):
     t, leaf, what = message
     if leaf == "telemetry":
         car.telemetry(what, seq=seq, stream=stream)
+    elif leaf == "event":
+        car.event(what["type"], what["data"], seq, stream, str(uuid.uuid5(uuid.NAMESPACE_URL, f"{car.vin} {t}")), t=t)
     else:
         car.publish("diagnostics", {**car.head("diagnostics", seq, stream), "t": t, "vin": car.vin, **what})
 
@@ -102,6 +115,8 @@ def plan(rng, start):
 
 def facts(site, car, start):
     rows = [r._replace(id="", version=0) for r in segments(site, car.vin, start, EVERY)]
+    placed = site.sql("SELECT kind, start_lat IS NOT NULL, end_lat IS NOT NULL FROM segment "
+                      f"WHERE vin = '{car.vin}' AND state <> 'superseded' ORDER BY start_at, kind, end_at").splitlines()
     assert is_partition([r for r in rows if r.kind in ("trip", "stop", "gap")])
     # codes that came up while a car was ahead of its samples are told where it was as far as was known then: places are not compared
     found = [(kind, subject if kind.startswith(("dtc", "low")) else "", at - start, {k: v for k, v in data.items() if k not in ("rule", "geofence")})
@@ -110,7 +125,7 @@ def facts(site, car, start):
     meter = site.sql("SELECT round(odometer_m), source, round(engine_h * 100000), round(idle_h * 100000), ms(at) "
                      f"FROM vehicle_meter WHERE vin = '{car.vin}'")
     codes = site.sql(f"SELECT code, there, ms(first_at), ms(last_at), ms(gone_at), count FROM dtc WHERE vin = '{car.vin}' ORDER BY code").splitlines()
-    return {"rows": rows, "events": sorted(found, key=repr), "open": cases, "meter": meter, "codes": codes}
+    return {"rows": rows, "placed": placed, "events": sorted(found, key=repr), "open": cases, "meter": meter, "codes": codes}
 
 
 def kill(site):

@@ -29,10 +29,16 @@ static void find_rows_again(struct recompute *r, int64_t from_ms)
             r->again_ms = open[i].start_ms;
 }
 
+/* Of private mode it may know what was to come: told_list has the span before it, too. */
+static void forget_switches(struct recompute *r)
+{
+    r->car.trip.privacy = (struct privacy){0};
+}
+
 static void begin_with_state(struct recompute *r, int64_t *after_ms)
 {
     *after_ms = car_t_ms(&r->car);
-    r->car.trip.privacy = (struct privacy){0}; /* told_list has the switch before it, too */
+    forget_switches(r);
     find_rows_again(r, *after_ms);
 }
 
@@ -192,6 +198,8 @@ enum status recompute_begin(struct recompute *r, struct due_again *due, int64_t 
         st = begin_lost(r, row, now_ms, after_ms, fault);
     else if (due->late && row->late_from_ms > 0)
         st = begin_with_late(r, due, row, now_ms, after_ms, fault);
+    else if (due->waited)
+        forget_switches(r);
     r->base_ms = *after_ms;
     free(r->told);
     r->told = NULL;
