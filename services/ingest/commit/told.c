@@ -71,7 +71,8 @@ static enum status read_rows(struct pg *db, const char *vin, int64_t after_ms, P
         "DISTINCT FROM 'true' AND NOT data ?& ARRAY ['lat', 'lon'] END), "
         "since AS (SELECT to_timestamp($2::bigint / 1000.0) AS at) "
         "SELECT ms(w.at), w.is_switch, w.is_on, w.id FROM told w, since s WHERE w.at >= "
-        "coalesce((SELECT max(b.at) FROM told b WHERE b.is_switch AND b.is_on AND b.at <= s.at), s.at) "
+        "coalesce((SELECT max(b.at) FROM told b WHERE b.is_switch AND b.is_on AND b.at <= s.at), "
+        "s.at) "
         "ORDER BY w.at, w.id",
         2, params, rows, fault);
 }
