@@ -116,6 +116,19 @@ def test_a_car_that_sleeps_in_a_zone_has_stayed_there_all_the_same(site, car):
     assert [e[0] for e in events(site, private.vin)] == ["geofence_enter", "private_mode"]
 
 
+def test_a_stay_that_time_alone_told_is_corrected_when_the_car_had_left(site, car):
+    start = now_ms() - 60 * 1000
+    zone(site, car, 1000, dwell_s=15)
+    drive = drives.north(start, [(52, 72), (3, 0)])
+    send(car, drive)  # inside, then nobody hears it
+    wait_until(lambda: [a for a in alerts(site, car.vin) if a.type == "geofence_dwell"], why="the dwell that time alone tells")
+    on = drives.north(max(drive) + 1000, [(40, 72)], lat=max(s[drives.LAT] for s in drive.values()))
+    send(car, on)  # what it had kept: it went on at once
+    (dwell,) = [a for a in alerts(site, car.vin) if a.type == "geofence_dwell"]
+    assert (dwell.state, dwell.reason) == ("cleared", "corrected")
+    assert [kind for kind, *_ in events(site, car.vin)] == ["geofence_enter", "geofence_exit"]
+
+
 def test_a_zone_drawn_around_a_standing_car_is_no_enter_and_leaving_it_is_an_exit(site, car):
     start = now_ms() - HOUR_MS
     send(car, drives.north(start, [(60, 0)]))

@@ -26,7 +26,8 @@ static enum status list_silent(struct recompute *r, PGresult **rows, struct faul
         "WHERE e.type = 'geofence_enter' AND NOT e.withdrawn AND g.dwell_s > 0 AND e.occurred_at > "
         "now() - interval '2 h' AND e.occurred_at + g.dwell_s * interval '1 s' < now() AND NOT "
         "EXISTS (SELECT FROM event d WHERE d.vin = e.vin AND d.subject = e.subject AND d.type IN "
-        "('geofence_dwell', 'geofence_exit') AND d.occurred_at >= e.occurred_at))) "
+        "('geofence_dwell', 'geofence_exit') AND NOT d.withdrawn AND d.occurred_at >= "
+        "e.occurred_at))) "
         "ORDER BY f.vin LIMIT " LISTED,
         1, params, rows, fault);
 }

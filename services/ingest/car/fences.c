@@ -69,10 +69,18 @@ static void forget(struct fences *s, struct fence_near *near)
 static void tell(const struct fence *f, const struct geofence_fact *fact, const struct wall *wall,
                  int64_t told_ms, struct car_out *out)
 {
-    bool dwell = fact->kind == GEOFENCE_DWELL;
+    bool dwell = fact->kind == GEOFENCE_DWELL, no_dwell = fact->kind == GEOFENCE_NO_DWELL;
     unsigned parts = dwell || !f->muted ? FOUND_EVENT | FOUND_ALERT : FOUND_EVENT;
     struct found *found;
 
+    if (no_dwell ||
+        fact->kind == GEOFENCE_NO_ENTER) { /* the end: of a case that had begun before */
+        found = car_out_add(out, no_dwell ? FOUND_GONE | FOUND_END : FOUND_GONE,
+                            geofence_word(fact->kind), fact->t_ms, told_ms);
+        if (found)
+            text_copy(found->subject, sizeof found->subject, f->id);
+        return;
+    }
     if (fact->kind == GEOFENCE_EXIT && f->set.dwell_ms > 0 &&
         (found = car_out_add(out, FOUND_END, "geofence_dwell", fact->t_ms, told_ms)) != NULL)
         text_copy(found->subject, sizeof found->subject, f->id);
@@ -132,11 +140,12 @@ static void end_stays(const struct fences *before, struct fences *s, int64_t t_m
 {
     for (int64_t i = 0; i < before->n; i++) {
         const struct fence_near *was = &before->near[i];
+        int64_t told_ms = was->state.told_dwell_ms; /* by the clock, maybe ahead of the samples */
         struct found *f;
 
-        if (!was->state.dwelt || fences_inside(s, was->key))
+        if ((!was->state.dwelt && told_ms == 0) || fences_inside(s, was->key))
             continue;
-        f = car_out_add(out, FOUND_END, "geofence_dwell", t_ms, t_ms);
+        f = car_out_add(out, FOUND_END, "geofence_dwell", t_ms > told_ms ? t_ms : told_ms, t_ms);
         if (f)
             uuid_print(f->subject, was->key);
     }
@@ -202,6 +211,40 @@ void fences_tick(struct fences *s, const struct fence_list *list, const struct w
         for (size_t k = 0; k < n; k++)
             tell(f, &facts[k], wall, 0, out);
     }
+}
+
+static bool is_found(const struct car_out *out, const char *type, const char *subject, int64_t t_ms)
+{
+    for (size_t i = 0; i < out->found_n; i++) {
+        const struct found *f = &out->found[i];
+
+        if ((f->parts & FOUND_EVENT) && f->occurred_ms == t_ms && !strcmp(f->type, type) &&
+            !strcmp(f->subject, subject))
+            return true;
+    }
+    return false;
+}
+
+void fences_remember(struct fences *s, const struct fence_list *list, const struct fences *told,
+                     int64_t t_ms, struct car_out *out)
+{
+    for (size_t i = 0; i < list->n && told->n > 0; i++) {
+        const struct fence *f = list->all[i];
+        struct fence_near *near = find(s, f);
+        struct geofence nowhere = {0};
+        struct geofence_fact facts[GEOFENCE_FACTS_MAX];
+        size_t n = 0;
+
+        for (int64_t k = 0; k < told->n; k++)
+            if (!memcmp(told->near[k].key, f->key, sizeof f->key) &&
+                told->near[k].version == f->version)
+                n = geofence_remember(near ? &near->state : &nowhere, &f->set, &told->near[k].state,
+                                      facts);
+        for (size_t k = 0; k < n; k++)
+            if (!is_found(out, geofence_word(facts[k].kind), f->id, facts[k].t_ms))
+                tell(f, &facts[k], NULL, t_ms, out);
+    }
+    end_stays(told, s, t_ms, out);
 }
 
 bool fences_inside(const struct fences *s, const unsigned char key[16])

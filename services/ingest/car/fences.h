@@ -51,10 +51,15 @@ struct fences {
 void fences_step(struct fences *f, const struct fence_list *list, const struct wall *wall,
                  int64_t t_ms, const struct fix *place, struct car_out *out);
 
-/* Time passes without a fix: what geofence_tick says of those that are near.  No sample tells it.
- */
+/* Time passes without a fix: what geofence_tick says of those that are near.  No sample tells it,
+ * so those that come may take it back (FOUND_GONE). */
 void fences_tick(struct fences *f, const struct fence_list *list, const struct wall *wall,
                  int64_t now_ms, struct car_out *out);
+
+/* The samples were stepped over anew and gave `s` and `out`: what time alone told of `told`, the
+ * state before, goes on or is taken back; a stay that nothing else would end is over. */
+void fences_remember(struct fences *s, const struct fence_list *list, const struct fences *told,
+                     int64_t t_ms, struct car_out *out);
 
 /* Is it known where the car is at t_ms?  One without GPS, or in private mode, is soon neither
  * inside nor outside of anything. */

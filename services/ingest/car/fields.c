@@ -195,20 +195,23 @@ static const struct layout_member of_geofence[] = {
     ONE(geofence, run_lat),
     ONE(geofence, run_lon),
     ONE(geofence, entered_ms),
+    ONE(geofence, entered_lat),
+    ONE(geofence, entered_lon),
     ONE(geofence, dwelt),
     ONE(geofence, run_sure),
     ONE(geofence, out_ms),
     ONE(geofence, out_lat),
     ONE(geofence, out_lon),
     ONE(geofence, t_ms),
+    ONE(geofence, told_enter_ms),
+    ONE(geofence, told_dwell_ms),
     END_OF_MEMBERS,
 };
 
 static const struct layout_member of_rule_state[] = {
-    ONE(rule_state, t_ms),      ONE(rule_state, since_ms),
-    ONE(rule_state, counted),   ONE(rule_state, raised),
-    ONE(rule_state, raised_ms), MANY(rule_state, times),
-    ONE(rule_state, n),         END_OF_MEMBERS,
+    ONE(rule_state, t_ms),    ONE(rule_state, since_ms), ONE(rule_state, usual_ms),
+    ONE(rule_state, counted), ONE(rule_state, raised),   ONE(rule_state, raised_ms),
+    MANY(rule_state, times),  ONE(rule_state, n),        END_OF_MEMBERS,
 };
 
 static const struct layout_member of_trail_fix[] = {

@@ -16,6 +16,7 @@ enum found_part {
     FOUND_EVENT = 1, /* an event row, at occurred_ms */
     FOUND_ALERT = 2, /* its alert is so, since occurred_ms */
     FOUND_END = 4,   /* its alert's condition is over, since occurred_ms */
+    FOUND_GONE = 8,  /* what no sample had told of occurred_ms was not so */
 };
 
 struct found {

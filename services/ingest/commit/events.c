@@ -13,7 +13,7 @@
 
 struct events {
     struct pg *db;
-    struct columns told, found, places, c;
+    struct columns told, found, places, untold, c;
     bool begun;
     struct finding *fresh, *old;
     bool *is_new, *is_gone;
@@ -39,6 +39,7 @@ void events_close(struct events *e)
     columns_done(&e->told);
     columns_done(&e->found);
     columns_done(&e->places);
+    columns_done(&e->untold);
     columns_done(&e->c);
     free(e->fresh);
     free(e->old);
@@ -61,6 +62,7 @@ static void begin(struct events *e)
     e->begun = true;
     columns_begin(&e->told, 9, told);
     columns_begin(&e->places, 4, places);
+    columns_begin(&e->untold, 2, places);
     columns_begin(&e->found, 11, found);
 }
 
@@ -123,6 +125,16 @@ void events_add_found(struct events *e, const char *vin, const struct found *fou
     pg_array_int8(&at[10], found->told_ms);
 }
 
+void events_add_gone(struct events *e, const char *vin, const struct found *found)
+{
+    struct finding id;
+
+    begin(e);
+    finding_init(&id, vin, found->type, found->subject, found->occurred_ms, 0);
+    pg_array_text(&e->untold.column[0], vin, VIN_LEN);
+    pg_array_uuid(&e->untold.column[1], id.id);
+}
+
 static enum status write_told(struct events *e, struct fault *fault)
 {
     return columns_queue(
@@ -151,6 +163,15 @@ static enum status write_found(struct events *e, struct fault *fault)
         NULL, fault);
 }
 
+/* What a sample has told meanwhile stays. */
+static enum status write_untold(struct events *e, struct fault *fault)
+{
+    return columns_queue(&e->untold, e->db, 2,
+                         "UPDATE event e SET withdrawn = true FROM unnest($1, $2) AS g (v, i) "
+                         "WHERE e.vin = g.v AND e.id = g.i AND e.told_ms = 0 AND NOT e.withdrawn",
+                         NULL, fault);
+}
+
 void events_forget(struct events *e)
 {
     e->begun = false;
@@ -160,7 +181,7 @@ enum status events_write(struct events *e, struct fault *fault)
 {
     enum status st = ST_OK;
 
-    if (e->begun && (st = write_told(e, fault)) == ST_OK)
+    if (e->begun && (st = write_told(e, fault)) == ST_OK && (st = write_untold(e, fault)) == ST_OK)
         st = write_found(e, fault);
     return st;
 }

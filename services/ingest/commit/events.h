@@ -19,6 +19,8 @@ void events_add_place(struct events *e, const char *vin, const struct found_plac
 /* One found by us; found again it is the same row. */
 void events_add_found(struct events *e, const char *vin, const struct found *found,
                       int64_t detected_ms);
+/* What was found, though no sample told it, and is not so after all. */
+void events_add_gone(struct events *e, const char *vin, const struct found *found);
 void events_forget(struct events *e); /* what was not written yet */
 enum status events_write(struct events *e, struct fault *fault) MUST_CHECK;
 enum status events_write_places(struct events *e,

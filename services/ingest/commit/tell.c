@@ -82,6 +82,10 @@ void tell_found(struct tell *t, const char *vin, const struct found *found, size
             events_add_found(t->events, vin, f, now_ms);
         if (f->parts & FOUND_ALERT)
             raise_found(t, vin, f, now_ms);
+        if (f->parts & FOUND_GONE) {
+            events_add_gone(t->events, vin, f);
+            cases_correct(t->cases, &key, f->occurred_ms);
+        }
         if (f->parts & FOUND_END)
             cases_end(t->cases, &key, f->occurred_ms);
     }

@@ -20,7 +20,8 @@ const struct geofence_settings geofence_defaults = {
 
 const char *geofence_word(enum geofence_kind kind)
 {
-    static const char *const word[] = {"geofence_enter", "geofence_exit", "geofence_dwell"};
+    static const char *const word[] = {"geofence_enter", "geofence_exit", "geofence_dwell",
+                                       "geofence_enter", "geofence_dwell"};
 
     return word[kind];
 }
@@ -43,6 +44,8 @@ static void turn(struct geofence *g, struct facts *f)
     g->run = 0;
     g->dwelt = false;
     g->entered_ms = g->side == GEOFENCE_IN ? g->run_ms : 0;
+    g->entered_lat = g->run_lat;
+    g->entered_lon = g->run_lon;
     tell(f, g->side == GEOFENCE_IN ? GEOFENCE_ENTER : GEOFENCE_EXIT, g->run_ms, g->run_lat,
          g->run_lon, false);
 }
@@ -50,7 +53,8 @@ static void turn(struct geofence *g, struct facts *f)
 static void pass_time(struct geofence *g, const struct geofence_settings *set, int64_t now_ms,
                       struct facts *f)
 {
-    int64_t due_ms = g->entered_ms + set->dwell_ms;
+    int64_t due_ms;
+    bool placed;
 
     if (g->run > 0 && g->run_side == GEOFENCE_IN && now_ms - g->run_ms >= set->enter_ms)
         turn(g, f);
@@ -59,7 +63,43 @@ static void pass_time(struct geofence *g, const struct geofence_settings *set, i
         now_ms < due_ms || (g->run > 0 && g->run_ms < due_ms))
         return; /* it may have left before: the next fix tells */
     g->dwelt = true;
-    tell(f, GEOFENCE_DWELL, due_ms, g->run_lat, g->run_lon, false);
+    placed = geo_valid(g->entered_lat, g->entered_lon); /* else a state of an older build */
+    tell(f, GEOFENCE_DWELL, due_ms, placed ? g->entered_lat : (double)NAN,
+         placed ? g->entered_lon : (double)NAN, false);
+}
+
+/* ---- what time alone told */
+/* When it entered, or will have if its run goes on; 0: not known, or it is outside. */
+static int64_t visit_ms(const struct geofence *g)
+{
+    if (g->side == GEOFENCE_IN)
+        return g->entered_ms;
+    return g->run > 0 && g->run_side == GEOFENCE_IN ? g->run_ms : 0;
+}
+
+static bool is_told(const struct facts *f, enum geofence_kind kind, int64_t t_ms)
+{
+    for (size_t i = 0; i < f->n; i++)
+        if (f->out[i].kind == kind && f->out[i].t_ms == t_ms)
+            return true;
+    return false;
+}
+
+/* The fixes have told it by now, have ruled it out, or leave it open as before. */
+static void settle_told(struct geofence *g, const struct geofence_settings *set, struct facts *f)
+{
+    int64_t visit = visit_ms(g);
+    bool enter_open = visit > 0 && visit == g->told_enter_ms;
+    bool dwell_open = visit > 0 && visit + set->dwell_ms == g->told_dwell_ms;
+
+    if (g->told_enter_ms > 0 && !enter_open && !is_told(f, GEOFENCE_ENTER, g->told_enter_ms))
+        tell(f, GEOFENCE_NO_ENTER, g->told_enter_ms, (double)NAN, (double)NAN, false);
+    if (g->told_dwell_ms > 0 && !dwell_open && !is_told(f, GEOFENCE_DWELL, g->told_dwell_ms))
+        tell(f, GEOFENCE_NO_DWELL, g->told_dwell_ms, (double)NAN, (double)NAN, false);
+    if (!enter_open || g->side == GEOFENCE_IN)
+        g->told_enter_ms = 0;
+    if (!dwell_open || g->dwelt)
+        g->told_dwell_ms = 0;
 }
 
 struct spot {
@@ -178,15 +218,37 @@ size_t geofence_step(struct geofence *g, const struct geofence_settings *set, co
     } else if (g->side == GEOFENCE_IN) {
         g->out_ms = 0;
     }
+    settle_told(g, set, &f);
     return f.n;
 }
 
 size_t geofence_tick(struct geofence *g, const struct geofence_settings *set, int64_t now_ms,
                      struct geofence_fact out[GEOFENCE_FACTS_MAX])
 {
-    struct facts f = {.out = out};
+    struct geofence_fact found[GEOFENCE_FACTS_MAX];
+    struct facts by_then = {.out = found}, f = {.out = out};
+    struct geofence then = *g;
 
     if (now_ms > g->t_ms)
-        pass_time(g, set, now_ms, &f);
+        pass_time(&then, set, now_ms, &by_then);
+    for (size_t i = 0; i < by_then.n; i++) {
+        int64_t *told_ms = found[i].kind == GEOFENCE_ENTER ? &g->told_enter_ms : &g->told_dwell_ms;
+
+        if (*told_ms == found[i].t_ms)
+            continue;
+        *told_ms = found[i].t_ms;
+        f.out[f.n++] = found[i];
+    }
+    return f.n;
+}
+
+size_t geofence_remember(struct geofence *g, const struct geofence_settings *set,
+                         const struct geofence *told, struct geofence_fact out[GEOFENCE_FACTS_MAX])
+{
+    struct facts f = {.out = out};
+
+    g->told_enter_ms = told->told_enter_ms;
+    g->told_dwell_ms = told->told_dwell_ms;
+    settle_told(g, set, &f);
     return f.n;
 }

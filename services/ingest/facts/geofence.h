@@ -23,14 +23,21 @@ struct geofence_settings {
 };
 extern const struct geofence_settings geofence_defaults;
 
-enum geofence_kind { GEOFENCE_ENTER = 0, GEOFENCE_EXIT, GEOFENCE_DWELL };
+enum geofence_kind {
+    GEOFENCE_ENTER = 0,
+    GEOFENCE_EXIT,
+    GEOFENCE_DWELL,
+    /* What geofence_tick told of t_ms, and the fixes that came later do not bear out. */
+    GEOFENCE_NO_ENTER,
+    GEOFENCE_NO_DWELL
+};
 struct geofence_fact {
     enum geofence_kind kind;
-    int64_t t_ms; /* first fix of the run; dwell: enter + dwell_ms */
-    double lat, lon;
+    int64_t t_ms;      /* first fix of the run; dwell: enter + dwell_ms */
+    double lat, lon;   /* of that fix; dwell: where it entered, NaN: not known */
     bool interpolated; /* between two fixes: nobody saw it inside, or only once */
 };
-#define GEOFENCE_FACTS_MAX 4
+#define GEOFENCE_FACTS_MAX 6
 
 enum geofence_side { GEOFENCE_UNKNOWN = 0, GEOFENCE_OUT, GEOFENCE_IN };
 
@@ -41,11 +48,13 @@ struct geofence {
     int64_t run_ms;
     double run_lat, run_lon;
     int64_t entered_ms; /* 0: not known (it was inside when first seen) */
-    bool dwelt;         /* told for this visit */
+    double entered_lat, entered_lon;
+    bool dwelt;     /* told for this visit */
     bool run_sure;  /* the first of the run was inside by more than its accuracy and the margin */
     int64_t out_ms; /* newest outside fix, 0: it was not outside since it entered */
     double out_lat, out_lon;
     int64_t t_ms;
+    int64_t told_enter_ms, told_dwell_ms; /* by time alone, and no fix has said so yet; 0: none */
 };
 
 /* A good fix; standing, the anchor.  The first one sets the side and is no event, and so is the
@@ -56,10 +65,18 @@ size_t geofence_step(struct geofence *g, const struct geofence_settings *set, co
                      struct geofence_fact out[GEOFENCE_FACTS_MAX]);
 
 /* Time passes without a fix: one inside fix becomes an enter, a visit long enough a dwell, while
- * the car sleeps too.  Stepping on to a later fix without this gives the same facts. */
+ * the car sleeps too.  Each is told once.  The visit itself is left as the fixes have it, and the
+ * next one tells the same again, or, if it had left by then, GEOFENCE_NO_...: but for those, the
+ * facts of its fixes are the same with this and without it. */
 size_t geofence_tick(struct geofence *g, const struct geofence_settings *set, int64_t now_ms,
                      struct geofence_fact out[GEOFENCE_FACTS_MAX]);
 
-const char *geofence_word(enum geofence_kind kind); /* "geofence_enter" ... */
+/* After the fixes were stepped over anew, and gave `g`: what time alone told of `told`, the state
+ * before, is remembered in `g` where it may still turn out, and else returned as GEOFENCE_NO_...:
+ * the caller knows which of that the fixes have told on the way. */
+size_t geofence_remember(struct geofence *g, const struct geofence_settings *set,
+                         const struct geofence *told, struct geofence_fact out[GEOFENCE_FACTS_MAX]);
+
+const char *geofence_word(enum geofence_kind kind); /* "geofence_enter" ..., of NO_ENTER too */
 
 #endif

@@ -4,7 +4,9 @@
 #include <math.h>
 #include <string.h>
 
-#define HOLE_MS 15000
+#define HOLE_MS 30000       /* a steady value is told every 25 s at least */
+#define HOLE_TIMES 3        /* as long as usual */
+#define USUAL_MOST_MS 60000 /* what is further apart than that was a pause */
 
 bool rule_covers(const struct rule *r, const char *customer, const char *group, const char *vin)
 {
@@ -45,18 +47,35 @@ static bool counts(struct rule_state *s, const struct rule *r)
     return keep >= needed;
 }
 
+/* Has nobody seen it for too long?  Values of a car that asks for many are further apart. */
+static bool is_hole(const struct rule_state *s, const struct rule *r, int64_t apart_ms)
+{
+    int64_t hole_ms = HOLE_TIMES * s->usual_ms;
+
+    if (r->hole_ms > 0)
+        return apart_ms > r->hole_ms;
+    return apart_ms > (hole_ms > HOLE_MS ? hole_ms : HOLE_MS);
+}
+
+static void note_spacing(struct rule_state *s, int64_t apart_ms)
+{
+    if (s->t_ms == 0 || apart_ms > USUAL_MOST_MS)
+        return;
+    s->usual_ms = s->usual_ms == 0 ? apart_ms : s->usual_ms + (apart_ms - s->usual_ms) / 4;
+}
+
 enum rule_fact rule_step(struct rule_state *s, const struct rule *r, int64_t t_ms, double value,
                          bool in_zone, int offset_min)
 {
-    int64_t hole_ms = r->hole_ms > 0 ? r->hole_ms : HOLE_MS;
     bool here, on;
 
     if (t_ms <= s->t_ms || !isfinite(value))
         return RULE_NONE;
+    if (s->since_ms > 0 && !s->raised && is_hole(s, r, t_ms - s->t_ms))
+        s->since_ms = 0;
     here = r->place == RULE_ANYWHERE || (r->place == RULE_INSIDE) == in_zone;
     on = here && schedule_holds(&r->schedule, t_ms, offset_min) && holds(r, value, s->since_ms > 0);
-    if (s->since_ms > 0 && !s->raised && t_ms - s->t_ms > hole_ms)
-        s->since_ms = 0; /* nobody saw it in between */
+    note_spacing(s, t_ms - s->t_ms);
     s->t_ms = t_ms;
     if (!on) {
         bool ends = s->raised;
@@ -67,10 +86,8 @@ enum rule_fact rule_step(struct rule_state *s, const struct rule *r, int64_t t_m
             s->n = 0;
         return ends ? RULE_ENDED : RULE_NONE;
     }
-    if (s->since_ms == 0) {
+    if (s->since_ms == 0)
         s->since_ms = t_ms;
-        s->counted = false;
-    }
     if (s->counted || t_ms - s->since_ms < r->duration_ms)
         return RULE_NONE;
     s->counted = true;

@@ -160,6 +160,94 @@ static void a_long_stay_is_over_when_its_zone_is_gone_or_drawn_elsewhere(void **
     car_out_done(&out);
 }
 
+static void pass(struct fences *s, const struct fence_list *list, int64_t t_ms, double north_m,
+                 struct car_out *out)
+{
+    struct fix at = {
+        .lat = centres[0].lat + north_m * METRE, .lon = centres[0].lon, .accuracy_m = 4};
+
+    fences_step(s, list, 0, t_ms, &at, out);
+}
+
+static void assert_found(const struct car_out *out, size_t i, unsigned parts, const char *type,
+                         int64_t t_ms)
+{
+    assert_true(i < out->found_n);
+    assert_int_equal(out->found[i].parts, parts);
+    assert_string_equal(out->found[i].type, type);
+    assert_string_equal(out->found[i].subject, fences[0].id);
+    assert_int_equal(out->found[i].occurred_ms, t_ms);
+}
+
+/* Inside since second 2, and not heard any more. */
+static void go_in_and_fall_silent(struct fences *s, const struct fence_list *list,
+                                  struct car_out *out)
+{
+    pass(s, list, 1000, 3000, out);
+    pass(s, list, 2000, 0, out);
+    pass(s, list, 3000, 0, out);
+    car_out_clear(out);
+    fences_tick(s, list, 0, 100000, out);
+    assert_int_equal(out->found_n, 1);
+    assert_found(out, 0, FOUND_EVENT | FOUND_ALERT, "geofence_dwell", 62000);
+    assert_int_equal(out->found[0].told_ms, 0);
+    car_out_clear(out);
+}
+
+static void a_stay_that_time_alone_told_goes_when_the_car_had_left(void **state)
+{
+    struct fence_list list = draw(1);
+    struct fences s = {0};
+    struct car_out out = {0};
+
+    (void)state;
+    go_in_and_fall_silent(&s, &list, &out);
+    pass(&s, &list, 10000, 3000, &out);
+    assert_int_equal(out.found_n, 0);
+    pass(&s, &list, 11000, 3000, &out);
+    assert_int_equal(out.found_n, 3);
+    assert_found(&out, 0, FOUND_END, "geofence_dwell", 10000);
+    assert_found(&out, 1, FOUND_EVENT | FOUND_ALERT, "geofence_exit", 10000);
+    assert_found(&out, 2, FOUND_GONE | FOUND_END, "geofence_dwell", 62000);
+    assert_int_equal(s.n, 0);
+    car_out_done(&out);
+}
+
+/* A recompute has states of before, which know nothing of what the clock told. */
+static void what_the_clock_told_is_settled_after_stepping_anew(void **state)
+{
+    struct fence_list list = draw(1), none = {all, 0, 7};
+    struct fences told = {0}, anew = {0}, before, gone = {0};
+    struct car_out out = {0};
+
+    (void)state;
+    pass(&anew, &list, 1000, 3000, &out);
+    before = anew;
+    go_in_and_fall_silent(&told, &list, &out);
+    pass(&anew, &list, 2000, 0, &out);
+    pass(&anew, &list, 3000, 0, &out);
+    car_out_clear(&out);
+    fences_remember(&anew, &list, &told, 3000, &out);
+    assert_int_equal(out.found_n, 0); /* it is there still, as far as anybody knows */
+    fences_tick(&anew, &list, 0, 200000, &out);
+    assert_int_equal(out.found_n, 0);
+    pass(&anew, &list, 70000, 0, &out); /* the sample that tells it, too */
+    assert_found(&out, 0, FOUND_EVENT | FOUND_ALERT, "geofence_dwell", 62000);
+    fences_remember(&anew, &list, &told, 70000, &out);
+    assert_int_equal(out.found_n, 1);
+    car_out_clear(&out);
+    for (int64_t t_ms = 2000; t_ms < 8000; t_ms += 1000) /* it was never inside */
+        pass(&before, &list, t_ms, 3000, &out);
+    fences_remember(&before, &list, &told, 7000, &out);
+    assert_found(&out, 0, FOUND_GONE | FOUND_END, "geofence_dwell", 62000);
+    car_out_clear(&out);
+    fences_step(&gone, &none, 0, 3000, &(struct fix){.lat = 48, .lon = 7, .accuracy_m = 4}, &out);
+    fences_remember(&gone, &none, &told, 3000, &out); /* the zone was taken away meanwhile */
+    assert_int_equal(out.found_n, 1);
+    assert_found(&out, 0, FOUND_END, "geofence_dwell", 62000);
+    car_out_done(&out);
+}
+
 static void only_the_limits_of_zones_it_is_in_count(void **state)
 {
     struct fence_list list = draw(2);
@@ -187,6 +275,8 @@ int main(void)
         cmocka_unit_test(many_zones_say_what_each_says_alone),
         cmocka_unit_test(a_zone_drawn_later_is_judged_at_the_last_place_without_a_word),
         cmocka_unit_test(a_long_stay_is_over_when_its_zone_is_gone_or_drawn_elsewhere),
+        cmocka_unit_test(a_stay_that_time_alone_told_goes_when_the_car_had_left),
+        cmocka_unit_test(what_the_clock_told_is_settled_after_stepping_anew),
         cmocka_unit_test(only_the_limits_of_zones_it_is_in_count),
     };
 

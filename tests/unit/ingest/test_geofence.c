@@ -88,6 +88,7 @@ static void one_inside_fix_enters_after_30_seconds_without_an_outside_one(void *
     tick(&a, &geofence_defaults, 39);
     assert_int_equal(n, 0);
     tick(&a, &geofence_defaults, 40);
+    tick(&a, &geofence_defaults, 50); /* once */
     assert_int_equal(n, 1);
     assert_int_equal(facts[0].t_ms, MONDAY + 10 * SECOND);
     fix(&b, &geofence_defaults, &z, 50, 400, 5); /* without the clock the next fix tells */
@@ -138,8 +139,10 @@ static void dwelling_is_told_once_a_visit_while_the_car_sleeps_too(void **state)
     assert_int_equal(n, 2);
     assert_int_equal(facts[1].kind, GEOFENCE_DWELL);
     assert_int_equal(facts[1].t_ms, MONDAY + 610 * SECOND);
-    n = 0; /* an exit before that moment, which comes late: no dwelling */
+    NEAR(facts[1].lat, LAT + 50 * METRE_DEGREES, 1e-9);
+    n = 0; /* an exit before that moment, as far as its first fix says: no dwelling */
     g = copy;
+    tick(&g, &set, 605);
     fix(&g, &set, &z, 600, 400, 5);
     tick(&g, &set, 650);
     fix(&g, &set, &z, 660, 400, 5);
@@ -151,6 +154,138 @@ static void dwelling_is_told_once_a_visit_while_the_car_sleeps_too(void **state)
     fix(&g, &set, &z, 801, 400, 5);
     assert_int_equal(n, 2);
     assert_int_equal(facts[0].kind, GEOFENCE_DWELL);
+}
+
+static void what_time_alone_told_is_taken_back_by_fixes_that_know_better(void **state)
+{
+    struct geofence_settings set = geofence_defaults;
+    struct zone z = circle(200);
+    struct geofence g = {0};
+
+    (void)state;
+    n = 0;
+    set.dwell_ms = 10 * MINUTE;
+    fix(&g, &set, &z, 1, 400, 5);
+    fix(&g, &set, &z, 10, 195, 5);
+    tick(&g, &set, 700); /* a stay of one fix at the edge */
+    assert_int_equal(n, 2);
+    fix(&g, &set, &z, 11, 260, 5);
+    assert_int_equal(n, 4);
+    assert_int_equal(facts[2].kind, GEOFENCE_NO_ENTER);
+    assert_int_equal(facts[2].t_ms, facts[0].t_ms);
+    assert_int_equal(facts[3].kind, GEOFENCE_NO_DWELL);
+    assert_int_equal(facts[3].t_ms, facts[1].t_ms);
+    fix(&g, &set, &z, 12, 260, 5);
+    assert_int_equal(n, 4); /* nobody leaves who was not there */
+    n = 0;
+    fix(&g, &set, &z, 20, 0, 5);
+    fix(&g, &set, &z, 21, 0, 5);
+    tick(&g, &set, 700);
+    assert_int_equal(facts[1].kind, GEOFENCE_DWELL);
+    fix(&g, &set, &z, 140, 800, 5); /* a single one may be wrong */
+    assert_int_equal(n, 2);
+    fix(&g, &set, &z, 141, 820, 5);
+    assert_int_equal(n, 4);
+    assert_int_equal(facts[2].kind, GEOFENCE_EXIT);
+    assert_int_equal(facts[3].kind, GEOFENCE_NO_DWELL);
+    assert_int_equal(facts[3].t_ms, facts[1].t_ms);
+}
+
+static int in_order(const void *a, const void *b)
+{
+    return memcmp(a, b, sizeof *facts);
+}
+
+/* What is told and not taken back, each once; returns how many. */
+static int lasting(struct geofence_fact *out)
+{
+    int left = 0;
+
+    for (int i = 0; i < n; i++) {
+        bool gone = facts[i].kind >= GEOFENCE_NO_ENTER;
+
+        for (int k = 0; k < n && !gone; k++)
+            gone = facts[k].t_ms == facts[i].t_ms &&
+                   (facts[k].kind ==
+                    (facts[i].kind == GEOFENCE_ENTER ? GEOFENCE_NO_ENTER : GEOFENCE_NO_DWELL)) &&
+                   facts[i].kind != GEOFENCE_EXIT;
+        for (int k = 0; k < i && !gone; k++)
+            gone = facts[k].t_ms == facts[i].t_ms && facts[k].kind == facts[i].kind;
+        if (gone)
+            continue;
+        memset(&out[left], 0, sizeof *out);
+        out[left].kind = facts[i].kind;
+        out[left++].t_ms = facts[i].t_ms;
+    }
+    qsort(out, (size_t)left, sizeof *out, in_order);
+    return left;
+}
+
+/* Whenever nobody hears it for a while, and whatever it has kept then. */
+static void in_the_end_the_clock_changes_nothing(void **state)
+{
+    struct geofence_fact plain[32], clocked[32];
+    struct geofence_settings set = geofence_defaults;
+    struct zone z = circle(200);
+    uint32_t seed = 1;
+    int taken_back = 0, left[2];
+
+    (void)state;
+    set.dwell_ms = 60 * SECOND;
+    for (int run = 0; run < 2000; run++) {
+        uint32_t way = seed;
+        int before = taken_back;
+
+        for (int with = 0; with < 2; with++) {
+            struct geofence g = {0};
+            double m = 260;
+
+            n = 0;
+            seed = way;
+            fix(&g, &set, &z, 1, m, 5);
+            for (int i = 0, t_s = 1; i < 8; i++) {
+                seed = seed * 1664525U + 1013904223U;
+                t_s += 1 + (int)(seed >> 28) * 4;
+                m = seed >> 27 & 1 ? 260 + (seed >> 20 & 31) : 150 + (seed >> 20 & 31);
+                if (with && (seed >> 18 & 1))
+                    tick(&g, &set, t_s + (int)(seed >> 10 & 127));
+                fix(&g, &set, &z, t_s, m, 5);
+            }
+            fix(&g, &set, &z, 1000, 300, 5);
+            fix(&g, &set, &z, 1001, 300, 5);
+            for (int i = 0; i < n; i++)
+                taken_back += facts[i].kind >= GEOFENCE_NO_ENTER;
+            assert_true(with || taken_back == before);
+            assert_int_equal(g.told_enter_ms + g.told_dwell_ms, 0);
+            left[with] = lasting(with ? clocked : plain);
+        }
+        assert_int_equal(left[0], left[1]);
+        assert_memory_equal(plain, clocked, (size_t)left[0] * sizeof *plain);
+    }
+    assert_true(taken_back > 100);
+}
+
+static void a_dwell_is_told_where_it_entered(void **state)
+{
+    static const int t_s[] = {1, 10, 11, 100, 101, 700};
+    static const double north_m[] = {2000, 20, 0, 300, 0, 0}; /* one outside on the way */
+    struct geofence_settings set = geofence_defaults;
+    struct zone z = circle(200);
+    struct geofence g = {0};
+
+    (void)state;
+    n = 0;
+    set.dwell_ms = 10 * MINUTE;
+    for (size_t i = 0; i < sizeof t_s / sizeof *t_s; i++)
+        fix(&g, &set, &z, t_s[i], north_m[i], 5);
+    assert_int_equal(n, 2);
+    assert_int_equal(facts[1].kind, GEOFENCE_DWELL);
+    NEAR(facts[1].lat, LAT + 20 * METRE_DEGREES, 1e-9);
+    g.dwelt = false; /* a state of an older build does not know where */
+    g.entered_lat = g.entered_lon = 0;
+    tick(&g, &set, 800);
+    assert_int_equal(n, 3);
+    assert_true(isnan(facts[2].lat) && isnan(facts[2].lon));
 }
 
 static void sparse_fixes_on_both_sides_were_inside_between(void **state)
@@ -302,6 +437,9 @@ int main(void)
         cmocka_unit_test(one_inside_fix_enters_after_30_seconds_without_an_outside_one),
         cmocka_unit_test(a_first_fix_and_a_coarse_one_are_no_event),
         cmocka_unit_test(dwelling_is_told_once_a_visit_while_the_car_sleeps_too),
+        cmocka_unit_test(what_time_alone_told_is_taken_back_by_fixes_that_know_better),
+        cmocka_unit_test(in_the_end_the_clock_changes_nothing),
+        cmocka_unit_test(a_dwell_is_told_where_it_entered),
         cmocka_unit_test(sparse_fixes_on_both_sides_were_inside_between),
         cmocka_unit_test(whoever_drives_through_enters_and_leaves_once_however_often_it_tells),
         cmocka_unit_test(one_inside_fix_of_a_car_that_turns_counts_when_it_is_surely_inside),

@@ -59,6 +59,72 @@ static void a_hole_proves_no_duration(void **state)
     assert_int_equal(at(&s, &r, 160, 110), RULE_RAISED);
 }
 
+static void values_that_are_always_far_apart_make_no_holes(void **state)
+{
+    const struct rule r = {.threshold = 100, .duration_ms = 300 * S};
+    struct rule_state s = {0};
+    int raised = 0;
+
+    (void)state;
+    for (int t = 1; t < 3600; t += 40) /* a car that asks for many, slowly */
+        raised += at(&s, &r, t, 110) == RULE_RAISED;
+    assert_int_equal(raised, 1);
+    assert_int_equal(s.raised_ms, MONDAY + 41 * S); /* it takes two to know */
+    s = (struct rule_state){0};
+    for (int t = 1; t < 60; t++)
+        assert_int_equal(at(&s, &r, t, 110), RULE_NONE);
+    for (int t = 99; t < 350; t++) /* but 40 s of one that is told each second is a hole */
+        assert_int_equal(at(&s, &r, t, 110), RULE_NONE);
+}
+
+static void a_value_that_is_steady_is_told_rarely_and_still_lasts(void **state)
+{
+    const struct rule r = {.threshold = 20, .duration_ms = 60 * S};
+    struct rule_state s = {0};
+
+    (void)state;
+    assert_int_equal(at(&s, &r, 1, 30), RULE_NONE);
+    assert_int_equal(at(&s, &r, 2, 31), RULE_NONE);
+    assert_int_equal(at(&s, &r, 27, 31), RULE_NONE);
+    assert_int_equal(at(&s, &r, 52, 31), RULE_NONE);
+    assert_int_equal(at(&s, &r, 77, 31), RULE_RAISED);
+    assert_int_equal(s.raised_ms, MONDAY + S);
+}
+
+static void a_hole_makes_no_other_time_of_it(void **state)
+{
+    const struct rule r = {.threshold = 100, .repeat = 3, .repeat_ms = H};
+    struct rule_state s = {0};
+
+    (void)state;
+    for (int t = 1; t < 3600; t += 100) /* true without a break, as far as anybody knows */
+        assert_int_equal(at(&s, &r, t, 110), RULE_NONE);
+    assert_int_equal(at(&s, &r, 3601, 90), RULE_NONE);
+    assert_int_equal(at(&s, &r, 3602, 110), RULE_NONE);
+    assert_int_equal(at(&s, &r, 3603, 90), RULE_NONE);
+    assert_int_equal(at(&s, &r, 3604, 110), RULE_NONE); /* of 1: too long ago */
+    assert_int_equal(at(&s, &r, 3605, 90), RULE_NONE);
+    assert_int_equal(at(&s, &r, 3606, 110), RULE_RAISED);
+}
+
+static void hysteresis_does_not_outlive_a_hole(void **state)
+{
+    const struct rule r = {.threshold = 110, .release = 10, .duration_ms = 5 * S};
+    struct rule_state s = {0};
+
+    (void)state;
+    assert_int_equal(at(&s, &r, 1, 111), RULE_NONE);
+    assert_int_equal(at(&s, &r, 3, 105), RULE_NONE); /* still so */
+    for (int t = 3600; t < 3620; t++)
+        assert_int_equal(at(&s, &r, t, 105), RULE_NONE);
+    assert_int_equal(at(&s, &r, 3620, 111), RULE_NONE);
+    for (int t = 3621; t < 3625; t++)
+        assert_int_equal(at(&s, &r, t, 105), RULE_NONE);
+    assert_int_equal(at(&s, &r, 3625, 105), RULE_RAISED);
+    assert_int_equal(at(&s, &r, 9000, 105), RULE_NONE); /* what is raised ends when it is over */
+    assert_int_equal(at(&s, &r, 9001, 99), RULE_ENDED);
+}
+
 static void it_ends_only_when_it_has_come_back_far_enough(void **state)
 {
     const struct rule r = {.test = RULE_BELOW, .threshold = 20, .release = 5};
@@ -153,6 +219,10 @@ int main(void)
         cmocka_unit_test(a_threshold_without_duration_raises_at_once),
         cmocka_unit_test(a_duration_is_stamped_at_its_first_moment),
         cmocka_unit_test(a_hole_proves_no_duration),
+        cmocka_unit_test(values_that_are_always_far_apart_make_no_holes),
+        cmocka_unit_test(a_value_that_is_steady_is_told_rarely_and_still_lasts),
+        cmocka_unit_test(a_hole_makes_no_other_time_of_it),
+        cmocka_unit_test(hysteresis_does_not_outlive_a_hole),
         cmocka_unit_test(it_ends_only_when_it_has_come_back_far_enough),
         cmocka_unit_test(repeats_count_within_their_time),
         cmocka_unit_test(zone_and_schedule_make_the_condition_false),
