@@ -185,6 +185,51 @@ static void samples_alike_are_stepped_as_any_are(void **state)
     drive_done(&d);
 }
 
+/* Whoever sends its place all the same: nobody is told of it. */
+static void private_mode_has_no_place_and_no_zone(void **state)
+{
+    struct car_settings set = settings();
+    struct zone_point centre = {48.5, 7.7};
+    struct fence fence = {.id = "0197f3c2-5f0e-7abc-8def-0123456789ab",
+                          .version = 1,
+                          .limit_kmh = (double)NAN,
+                          .set = geofence_defaults};
+    const struct fence *all[] = {&fence};
+    struct car_out out = {0};
+
+    (void)state;
+    fence.zone = (struct zone){.kind = ZONE_CIRCLE, .radius_m = 200, .points = &centre, .n = 1};
+    assert_int_equal(zone_init(&fence.zone, &zone_defaults, NULL), ST_OK);
+    fence_complete(&fence);
+    set.fences = (struct fence_list){all, 1, 7};
+    for (int private = 0; private < 2; private ++) {
+        static struct car c;
+        double lat, lon;
+        int64_t off_ms;
+        int zones = 0;
+
+        memset(&c, 0, sizeof c);
+        car_out_clear(&out);
+        if (private)
+            assert_true(privacy_switch(&c.trip.privacy, 60000, true));
+        for (int64_t t_ms = 1000; t_ms < 120000; t_ms += 1000) {
+            struct reading r[] = {
+                {SIGNAL_SPEED, 72},
+                {SIGNAL_LATITUDE, 48.5 + (0.02 * (double)t_ms - 1600) / 111195.0802},
+                {SIGNAL_LONGITUDE, 7.7},
+                {signal_of("Vehicle.CurrentLocation.HorizontalAccuracy"), 4}};
+
+            car_step(&c, &set, &map, t_ms, r, 4, &out);
+        }
+        for (size_t i = 0; i < out.found_n; i++)
+            zones += !strncmp(out.found[i].type, "geofence", 8);
+        assert_int_equal(zones, private ? 0 : 2); /* in and out, at 70 and 90 s */
+        assert_int_equal(c.fences.t_ms, private ? 59000 : 119000);
+        assert_int_equal(car_place(&c, 100000, &lat, &lon, &off_ms), !private);
+    }
+    car_out_done(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -193,6 +238,7 @@ int main(void)
         cmocka_unit_test(what_is_known_to_be_open_ends_though_the_state_is_another),
         cmocka_unit_test(a_battery_the_car_said_is_low_is_over_when_it_charges),
         cmocka_unit_test(samples_alike_are_stepped_as_any_are),
+        cmocka_unit_test(private_mode_has_no_place_and_no_zone),
     };
 
     moment_map_init(&map);

@@ -183,6 +183,24 @@ static void no_crash_without_a_word_of_the_engine_that_it_stopped(void **state)
     assert_int_equal(out.found_n, 0);
 }
 
+/* Its word overtakes its samples: those of before do not end what it tells. */
+static void a_receiver_the_car_said_is_lost_is_back_with_fixes_after_that(void **state)
+{
+    const struct found *over = NULL;
+    int t_s = 1, fixes = 0;
+
+    (void)state;
+    here.here = false;
+    detect_told(&detect, "gps_lost", "", MONDAY + 60 * SECOND);
+    for (; t_s <= 60; t_s++)
+        place(t_s, ON, 0, 0);
+    assert_int_equal(out.found_n, 0);
+    for (; t_s < 120 && out.found_n == 0; t_s++, fixes++)
+        place(t_s, ON, 0, 0);
+    assert_int_equal(found("gps_lost", FOUND_END, &over), 1);
+    assert_int_equal(fixes, gps_lost_defaults.fixes);
+}
+
 static void of_what_a_car_tells_it_is_known_which_end_will_be_found(void **state)
 {
     static const char *const ends[] = {"overheating", "power_cut", "gps_lost", "vin_mismatch"};
@@ -201,6 +219,8 @@ static void of_what_a_car_tells_it_is_known_which_end_will_be_found(void **state
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(
+            a_receiver_the_car_said_is_lost_is_back_with_fixes_after_that, start, end),
         cmocka_unit_test(of_what_a_car_tells_it_is_known_which_end_will_be_found),
         cmocka_unit_test_setup_teardown(a_car_that_moves_with_its_ignition_off_is_towed_once, start,
                                         end),
