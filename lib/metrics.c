@@ -13,6 +13,7 @@
 
 #include "lib/process.h"
 #include "lib/version.h"
+#include "proto/hash.h"
 
 #define BOUNDS_MAX 20
 #define SERIES_MAX 256
@@ -109,11 +110,7 @@ struct metric *metric_histogram(const char *name, const char *help, const char *
 
 static size_t hash(const char *text)
 {
-    uint32_t h = 2166136261u; /* FNV-1a */
-
-    for (; *text; text++)
-        h = (h ^ (unsigned char)*text) * 16777619u;
-    return h;
+    return (size_t)hash_bytes(0, text, strlen(text));
 }
 
 /* The exposition is UTF-8; label values are ours and ASCII, anything else becomes '?'. */

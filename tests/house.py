@@ -24,7 +24,7 @@ ROOMS = {
                         "services/ingest/wire", "services/ingest/car", "services/ingest/record", "services/ingest/facts"),
     "services/ingest/again": ("proto", "lib", "lib/store", "services/ingest/commit", "services/ingest/wire",
                               "services/ingest/car", "services/ingest/record", "services/ingest/facts"),
-    "services/ingest/commit": ("proto", "lib", "lib/store", "services/ingest/wire", "services/ingest/car",
+    "services/ingest/commit": ("proto", "lib", "lib/store", "services/ingest/car",
                                "services/ingest/record", "services/ingest/facts"),
     "services/ingest/car": ("proto", "lib", "lib/drive", "services/ingest/facts"),
     "services/ingest/wire": ("proto", "lib"),

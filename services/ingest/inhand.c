@@ -1,5 +1,6 @@
 /* services/ingest/inhand.c - a slot per key: its upper bits, and when it was taken. */
 #include "inhand.h"
+#include "proto/hash.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -22,20 +23,11 @@ enum status inhand_open(struct inhand **out, struct fault *fault)
     return *out ? ST_OK : fault_set(fault, ST_FATAL, "out of memory");
 }
 
-static uint64_t mix(uint64_t hash, const char *text)
-{
-    for (; *text; text++)
-        hash = (hash ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
-    return hash;
-}
-
 uint64_t inhand_key(const char *vin, const char *stream, int64_t seq)
 {
-    uint64_t hash = mix(mix(UINT64_C(0xcbf29ce484222325), vin), stream);
+    uint64_t hash = hash_bytes((uint64_t)seq, vin, strlen(vin));
 
-    hash = (hash ^ (uint64_t)seq) * UINT64_C(0x9e3779b97f4a7c15);
-    hash = (hash ^ hash >> 32) * UINT64_C(0x9e3779b97f4a7c15);
-    hash ^= hash >> 29;
+    hash = hash_bytes(hash, stream, strlen(stream));
     return hash & ~TIME_MASK ? hash : UINT64_C(1) << 63;
 }
 

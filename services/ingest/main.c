@@ -21,11 +21,11 @@
 #include "lib/stop.h"
 #include "record/duty.h"
 #include "record/meters.h"
-#include "wire/receiver.h"
-#include "wire/speaker.h"
 #include "replay.h"
 #include "settings.h"
 #include "shards.h"
+#include "wire/receiver.h"
+#include "wire/speaker.h"
 #include "writer.h"
 
 #define KNOWN_SLOTS 8192
@@ -121,38 +121,45 @@ static enum status connect_broker(struct ingest *in, struct fault *fault)
     return speaker_open(&in->speaker, &o, fault);
 }
 
-static enum status start(struct ingest *in, struct fault *fault)
+static enum status open_health(struct ingest *in, struct fault *fault)
+{
+    static const char *const needs[] = {"broker",          "acks",  "influx", "postgres",
+                                        "postgres-urgent", "shards"};
+    enum status st = health_open(&in->health, in->set.common.admin, fault);
+
+    for (size_t i = 0; st == ST_OK && i < sizeof needs / sizeof *needs; i++)
+        health_set(in->health, needs[i], false);
+    meters_open();
+    metric_set(meters.ring_slots, NULL, (double)in->set.ring_bytes);
+    return st;
+}
+
+/* The broker as early as there is room for what comes and we are sure to be the only one of our
+ * name: all else is made while it answers. */
+static enum status open_way(struct ingest *in, struct fault *fault)
 {
     const struct ingest_settings *set = &in->set;
+    const size_t record = sizeof(struct record *);
     enum status st;
 
-    if ((st = stop_open(fault)) != ST_OK ||
-        (st = health_open(&in->health, set->common.admin, fault)) != ST_OK)
-        return st;
-    health_set(in->health, "broker", false);
-    health_set(in->health, "acks", false);
-    health_set(in->health, "influx", false);
-    health_set(in->health, "postgres", false);
-    health_set(in->health, "postgres-urgent", false);
-    health_set(in->health, "shards", false);
-    meters_open();
-    metric_set(meters.ring_slots, NULL, (double)set->ring_bytes);
-    /* The broker as early as there is room for what comes and we are sure to be the only one of our
-     * name: all else is made while it answers. */
     if ((st = ring_open(&in->ring, (size_t)set->ring_bytes, INTAKE_RECORD_MAX, fault)) != ST_OK ||
         (st = inflight_open(&in->inflight, set->state_dir, set->common.site, set->instance,
                             fault)) != ST_OK ||
         (st = connect_broker(in, fault)) != ST_OK ||
-        (st = queue_open(&in->queue, (size_t)set->queue_slots, sizeof(struct record *), fault)) !=
-            ST_OK ||
-        (st = queue_open(&in->urgent, URGENT_SLOTS, sizeof(struct record *), fault)) != ST_OK ||
+        (st = queue_open(&in->queue, (size_t)set->queue_slots, record, fault)) != ST_OK ||
+        (st = queue_open(&in->urgent, URGENT_SLOTS, record, fault)) != ST_OK ||
         (st = queue_open(&in->known, KNOWN_SLOTS, sizeof(struct known_note *), fault)) != ST_OK ||
         (st = inhand_open(&in->inhand, fault)) != ST_OK)
         return st;
     if (inflight_suspects(in->inflight) > 0)
         log_warn("suspects", "count=%zu reason=\"in hand when ingest ended without being asked\"",
                  inflight_suspects(in->inflight));
+    return ST_OK;
+}
 
+static enum status start_writers(struct ingest *in, struct fault *fault)
+{
+    const struct ingest_settings *set = &in->set;
     struct writer_options w = {.lane = LANE_BULK,
                                .from = in->queue,
                                .acks = in->speaker,
@@ -166,35 +173,54 @@ static enum status start(struct ingest *in, struct fault *fault)
                                .site = set->common.site,
                                .batch_wait_ms = set->batch_wait_ms,
                                .waits = {set->count_wait_ms, set->minute_wait_ms}};
-    struct accept_options a = {in->ring,
-                               in->queue,
-                               in->urgent,
-                               in->known,
-                               in->speaker,
-                               in->inflight,
-                               in->inhand,
-                               set->pg,
-                               (double)set->rate_per_s,
-                               (double)set->burst,
-                               (size_t)set->queue_bytes};
+    enum status st = writer_start(&in->writer, &w, fault);
 
-    struct again_options again = {set->pg,           set->influx,         in->speaker, &in->duty,
-                                  set->late_wait_ms, set->start_quiet_ms, &in->broker};
-
-    if ((st = writer_start(&in->writer, &w, fault)) != ST_OK)
+    if (st != ST_OK)
         return st;
     w.lane = LANE_URGENT;
     w.from = in->urgent;
-    if ((st = writer_start(&in->alerter, &w, fault)) != ST_OK ||
-        (st = again_start(&in->again, &again, fault)) != ST_OK ||
-        (st = accept_start(&in->accept, &a, fault)) != ST_OK)
-        return st;
-    if ((st = shards_open(&in->shards, set->pg, set->common.site, set->instance, in->reader,
-                          &in->duty, set->frozen_wait_ms, fault)) != ST_OK)
-        return st;
-    const struct minutes_options m = {set->pg, set->influx, set->common.site, set->minute_wait_ms};
+    return writer_start(&in->alerter, &w, fault);
+}
 
-    if ((st = minutes_start(&in->minutes, &m, fault)) != ST_OK)
+static enum status start_accept(struct ingest *in, struct fault *fault)
+{
+    const struct ingest_settings *set = &in->set;
+    const struct accept_options a = {in->ring,
+                                     in->queue,
+                                     in->urgent,
+                                     in->known,
+                                     in->speaker,
+                                     in->inflight,
+                                     in->inhand,
+                                     set->pg,
+                                     (double)set->rate_per_s,
+                                     (double)set->burst,
+                                     (size_t)set->queue_bytes};
+
+    return accept_start(&in->accept, &a, fault);
+}
+
+/* From the drain to the tap: what takes something is there before what gives it. */
+static enum status start(struct ingest *in, struct fault *fault)
+{
+    const struct ingest_settings *set = &in->set;
+    enum status st;
+
+    if ((st = stop_open(fault)) != ST_OK || (st = open_health(in, fault)) != ST_OK ||
+        (st = open_way(in, fault)) != ST_OK || (st = start_writers(in, fault)) != ST_OK)
+        return st;
+
+    const struct again_options again = {set->pg,    set->influx,       in->speaker,
+                                        &in->duty,  set->late_wait_ms, set->start_quiet_ms,
+                                        &in->broker};
+    const struct minutes_options minutes = {set->pg, set->influx, set->common.site,
+                                            set->minute_wait_ms};
+
+    if ((st = again_start(&in->again, &again, fault)) != ST_OK ||
+        (st = start_accept(in, fault)) != ST_OK ||
+        (st = shards_open(&in->shards, set->pg, set->common.site, set->instance, in->reader,
+                          &in->duty, set->frozen_wait_ms, fault)) != ST_OK ||
+        (st = minutes_start(&in->minutes, &minutes, fault)) != ST_OK)
         return st;
     return replay_open(&in->replay, set->pg, set->common.site, in->shards, in->queue, fault);
 }

@@ -5,7 +5,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "commit/announce.h"
 #include "commit/commit.h"
 #include "drain.h"
 #include "edge.h"
@@ -17,6 +16,7 @@
 #include "record/at.h"
 #include "record/meters.h"
 #include "stored.h"
+#include "wire/announce.h"
 
 #define IDLE_MS 200
 #define ACK_LOOK_MS 50 /* the same while an ack may be waiting */

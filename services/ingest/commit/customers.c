@@ -9,6 +9,7 @@
 #include "customers_shapes.h"
 #include "lib/map.h"
 #include "lib/text.h"
+#include "proto/hash.h"
 
 #define CUSTOMERS_MAX 100000
 #define FRESH_MS 5000
@@ -184,11 +185,7 @@ static enum status compare(struct customers *c, struct customer *to, bool *same,
 
 static uint64_t stamp_of(const char *text)
 {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-
-    for (; *text; text++)
-        hash = (hash ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
-    return hash;
+    return hash_bytes(0, text, strlen(text));
 }
 
 enum status customers_fetch(struct customers *c, const char *id, int64_t now_ms,

@@ -299,7 +299,7 @@ static enum status step_vehicle(struct facts *f, size_t i, const char *vin,
                                 const struct marks *marks, int64_t now_ms, struct fault *fault)
 {
     struct car_settings set;
-    struct fact_row row UNFILLED; /* eleven KB, filled by fact_states_get */
+    struct fact_row row UNFILLED; /* thirteen KB, filled by fact_states_get */
     enum status st;
     int64_t crowded;
 

@@ -10,6 +10,7 @@
 #include "customers.h"
 #include "lib/map.h"
 #include "lib/text.h"
+#include "proto/hash.h"
 #include "proto/vin.h"
 #include "services/ingest/facts/late.h"
 #include "services/ingest/record/meters.h"
@@ -200,9 +201,7 @@ static bool grow(void **list, size_t wanted, size_t *room)
 
 static uint64_t mix(uint64_t stamp, const char *group)
 {
-    for (; *group; group++)
-        stamp = (stamp ^ (unsigned char)*group) * UINT64_C(0x100000001b3);
-    return stamp;
+    return hash_bytes(stamp, group, strlen(group));
 }
 
 /* Those of the customer's that are about this vehicle. */

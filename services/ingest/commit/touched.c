@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "columns.h"
+#include "proto/hash.h"
 
 #define SLOTS 32768 /* two that meet in one are both written each time, no harm */
 
@@ -49,11 +50,8 @@ enum status touched_open(struct touched **out, struct pg *db, const char *site, 
 
 static uint64_t key_of(const char *vin, int64_t number)
 {
-    uint64_t hash = (uint64_t)number * UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t hash = hash_bytes((uint64_t)number, vin, VIN_LEN);
 
-    for (size_t i = 0; i < VIN_LEN; i++)
-        hash = (hash ^ (unsigned char)vin[i]) * UINT64_C(0x100000001b3);
-    hash ^= hash >> 32;
     return hash ? hash : 1;
 }
 

@@ -5,12 +5,9 @@
 
 struct meters meters;
 
-void meters_open(void)
+/* ---- what comes, and what becomes of it */
+static void open_records(void)
 {
-    static const double lag[] = {0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 3600, 86400};
-    static const double commit[] = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,
-                                    0.1,   0.25,   0.5,   1,    2.5,   5};
-
     meters.messages = metric_counter("vigie_ingest_messages_total",
                                      "Messages received, by the topic's leaf.", "kind");
     for (enum leaf leaf = 0; leaf <= LEAF_RESULT; leaf++)
@@ -30,8 +27,6 @@ void meters_open(void)
     meters.dead_letters =
         metric_counter("vigie_ingest_dead_letters_total",
                        "Records put aside with their bytes, by reason.", "reason");
-    meters.minutes = metric_counter("vigie_ingest_minutes_total",
-                                    "Minutes of vehicles computed, again included.", NULL);
     meters.skipped = metric_counter("vigie_ingest_skipped_numbers_total",
                                     "Sequence numbers passed over: records still to come.", NULL);
     meters.recovered = metric_counter("vigie_ingest_recovered_numbers_total",
@@ -41,6 +36,18 @@ void meters_open(void)
     meters.replayed =
         metric_counter("vigie_ingest_replayed_total",
                        "Dead letters decoded again because somebody asked, by outcome.", "outcome");
+    meters.unknown_signals =
+        metric_counter("vigie_ingest_unknown_signals_total",
+                       "Values left out because their path is not in the signal table.", NULL);
+}
+
+/* ---- how it flows */
+static void open_flow(void)
+{
+    static const double lag[] = {0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 3600, 86400};
+    static const double commit[] = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,
+                                    0.1,   0.25,   0.5,   1,    2.5,   5};
+
     meters.ring_dropped =
         metric_counter("vigie_ingest_ring_dropped_total",
                        "Messages dropped because ingest was full; they come again.", NULL);
@@ -55,9 +62,6 @@ void meters_open(void)
     meters.unacked_age_seconds =
         metric_gauge("vigie_ingest_unacked_age_seconds",
                      "Age of the oldest record that is being stored, 0 when idle.", NULL);
-    meters.unknown_signals =
-        metric_counter("vigie_ingest_unknown_signals_total",
-                       "Values left out because their path is not in the signal table.", NULL);
     meters.lag_seconds =
         metric_histogram("vigie_ingest_lag_seconds", "Sample time to decoding, seconds.", NULL, lag,
                          sizeof lag / sizeof *lag);
@@ -68,6 +72,13 @@ void meters_open(void)
         "vigie_ingest_bridge_up", "1 while the bridge that this site keeps is connected.", "site");
     meters.shards_owned =
         metric_gauge("vigie_ingest_shards_owned", "Shards this instance holds.", NULL);
+}
+
+/* ---- what is found of cars */
+static void open_facts(void)
+{
+    meters.minutes = metric_counter("vigie_ingest_minutes_total",
+                                    "Minutes of vehicles computed, again included.", NULL);
     meters.own_silences = metric_counter("vigie_ingest_own_silences_total",
                                          "Times that vehicles fell silent because of us.", NULL);
     meters.recomputed = metric_counter("vigie_ingest_recomputed_total",
@@ -84,4 +95,11 @@ void meters_open(void)
     meters.recomputes_failed =
         metric_counter("vigie_ingest_recomputes_failed_total",
                        "Tries to compute facts of a vehicle again that failed.", NULL);
+}
+
+void meters_open(void)
+{
+    open_records();
+    open_flow();
+    open_facts();
 }

@@ -29,7 +29,7 @@ struct meters {
     struct metric *shards_owned;
     struct metric *bridge_up;    /* {site} that keeps it; none where no bridge is kept */
     struct metric *own_silences; /* outages of ours that would have looked like silent vehicles */
-    struct metric *recomputed;   /* {cause} late, gap: facts of a vehicle computed again */
+    struct metric *recomputed;   /* {cause} late, gap, layout: facts of a vehicle computed again */
     struct metric *rules_ignored, *fences_crowded,
         *codes_crowded; /* limits of a vehicle that were met */
     struct metric *recomputes_failed;

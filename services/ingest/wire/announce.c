@@ -1,4 +1,4 @@
-/* services/ingest/commit/announce.c - alert-change/1 below the vehicle's topic. */
+/* services/ingest/wire/announce.c - alert-change/1 below the vehicle's topic. */
 #include "announce.h"
 
 #include "lib/log.h"
