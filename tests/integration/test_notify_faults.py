@@ -8,6 +8,7 @@ import time
 
 import pytest
 from notify_bench import Bench, Dashboard, answers, wait_until
+from stack.ports import free_port
 
 pytestmark = pytest.mark.skipif(not shutil.which("mosquitto", path="/usr/sbin:/usr/bin") or not shutil.which("pg_config"),
                                 reason="mosquitto or PostgreSQL is not installed")
@@ -176,7 +177,7 @@ def test_it_ends_although_postgresql_hangs(bench):
 
 
 def test_a_port_that_is_taken_and_settings_that_are_wrong_are_said(bench, tmp_path):
-    argv, env = bench.process.argv, bench.process.env
+    argv, env = bench.process.argv + [f"--admin=127.0.0.1:{free_port()}"], bench.process.env
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
