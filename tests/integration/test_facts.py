@@ -114,11 +114,11 @@ def test_one_emergency_braking_is_one_event_where_ingest_detects(site):
 def test_a_car_towed_away_is_one_alert_where_ingest_detects_and_the_tow_ends_with_the_ignition(site):
     start = now_ms() - HOUR_MS
     state = "Vehicle.LowVoltageSystemState"
-    towed = {t: {k: v for k, v in s.items() if k != drives.RPM} | {state: 4.0 if t < start + 30000 else 1.0}
-             for t, s in drives.north(start, [(60, 0), (60, 54)]).items()}
+    moved = {t: {k: v for k, v in s.items() if k != drives.RPM} for t, s in drives.north(start, [(60, 0), (60, 54)]).items()}
+    said = {t + 400: {state: 4.0 if t < start + 30000 else 1.0} for t in moved}  # in samples of its own
     with site.car() as car:
         site.sql(f"UPDATE vehicle SET detects = 'ingest' WHERE vin = '{car.vin}'")
-        send(car, towed)
+        send(car, dict(sorted((moved | said).items())))
         (found,), (raised,) = ([row for row in rows(site, car.vin) if "tow" in row] for rows in (events, alerts))
         assert 200 < metres(site, car.vin, "alert", "tow") < 250  # from where it stood
         send(car, {start + 130000: {state: 4.0}})

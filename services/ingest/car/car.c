@@ -155,7 +155,7 @@ void car_step_moment(struct car *c, const struct car_settings *set, struct momen
 
     if (privacy_covers(&c->trip.privacy, m->t_ms)) /* a car drops it itself; whoever does not */
         m->v[MOMENT_LAT] = m->v[MOMENT_LON] = (double)NAN;
-    if (!sight_step(&c->sight, &sight_defaults, m, &seen))
+    if (!sight_step(&c->sight, set->detect.here ? &sight_gateway : &sight_defaults, m, &seen))
         return;
     settled = trip_step(&c->trip, &set->trip, &seen, m, rows, &level);
     for (size_t i = 0; i < settled; i++)

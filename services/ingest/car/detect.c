@@ -64,6 +64,8 @@ static void step_harsh(struct harsh *h, const struct harsh_settings *set, const 
     struct harsh_event events[HARSH_KINDS];
 
     tell_harsh(events, harsh_pass(h, set, seen->t_ms, events), seen, out);
+    if (seen->ignition == KNOWN_NO)
+        return; /* whoever tows it drives */
     if (seen->speed.source == SPEED_OBD)
         tell_harsh(events, harsh_speed(h, set, seen->t_ms, SPEED_OBD, m->v[MOMENT_SPEED], events),
                    seen, out);

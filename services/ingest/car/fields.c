@@ -11,6 +11,7 @@ static const struct layout_member of_sight[] = {
     IN(sight, engine, fields_of_engine),
     IN(sight, leg, fields_of_fix),
     ONE(sight, leg_kmh),
+    ONE(sight, told_off_ms),
     ONE(sight, t_ms),
     END_OF_MEMBERS,
 };

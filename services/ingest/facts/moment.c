@@ -43,17 +43,19 @@ static const struct {
     {"Vehicle.LowVoltageBattery.CurrentVoltage", MOMENT_VOLTS},
 };
 
-const struct sight_settings sight_defaults = {
-    .fix = {.accuracy_max_m = 50,
-            .accuracy_assumed_m = 15,
-            .jump_factor = 1.5,
-            .jump_slack_ms = 10,
-            .jump_unknown_ms = 70,
-            .agreeing = 3},
-    .motion = {.stop_kmh = 1, .go_kmh = 3, .gps_stop_kmh = 2, .gps_go_kmh = 5, .go_samples = 2},
-    .engine = {.running_rpm = 300, .answer_ms = 10000, .dongle_kmh = 8, .still_ms = 300000},
-    .leg_ms = 10000,
-};
+#define SIGHT_DEFAULTS                                                                             \
+    .fix = {.accuracy_max_m = 50,                                                                  \
+            .accuracy_assumed_m = 15,                                                              \
+            .jump_factor = 1.5,                                                                    \
+            .jump_slack_ms = 10,                                                                   \
+            .jump_unknown_ms = 70,                                                                 \
+            .agreeing = 3},                                                                        \
+    .motion = {.stop_kmh = 1, .go_kmh = 3, .gps_stop_kmh = 2, .gps_go_kmh = 5, .go_samples = 2},   \
+    .engine = {.running_rpm = 300, .answer_ms = 10000, .dongle_kmh = 8, .still_ms = 300000},       \
+    .leg_ms = 10000, .off_hole_ms = 3600000
+
+const struct sight_settings sight_defaults = {SIGHT_DEFAULTS};
+const struct sight_settings sight_gateway = {SIGHT_DEFAULTS, .off_stays = true};
 
 void moment_map_init(struct moment_map *map)
 {
@@ -161,6 +163,31 @@ static double leg_speed(struct sight *s, const struct sight_settings *set, const
     return s->leg_kmh;
 }
 
+/* Ignition that was told off in a sample before. */
+static enum known still_off(struct sight *s, const struct sight_settings *set,
+                            const struct moment *m)
+{
+    bool runs = m->v[MOMENT_RPM] >= set->engine.running_rpm || m->v[MOMENT_RUNNING] > 0;
+    bool answers = m->ecu && m->t_ms - s->told_off_ms > set->engine.answer_ms;
+
+    if (s->told_off_ms == 0 || runs || answers || m->t_ms - s->t_ms > set->off_hole_ms) {
+        s->told_off_ms = 0;
+        return KNOWN_NOT;
+    }
+    return KNOWN_NO;
+}
+
+static enum known ignition(struct sight *s, const struct sight_settings *set,
+                           const struct moment *m)
+{
+    enum known now = measured_ignition(m);
+
+    if (isnan(m->v[MOMENT_VOLTAGE_STATE]))
+        return set->off_stays ? still_off(s, set, m) : KNOWN_NOT;
+    s->told_off_ms = now == KNOWN_NO ? m->t_ms : 0;
+    return now;
+}
+
 static void look_at_engine(struct sight *s, const struct sight_settings *set,
                            const struct moment *m, const struct seen *seen)
 {
@@ -170,7 +197,7 @@ static void look_at_engine(struct sight *s, const struct sight_settings *set,
         .rpm = m->v[MOMENT_RPM],
         .ecu_answered = m->ecu,
         .gps_kmh = !rpm_read && seen->good ? m->v[MOMENT_SPEED] : (double)NAN,
-        .measured = measured_ignition(m),
+        .measured = ignition(s, set, m),
     };
 
     (void)engine_step(&s->engine, &set->engine, &in);

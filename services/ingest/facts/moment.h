@@ -87,8 +87,15 @@ struct sight_settings {
     struct engine_settings engine;
     int64_t leg_ms; /* 10,000: where no speed is told, one is taken over at least so long (ours:
                        over a second a resting receiver wanders at walking pace) */
+    bool off_stays; /* ignition told off is off in the samples after it, too (below) */
+    int64_t off_hole_ms; /* 3,600,000: but not over such a hole */
 };
+/* Of a car with an agent, which says off in each round as long as there is an adapter to ask. */
 extern const struct sight_settings sight_defaults;
+/* Of any other: it may tell the ignition in samples of its own, and only when it changes.  Off
+ * stays until something else is told, the engine runs, or an ECU answers that had ten seconds to
+ * fall asleep. */
+extern const struct sight_settings sight_gateway;
 
 struct sight {
     struct fix_filter fix;
@@ -96,6 +103,7 @@ struct sight {
     struct engine engine;
     struct fix leg; /* where the present leg began */
     double leg_kmh;
+    int64_t told_off_ms; /* ignition told off, newest time, and nothing against it since; 0: no */
     int64_t t_ms;
 };
 

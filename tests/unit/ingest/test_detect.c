@@ -33,7 +33,7 @@ static void step(const struct moment *m)
 {
     struct seen seen;
 
-    assert_true(sight_step(&sight, &sight_defaults, m, &seen));
+    assert_true(sight_step(&sight, &sight_gateway, m, &seen));
     detect_step(&detect, &here, m, &seen, &out);
 }
 
@@ -99,6 +99,37 @@ static void a_sample_every_20_seconds_tells_a_tow_as_well(void **state)
     (void)state;
     move(OFF, 20);
     assert_int_equal(found("tow", FOUND_EVENT | FOUND_ALERT, &tow), 1);
+}
+
+static void told(int t_s, double voltage_state)
+{
+    struct moment m;
+
+    moment_init(&m, MONDAY + t_s * SECOND + 400);
+    m.v[MOMENT_VOLTAGE_STATE] = voltage_state;
+    step(&m);
+}
+
+/* Pulled away hard, within three seconds; fixes say where, and samples
+ * of their own that the ignition is off. */
+static void a_tow_is_found_where_ignition_and_fixes_are_samples_of_their_own(void **state)
+{
+    static const int each_s[] = {1, 10, 3600}; /* and once */
+    const struct found *f = NULL;
+
+    for (size_t i = 0; i < sizeof each_s / sizeof *each_s; i++) {
+        start(state);
+        for (int t_s = 0; t_s < 180; t_s++) {
+            place(t_s, NOT_MEASURED, t_s < 60 ? 0 : (t_s - 60) * 12,
+                  t_s < 60 ? 0 : fmin(44, (t_s - 60) * 15));
+            if (t_s % each_s[i] == 0)
+                told(t_s, OFF);
+        }
+        assert_int_equal(found("tow", FOUND_EVENT | FOUND_ALERT, &f), 1);
+        assert_int_equal(found("harsh_acceleration", FOUND_EVENT | FOUND_ALERT, &f), 0);
+        end(state);
+    }
+    start(state);
 }
 
 static void who_drives_or_finds_it_in_the_car_is_not_towed(void **state)
@@ -225,6 +256,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_car_that_moves_with_its_ignition_off_is_towed_once, start,
                                         end),
         cmocka_unit_test_setup_teardown(a_sample_every_20_seconds_tells_a_tow_as_well, start, end),
+        cmocka_unit_test_setup_teardown(
+            a_tow_is_found_where_ignition_and_fixes_are_samples_of_their_own, start, end),
         cmocka_unit_test_setup_teardown(who_drives_or_finds_it_in_the_car_is_not_towed, start, end),
         cmocka_unit_test_setup_teardown(a_fall_of_speed_after_which_the_engine_stays_off_is_a_crash,
                                         start, end),

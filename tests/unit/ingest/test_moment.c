@@ -103,6 +103,49 @@ static void ignition_running_and_moving_are_three_facts(void **state)
     assert_int_equal(seen.motion, MOTION_STANDING);
 }
 
+/* Fixes at 30 km/h, each a second after the ignition was told in a sample of its own. */
+static struct seen carried(struct sight *s, const struct sight_settings *set, int64_t t_s,
+                           double state, double rpm)
+{
+    struct moment m;
+    struct seen seen;
+
+    moment_init(&m, MONDAY + t_s * SECOND);
+    m.v[MOMENT_VOLTAGE_STATE] = state;
+    m.v[MOMENT_RPM] = rpm;
+    m.ecu = !isnan(rpm);
+    assert_true(sight_step(s, set, &m, &seen));
+    moment_init(&m, m.t_ms + SECOND);
+    m.v[MOMENT_SPEED] = 30;
+    assert_true(sight_step(s, set, &m, &seen));
+    return seen;
+}
+
+static void
+ignition_a_gateway_told_off_stays_off_until_told_otherwise_or_an_engine_runs(void **state)
+{
+    const struct sight_settings *set = &sight_gateway;
+    struct sight s = {0};
+    double none = NOT_MEASURED;
+
+    (void)state;
+    assert_int_equal(carried(&s, set, 1, 4, 800).ignition, KNOWN_YES);
+    assert_int_equal(carried(&s, set, 4, 2, none).ignition, KNOWN_NO);
+    assert_int_equal(carried(&s, set, 10, none, 0).ignition,
+                     KNOWN_NO); /* an ECU before it sleeps */
+    for (int t = 20; t < 3000; t += 10)
+        assert_int_equal(carried(&s, set, t, none, none).motion, MOTION_STANDING);
+    assert_int_equal(carried(&s, set, 3000, 0, none).ignition, KNOWN_NOT); /* it says: unknown */
+    assert_int_equal(carried(&s, set, 3010, 1, none).ignition, KNOWN_NO);
+    assert_int_equal(carried(&s, set, 3015, none, 900).ignition, KNOWN_YES); /* the engine runs */
+    assert_int_equal(carried(&s, set, 3020, 1, none).ignition, KNOWN_NO);
+    assert_int_equal(carried(&s, set, 3040, none, 0).ignition, KNOWN_YES); /* the ECU is awake */
+    assert_int_equal(carried(&s, set, 3100, 1, none).ignition, KNOWN_NO);
+    assert_int_equal(carried(&s, set, 6800, none, none).ignition, KNOWN_NOT); /* hours of silence */
+    assert_int_equal(carried(&s, &sight_defaults, 6900, 2, none).ignition,
+                     KNOWN_NOT); /* an agent */
+}
+
 static void an_unplugged_dongle_leaves_the_ignition_unknown_not_off(void **state)
 {
     struct sight s = {0};
@@ -154,6 +197,8 @@ int main(void)
         cmocka_unit_test(a_moment_takes_what_was_measured_and_nothing_else),
         cmocka_unit_test(samples_alike_leave_nothing_of_the_one_before),
         cmocka_unit_test(ignition_running_and_moving_are_three_facts),
+        cmocka_unit_test(
+            ignition_a_gateway_told_off_stays_off_until_told_otherwise_or_an_engine_runs),
         cmocka_unit_test(an_unplugged_dongle_leaves_the_ignition_unknown_not_off),
         cmocka_unit_test(speed_without_an_engine_speed_beside_it_is_gps),
         cmocka_unit_test(without_any_speed_the_way_between_good_fixes_tells),
