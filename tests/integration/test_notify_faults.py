@@ -177,7 +177,8 @@ def test_it_ends_although_postgresql_hangs(bench):
 
 
 def test_a_port_that_is_taken_and_settings_that_are_wrong_are_said(bench, tmp_path):
-    argv, env = bench.process.argv + [f"--admin=127.0.0.1:{free_port()}"], bench.process.env
+    own = [f"--{name}=127.0.0.1:{free_port()}" for name in ("listen", "admin")]
+    argv, env = bench.process.argv + own, bench.process.env
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
