@@ -148,19 +148,25 @@ static enum status explain_refusal(struct pg *db, struct fault *fault)
 static enum status be_missed(struct pg *db, struct fault *fault)
 {
     const char *host = PQhost(db->conn);
-    enum status st;
 
     if (!host || host[0] == '/' || host[0] == '@') /* a Unix socket */
         return ST_OK;
-    st = pg_run(db,
-                "SELECT set_config(s.name, v.value, false) FROM (VALUES "
-                "('tcp_keepalives_idle', '1'), ('tcp_keepalives_interval', '1'), "
-                "('tcp_keepalives_count', '3'), ('tcp_user_timeout', '4000')) AS v (name, value) "
-                "JOIN pg_settings s ON s.name = v.name",
-                0, NULL, NULL, fault);
-    if (st != ST_OK)
-        pg_hang_up(db);
-    return st;
+    return pg_run(db,
+                  "SELECT set_config(s.name, v.value, false) FROM (VALUES "
+                  "('tcp_keepalives_idle', '1'), ('tcp_keepalives_interval', '1'), "
+                  "('tcp_keepalives_count', '3'), ('tcp_user_timeout', '4000')) AS v (name, value) "
+                  "JOIN pg_settings s ON s.name = v.name",
+                  0, NULL, NULL, fault);
+}
+
+/* What a server set to synchronous_commit = off says is committed goes with a crash; stricter
+ * settings stay. */
+static enum status be_sure(struct pg *db, struct fault *fault)
+{
+    return pg_run(db,
+                  "SELECT set_config('synchronous_commit', 'on', false) "
+                  "WHERE current_setting('synchronous_commit') = 'off'",
+                  0, NULL, NULL, fault);
 }
 
 static enum status connect_now(struct pg *db, struct fault *fault)
@@ -191,7 +197,9 @@ static enum status connect_now(struct pg *db, struct fault *fault)
     }
     PQsetErrorVerbosity(db->conn, PQERRORS_DEFAULT);
     db->connections++;
-    return be_missed(db, fault);
+    if ((st = be_missed(db, fault)) != ST_OK || (st = be_sure(db, fault)) != ST_OK)
+        pg_hang_up(db);
+    return st;
 }
 
 /* Has the server said goodbye while nobody listened?  Its last words come before the end, so read

@@ -18,8 +18,10 @@ enum status pg_open(struct pg **out, const char *conninfo, const char *applicati
 /* Connected and sane?  Connects (5 s at most) if not; rolls back a transaction left open.  The
  * locks of a host that loses its power, on a session or on the rows of a transaction, stay for as
  * long as the server waits for it, by its kernel's defaults for hours: over TCP it is told to miss
- * us within some five seconds. ST_RETRY   the server is away ST_FATAL   it refuses us (28xxx,
- * 3D000, 42501, a password is missing) */
+ * us within some five seconds.  A commit it answers is on its disk, even where it is set to
+ * synchronous_commit = off.
+ *   ST_RETRY   the server is away
+ *   ST_FATAL   it refuses us (28xxx, 3D000, 42501, a password is missing) */
 enum status pg_ready(struct pg *db, struct fault *fault) MUST_CHECK;
 
 /* Answers that take longer than `wait_ms` (0, as at first: no limit) are ST_RETRY and end the

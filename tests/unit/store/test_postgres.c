@@ -38,6 +38,24 @@ static void a_server_misses_us_within_seconds_over_tcp_whenever_we_connect(void 
     pg_close(local);
 }
 
+static void what_is_committed_is_on_disk_whatever_the_server_is_set_to(void **state)
+{
+    static const char *const set[] = {"off", "on", "local", "remote_apply"};
+    char conninfo[512];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof set / sizeof *set; i++) {
+        struct pg *db;
+
+        snprintf(conninfo, sizeof conninfo, "%s options='-c synchronous_commit=%s'",
+                 served("VIGIE_TEST_PG"), set[i]);
+        db = open_to(conninfo);
+        assert_int_equal(pg_ready(db, NULL), ST_OK);
+        expect_answer(db, "SHOW synchronous_commit", i == 0 ? "on" : set[i]);
+        pg_close(db);
+    }
+}
+
 static void a_failure_says_what_to_do_by_its_sqlstate(void **state)
 {
     static const struct {
@@ -425,6 +443,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest with_server[] = {
         cmocka_unit_test(parameters_are_values_and_null_is_null),
         cmocka_unit_test(a_server_misses_us_within_seconds_over_tcp_whenever_we_connect),
+        cmocka_unit_test(what_is_committed_is_on_disk_whatever_the_server_is_set_to),
         cmocka_unit_test(a_failure_says_what_to_do_by_its_sqlstate),
         cmocka_unit_test(real_mistakes_are_told_apart),
         cmocka_unit_test(arrays_go_in_and_come_back_the_same),
