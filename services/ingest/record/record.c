@@ -78,14 +78,14 @@ struct places {
     size_t taken;                /* how often a place was given a signal */
 };
 
-/* A step of rounding is forgiven. */
+/* Its sender rounds: 127.996 with two decimals is 128. */
 static struct place place_of(uint16_t signal)
 {
-    static const double steps[] = {1, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9};
     const struct signal_row *row = signal_row(signal);
-    double slack = steps[row->decimals];
+    double least = signal_round(signal, row->lowest), most = signal_round(signal, row->highest);
 
-    return (struct place){signal, row->lowest - slack, row->highest + slack};
+    return (struct place){signal, least < row->lowest ? least : row->lowest,
+                          most > row->highest ? most : row->highest};
 }
 
 /* How many of the readings are possible; they move to the front. */

@@ -68,7 +68,7 @@ static void same_records(const struct record *a, const struct record *b)
     }
 }
 
-/* Speeds end at 1,000, latitudes at 90, headings at 0 and 360; a step of rounding is forgiven. */
+/* Speeds end at 1,000, latitudes at 90, headings at 0 and 360. */
 static void columns_have_the_bounds_their_json_has(void **state)
 {
     static const double values[] = {40,    -0.1, -0.2, 90.000001, 91,   -91,
@@ -95,9 +95,52 @@ static void columns_have_the_bounds_their_json_has(void **state)
     record_free(r);
 }
 
+static bool is_kept(uint16_t signal, double value)
+{
+    const struct arrival from = {.topic = {.vin = "WVWZZZ1KZAW000001", .leaf = LEAF_TELEMETRY}};
+    struct telemetry t;
+    struct record *r;
+    struct fault fault;
+    char bytes[400];
+    size_t len;
+    bool kept;
+
+    telemetry_init(&t);
+    t.head = (struct envelope){.stream = STREAM, .seq = 1, .clock = CLOCK_GPS};
+    assert_int_equal(telemetry_sample(&t, NOW - 1000, &fault), ST_OK);
+    assert_int_equal(telemetry_reading(&t, signal, 0, &fault), ST_OK);
+    t.readings[0].value = value;
+    assert_int_equal(telemetry_write(&t, bytes, sizeof bytes, &len, &fault), ST_OK);
+    telemetry_done(&t);
+    telemetry_init(&t);
+    r = record_decode(&from, bytes, len, NOW, &t);
+    telemetry_done(&t);
+    assert_non_null(r);
+    kept = !r->reason[0];
+    if (!kept)
+        assert_string_equal(r->reason, "range");
+    record_free(r);
+    return kept;
+}
+
+static void each_signal_ends_where_the_table_says(void **state)
+{
+    (void)state;
+    for (uint16_t id = 1; id <= signal_count(); id++) {
+        const struct signal_row *row = signal_row(id);
+        double step = pow(10, -row->decimals);
+
+        assert_true(is_kept(id, row->lowest));
+        assert_true(is_kept(id, row->highest));
+        if (is_kept(id, row->lowest - step) || is_kept(id, row->highest + step))
+            fail_msg("%s takes what is beyond %g .. %g", row->path, row->lowest, row->highest);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_signal_ends_where_the_table_says),
         cmocka_unit_test(columns_have_the_bounds_their_json_has),
     };
 
