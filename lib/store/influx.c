@@ -29,6 +29,30 @@ static bool name_is_plain(const char *name)
     return n > 0 && n <= 64 && name[n] == '\0';
 }
 
+/* http[s]://[user[:password]@]host[:port][/path], as far as it can be wrong without anybody saying
+ * so: whom it names. */
+static bool names_a_host(const char *url)
+{
+    const char *from = strstr(url, "://"), *end, *host, *port;
+    size_t digits;
+
+    if (!from || (strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0))
+        return false;
+    from += 3;
+    end = from + strcspn(from, "/?#");
+    host = from;
+    for (const char *c = from; c < end; c++)
+        if (*c == '@')
+            host = c + 1;
+    for (port = end; port > host && port[-1] != ':' && port[-1] != ']'; port--)
+        continue;
+    if (port == host || port[-1] == ']')
+        return end > host;
+    digits = strspn(port, "0123456789");
+    return port - 1 > host && port + digits == end && digits >= 1 && digits <= 5 &&
+           atoi(port) >= 1 && atoi(port) <= 65535;
+}
+
 static bool build_urls(struct influx *db, const char *url)
 {
     size_t len = strlen(url);
@@ -55,8 +79,10 @@ enum status influx_open(struct influx **out, const char *url, const char *databa
     struct influx *db;
     enum status st;
 
-    if (strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0)
-        return fault_set(fault, ST_REJECT, "InfluxDB address: not an http:// or https:// URL");
+    if (!names_a_host(url)) /* it is not repeated: it may hold a password */
+        return fault_set(fault, ST_REJECT,
+                         "InfluxDB address: not an http:// or https:// URL with a host, and a port "
+                         "of 1 .. 65535 or none");
     if (!name_is_plain(database))
         return fault_set(fault, ST_REJECT, "InfluxDB database: letters, digits, _ and - only");
     db = calloc(1, sizeof *db);

@@ -11,6 +11,8 @@
 #include "lib/store/postgres.h"
 #include "proto/ack.h"
 
+#define QUEUE_BYTES_MIN (1 << 20) /* a few of the largest records */
+
 #define AT(member) SETTING_AT(struct ingest_settings, member)
 
 const struct program ingest_program = {
@@ -69,6 +71,8 @@ static enum status check_numbers(const struct ingest_settings *set, struct fault
         return fault_set(fault, ST_REJECT, "--queue-slots: 1 to 16M");
     if (set->ring_bytes < 4 * INTAKE_PAYLOAD_MAX)
         return fault_set(fault, ST_REJECT, "--ring-bytes: 256k at least");
+    if (set->queue_bytes < QUEUE_BYTES_MIN)
+        return fault_set(fault, ST_REJECT, "--queue-bytes: 1M at least");
     if (set->batch_wait_ms > 10000)
         return fault_set(fault, ST_REJECT, "--batch-wait: 10s at most");
     if (set->frozen_wait_ms > 0 && set->frozen_wait_ms < 5000)
@@ -96,14 +100,16 @@ static enum status check_addresses(const struct ingest_settings *set, struct fau
 
 enum status settings_check(const struct ingest_settings *set, struct fault *fault)
 {
+    struct fault why = {""};
     enum log_level level;
     enum status st;
 
     if ((st = check_addresses(set, fault)) == ST_OK &&
         (st = check_name("--site", set->common.site, fault)) == ST_OK &&
         (st = check_name("--instance", set->instance, fault)) == ST_OK &&
-        (st = check_numbers(set, fault)) == ST_OK)
-        st = log_parse_level(set->common.log_level, &level, fault);
+        (st = check_numbers(set, fault)) == ST_OK &&
+        (st = log_parse_level(set->common.log_level, &level, &why)) != ST_OK)
+        fault_set(fault, st, "--log-level: %.200s", why.text);
     return st;
 }
 
@@ -111,10 +117,13 @@ enum status settings_rehearse(const struct ingest_settings *set, struct fault *f
 {
     struct influx *influx = NULL;
     struct pg *pg = NULL;
-    enum status st = influx_open(&influx, set->influx, "fleet", fault);
+    struct fault why = {""};
+    enum status st; /* neither sends anything */
 
-    if (st == ST_OK)
-        st = pg_open(&pg, set->pg, "vigie-ingest", fault); /* neither sends anything */
+    if ((st = influx_open(&influx, set->influx, "fleet", &why)) != ST_OK)
+        fault_set(fault, st, "--influx: %.200s", why.text);
+    else if ((st = pg_open(&pg, set->pg, "vigie-ingest", &why)) != ST_OK)
+        fault_set(fault, st, "VIGIE_PG: %.200s", why.text);
     influx_close(influx);
     pg_close(pg);
     return st;

@@ -672,7 +672,7 @@ def test_help_version_and_check_say_so_and_end_well():
 
 
 @pytest.mark.parametrize("wrong", ["--rate=many", "--no-such=1", "--queue-slots=0", "--ring-bytes=1k", "--site=", "--site=A b",
-                                   "--instance=" + "x" * 40, "--log-level=loud", "--influx=ftp://x", "--burst=0", "--frozen-wait=1s", "word",
+                                   "--instance=" + "x" * 40, "--log-level=loud", "--influx=ftp://x", "--influx=http://h:99999", "--queue-bytes=1", "--burst=0", "--frozen-wait=1s", "word",
                                    "--pg=host=x", "--mqtt=localhost", "--admin=127.0.0.1:99999"])
 def test_a_wrong_setting_ends_with_2_and_names_it(wrong):
     for check in ([], ["--check"]):

@@ -415,9 +415,28 @@ static void a_busy_server_is_asked_again_and_a_wrong_one_is_not(void **state)
 
 static void an_address_or_a_name_that_is_none_is_refused(void **state)
 {
+    static const char *const bad[] = {"http://",
+                                      "https://",
+                                      "http:///x",
+                                      "http://:8086",
+                                      "http://h:",
+                                      "http://h:0",
+                                      "https://u:p@h:99999/x",
+                                      "http://h:80x",
+                                      "http://u:p@",
+                                      "http://u@:1",
+                                      "HTTP://h"};
+    static const char *const good[] = {"http://h",          "http://h/",    "https://u:p@h:65535/x",
+                                       "http://[::1]:8086", "http://[::1]", "http://u:p@h"};
     struct influx *db = NULL;
 
     (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(influx_open(&db, bad[i], "fleet", NULL), ST_REJECT);
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        assert_int_equal(influx_open(&db, good[i], "fleet", NULL), ST_OK);
+        influx_close(db);
+    }
     assert_int_equal(influx_open(&db, "localhost:8086", "fleet", NULL), ST_REJECT);
     assert_int_equal(influx_open(&db, "ftp://localhost:8086", "fleet", NULL), ST_REJECT);
     assert_int_equal(influx_open(&db, "http://localhost:8086", "", NULL), ST_REJECT);
