@@ -141,6 +141,7 @@ def test_a_trip_is_scored_by_what_was_measured_and_again_when_an_event_comes_lat
                 sample[drives.RPM] = 3500.0 if n > 10 else 800.0
             if n > 310:
                 sample[drives.COOLANT] = 90.0
+        car.event("overspeed", {"above_ms": "a while"}, leaf="alert", severity="minor", t=start + 100 * 1000)  # no measure of ours
         send(car, drive)
         value, terms = wait_until(lambda: score(site, car.vin), why="the score")
         # 60 s of 600 above 3,000 rpm, 300 cold and hard: 50 x 0.1 and 50 x 0.5, at most 10; no limit is known

@@ -72,7 +72,8 @@ static void add_score(struct columns *c, struct text *text, const PGresult *rows
     pg_array_jsonb(&c->column[2], text->bytes, text->len);
 }
 
-/* A limit is known where the vehicle, its customer or a zone has one. */
+/* A limit is known where the vehicle, its customer or a zone has one.  What a car itself says of its
+ * speeding may hold anything, and would count twice: ours was measured. */
 static enum status read_trips(struct pg *db, PGresult **rows, struct fault *fault)
 {
     return pg_run(
@@ -86,8 +87,9 @@ static enum status read_trips(struct pg *db, PGresult **rows, struct fault *faul
         "count(*) FILTER (WHERE e.type LIKE 'harsh%' AND e.data ->> 'band' = '1') AS b1, "
         "count(*) FILTER (WHERE e.type LIKE 'harsh%' AND e.data ->> 'band' = '2') AS b2, "
         "count(*) FILTER (WHERE e.type LIKE 'harsh%' AND e.data ->> 'band' = '3') AS b3, "
-        "coalesce(sum(CASE WHEN e.type = 'overspeed' THEN (e.data ->> 'above_ms')::float8 / 1000 "
-        "END), 0) AS above FROM event e WHERE e.vin = s.vin AND NOT e.withdrawn AND "
+        "coalesce(sum(CASE WHEN e.type = 'overspeed' AND e.source = 'ingest' THEN "
+        "(e.data ->> 'above_ms')::float8 / 1000 END), 0) AS above "
+        "FROM event e WHERE e.vin = s.vin AND NOT e.withdrawn AND "
         "e.occurred_at BETWEEN s.start_at AND s.end_at) e "
         "WHERE s.kind = 'trip' AND s.state = 'closed' AND NOT s.provisional AND "
         "s.score_terms IS NULL ORDER BY s.end_at LIMIT 100 FOR UPDATE OF s SKIP LOCKED",
