@@ -249,8 +249,9 @@ def test_a_build_that_cannot_read_the_states_goes_on_with_kilometres_and_hours(s
     with site.car() as car, site.car() as other:
         for c in (car, other):
             send(c, drives.north(start, [(60, 72), (30, 0)]))
-        site.sql(f"INSERT INTO meter_entry (id, customer_id, vin, odometer_m, engine_h) VALUES (gen_random_uuid(), '{site.customer}', "
-                 f"'{car.vin}', 80000000, 1200), (gen_random_uuid(), '{site.customer}', '{other.vin}', NULL, 700)")
+        at = f"to_timestamp({start / 1000 + 100})"
+        site.sql(f"INSERT INTO meter_entry (id, customer_id, vin, at, odometer_m, engine_h) VALUES (gen_random_uuid(), '{site.customer}', "
+                 f"'{car.vin}', {at}, 80000000, 1200), (gen_random_uuid(), '{site.customer}', '{other.vin}', {at}, NULL, 700)")
         wait_until(lambda: site.sql(meter.format(car.vin)) == "80000|estimated|1200.0", why="the entry")
         wait_until(lambda: site.sql(meter.format(other.vin)) == "||700.0", why="the hours")
         for c in (car, other):

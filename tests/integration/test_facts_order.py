@@ -138,8 +138,8 @@ def test_whatever_happens_to_its_records_a_day_is_the_same_day(site):
     start = now_ms() - 3 * HOUR_MS
     car, *others = cars = [made_car(site) for _ in range(len(SEEDS) + 1)]
     for c in cars:
-        site.sql("INSERT INTO meter_entry (id, customer_id, vin, odometer_m) SELECT gen_random_uuid(), customer_id, vin, 80000000 "
-                 f"FROM vehicle WHERE vin = '{c.vin}'")
+        site.sql("INSERT INTO meter_entry (id, customer_id, vin, at, odometer_m) SELECT gen_random_uuid(), customer_id, vin, "
+                 f"to_timestamp({start / 1000 - 1}), 80000000 FROM vehicle WHERE vin = '{c.vin}'")
     wait_until(lambda: site.sql("SELECT count(*) FROM meter_entry WHERE taken_at IS NULL") == "0", why="the entries")
     with car:
         for seq, message in enumerate(messages(start, lambda: 20), 1):

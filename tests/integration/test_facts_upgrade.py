@@ -45,8 +45,8 @@ def send(car, samples):
 
 def enter(site, cars, km):
     for car in cars:
-        site.sql(f"INSERT INTO meter_entry (id, customer_id, vin, odometer_m) VALUES (gen_random_uuid(), '{car.customer}', '{car.vin}', "
-                 f"{km * 1000})")
+        site.sql("INSERT INTO meter_entry (id, customer_id, vin, at, odometer_m) SELECT gen_random_uuid(), v.customer_id, v.vin, "
+                 f"to_timestamp(s.t_ms / 1000.0), {km * 1000} FROM vehicle v JOIN vehicle_state s ON s.vin = v.vin WHERE v.vin = '{car.vin}'")
     wait_until(lambda: site.sql("SELECT count(*) FROM meter_entry WHERE taken_at IS NULL") == "0", why="the entries")
 
 

@@ -229,7 +229,7 @@ static enum status take_contract(struct dues *d, const PGresult *rows, int row, 
 }
 
 /* ---- meters somebody read */
-enum { ENTRY_VIN = 1, ENTRY_M, ENTRY_H };
+enum { ENTRY_VIN = 1, ENTRY_M, ENTRY_H, ENTRY_AT };
 
 static enum status take_entry(struct dues *d, const PGresult *rows, int row, int64_t now_ms,
                               struct fault *fault)
@@ -237,17 +237,18 @@ static enum status take_entry(struct dues *d, const PGresult *rows, int row, int
     const char *vins[] = {PQgetvalue(rows, row, ENTRY_VIN)};
     const char *params[] = {PQgetvalue(rows, row, ID)};
     double metres = number(rows, row, ENTRY_M), hours = number(rows, row, ENTRY_H);
+    int64_t at_ms = whole(rows, row, ENTRY_AT);
     struct fact_row state;
     enum status st;
 
-    (void)now_ms;
+    at_ms = at_ms < now_ms ? at_ms : now_ms; /* nobody read it tomorrow */
     if ((st = fact_states_lock(d->states, vins, 1, fault)) != ST_OK)
         return st;
     fact_states_get(d->states, 0, &state);
     if (isfinite(metres))
-        odometer_enter(&state.car.odometer, &odometer_defaults, metres);
+        odometer_enter(&state.car.odometer, &odometer_defaults, at_ms, metres);
     if (isfinite(hours))
-        odometer_enter_hours(&state.car.odometer, hours);
+        odometer_enter_hours(&state.car.odometer, at_ms, hours);
     fact_states_put(d->states, &state);
     meter_rows_add(&d->meters, vins[0], &state.car);
     if ((st = fact_states_write(d->states, fault)) != ST_OK ||
@@ -315,8 +316,8 @@ static const struct work {
     enum status (*take)(struct dues *d, const PGresult *rows, int row, int64_t now_ms,
                         struct fault *fault);
 } works[] = {
-    {"SELECT x.id, x.vin, x.odometer_m, x.engine_h FROM meter_entry x WHERE x.taken_at IS NULL "
-     "ORDER BY x.at LIMIT 100 FOR UPDATE SKIP LOCKED",
+    {"SELECT x.id, x.vin, x.odometer_m, x.engine_h, ms(x.at) FROM meter_entry x "
+     "WHERE x.taken_at IS NULL ORDER BY x.at LIMIT 100 FOR UPDATE SKIP LOCKED",
      ENTRY_VIN, take_entry},
     {"SELECT x.id, x.vin, x.every_km, x.every_h, x.every_days, x.last_km, x.last_h, ms(x.last_at), "
      "x.stage, m.odometer_m / 1000, m.engine_h, " DAYS("27", "s.distance_m / 1000") ", " DAYS(

@@ -39,6 +39,15 @@ static enum odometer_fact read_own(struct odometer *o, const struct odometer_set
     return fits ? ODOMETER_NONE : ODOMETER_RESET;
 }
 
+bool odometer_takes(const struct odometer *o, const struct odometer_settings *set, int64_t t_ms,
+                    double metres)
+{
+    struct odometer then = *o;
+
+    (void)read_own(&then, set, t_ms, metres);
+    return then.read && then.read_ms == t_ms;
+}
+
 /* Hours since the moment before: the time, or over a hole the engine's own clock. */
 static double ran_h(const struct odometer *o, const struct odometer_settings *set,
                     const struct seen *seen, double run_time_s)
@@ -66,7 +75,7 @@ static void run(struct odometer *o, const struct odometer_settings *set, const s
     if (isfinite(m->v[MOMENT_ENGINE_H])) {
         o->engine_read = true;
         o->engine_h = m->v[MOMENT_ENGINE_H];
-    } else if (!o->engine_read) {
+    } else if (!o->engine_read && seen->t_ms > o->entered_h_ms) {
         o->engine_h += hours;
     }
     if (isfinite(m->v[MOMENT_IDLE_H]))
@@ -90,20 +99,23 @@ enum odometer_fact odometer_step(struct odometer *o, const struct odometer_setti
         return ODOMETER_NONE;
     if (m->v[MOMENT_ODOMETER] >= 0)
         fact = read_own(o, set, seen->t_ms, m->v[MOMENT_ODOMETER]);
-    if (way_m > 0)
+    if (way_m > 0 && seen->t_ms > o->entered_ms)
         o->computed_m += way_m;
     run(o, set, m, seen);
     o->t_ms = seen->t_ms;
     return fact;
 }
 
-/* Before the first sample, too. */
-static int64_t after(const struct odometer *o)
+/* Before the first sample, too; what is stepped already is in what was read. */
+static int64_t entered(const struct odometer *o, int64_t at_ms)
 {
-    return o->t_ms > 0 ? o->t_ms : 1;
+    int64_t t_ms = o->t_ms > 0 ? o->t_ms : 1;
+
+    return at_ms > t_ms ? at_ms : t_ms;
 }
 
-void odometer_enter(struct odometer *o, const struct odometer_settings *set, double metres)
+void odometer_enter(struct odometer *o, const struct odometer_settings *set, int64_t at_ms,
+                    double metres)
 {
     double computed_m = o->computed_m;
 
@@ -112,14 +124,14 @@ void odometer_enter(struct odometer *o, const struct odometer_settings *set, dou
     o->based = true;
     o->base_m = metres;
     o->computed_m = 0;
-    o->entered_ms = after(o);
+    o->entered_ms = entered(o, at_ms);
 }
 
-void odometer_enter_hours(struct odometer *o, double hours)
+void odometer_enter_hours(struct odometer *o, int64_t at_ms, double hours)
 {
     o->engine_base_h = hours - o->engine_h;
     o->entered_h = hours;
-    o->entered_h_ms = after(o);
+    o->entered_h_ms = entered(o, at_ms);
 }
 
 void odometer_enter_again(struct odometer *o, const struct odometer *known, int64_t t_ms)

@@ -32,7 +32,7 @@ struct odometer {
     bool based;              /* somebody entered one */
     double base_m, factor;   /* factor 0: 1 */
     double computed_m;       /* distance since the base */
-    int64_t entered_ms;      /* of the sample after which it was entered; 0: not known */
+    int64_t entered_ms;      /* when it was read, or of the newest sample then; 0: not known */
     double engine_h, idle_h; /* computed since the base below, or the car's own */
     double engine_base_h;
     double entered_h; /* hours that were entered ... */
@@ -50,9 +50,15 @@ struct odometer {
 enum odometer_fact odometer_step(struct odometer *o, const struct odometer_settings *set,
                                  const struct moment *m, const struct seen *seen, double way_m);
 
-/* Somebody read the dashboard.  The second time the factor is learnt. */
-void odometer_enter(struct odometer *o, const struct odometer_settings *set, double metres);
-void odometer_enter_hours(struct odometer *o, double hours);
+/* Is this reading of the car's own, now, one that odometer_step accepts? */
+bool odometer_takes(const struct odometer *o, const struct odometer_settings *set, int64_t t_ms,
+                    double metres);
+
+/* Somebody read the dashboard at at_ms: samples from before that may still come, and add nothing
+ * to it.  The second time the factor is learnt. */
+void odometer_enter(struct odometer *o, const struct odometer_settings *set, int64_t at_ms,
+                    double metres);
+void odometer_enter_hours(struct odometer *o, int64_t at_ms, double hours);
 /* Stepping again to t_ms: what `known` was told before that, and `o` not, as it was told. */
 void odometer_enter_again(struct odometer *o, const struct odometer *known, int64_t t_ms);
 

@@ -32,7 +32,7 @@ static void the_cars_own_meter_counts(void **state)
 
     (void)state;
     assert_true(isnan(odometer_m(&o, &source)));
-    odometer_enter(&o, &odometer_defaults, 5000);
+    odometer_enter(&o, &odometer_defaults, 0, 5000);
     (void)step(&o, 1, NONE, 100, 800, NONE);
     NEAR(odometer_m(&o, &source), 5100, 0);
     assert_int_equal(source, ODOMETER_ESTIMATED);
@@ -65,14 +65,53 @@ static void a_second_entry_teaches_the_factor(void **state)
     struct odometer o = {0};
 
     (void)state;
-    odometer_enter(&o, &odometer_defaults, 1000000);
+    odometer_enter(&o, &odometer_defaults, 0, 1000000);
     (void)step(&o, 1, NONE, 100000, 800, NONE);
-    odometer_enter(&o, &odometer_defaults, 1103000);
+    odometer_enter(&o, &odometer_defaults, 0, 1103000);
     NEAR(o.factor, 1.03, 1e-9);
     (void)step(&o, 2, NONE, 100000, 800, NONE);
     NEAR(now(&o), 1206000, 0.001);
-    odometer_enter(&o, &odometer_defaults, 2000000); /* somebody mistyped, or a trailer ride */
+    odometer_enter(&o, &odometer_defaults, 0, 2000000); /* somebody mistyped, or a trailer ride */
     NEAR(o.factor, 1.05, 1e-9);
+}
+
+static void what_is_read_today_is_not_raised_by_what_was_driven_before(void **state)
+{
+    struct odometer o = {0};
+
+    (void)state;
+    for (int i = 1; i <= 3601; i++)
+        (void)step(&o, i, NONE, 10, 800, NONE);
+    odometer_enter(&o, &odometer_defaults, MONDAY + 10000 * SECOND, 80000000);
+    odometer_enter_hours(&o, MONDAY + 10000 * SECOND, 1200);
+    NEAR(odometer_engine_h(&o), 1200, 1e-9); /* the hour before is in it */
+    for (int i = 3602; i <= 10000; i++)      /* what it had kept while it had no link */
+        (void)step(&o, i, NONE, 20, 800, NONE);
+    NEAR(now(&o), 80000000, 0);
+    NEAR(odometer_engine_h(&o), 1200, 1e-9);
+    for (int i = 10001; i <= 13600; i++)
+        (void)step(&o, i, NONE, 20, 800, NONE);
+    NEAR(now(&o), 80072000, 0.001);
+    NEAR(odometer_engine_h(&o), 1201, 1e-9);
+    odometer_enter(&o, &odometer_defaults, MONDAY, 80080000); /* as of the newest sample */
+    assert_int_equal(o.entered_ms, MONDAY + 13600 * SECOND);
+}
+
+static void a_reading_is_taken_as_the_next_step_would(void **state)
+{
+    struct odometer o = {0};
+    const int64_t at_ms = MONDAY + 30 * SECOND;
+
+    (void)state;
+    assert_true(odometer_takes(&o, &odometer_defaults, at_ms, 100000000));
+    (void)step(&o, 1, 100000000, 0, 800, NONE);
+    assert_true(odometer_takes(&o, &odometer_defaults, at_ms, 100002000));
+    assert_false(odometer_takes(&o, &odometer_defaults, at_ms, 429496729500));
+    assert_false(odometer_takes(&o, &odometer_defaults, at_ms, 5000));
+    (void)step(&o, 10, 5000, 0, 800, NONE);
+    (void)step(&o, 20, 5000, 0, 800, NONE);
+    assert_true(odometer_takes(&o, &odometer_defaults, at_ms, 5000)); /* another cluster */
+    NEAR(now(&o), 100000000, 0);                                      /* asking changes nothing */
 }
 
 static void engine_hours_are_time_with_the_engine_on_at_both_ends(void **state)
@@ -80,7 +119,7 @@ static void engine_hours_are_time_with_the_engine_on_at_both_ends(void **state)
     struct odometer o = {0};
 
     (void)state;
-    odometer_enter_hours(&o, 1000);
+    odometer_enter_hours(&o, 0, 1000);
     for (int i = 1; i <= 3601; i++)
         (void)step(&o, i, NONE, 0, 800, NONE);
     NEAR(odometer_engine_h(&o), 1001, 1e-9);
@@ -102,6 +141,8 @@ static void over_a_hole_the_engines_own_clock_counts_unless_it_was_started_anew(
     NEAR(odometer_engine_h(&o), 0.5, 1e-9);
     (void)step(&o, 7300, NONE, 0, 800, 3760); /* more than an hour */
     NEAR(odometer_engine_h(&o), 0.5, 1e-9);
+    (void)step(&o, 9100, NONE, 0, 800, 9160); /* a clock that runs too fast: half an hour passed */
+    NEAR(odometer_engine_h(&o), 1, 1e-9);
     (void)step(&o, 7300, NONE, 1000, 800, 3760); /* not after */
     NEAR(o.computed_m, 0, 0);
 }
@@ -159,11 +200,11 @@ static void what_was_entered_is_entered_again_where_it_was(void **state)
     struct odometer now = {0}, again = {0};
 
     (void)state;
-    odometer_enter(&now, &odometer_defaults, 1000000); /* before its first sample */
+    odometer_enter(&now, &odometer_defaults, 0, 1000000); /* before its first sample */
     for (int i = 1; i <= 60; i++) {
         if (i == 31) {
-            odometer_enter(&now, &odometer_defaults, 2000000);
-            odometer_enter_hours(&now, 500);
+            odometer_enter(&now, &odometer_defaults, 0, 2000000);
+            odometer_enter_hours(&now, 0, 500);
         }
         if (i % 10 != 5)
             (void)step(&now, i, NONE, i % 10 == 6 ? 240 : 120, 800, NONE);
@@ -200,10 +241,10 @@ static void stepped_again_counts_only_if_it_knows_all_that_is_known(void **state
     now.idle_h += 0.2;
     assert_false(odometer_knows_more(&again, &now));
     now = again;
-    odometer_enter(&now, &odometer_defaults, 5000); /* meanwhile */
+    odometer_enter(&now, &odometer_defaults, 0, 5000); /* meanwhile */
     assert_false(odometer_knows_more(&again, &now));
     now = again;
-    odometer_enter_hours(&now, 1000);
+    odometer_enter_hours(&now, 0, 1000);
     assert_false(odometer_knows_more(&again, &now));
     now = again;
     now.read = true; /* and the history has it no more */
@@ -219,6 +260,8 @@ int main(void)
         cmocka_unit_test(the_cars_own_meter_counts),
         cmocka_unit_test(a_fall_or_an_impossible_rise_is_refused_until_read_three_times),
         cmocka_unit_test(a_second_entry_teaches_the_factor),
+        cmocka_unit_test(what_is_read_today_is_not_raised_by_what_was_driven_before),
+        cmocka_unit_test(a_reading_is_taken_as_the_next_step_would),
         cmocka_unit_test(engine_hours_are_time_with_the_engine_on_at_both_ends),
         cmocka_unit_test(over_a_hole_the_engines_own_clock_counts_unless_it_was_started_anew),
         cmocka_unit_test(what_was_shown_of_a_lost_state_goes_on),
