@@ -60,6 +60,20 @@ static void tell_level(const struct car *c, enum level_fact fact, const struct s
                    l->before_percent, l->after_percent, (long long)l->after_ms);
 }
 
+/* The trip is told of no reading that the odometer refuses. */
+static size_t step_trip(struct car *c, const struct car_settings *set, const struct seen *seen,
+                        struct moment *m, struct segment rows[TRIP_OUT_MAX], enum level_fact *level)
+{
+    double told_m = m->v[MOMENT_ODOMETER];
+    size_t n;
+
+    if (isfinite(told_m) && !odometer_takes(&c->odometer, &odometer_defaults, seen->t_ms, told_m))
+        m->v[MOMENT_ODOMETER] = (double)NAN;
+    n = trip_step(&c->trip, &set->trip, seen, m, rows, level);
+    m->v[MOMENT_ODOMETER] = told_m;
+    return n;
+}
+
 static void step_odometer(struct car *c, const struct moment *m, const struct seen *seen,
                           struct car_out *out)
 {
@@ -157,7 +171,7 @@ void car_step_moment(struct car *c, const struct car_settings *set, struct momen
         m->v[MOMENT_LAT] = m->v[MOMENT_LON] = (double)NAN;
     if (!sight_step(&c->sight, set->detect.here ? &sight_gateway : &sight_defaults, m, &seen))
         return;
-    settled = trip_step(&c->trip, &set->trip, &seen, m, rows, &level);
+    settled = step_trip(c, set, &seen, m, rows, &level);
     for (size_t i = 0; i < settled; i++)
         car_out_row(out, &rows[i]);
     step_trail(c, &seen, out);

@@ -232,6 +232,12 @@ bool fuel_from_level(struct fuel_sum *sum, const struct fuel_settings *set, doub
     return true;
 }
 
+void fuel_forget_level(struct fuel_sum *sum)
+{
+    sum->litres[FUEL_LEVEL] = 0;
+    sum->by_ms[FUEL_LEVEL] = 0;
+}
+
 const char *fuel_word(enum fuel_method method)
 {
     static const char *const word[FUEL_METHODS] = {"none", "direct",        "mass",

@@ -80,6 +80,7 @@ double fuel_co2_kg(const struct fuel_settings *set, double litres); /* NaN: no f
 /* From the level alone: of a whole trip, never of a moment.  True when litres were found. */
 bool fuel_from_level(struct fuel_sum *sum, const struct fuel_settings *set, double from_percent,
                      double to_percent, int64_t duration_ms);
+void fuel_forget_level(struct fuel_sum *sum); /* what that found */
 
 const char *
 fuel_word(enum fuel_method method); /* "none" "direct" "mass" "maf" "speed_density" "level" */

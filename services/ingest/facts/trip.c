@@ -20,6 +20,7 @@ const struct trip_settings trip_defaults = {
     .lapse_ms = 3600000,
     .lapse_ms1 = 1.11,
     .same_place_m = 200,
+    .most_kmh = 300,
     .fuel_stop_ms = 900000,
     .high_rpm = 4500,
     .cold_celsius = 60,
@@ -137,7 +138,9 @@ static void join(struct trip *t, const struct trip_settings *set)
     tally_add(&before->sum, &t->now.sum);
     before->state = SEGMENT_OPEN;
     before->reason = END_NONE;
-    before->level_start_percent = (double)NAN; /* the gauge rose on the way: it tells nothing */
+    before->level_start_percent =
+        (double)NAN;                      /* the gauge rose on the way: it tells nothing, ... */
+    fuel_forget_level(&before->sum.fuel); /* ... of the half before it neither */
     before->end = nowhere();
     t->now = *before;
     t->held_n = 0;
@@ -197,12 +200,12 @@ static enum end_reason stood(const struct trip *t, const struct trip_settings *s
 
 static void stand_still(struct trip *t, const struct seen *seen, double distance_m)
 {
+    /* moving: nobody knows any more whether it does */
+    int64_t since_ms = seen->motion == MOTION_MOVING ? t->speed_ms : seen->motion_since_ms;
+
     if (t->stand.since_ms > 0)
         return;
-    t->stand.since_ms =
-        seen->motion_since_ms > t->resumed_ms ? seen->motion_since_ms : t->resumed_ms;
-    if (seen->motion == MOTION_MOVING) /* nobody knows any more whether it does */
-        t->stand.since_ms = t->speed_ms;
+    t->stand.since_ms = since_ms > t->resumed_ms ? since_ms : t->resumed_ms;
     t->stand.at_m = distance_m;
 }
 
@@ -308,14 +311,17 @@ static void begin(struct trip *t, const struct trip_settings *set, const struct 
     step_standing(t, set, seen, &nothing, seen->t_ms, rows);
 }
 
-/* How far apart the two ends of a hole are; NaN: nobody can tell. */
-static double apart_m(const struct trip *t, const struct seen *seen, double odometer_m)
+/* How far apart the two ends of a hole are; NaN: nobody can tell.  An odometer that rose by more
+ * than any car drives is no word of it. */
+static double apart_m(const struct trip *t, const struct trip_settings *set,
+                      const struct seen *seen, double odometer_m)
 {
     struct place from = where(t);
+    double rise_m = t->odometer_known ? odometer_m - t->odometer_m : (double)NAN;
 
-    if (t->odometer_known && odometer_m >= t->odometer_m)
-        return odometer_m - t->odometer_m;
-    if (t->phase == TRIP_DRIVES && t->fix.t_ms > 0)
+    if (rise_m >= 0 && rise_m <= set->most_kmh / 3600 * (double)seen->since_ms)
+        return rise_m;
+    if ((t->phase == TRIP_DRIVES || t->candidate) && t->fix.t_ms > 0)
         from = (struct place){t->fix.lat, t->fix.lon};
     if (isfinite(from.lat) && seen->good)
         return geo_distance_m(from.lat, from.lon, seen->fix.lat, seen->fix.lon);
@@ -325,8 +331,7 @@ static double apart_m(const struct trip *t, const struct seen *seen, double odom
     return (double)NAN;
 }
 
-static void lapse(struct trip *t, struct segment *s, const struct seen *seen, double d_m,
-                  struct rows *rows)
+static void lapse(struct trip *t, const struct seen *seen, double d_m, struct rows *rows)
 {
     struct segment over;
 
@@ -339,9 +344,10 @@ static void lapse(struct trip *t, struct segment *s, const struct seen *seen, do
     if (seen->good)
         over.end = (struct place){seen->fix.lat, seen->fix.lon};
     trip_tell(rows, &over);
-    s->sum.distance_m += d_m;
-    s->sum.estimated_m += d_m;
-    s->sum.expected_ms += seen->since_ms;
+    t->now.sum.distance_m += d_m;
+    t->now.sum.estimated_m += d_m;
+    t->now.sum.expected_ms += seen->since_ms;
+    t->now.sum.fuel.expected_ms += seen->since_ms; /* it burnt, and nobody knows how much */
     t->resumed_ms = seen->t_ms;
     t->stand = (struct stand){0};
     anchor_clear(&t->anchor);
@@ -374,15 +380,17 @@ static void lost(struct trip *t, const struct trip_settings *set, const struct s
 static void step_gap(struct trip *t, const struct trip_settings *set, const struct seen *seen,
                      double odometer_m, struct rows *rows)
 {
-    double d_m = apart_m(t, seen, odometer_m);
+    double d_m = apart_m(t, set, seen, odometer_m);
     double d_ms1 = d_m * 1000 / (double)seen->since_ms;
     struct tally nothing = {0};
 
     if (seen->since_ms <= set->lapse_ms && d_ms1 >= set->lapse_ms1 &&
         (t->phase == TRIP_DRIVES || t->candidate)) {
-        if (t->phase == TRIP_DRIVES && t->stand.since_ms > 0)
+        if (t->phase == TRIP_STANDS) /* so far away it was no jitter */
+            candidate_confirm(t, set, rows);
+        else if (t->stand.since_ms > 0)
             tally_add(&t->now.sum, &t->next.sum);
-        lapse(t, t->phase == TRIP_DRIVES ? &t->now : &t->next, seen, d_m, rows);
+        lapse(t, seen, d_m, rows);
         return;
     }
     if (!(d_m < set->same_place_m)) {

@@ -7,8 +7,8 @@
  *
  * A gap g without a sample, d metres apart (odometer, else great circle), is one of four things, in
  * this order.  Up to 300 s it is bridged; up to 3,600 s and at 1.11 m/s or more it is the same
- * trip, a SEGMENT_LAPSE over it, d estimated; d below 200 m is a stop, from the last sample on;
- * else it is a SEGMENT_GAP between what was and what comes. */
+ * trip (one that had only just begun, too), a SEGMENT_LAPSE over it, d estimated; d below 200 m is
+ * a stop, from the last sample on; else it is a SEGMENT_GAP between what was and what comes. */
 #ifndef INGEST_TRIP_H
 #define INGEST_TRIP_H
 
@@ -41,6 +41,7 @@ struct trip_settings {
     int64_t lapse_ms;     /* 3,600,000: up to this ... */
     double lapse_ms1;     /* ... at 1.11 m/s or more it drove on */
     double same_place_m;  /* 200: nearer than this it stood */
+    double most_kmh;      /* 300: an odometer that rose faster over a hole is not believed */
     int64_t fuel_stop_ms; /* 900,000: the longest fuel stop */
     double high_rpm;      /* 4,500 petrol, 3,375 diesel: 75 % of the redline */
     double cold_celsius, hard_percent; /* coolant below 60 and load above 70: not good for it */

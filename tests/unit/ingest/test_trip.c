@@ -321,6 +321,55 @@ static void a_fuel_stop_does_not_split_a_trip(void **state)
     }
 }
 
+static void the_gauge_tells_nothing_of_a_trip_that_was_refuelled_on_its_way(void **state)
+{
+    struct trip_settings set = trip_defaults;
+    struct car c = car_new();
+    const struct segment *trip;
+    size_t n;
+
+    (void)state;
+    set.fuel.kind = FUEL_PETROL;
+    set.fuel.tank_l = 50;
+    c.level = 80;
+    car_stand(&c, 60);
+    c.level = 60;
+    car_go(&c, 300, 60);
+    refuel(&c, 75, 400);
+    car_stand(&c, 130);
+    c.level = 40; /* below what it began with */
+    car_go(&c, 300, 60);
+    car_stand(&c, 260);
+    n = run(&c.d, &set);
+    drive_done(&c.d);
+    assert_int_equal(count(rows, n, SEGMENT_TRIP), 1);
+    trip = nth(rows, n, SEGMENT_TRIP, 0);
+    assert_true(trip->pause_ms > 0);
+    assert_true(isnan(trip->level_start_percent));
+    assert_true(isnan(fuel_litres(&trip->sum.fuel))); /* nor what its first half alone took */
+}
+
+static void a_fill_up_that_is_found_on_the_road_is_what_the_trip_began_with(void **state)
+{
+    struct car c = car_new();
+    const struct segment *trip;
+    size_t n;
+
+    (void)state;
+    c.level = 20;
+    car_stand(&c, 60);
+    car_go(&c, 300, 60);
+    refuel(&c, 95, 1000); /* too long a stop to be one trip with it */
+    car_stand(&c, 20);
+    car_go(&c, 60, 60);
+    car_stand(&c, 70); /* a red light */
+    car_go(&c, 60, 60);
+    n = run_car(&c);
+    assert_int_equal(count(rows, n, SEGMENT_TRIP), 2);
+    trip = nth(rows, n, SEGMENT_TRIP, 1);
+    NEAR(trip->level_start_percent, 95, 0);
+}
+
 static void the_same_stop_without_a_gauge_or_too_long_is_two_trips(void **state)
 {
     for (int how = 0; how < 2; how++) {
@@ -395,6 +444,8 @@ int main(void)
         cmocka_unit_test(a_parking_manoeuvre_is_withdrawn_and_the_stop_goes_on),
         cmocka_unit_test(gps_alone_needs_two_good_fixes),
         cmocka_unit_test(a_fuel_stop_does_not_split_a_trip),
+        cmocka_unit_test(the_gauge_tells_nothing_of_a_trip_that_was_refuelled_on_its_way),
+        cmocka_unit_test(a_fill_up_that_is_found_on_the_road_is_what_the_trip_began_with),
         cmocka_unit_test(the_same_stop_without_a_gauge_or_too_long_is_two_trips),
         cmocka_unit_test(an_unfed_trip_stays_open_for_an_hour_and_closes_provisionally),
         cmocka_unit_test(what_is_not_after_the_last_moment_changes_nothing),

@@ -126,6 +126,125 @@ static void the_odometer_tells_how_far_it_went_in_a_hole(void **state)
     NEAR(nth(rows, n, SEGMENT_TRIP, 0)->sum.estimated_m, 20000, 1);
 }
 
+static void an_odometer_that_rose_faster_than_any_car_tells_nothing(void **state)
+{
+    struct car c = car_new();
+    const struct segment *trip;
+    size_t n;
+
+    (void)state;
+    car_stand(&c, 60);
+    car_go(&c, 120, 60);
+    c.d.at[c.d.n - 1].v[MOMENT_ODOMETER] = 80000000;
+    car_silent(&c, 10 * MINUTE, 8000);
+    car_go(&c, 1, 60);
+    c.d.at[c.d.n - 1].v[MOMENT_ODOMETER] = 429496729500; /* FFFFFFFF */
+    car_go(&c, 60, 60);
+    n = run_car(&c);
+    assert_int_equal(count(rows, n, SEGMENT_TRIP), 1);
+    trip = nth(rows, n, SEGMENT_TRIP, 0);
+    NEAR(trip->sum.estimated_m, 8000, 40); /* as its positions tell */
+}
+
+static void what_drove_off_and_is_heard_elsewhere_was_a_trip(void **state)
+{
+    struct car c = car_new();
+    const struct segment *trip, *over;
+    size_t n;
+
+    (void)state;
+    car_stand(&c, 60);
+    car_go(&c, 4, 30); /* not yet far enough to be one */
+    car_silent(&c, 18 * MINUTE, 6000);
+    car_stand(&c, 400);
+    n = run_car(&c);
+    assert_int_equal(count(rows, n, SEGMENT_TRIP), 1);
+    trip = nth(rows, n, SEGMENT_TRIP, 0);
+    over = nth(rows, n, SEGMENT_LAPSE, 0);
+    assert_int_equal(trip->start_ms, MONDAY + 60 * SECOND);
+    assert_int_equal(trip->end_ms, over->end_ms);
+    NEAR(trip->sum.distance_m, 6030, 30);
+    NEAR(trip->end.lat, 48.5 + c.north_m * METRE_DEGREES, 2e-5);
+    assert_int_equal(count(rows, n, SEGMENT_STOP), 2); /* one in each place */
+    NEAR(nth(rows, n, SEGMENT_STOP, 0)->start.lat, 48.5, 2e-5);
+    NEAR(nth(rows, n, SEGMENT_STOP, 1)->start.lat, trip->end.lat, 1e-9);
+}
+
+static void no_trip_ends_before_the_hole_it_drove_through(void **state)
+{
+    for (int how = 0; how < 2; how++) { /* no speed after it; standing before it and after */
+        struct car c = car_new();
+        const struct segment *trip, *over;
+        size_t n;
+
+        (void)state;
+        car_stand(&c, 60);
+        car_go(&c, 30, 72);
+        c.d.at[c.d.n - 1].v[MOMENT_ODOMETER] = 80000000;
+        if (how == 1)
+            car_stand(&c, 30);
+        car_silent(&c, 10 * MINUTE, 5000);
+        if (how == 1) {
+            car_stand(&c, 250);
+        } else {
+            c.gps = false;
+            car_go(&c, 3, 72);
+            for (size_t i = c.d.n - 3; i < c.d.n; i++)
+                c.d.at[i].v[MOMENT_SPEED] = NOT_MEASURED;
+            c.d.at[c.d.n - 3].v[MOMENT_ODOMETER] = 80005000;
+        }
+        n = run_car(&c);
+        assert_int_equal(count(rows, n, SEGMENT_TRIP), 1);
+        trip = nth(rows, n, SEGMENT_TRIP, 0);
+        over = nth(rows, n, SEGMENT_LAPSE, 0);
+        NEAR(trip->sum.estimated_m, 5000, 30);
+        assert_true(trip->end_ms >= over->end_ms);
+    }
+}
+
+static void nobody_knows_what_was_burnt_in_a_hole(void **state)
+{
+    struct trip_settings set = trip_defaults;
+    struct car c = car_new();
+    const struct segment *trip;
+    size_t n;
+
+    (void)state;
+    set.fuel.kind = FUEL_PETROL;
+    car_stand(&c, 60);
+    car_go(&c, 300, 72);
+    car_silent(&c, 50 * MINUTE, 60000);
+    car_go(&c, 300, 72);
+    for (size_t i = 0; i < c.d.n; i++)
+        c.d.at[i].v[MOMENT_LITRES_H] = 6;
+    n = run(&c.d, &set);
+    drive_done(&c.d);
+    assert_int_equal(count(rows, n, SEGMENT_TRIP), 1);
+    trip = nth(rows, n, SEGMENT_TRIP, 0);
+    NEAR(fuel_litres(&trip->sum.fuel), 1, 0.01);
+    NEAR(fuel_coverage(&trip->sum.fuel), 600.0 / 3600, 0.005);
+    NEAR(tally_coverage(&trip->sum), 600.0 / 3600, 0.005);
+    assert_true(isnan(fuel_per_100_km(&trip->sum.fuel, &set.fuel, trip->sum.distance_m)));
+}
+
+static void a_manoeuvre_before_a_hole_leaves_its_stop_no_way(void **state)
+{
+    struct car c = car_new();
+    size_t n;
+
+    (void)state;
+    car_stand(&c, 60);
+    car_go(&c, 6, 30); /* 48 m */
+    car_silent(&c, 20 * MINUTE, 1200);
+    car_stand(&c, 300);
+    n = run_car(&c);
+    assert_int_equal(count(rows, n, SEGMENT_TRIP), 0);
+    assert_int_equal(count(rows, n, SEGMENT_GAP), 1);
+    NEAR(nth(rows, n, SEGMENT_STOP, 0)->sum.distance_m, 0, 0);
+    NEAR(nth(rows, n, SEGMENT_STOP, 0)->sum.max_kmh, 0, 0);
+    NEAR((double)nth(rows, n, SEGMENT_STOP, 0)->sum.moving_ms, 6000, 2000); /* it did move */
+}
+
 static void heartbeats_of_a_parked_car_are_one_stop(void **state)
 {
     struct car c = car_new();
@@ -234,6 +353,11 @@ int main(void)
         cmocka_unit_test(a_hole_that_ends_in_the_same_place_was_a_stop),
         cmocka_unit_test(any_other_hole_ends_the_trip_and_is_a_row_of_its_own),
         cmocka_unit_test(the_odometer_tells_how_far_it_went_in_a_hole),
+        cmocka_unit_test(an_odometer_that_rose_faster_than_any_car_tells_nothing),
+        cmocka_unit_test(what_drove_off_and_is_heard_elsewhere_was_a_trip),
+        cmocka_unit_test(no_trip_ends_before_the_hole_it_drove_through),
+        cmocka_unit_test(nobody_knows_what_was_burnt_in_a_hole),
+        cmocka_unit_test(a_manoeuvre_before_a_hole_leaves_its_stop_no_way),
         cmocka_unit_test(heartbeats_of_a_parked_car_are_one_stop),
         cmocka_unit_test(a_tunnel_is_no_gap_and_its_way_is_measured_by_speed),
         cmocka_unit_test(whatever_is_measured_the_rows_are_a_partition_of_time),
