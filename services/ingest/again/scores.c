@@ -72,8 +72,8 @@ static void add_score(struct columns *c, struct text *text, const PGresult *rows
     pg_array_jsonb(&c->column[2], text->bytes, text->len);
 }
 
-/* A limit is known where the vehicle, its customer or a zone has one.  What a car itself says of its
- * speeding may hold anything, and would count twice: ours was measured. */
+/* A limit is known where the vehicle, its customer or a zone has one.  What a car itself says of
+ * its speeding may hold anything, and would count twice: ours was measured. */
 static enum status read_trips(struct pg *db, PGresult **rows, struct fault *fault)
 {
     return pg_run(

@@ -119,6 +119,12 @@ static void a_contract_is_told_before_its_cap_is_passed(void **state)
     assert_int_equal(m.stage, MILEAGE_FINE);
     m = forecast_mileage(&c, &forecast_defaults, NOW, 38500, 0, MILEAGE_FINE);
     assert_int_equal(m.stage, MILEAGE_NEARLY_USED);
+    m = forecast_mileage(&c, &forecast_defaults, NOW, 38300, 0, MILEAGE_NEARLY_USED); /* 94.3 % */
+    assert_int_equal(m.stage, MILEAGE_NEARLY_USED); /* a meter that is corrected a little */
+    m = forecast_mileage(&c, &forecast_defaults, NOW, 38300, 0, MILEAGE_FINE);
+    assert_int_equal(m.stage, MILEAGE_FINE);
+    m = forecast_mileage(&c, &forecast_defaults, NOW, 38100, 0, MILEAGE_NEARLY_USED);
+    assert_int_equal(m.stage, MILEAGE_FINE);
     m = forecast_mileage(&c, &forecast_defaults, NOW, NONE, 10, MILEAGE_FINE);
     assert_int_equal(m.stage, MILEAGE_FINE);
 }
