@@ -333,6 +333,29 @@ def test_codes_come_go_and_are_erased(site):
         assert site.sql(f"SELECT there, count FROM dtc WHERE vin = '{car.vin}' AND code = 'P0301'") == "t|2"
 
 
+def test_codes_that_somebody_erased_are_found_out_in_a_backlog_too(site):
+    """A car sends its newest first, a report of its present state among it."""
+    t, cleared_km = now_ms() - HOUR_MS, "Vehicle.OBD.DistanceSinceDTCClear"
+    lists = {"stored": "full", "pending": "full", "permanent": "full"}
+
+    def publish(car, n):
+        second, found = {1: (0, 500.0), 2: (1, ["P0301"]), 3: (600, 0.0), 4: (601, []), 5: (1200, 3.0), 6: (1201, [])}[n]
+        if n % 2:
+            car.telemetry({t + second * 1000: {drives.SPEED: 0.0, cleared_km: found}}, seq=n)
+        else:
+            car.publish("diagnostics", {**car.head("diagnostics", seq=n), "t": t + second * 1000, "mil": False, "lists": lists,
+                                        "dtcs": [{"code": c, "state": "stored", "ecu": "7E8"} for c in found]})
+        wait_until(lambda: site.sql(f"SELECT upto > {n - 1} AND NOT gaps @> {n}::bigint FROM watermark WHERE vin = '{car.vin}' "
+                                    "AND site = ''") == "t", why="the record")
+
+    for order in (1, 2, 3, 4, 5, 6), (5, 1, 2, 3, 4, 6), (5, 6, 1, 2, 3, 4):
+        with site.car() as car:
+            for n in order:
+                publish(car, n)
+            told = [(e[2] - t, e[3]["erased"], e[3].get("distance_fell")) for e in events(site, car.vin) if e[0] == "dtc_cleared"]
+            assert told == [(601000, True, True)], order
+
+
 def codes(site, vin):
     """What is known of a vehicle's codes, and which cases are open."""
     rows = site.sql("SELECT code, list, there, ms(first_at), ms(last_at), ms(gone_at), count FROM dtc "

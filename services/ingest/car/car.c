@@ -177,6 +177,7 @@ void car_step_moment(struct car *c, const struct car_settings *set, struct momen
     step_trail(c, &seen, out);
     tell_level(c, level, &seen, out);
     step_odometer(c, m, &seen, out);
+    cleared_step(&c->cleared, seen.t_ms, m->v[MOMENT_CLEARED_KM]);
     detect_step(&c->detect, &set->detect, m, &seen, out);
     step_places(c, set, &seen, readings, n, out);
     if (out->found_n > found_n)

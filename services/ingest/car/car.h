@@ -14,6 +14,7 @@
 #include "found.h"
 #include "limits.h"
 #include "rules.h"
+#include "services/ingest/facts/cleared.h"
 #include "services/ingest/facts/odometer.h"
 #include "services/ingest/facts/trail.h"
 #include "services/ingest/facts/trip.h"
@@ -38,6 +39,7 @@ struct car {
     struct fences fences;
     struct rules rules;
     struct trail trail;
+    struct cleared cleared;
     /* ---- of the stream it steps through */
     unsigned char stream[16];
     int64_t passed_seq;   /* gaps up to here are not waited for any more */

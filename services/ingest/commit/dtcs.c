@@ -38,8 +38,9 @@ void dtcs_close(struct dtcs *d)
     free(d);
 }
 
-void dtcs_begin(struct dtcs *d)
+void dtcs_begin(struct dtcs *d, const struct cleared *cleared)
 {
+    d->cleared = cleared;
     d->late_ms = 0;
 }
 
@@ -89,9 +90,9 @@ static enum status read_codes(struct dtcs *d, const char *vin, struct fault *fau
     return st;
 }
 
-/* The row is locked: two reports of one vehicle never pass each other.  Column 6 is PID 31 as the
- * newest sample had it. */
-static enum status read_status(struct dtcs *d, const char *vin, double *cleared_km,
+/* The row is locked: two reports of one vehicle never pass each other.  *told is PID 31 as the
+ * newest sample that tells it has it. */
+static enum status read_status(struct dtcs *d, const char *vin, struct cleared_value *told,
                                struct fault *fault)
 {
     const char *params[] = {vin};
@@ -104,7 +105,8 @@ static enum status read_status(struct dtcs *d, const char *vin, double *cleared_
     if (st == ST_OK)
         st = pg_run(d->db,
                     "SELECT ms(d.at), d.mil, d.readiness_known, d.supported, d.incomplete, "
-                    "d.cleared_km, s.signals -> 'Vehicle.OBD.DistanceSinceDTCClear' ->> 0 "
+                    "d.cleared_km, s.signals #>> '{Vehicle.OBD.DistanceSinceDTCClear,0}', "
+                    "s.signals #>> '{Vehicle.OBD.DistanceSinceDTCClear,1}' "
                     "FROM dtc_status d LEFT JOIN vehicle_state s ON s.vin = d.vin "
                     "WHERE d.vin = $1 FOR UPDATE OF d",
                     1, params, &rows, fault);
@@ -117,9 +119,18 @@ static enum status read_status(struct dtcs *d, const char *vin, double *cleared_
     d->life.incomplete = (uint32_t)whole(rows, 0, 4);
     d->life.cleared_known = !PQgetisnull(rows, 0, 5);
     d->life.cleared_km = strtod(PQgetvalue(rows, 0, 5), NULL);
-    *cleared_km = PQgetisnull(rows, 0, 6) ? (double)NAN : strtod(PQgetvalue(rows, 0, 6), NULL);
+    *told = (struct cleared_value){whole(rows, 0, 7), strtod(PQgetvalue(rows, 0, 6), NULL)};
     PQclear(rows);
     return ST_OK;
+}
+
+/* PID 31 when the report was made.  The newest sample may be from after it, where a backlog comes;
+ * those before may not be stepped yet. */
+static double cleared_then(const struct dtcs *d, struct cleared_value told, int64_t t_ms)
+{
+    if (told.t_ms > cleared_at(d->cleared, t_ms).t_ms && told.t_ms <= t_ms)
+        return told.km;
+    return cleared_km(d->cleared, t_ms);
 }
 
 /* ---- the report */
@@ -448,14 +459,16 @@ enum status dtcs_take(struct dtcs *d, const struct record *r, bool detects, stru
 {
     const char *vin = r->from.topic.vin;
     struct dtc_report report = {.t_ms = r->fact.t_ms};
+    struct cleared_value told = {0};
     json_t *message = NULL;
     enum status st = json_read(&message, r->payload, r->len, JSON_MAX_BYTES, fault);
 
     if (st != ST_OK)
         return st == ST_REJECT ? ST_OK : st; /* it was read before: it is none of ours */
     dtc_life_clear(&d->life);
-    if ((st = read_status(d, vin, &report.cleared_km, fault)) == ST_OK)
+    if ((st = read_status(d, vin, &told, fault)) == ST_OK)
         st = read_codes(d, vin, fault);
+    report.cleared_km = cleared_then(d, told, report.t_ms);
     if (st == ST_OK)
         st = dtcs_see_vin(d, r, message, detects, found, fault);
     if (st == ST_OK && report.t_ms > 0)

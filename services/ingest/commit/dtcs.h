@@ -5,14 +5,16 @@
 
 #include "lib/store/postgres.h"
 #include "services/ingest/car/found.h"
+#include "services/ingest/facts/cleared.h"
 #include "services/ingest/record/record.h"
 
 struct dtcs;
 
 enum status dtcs_open(struct dtcs **out, struct pg *db, struct fault *fault) MUST_CHECK;
 
-/* A vehicle: then its reports, then what came late among them. */
-void dtcs_begin(struct dtcs *d);
+/* A vehicle: then its reports, then what came late among them.  `cleared` is what its samples tell
+ * as they are stepped, and stays yours. */
+void dtcs_begin(struct dtcs *d, const struct cleared *cleared);
 /* One diagnostics/1; what it means is added to `found`.  `detects`: another vehicle's VIN in it is
  * told by us, not by the car. */
 enum status dtcs_take(struct dtcs *d, const struct record *r, bool detects, struct car_out *found,

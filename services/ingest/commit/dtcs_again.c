@@ -1,6 +1,5 @@
 /* services/ingest/commit/dtcs_again.c - reports that came late: all of them once more, in order of
  * time.  Twice: what is an alert is known in the end alone. */
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -165,7 +164,7 @@ static void recount(struct dtcs *d, const struct past *p)
 }
 
 /* ---- once more */
-/* The distance since they were cleared is no part of a report: who saw it fall then said so. */
+/* Samples may have told it too long ago to be remembered: who saw it fall then said so. */
 static bool distance_fell(const struct past *p, int64_t t_ms)
 {
     for (int i = 0; i < PQntuples(p->events) && *PQgetvalue(p->events, i, EVENT_FELL) == 't'; i++)
@@ -190,7 +189,8 @@ static enum status read_report(struct dtcs *d, const struct past *p, int i,
     json_t *message = NULL;
     enum status st;
 
-    *report = (struct dtc_report){.t_ms = whole(p->reports, row, 0), .cleared_km = (double)NAN};
+    *report = (struct dtc_report){.t_ms = whole(p->reports, row, 0)};
+    report->cleared_km = cleared_km(d->cleared, report->t_ms);
     if ((st = json_read(&message, PQgetvalue(p->reports, row, 1), len, len, fault)) != ST_OK)
         return st;
     st = dtcs_read_report(d, message, report, fault);

@@ -12,6 +12,7 @@
 struct dtcs {
     struct pg *db;
     struct columns c;
+    const struct cleared *cleared; /* of the vehicle in hand */
     struct dtc_life life, end;
     struct dtc *codes; /* of the report in hand */
     size_t codes_room;

@@ -308,7 +308,7 @@ static enum status step_vehicle(struct facts *f, size_t i, const char *vin,
     fact_states_get(f->states, i, &row);
     crowded = row.car.fences.crowded;
     car_out_clear(&f->out);
-    dtcs_begin(f->dtcs);
+    dtcs_begin(f->dtcs, &row.car.cleared);
     for (; f->next < f->taken_n && !strcmp(f->taken[f->next]->from.topic.vin, vin); f->next++) {
         at_record(f->taken[f->next]);
         st = take_record(f, &row, &set, f->taken[f->next], marks, now_ms, fault);
