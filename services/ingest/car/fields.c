@@ -175,6 +175,11 @@ static const struct layout_member of_episode[] = {
     END_OF_MEMBERS,
 };
 
+static const struct layout_member of_overspeed_run[] = {
+    IN(overspeed_run, now, of_episode), ONE(overspeed_run, below_ms), ONE(overspeed_run, way),
+    ONE(overspeed_run, way_pause),      ONE(overspeed_run, above),    END_OF_MEMBERS,
+};
+
 static const struct layout_member of_overspeed[] = {
     IN(overspeed, now, of_episode),
     IN(overspeed, ended, of_episode),
@@ -185,6 +190,7 @@ static const struct layout_member of_overspeed[] = {
     ONE(overspeed, t_ms),
     ONE(overspeed, kmh),
     ONE(overspeed, above),
+    IN(overspeed, next, of_overspeed_run),
     END_OF_MEMBERS,
 };
 

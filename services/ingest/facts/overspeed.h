@@ -1,5 +1,7 @@
 /* services/ingest/facts/overspeed.h - driving above a limit for a while.  Pure; {0} starts.
- * No limit, no episode: somebody has to set one, and say what for. */
+ * No limit, no episode: somebody has to set one, and say what for.  An episode is about one limit:
+ * where another one holds for as long as an interruption may last, it is over, and the next one
+ * began there if that is driven too fast for, too. */
 #ifndef INGEST_OVERSPEED_H
 #define INGEST_OVERSPEED_H
 
@@ -19,13 +21,21 @@ extern const struct overspeed_settings overspeed_defaults;
 
 struct overspeed_episode {
     int64_t start_ms, end_ms; /* first sample above; first below after it */
-    double limit_kmh;         /* at the peak */
+    double limit_kmh;         /* that held all along */
     double peak_kmh;
     double mean_kmh; /* over its time */
     int64_t above_ms;
 };
 
 enum overspeed_fact { OVERSPEED_NONE = 0, OVERSPEED_BEGAN, OVERSPEED_ENDED };
+
+/* What may be the next one, while another limit holds than that of the one under way. */
+struct overspeed_run {
+    struct overspeed_episode now; /* start_ms 0: none */
+    int64_t below_ms;             /* as below */
+    double way, way_pause;
+    bool above;
+};
 
 struct overspeed {
     struct overspeed_episode now; /* start_ms 0: none */
@@ -37,10 +47,11 @@ struct overspeed {
     int64_t t_ms;     /* newest speed */
     double kmh;
     bool above;
+    struct overspeed_run next;
 };
 
 /* One speed and the limit it is held against (NaN: none).  OVERSPEED_BEGAN: o->now, ten seconds
- * after it began; OVERSPEED_ENDED: o->ended is the event. */
+ * after it began; OVERSPEED_ENDED: o->ended is the event, and o->now may be the next one. */
 enum overspeed_fact overspeed_step(struct overspeed *o, const struct overspeed_settings *set,
                                    int64_t t_ms, double kmh, double limit_kmh);
 
