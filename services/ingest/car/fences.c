@@ -267,8 +267,12 @@ size_t fences_limits(const struct fences *s, const struct fence_list *list, int6
 
     if (!fences_placed(s, t_ms))
         return 0;
-    for (size_t i = 0; s->n > 0 && i < list->n && n < max; i++)
-        if (isfinite(list->all[i]->limit_kmh) && fences_inside(s, list->all[i]->key))
-            limits[n++] = list->all[i]->limit_kmh;
+    for (size_t i = 0; s->n > 0 && i < list->n && n < max; i++) {
+        const struct fence *f = list->all[i];
+
+        if (isfinite(f->limit_kmh) && fences_inside(s, f->key) &&
+            zone_distance_m(&f->zone, s->lat, s->lon) <= 0)
+            limits[n++] = f->limit_kmh;
+    }
     return n;
 }

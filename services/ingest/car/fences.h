@@ -67,7 +67,8 @@ void fences_remember(struct fences *s, const struct fence_list *list, const stru
 bool fences_placed(const struct fences *f, int64_t t_ms);
 
 bool fences_inside(const struct fences *f, const unsigned char key[16]);
-/* The limits of the zones it is in at t_ms; returns how many, at most `max`. */
+/* The limits of the zones it is in at t_ms; returns how many, at most `max`.  Past a zone's edge
+ * its limit holds no more, though the car is in it until it is out by the margin. */
 size_t fences_limits(const struct fences *f, const struct fence_list *list, int64_t t_ms,
                      double *limits, size_t max);
 

@@ -266,6 +266,10 @@ static void only_the_limits_of_zones_it_is_in_count(void **state)
     assert_int_equal(fences_limits(&s, &list, 61000, limits, 4), 1);
     assert_true(limits[0] == 50);
     assert_int_equal(fences_limits(&s, &list, 61001, limits, 4), 0); /* who knows where it is */
+    at.lat += (fences[0].zone.radius_m + 10) * METRE; /* past the edge, by less than the margin */
+    fences_step(&s, &list, 0, 2000, &at, &out);
+    assert_true(fences_inside(&s, fences[0].key));
+    assert_int_equal(fences_limits(&s, &list, 2000, limits, 4), 0);
     car_out_done(&out);
 }
 
