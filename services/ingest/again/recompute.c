@@ -116,7 +116,9 @@ static void keep_order(struct recompute *r, const struct due_again *due, struct 
     car->passed_seq = now->passed_seq;
     car->wait_from_ms = now->wait_from_ms;
     fences_remember(&car->fences, &r->set.fences, &now->fences, car_t_ms(car), &r->out);
-    if (!r->set.detect.here)
+    if (r->set.detect.here)
+        detect_remember(&car->detect, &now->detect);
+    else
         car->detect = now->detect;
     if (!odometer_knows_more(&car->odometer, &now->odometer))
         car->odometer = now->odometer;

@@ -74,9 +74,31 @@ static void step_harsh(struct harsh *h, const struct harsh_settings *set, const 
 }
 
 /* ---- battery and heat */
-static void step_battery(struct battery *b, const struct detect_settings *set,
+/* An alert overtakes the samples before it: what they say of its end was before it began. */
+static void end_battery(struct detect *d, enum battery_kind kind, int64_t t_ms, struct car_out *out)
+{
+    if (t_ms <= d->battery_ms[kind]) {
+        d->battery.open[kind] = true;
+        return;
+    }
+    end(out, "low_battery", battery_word(kind), t_ms);
+    d->battery_ms[kind] = 0;
+}
+
+static void end_heat(struct detect *d, int64_t t_ms, struct car_out *out)
+{
+    if (t_ms <= d->heat_ms) {
+        d->heat.open = HEAT_MAJOR;
+        return;
+    }
+    end(out, "overheating", "", t_ms);
+    d->heat_ms = 0;
+}
+
+static void step_battery(struct detect *d, const struct detect_settings *set,
                          const struct moment *m, const struct seen *seen, struct car_out *out)
 {
+    struct battery *b = &d->battery;
     struct battery_settings settings = battery_defaults;
     struct battery_input in = {
         .t_ms = seen->t_ms,
@@ -94,7 +116,7 @@ static void step_battery(struct battery *b, const struct detect_settings *set,
         struct found *f;
 
         if (facts & BATTERY_CLEARED(kind))
-            end(out, "low_battery", battery_word(kind), seen->t_ms);
+            end_battery(d, kind, seen->t_ms, out);
         if (!set->here || !(facts & BATTERY_RAISED(kind)))
             continue;
         f = tell(out, "low_battery", battery_severity(kind), b->since_ms[kind], seen);
@@ -106,16 +128,17 @@ static void step_battery(struct battery *b, const struct detect_settings *set,
     }
 }
 
-static void step_heat(struct heat *h, const struct detect_settings *set, const struct moment *m,
+static void step_heat(struct detect *d, const struct detect_settings *set, const struct moment *m,
                       const struct seen *seen, struct car_out *out)
 {
+    struct heat *h = &d->heat;
     enum heat_fact fact = HEAT_NONE;
     struct found *f;
 
     if (isfinite(m->v[MOMENT_COOLANT]))
         fact = heat_step(h, &heat_defaults, seen->t_ms, m->v[MOMENT_COOLANT]);
     if (fact == HEAT_CLEARED)
-        end(out, "overheating", "", seen->t_ms);
+        end_heat(d, seen->t_ms, out);
     if (!set->here || (fact != HEAT_MAJOR && fact != HEAT_CRITICAL))
         return;
     f = tell(out, "overheating", fact == HEAT_CRITICAL ? "critical" : "major", h->since_ms, seen);
@@ -188,6 +211,16 @@ static void step_told(struct detect *d, const struct seen *seen, struct car_out 
     }
 }
 
+/* May a sample of that time end what the car told of its battery? */
+static bool ends_battery(const struct detect *d, int64_t t_ms)
+{
+    bool ends = false;
+
+    for (int k = 0; k < BATTERY_KINDS; k++)
+        ends |= d->battery.open[k] && t_ms > d->battery_ms[k];
+    return ends;
+}
+
 void detect_step(struct detect *d, const struct detect_settings *set, const struct moment *m,
                  const struct seen *seen, struct car_out *out)
 {
@@ -198,8 +231,10 @@ void detect_step(struct detect *d, const struct detect_settings *set, const stru
         step_crash(d, seen, out);
     }
     if (set->here || d->told) {
-        step_battery(&d->battery, set, m, seen, out);
-        step_heat(&d->heat, set, m, seen, out);
+        if (set->here || ends_battery(d, seen->t_ms))
+            step_battery(d, set, m, seen, out);
+        if (set->here || (d->heat.open != HEAT_NONE && seen->t_ms > d->heat_ms))
+            step_heat(d, set, m, seen, out);
         d->told = d->heat.open != HEAT_NONE;
         for (int k = 0; k < BATTERY_KINDS; k++)
             d->told |= d->battery.open[k];
@@ -213,10 +248,12 @@ void detect_told(struct detect *d, const char *type, const char *subject, int64_
         for (int k = 0; k < BATTERY_KINDS; k++)
             if (!strcmp(subject, battery_word((enum battery_kind)k))) {
                 d->battery.open[k] = true;
-                d->told = 1;
+                d->battery_ms[k] = t_ms;
+                d->told = true;
             }
     } else if (!strcmp(type, "overheating")) {
         d->heat.open = HEAT_MAJOR;
+        d->heat_ms = t_ms;
         d->told = true;
     } else if (!strcmp(type, "tow")) {
         d->tow_ms = t_ms;
@@ -245,12 +282,17 @@ static int64_t later(int64_t a, int64_t b)
 
 void detect_remember(struct detect *d, const struct detect *told)
 {
-    for (int k = 0; k < BATTERY_KINDS; k++)
-        d->battery.open[k] |= told->battery.open[k];
-    if (d->heat.open == HEAT_NONE)
+    for (int k = 0; k < BATTERY_KINDS; k++) {
+        d->battery.open[k] |= told->battery_ms[k] > 0;
+        d->battery_ms[k] = later(d->battery_ms[k], told->battery_ms[k]);
+    }
+    if (d->heat.open == HEAT_NONE && told->heat_ms > 0)
         d->heat.open = told->heat.open;
+    d->heat_ms = later(d->heat_ms, told->heat_ms);
     d->told |= told->told;
     d->tow_ms = later(d->tow_ms, told->tow_ms);
     d->power_cut_ms = later(d->power_cut_ms, told->power_cut_ms);
+    if (told->gps_ms > d->gps_ms)
+        d->good_fixes = told->good_fixes;
     d->gps_ms = later(d->gps_ms, told->gps_ms);
 }

@@ -29,8 +29,9 @@ struct detect {
     int64_t obd_ms; /* newest speed of the car's own; 0: none */
     /* ---- told by the car, a tow by us too, and not over yet; 0: not so */
     int64_t tow_ms, power_cut_ms, gps_ms;
-    int32_t good_fixes; /* since gps_ms */
-    int32_t told;       /* something of battery or heat is open by the car's own word */
+    int64_t heat_ms, battery_ms[BATTERY_KINDS]; /* only what is newer than its alert ends it */
+    int32_t good_fixes;                         /* since gps_ms */
+    int32_t told; /* something of battery or heat is open by the car's own word */
 };
 
 void detect_step(struct detect *d, const struct detect_settings *set, const struct moment *m,

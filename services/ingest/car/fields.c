@@ -266,6 +266,8 @@ static const struct layout_member of_detect[] = {
     ONE(detect, tow_ms),
     ONE(detect, power_cut_ms),
     ONE(detect, gps_ms),
+    ONE(detect, heat_ms),
+    MANY(detect, battery_ms),
     ONE(detect, good_fixes),
     ONE(detect, told),
     END_OF_MEMBERS,

@@ -232,6 +232,86 @@ static void a_receiver_the_car_said_is_lost_is_back_with_fixes_after_that(void *
     assert_int_equal(fixes, gps_lost_defaults.fixes);
 }
 
+/* ---- told by the car, ended by what follows */
+static void engine(int t_s, double celsius, double volts)
+{
+    struct moment m;
+
+    moment_init(&m, MONDAY + t_s * SECOND);
+    m.v[MOMENT_SPEED] = 50;
+    m.v[MOMENT_RPM] = 2000;
+    m.ecu = true;
+    m.v[MOMENT_COOLANT] = celsius;
+    m.v[MOMENT_VOLTS] = volts;
+    step(&m);
+}
+
+/* As cars send after a dead zone: the alert first, then the samples of the time before it. */
+static void what_was_before_an_alert_does_not_end_it_and_what_comes_after_it_does(void **state)
+{
+    const struct found *over = NULL;
+
+    (void)state;
+    for (int detects = 0; detects < 2; detects++) {
+        start(state);
+        here.here = detects;
+        engine(1, 90, 14.1);
+        detect_told(&detect, "overheating", "", MONDAY + 600 * SECOND);
+        detect_told(&detect, "low_battery", "low", MONDAY + 600 * SECOND);
+        for (int t_s = 2; t_s <= 600; t_s++)
+            engine(t_s, 90, 14.1); /* cool, and charging */
+        assert_int_equal(found("overheating", FOUND_END, &over), 0);
+        assert_int_equal(found("low_battery", FOUND_END, &over), 0);
+        for (int t_s = 601; t_s <= 800; t_s++)
+            engine(t_s, 90, 14.1);
+        assert_int_equal(found("overheating", FOUND_END, &over), 1);
+        assert_true(over->occurred_ms > MONDAY + 600 * SECOND);
+        assert_int_equal(found("low_battery", FOUND_END, &over), 1);
+        assert_true(over->occurred_ms > MONDAY + 600 * SECOND);
+    }
+}
+
+static void what_a_state_remembers_of_another_is_what_was_told_and_is_not_over(void **state)
+{
+    const struct found *over = NULL;
+    struct detect told = {0}, none = {0};
+
+    (void)state;
+    detect_told(&told, "overheating", "", MONDAY + 100 * SECOND);
+    detect_told(&told, "low_battery", "over", MONDAY + 100 * SECOND);
+    detect_told(&told, "power_cut", "", MONDAY + 100 * SECOND);
+    none.heat.open = HEAT_MAJOR; /* found in its own samples, and not told */
+    none.battery.open[BATTERY_LOW] = true;
+    detect_remember(&detect, &none);
+    assert_int_equal(detect.heat.open, HEAT_NONE);
+    assert_false(detect.battery.open[BATTERY_LOW]);
+    detect_remember(&detect, &told);
+    for (int t_s = 50; t_s < 400; t_s++)
+        engine(t_s, 90, 14.1);
+    assert_int_equal(found("overheating", FOUND_END, &over), 1);
+    assert_int_equal(found("low_battery", FOUND_END, &over), 1);
+    assert_int_equal(found("power_cut", FOUND_END, &over), 1);
+    assert_int_equal(over->occurred_ms, MONDAY + 101 * SECOND);
+}
+
+static void a_lost_receiver_that_was_told_is_back_after_two_good_fixes_that_are_newer(void **state)
+{
+    const struct found *over = NULL;
+
+    (void)state;
+    here.here = false;
+    detect_told(&detect, "gps_lost", "", MONDAY + 10 * SECOND);
+    for (int t_s = 1; t_s <= 11; t_s++)
+        place(t_s, ON, 0, 0); /* one of them is newer */
+    assert_int_equal(found("gps_lost", FOUND_END, &over), 0);
+    detect_told(&detect, "gps_lost", "", MONDAY + 11 * SECOND + 500); /* again: counted anew */
+    place(12, ON, 0, 0);
+    assert_int_equal(found("gps_lost", FOUND_END, &over), 0);
+    place(13, ON, 0, 0);
+    assert_int_equal(found("gps_lost", FOUND_END, &over), 1);
+    assert_int_equal(over->occurred_ms, MONDAY + 13 * SECOND);
+}
+
 static void of_what_a_car_tells_it_is_known_which_end_will_be_found(void **state)
 {
     static const char *const ends[] = {"overheating", "power_cut", "gps_lost", "vin_mismatch"};
@@ -265,6 +345,12 @@ int main(void)
                                         start, end),
         cmocka_unit_test_setup_teardown(no_crash_without_a_word_of_the_engine_that_it_stopped,
                                         start, end),
+        cmocka_unit_test_setup_teardown(
+            what_was_before_an_alert_does_not_end_it_and_what_comes_after_it_does, start, end),
+        cmocka_unit_test_setup_teardown(
+            what_a_state_remembers_of_another_is_what_was_told_and_is_not_over, start, end),
+        cmocka_unit_test_setup_teardown(
+            a_lost_receiver_that_was_told_is_back_after_two_good_fixes_that_are_newer, start, end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
