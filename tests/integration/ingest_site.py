@@ -1,5 +1,6 @@
 """A site for the tests of ingest: the real broker with guard and ACL, PostgreSQL, InfluxDB, vigie-ingest, and cars."""
 import collections
+import contextlib
 import itertools
 import json
 import os
@@ -203,7 +204,8 @@ class Site:
     def go_on(self, part):
         if part.process.poll() is None:
             for pid in self.processes(part):
-                os.kill(pid, signal.SIGCONT)
+                with contextlib.suppress(ProcessLookupError):  # those that go on may end
+                    os.kill(pid, signal.SIGCONT)
 
 
 def running(folder, **settings):

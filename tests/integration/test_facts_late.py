@@ -39,13 +39,20 @@ def in_order(site):
 
 
 OTHER = "0197f3c2-5f0e-7abc-8def-0123456789ab"
-def name_of(vin, kind, at_ms):
-    """The id of a row that was found in order: version 8 of FNV-1a 128 of what it is."""
+
+
+def named(text):
+    """The id that a text comes to: version 8 of FNV-1a 128."""
     value = 0x6c62272e07bb014262b821756295c58d
-    for byte in f"{vin} {kind} {at_ms} 0".encode():
+    for byte in text.encode():
         value = (value ^ byte) * ((1 << 88) + 0x13b) % (1 << 128)
     value = value & ~(0xf << 76) | 8 << 76
     return str(uuid.UUID(int=value & ~(3 << 62) | 2 << 62))
+
+
+def name_of(vin, kind, at_ms):
+    """The id of a row that was found in order."""
+    return named(f"{vin} {kind} {at_ms} 0")
 
 
 def named_in_order(rows, vin, start):

@@ -5,24 +5,6 @@
 
 #include "cases_inside.h"
 #include "proto/hash.h"
-#include "slots.h"
-
-struct cases {
-    struct pg *db;
-    struct columns c, messages;
-    struct text text;
-    struct case_step *steps;
-    size_t steps_n, steps_room;
-    struct case_now *now; /* one per key and, of corrections, time */
-    size_t now_n, now_room;
-    struct slots by_key;      /* of now */
-    struct case_now *written; /* as they were written, in order */
-    size_t written_n, written_room;
-    struct alert_change_message *changes;
-    size_t changes_n, changes_room;
-    PGresult *cursors; /* of them, once they are committed */
-    bool failed;
-};
 
 enum status cases_open(struct cases **out, struct pg *db, struct fault *fault)
 {
@@ -41,18 +23,19 @@ void cases_close(struct cases *c)
     if (!c)
         return;
     columns_done(&c->c);
-    columns_done(&c->messages);
+    columns_done(&c->told);
+    columns_done(&c->cleared);
     text_done(&c->text);
     PQclear(c->cursors);
     slots_done(&c->by_key);
     free(c->steps);
     free(c->now);
-    free(c->written);
+    free(c->messages);
     free(c->changes);
     free(c);
 }
 
-static bool grow(void **items, size_t size, size_t wanted, size_t *room)
+bool cases_grow(void **items, size_t size, size_t wanted, size_t *room)
 {
     void *more;
 
@@ -72,7 +55,7 @@ static struct case_step *add_step(struct cases *c, enum case_verb verb)
 {
     struct case_step *step;
 
-    if (!grow((void **)&c->steps, sizeof *c->steps, c->steps_n + 1, &c->steps_room)) {
+    if (!cases_grow((void **)&c->steps, sizeof *c->steps, c->steps_n + 1, &c->steps_room)) {
         c->failed = true;
         return NULL;
     }
@@ -123,49 +106,167 @@ static bool same_key(const struct alert_key *a, const struct alert_key *b)
     return !strcmp(a->vin, b->vin) && !strcmp(a->type, b->type) && !strcmp(a->subject, b->subject);
 }
 
+static bool is_point(const struct case_step *step)
+{
+    return step->verb == CASE_RAISE && step->raise.ending == ALERT_POINT;
+}
+
 /* A point is a case of its own, and so is what is corrected. */
 static int64_t time_of(const struct case_step *step)
 {
-    bool own = step->verb == CASE_CORRECT ||
-               (step->verb == CASE_RAISE && step->raise.ending == ALERT_POINT);
-
-    return own ? step->raise.occurred_ms : 0;
+    return step->verb == CASE_CORRECT || is_point(step) ? step->raise.occurred_ms : 0;
 }
 
-static uint64_t hash_of(const struct alert_key *key, int64_t at_ms)
+static const char *id_of(const struct case_step *step)
 {
-    uint64_t hash = hash_bytes((uint64_t)at_ms, key->vin, strlen(key->vin));
+    return is_point(step) ? step->id : "";
+}
 
+static uint64_t hash_of(const struct case_step *step)
+{
+    const struct alert_key *key = &step->raise.key;
+    const char *id = id_of(step);
+    uint64_t hash = hash_bytes(*id ? 0 : (uint64_t)time_of(step), key->vin, strlen(key->vin));
+
+    if (*id) /* a vehicle says it once, of whatever type and time */
+        return hash_bytes(hash, id, strlen(id));
     hash = hash_bytes(hash, key->type, strlen(key->type));
     return hash_bytes(hash, key->subject, strlen(key->subject));
 }
 
-/* There is room in by_key for one of each step. */
+static bool is_about(const struct case_now *now, const struct case_step *step)
+{
+    const char *id = id_of(step);
+
+    if (*id)
+        return !strcmp(now->told_id, id) && !strcmp(now->key.vin, step->raise.key.vin);
+    return !now->told_id[0] && now->correct_ms == time_of(step) &&
+           same_key(&now->key, &step->raise.key);
+}
+
+static struct case_now *add_case(struct cases *c, const struct alert_key *key)
+{
+    if (!cases_grow((void **)&c->now, sizeof *c->now, c->now_n + 1, &c->now_room))
+        return NULL;
+    c->now[c->now_n] = (struct case_now){.key = *key, .lat = NAN, .lon = NAN};
+    return &c->now[c->now_n++];
+}
+
+/* The first of its chain.  There is room in by_key for one of each step. */
 static struct case_now *case_of(struct cases *c, const struct case_step *step)
 {
-    const struct alert_key *key = &step->raise.key;
-    int64_t at_ms = time_of(step);
-    uint32_t *at = slots_first(&c->by_key, hash_of(key, at_ms));
+    uint32_t *at = slots_first(&c->by_key, hash_of(step));
+    struct case_now *now;
 
     for (; *at; at = slots_next(&c->by_key, at))
-        if (same_key(&c->now[*at - 1].key, key) && c->now[*at - 1].correct_ms == at_ms)
+        if (is_about(&c->now[*at - 1], step))
             return &c->now[*at - 1];
-    if (!grow((void **)&c->now, sizeof *c->now, c->now_n + 1, &c->now_room))
+    if (!(now = add_case(c, &step->raise.key)))
         return NULL;
-    c->now[c->now_n] = (struct case_now){.key = *key, .correct_ms = at_ms, .lat = NAN, .lon = NAN};
-    *at = (uint32_t)++c->now_n;
-    return &c->now[c->now_n - 1];
+    now->correct_ms = time_of(step);
+    text_copy(now->told_id, sizeof now->told_id, id_of(step));
+    *at = (uint32_t)c->now_n;
+    return now;
+}
+
+/* ---- the cases of one key */
+static struct case_now *next_of(const struct cases *c, const struct case_now *now)
+{
+    return now->next ? &c->now[now->next - 1] : NULL;
+}
+
+static bool is_case(const struct case_now *now)
+{
+    return now->alert.state != ALERT_NONE;
+}
+
+static bool is_open(const struct case_now *now)
+{
+    return is_case(now) && now->alert.state != ALERT_CLEARED;
+}
+
+/* Of what never was, nothing follows but that it may come back. */
+static bool was(const struct case_now *now)
+{
+    return is_open(now) || (is_case(now) && now->alert.reason != ALERT_CORRECTED);
+}
+
+/* The newest that began until t_ms; NULL: none did. */
+static struct case_now *until(const struct cases *c, struct case_now *first, int64_t t_ms)
+{
+    struct case_now *best = NULL;
+
+    for (struct case_now *n = first; n; n = next_of(c, n))
+        if (is_case(n) && n->alert.occurred_ms <= t_ms &&
+            (!best || was(n) > was(best) ||
+             (was(n) == was(best) && n->alert.occurred_ms > best->alert.occurred_ms)))
+            best = n;
+    return best;
+}
+
+/* The next that began after t_ms, and was; NULL: none did. */
+static struct case_now *after(const struct cases *c, struct case_now *first, int64_t t_ms)
+{
+    struct case_now *best = NULL;
+
+    for (struct case_now *n = first; n; n = next_of(c, n))
+        if (was(n) && n->alert.occurred_ms > t_ms &&
+            (!best || n->alert.occurred_ms < best->alert.occurred_ms))
+            best = n;
+    return best;
+}
+
+/* The case a step of a condition is about; NULL: there is none yet.  What a newer case of its key
+ * has followed is a case of its own, unless one that nobody sees end waits for a person anyway. */
+static struct case_now *subject_of(const struct cases *c, struct case_now *first,
+                                   const struct case_step *step)
+{
+    if (step->verb == CASE_RAISE && !step->raise.ends)
+        for (struct case_now *n = first; n; n = next_of(c, n))
+            if (is_open(n))
+                return n;
+    return until(c, first, step->raise.occurred_ms);
+}
+
+/* What came late may belong to a case before the newest: read those, too. */
+static enum status read_earlier(struct cases *c, struct fault *fault)
+{
+    size_t from = c->now_n;
+    enum status st;
+
+    for (size_t i = 0; i < c->steps_n; i++) {
+        const struct case_step *step = &c->steps[i];
+        struct case_now *first, *earlier;
+
+        if (step->verb != CASE_RAISE || is_point(step))
+            continue;
+        first = case_of(c, step); /* there since before */
+        if (!was(first) || step->raise.occurred_ms >= first->alert.occurred_ms)
+            continue;
+        if (!(earlier = add_case(c, &step->raise.key)))
+            return fault_set(fault, ST_RETRY, "out of memory for alerts");
+        earlier->until_ms = step->raise.occurred_ms;
+    }
+    st = case_rows_read(&c->c, c->db, c->now + from, c->now_n - from, fault);
+    for (size_t i = from; st == ST_OK && i < c->now_n; i++) {
+        struct case_step of = {.verb = CASE_RAISE, .raise.key = c->now[i].key};
+        struct case_now *first, *n;
+
+        of.raise.ending = ALERT_CONDITION;
+        first = n = case_of(c, &of);
+        while (n && strcmp(n->alert.id, c->now[i].alert.id) != 0)
+            n = next_of(c, n);
+        if (n) { /* it is in the chain already */
+            c->now[i].alert.state = ALERT_NONE;
+        } else {
+            c->now[i].next = first->next;
+            first->next = (uint32_t)i + 1;
+        }
+    }
+    return st;
 }
 
 /* ---- a step */
-static enum status put_aside(struct cases *c, const struct case_now *now, struct fault *fault)
-{
-    if (!grow((void **)&c->written, sizeof *c->written, c->written_n + 1, &c->written_room))
-        return fault_set(fault, ST_RETRY, "out of memory for an alert");
-    c->written[c->written_n++] = *now;
-    return ST_OK;
-}
-
 /* Which message a change is worth. */
 static const char *transition_of(enum alert_change change)
 {
@@ -182,166 +283,152 @@ static const char *transition_of(enum alert_change change)
     }
 }
 
-static void note_change(struct case_now *now, const struct case_step *step,
-                        enum alert_change change, int64_t now_ms)
+static enum status add_message(struct cases *c, struct case_now *now, const char *transition,
+                               bool late, struct fault *fault)
+{
+    if (!cases_grow((void **)&c->messages, sizeof *c->messages, c->messages_n + 1,
+                    &c->messages_room))
+        return fault_set(fault, ST_RETRY, "out of memory for messages");
+    c->messages[c->messages_n++] = (struct case_message){.transition = transition,
+                                                         .severity = now->alert.severity,
+                                                         .opening = now->openings,
+                                                         .late = late};
+    if (now->last_message)
+        c->messages[now->last_message - 1].next = (uint32_t)c->messages_n;
+    else
+        now->first_message = (uint32_t)c->messages_n;
+    now->last_message = (uint32_t)c->messages_n;
+    return ST_OK;
+}
+
+/* `told_ms`: since when it could be known. */
+static enum status note_change(struct cases *c, struct case_now *now, enum alert_change change,
+                               int64_t told_ms, int64_t now_ms, struct fault *fault)
 {
     const char *transition = transition_of(change);
+    bool late = alert_is_late(&alert_defaults, told_ms, now_ms);
 
     now->changed = true;
     if (change == ALERT_OPENED || change == ALERT_REOPENED)
         now->openings++;
-    if (step->verb == CASE_RAISE && strcmp(step->data, "{}") != 0)
-        text_copy(now->data, sizeof now->data, step->data);
-    if (transition && alert_message(&now->alert, &alert_defaults, now_ms)) {
-        now->transition = transition;
-        now->late = now->alert.detected_ms - now->alert.occurred_ms > alert_defaults.late_ms;
-    }
+    if (!transition ||
+        !alert_message(&now->alert, &alert_defaults, late && change != ALERT_CLOSED, now_ms))
+        return ST_OK;
+    return add_message(c, now, transition, late, fault);
+}
+
+static enum alert_change change_by(struct alert *a, struct case_step *step, int64_t now_ms)
+{
+    if (step->verb == CASE_CORRECT)
+        return alert_correct(a, now_ms);
+    if (step->verb == CASE_END)
+        return alert_end(a, step->raise.occurred_ms);
+    step->raise.id = step->id[0] ? step->id : NULL;
+    return alert_raise(a, &alert_defaults, &step->raise);
+}
+
+/* Where the case goes that a step left in `alert`. */
+static struct case_now *place_of(struct cases *c, struct case_now *first, struct case_now *about,
+                                 const struct case_step *step, enum alert_change change)
+{
+    size_t head = (size_t)(first - c->now);
+    struct case_now *now;
+
+    if (change != ALERT_OPENED)
+        return about;
+    if (!is_case(first))
+        return first;
+    if (!(now = add_case(c, &step->raise.key)))
+        return NULL;
+    now->next = c->now[head].next;
+    c->now[head].next = (uint32_t)c->now_n;
+    return now;
 }
 
 static enum status take_step(struct cases *c, struct case_step *step, int64_t now_ms,
                              struct fault *fault)
 {
-    struct case_now *now = case_of(c, step), before;
-    enum alert_change change = ALERT_SAME;
+    struct case_now *first = case_of(c, step), *now;
+    struct alert alert = {0};
+    enum alert_change change;
+    bool held;
 
-    if (!now)
+    if (!first)
         return fault_set(fault, ST_RETRY, "out of memory for an alert");
-    before = *now;
-    if (step->verb == CASE_RAISE) {
-        step->raise.id = step->id[0] ? step->id : NULL;
-        change = alert_raise(&now->alert, &alert_defaults, &step->raise);
-    } else if (step->verb == CASE_END) {
-        change = alert_end(&now->alert, step->raise.occurred_ms);
-    } else {
-        change = alert_correct(&now->alert, now_ms);
-    }
+    now = time_of(step) ? first : subject_of(c, first, step);
+    if (now)
+        alert = now->alert;
+    held = alert.held_down;
+    change = change_by(&alert, step, now_ms);
     if (change == ALERT_SAME) { /* held_down may have been let go */
-        now->changed |= now->alert.held_down != before.alert.held_down;
+        if (now && alert.held_down != held) {
+            now->alert = alert;
+            now->changed = true;
+        }
         return ST_OK;
     }
+    if (!(now = place_of(c, first, now, step, change)))
+        return fault_set(fault, ST_RETRY, "out of memory for an alert");
+    now->alert = alert;
     if (change == ALERT_OPENED) {
-        enum status st = before.changed ? put_aside(c, &before, fault) : ST_OK;
-
-        if (st != ST_OK)
-            return st;
         now->openings = 0;
-        now->transition = NULL;
         now->lat = step->lat;
         now->lon = step->lon;
         text_copy(now->data, sizeof now->data, "{}");
     }
-    note_change(now, step, change, now_ms);
-    return ST_OK;
+    if (step->verb == CASE_RAISE && strcmp(step->data, "{}") != 0)
+        text_copy(now->data, sizeof now->data, step->data);
+    return note_change(c, now, change,
+                       step->verb == CASE_RAISE ? step->raise.told_ms : step->raise.occurred_ms,
+                       now_ms, fault);
 }
 
-/* ---- rows */
-/* Of rows that are in the order of their first column, an id; -1: it is in none. */
-static int row_of(const PGresult *rows, const char *id)
+/* What a newer case has followed was over before that: of one key one case is open at most. */
+static enum status end_overtaken(struct cases *c, int64_t now_ms, struct fault *fault)
 {
-    int low = 0, high = PQntuples(rows);
-
-    while (low < high) {
-        int middle = (low + high) / 2, order = strcmp(PQgetvalue(rows, middle, 0), id);
-
-        if (order == 0)
-            return middle;
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return -1;
-}
-
-static void note_change_of(struct cases *c, const struct case_now *now)
-{
-    struct alert_change_message *m = &c->changes[c->changes_n++];
-
-    *m = (struct alert_change_message){.occurred_ms = now->alert.occurred_ms,
-                                       .detected_ms = now->alert.detected_ms,
-                                       .count = now->alert.count};
-    text_copy(m->id, sizeof m->id, now->alert.id);
-    text_copy(m->vin, sizeof m->vin, now->key.vin);
-    text_copy(m->type, sizeof m->type, now->key.type);
-    text_copy(m->severity, sizeof m->severity, alert_severity_word(now->alert.severity));
-    text_copy(m->state, sizeof m->state, alert_state_word(now->alert.state));
-    if (now->transition)
-        case_messages_add(&c->messages, now);
-}
-
-static enum status note_written(struct cases *c, const PGresult *rows, struct fault *fault)
-{
-    if (!grow((void **)&c->changes, sizeof *c->changes, c->changes_n + (size_t)PQntuples(rows),
-              &c->changes_room))
-        return fault_set(fault, ST_RETRY, "out of memory for changes");
-    for (size_t k = 0; k < c->written_n; k++)
-        if (row_of(rows, c->written[k].alert.id) >= 0)
-            note_change_of(c, &c->written[k]);
-    return ST_OK;
-}
-
-/* The cursor of each, as the log of changes has it in this transaction: there once that is
- * committed. */
-static enum status ask_cursors(struct cases *c, struct fault *fault)
-{
-    static const struct pg_statement ask = {
-        .sql = "SELECT DISTINCT ON (ref) ref, change_cursor(c) FROM change c "
-               "WHERE xid = pg_current_xact_id() AND kind = 'alert' ORDER BY ref, id DESC",
-        .often = true};
-
-    return c->changes_n ? pg_queue(c->db, &ask, &c->cursors, fault) : ST_OK;
-}
-
-static void take_cursors(struct cases *c)
-{
-    for (size_t k = 0; k < c->changes_n; k++) {
-        int row = row_of(c->cursors, c->changes[k].id);
-
-        if (row >= 0)
-            text_copy(c->changes[k].cursor, sizeof c->changes[k].cursor,
-                      PQgetvalue(c->cursors, row, 1));
-    }
-    PQclear(c->cursors);
-    c->cursors = NULL;
-}
-
-static enum status write_all(struct cases *c, struct fault *fault)
-{
-    PGresult *rows = NULL;
     enum status st = ST_OK;
 
-    for (size_t i = 0; i < c->now_n && st == ST_OK; i++)
-        if (c->now[i].changed)
-            st = put_aside(c, &c->now[i], fault);
-    case_rows_begin(&c->c);
-    case_messages_begin(&c->messages);
-    for (size_t i = 0; i < c->written_n; i++)
-        case_rows_add(&c->c, &c->text, &c->written[i]);
-    if (st != ST_OK || (st = case_rows_write(&c->c, c->db, &rows, fault)) != ST_OK)
-        return st;
-    st = note_written(c, rows, fault);
-    PQclear(rows);
-    return st == ST_OK ? case_messages_write(&c->messages, c->db, fault) : st;
+    for (size_t i = 0; i < c->now_n && st == ST_OK; i++) {
+        struct case_now *first = &c->now[i], *n, *newer;
+
+        for (n = first->next ? first : NULL; n && st == ST_OK; n = next_of(c, n)) {
+            enum alert_change change;
+
+            if (!is_open(n) || !(newer = after(c, first, n->alert.occurred_ms)))
+                continue;
+            change = is_open(newer) ? alert_overtake(&n->alert, newer->alert.occurred_ms)
+                     : n->alert.ending == ALERT_CONDITION
+                         ? alert_end(&n->alert, newer->alert.occurred_ms)
+                         : ALERT_SAME;
+            if (change != ALERT_SAME)
+                st = note_change(c, n, change, newer->alert.occurred_ms, now_ms, fault);
+        }
+    }
+    return st;
 }
 
+/* ---- a group */
 /* Corrections apart from the others: both may be about one row, which is written once at a time. */
 static enum status take_all(struct cases *c, bool corrections, int64_t now_ms, struct fault *fault)
 {
     enum status st;
 
-    c->now_n = c->written_n = 0;
+    c->now_n = c->messages_n = 0;
     if (!slots_begin(&c->by_key, c->steps_n))
         return fault_set(fault, ST_RETRY, "out of memory for alerts");
     for (size_t i = 0; i < c->steps_n; i++)
         if ((c->steps[i].verb == CASE_CORRECT) == corrections && !case_of(c, &c->steps[i]))
             return fault_set(fault, ST_RETRY, "out of memory for alerts");
-    if ((st = case_rows_read(&c->c, c->db, c->now, c->now_n, fault)) != ST_OK)
+    if ((st = case_rows_read(&c->c, c->db, c->now, c->now_n, fault)) != ST_OK ||
+        (!corrections && (st = read_earlier(c, fault)) != ST_OK))
         return st;
     for (size_t i = 0; i < c->steps_n; i++)
         if ((c->steps[i].verb == CASE_CORRECT) == corrections &&
             (st = take_step(c, &c->steps[i], now_ms, fault)) != ST_OK)
             return st;
-    return write_all(c, fault);
+    if ((st = end_overtaken(c, now_ms, fault)) != ST_OK)
+        return st;
+    return cases_write_changed(c, fault);
 }
 
 enum status cases_write(struct cases *c, int64_t now_ms, struct fault *fault)
@@ -358,7 +445,7 @@ enum status cases_write(struct cases *c, int64_t now_ms, struct fault *fault)
     if (st == ST_OK && c->steps_n)
         st = take_all(c, false, now_ms, fault);
     if (st == ST_OK)
-        st = ask_cursors(c, fault);
+        st = cases_ask_cursors(c, fault);
     c->steps_n = 0;
     c->failed = false;
     return st;
@@ -368,11 +455,4 @@ void cases_forget(struct cases *c)
 {
     c->steps_n = c->changes_n = 0;
     c->failed = false;
-}
-
-const struct alert_change_message *cases_changes(struct cases *c, size_t *n)
-{
-    take_cursors(c);
-    *n = c->changes_n;
-    return c->changes;
 }

@@ -88,11 +88,11 @@ static void scan(const PGresult *rows, int row, struct case_now *now)
 enum status case_rows_read(struct columns *c, struct pg *db, struct case_now *now, size_t n,
                            struct fault *fault)
 {
-    static const Oid types[] = {PG_INT8, PG_TEXT, PG_TEXT, PG_TEXT, PG_INT8};
+    static const Oid types[] = {PG_INT8, PG_TEXT, PG_TEXT, PG_TEXT, PG_INT8, PG_INT8, PG_UUID};
     PGresult *rows = NULL;
     enum status st;
 
-    columns_begin(c, 5, types);
+    columns_begin(c, 7, types);
     for (size_t i = 0; i < n; i++) {
         const struct alert_key *key = &now[i].key;
 
@@ -101,17 +101,23 @@ enum status case_rows_read(struct columns *c, struct pg *db, struct case_now *no
         pg_array_text(&c->column[2], key->type, strlen(key->type));
         pg_array_text(&c->column[3], key->subject, strlen(key->subject));
         pg_array_int8(&c->column[4], now[i].correct_ms);
+        pg_array_int8(&c->column[5], now[i].correct_ms ? now[i].correct_ms : now[i].until_ms);
+        if (now[i].told_id[0])
+            pg_array_uuid(&c->column[6], now[i].told_id);
+        else
+            pg_array_null(&c->column[6]);
     }
     st = columns_run(
-        c, db, 5,
+        c, db, 7,
         "SELECT k.i, a.id, a.ending, a.state, a.severity, a.reason, ms(a.occurred_at), "
         "ms(a.detected_at), ms(a.last_at), ms(a.ended_at), ms(a.cleared_at), a.count, a.held_down, "
         "a.changes, ms(a.messaged_at), a.lat, a.lon, a.data, a.openings "
-        "FROM unnest($1, $2, $3, $4, $5) AS k (i, v, t, s, o) CROSS JOIN LATERAL "
+        "FROM unnest($1, $2, $3, $4, $5, $6, $7) AS k (i, v, t, s, o, u, d) CROSS JOIN LATERAL "
         "(SELECT * FROM alert b WHERE b.vin = k.v COLLATE \"C\" AND b.type = k.t COLLATE \"C\" AND "
         "b.subject = k.s COLLATE \"C\" AND b.occurred_at BETWEEN "
         "coalesce(to_timestamp(nullif(k.o, 0) / 1000.0), '-infinity') AND "
-        "coalesce(to_timestamp(nullif(k.o, 0) / 1000.0), 'infinity') "
+        "coalesce(to_timestamp(nullif(k.u, 0) / 1000.0), 'infinity') "
+        "AND (k.d IS NULL OR b.id = k.d) "
         "ORDER BY b.state <> 'cleared' DESC, b.reason <> 'corrected' DESC, b.occurred_at DESC "
         "LIMIT 1 "
         "FOR UPDATE) a",
@@ -177,7 +183,7 @@ void case_rows_add(struct columns *c, struct text *text, const struct case_now *
 }
 
 /* A point that is there already changes nothing, and is not told again; unless it was taken back.
- */
+ * The id of a point is a car's word: it may be that of any other case, of anybody. */
 enum status case_rows_write(struct columns *c, struct pg *db, PGresult **rows, struct fault *fault)
 {
     return columns_run(
@@ -197,42 +203,71 @@ enum status case_rows_write(struct columns *c, struct pg *db, PGresult **rows, s
         "cleared_at = excluded.cleared_at, count = excluded.count, held_down = excluded.held_down, "
         "changes = excluded.changes, messaged_at = excluded.messaged_at, "
         "openings = excluded.openings, data = excluded.data, version = old.version + 1 "
-        "WHERE old.ending <> 'point' OR excluded.state = 'cleared' OR old.reason = 'corrected' "
+        "WHERE old.vin = excluded.vin AND (old.ending = 'point') = (excluded.ending = 'point') "
+        "AND (old.ending <> 'point' OR excluded.state = 'cleared' OR old.reason = 'corrected') "
         "RETURNING id) SELECT id FROM written ORDER BY id",
         rows, fault);
+}
+
+/* ---- taken ids */
+void case_taken_begin(struct columns *c)
+{
+    static const Oid types[] = {PG_INT8, PG_UUID, PG_TEXT, PG_INT2};
+
+    columns_begin(c, 4, types);
+}
+
+void case_taken_add(struct columns *c, size_t number, const struct case_now *now)
+{
+    pg_array_int8(&c->column[0], (int64_t)number);
+    pg_array_uuid(&c->column[1], now->alert.id);
+    add_word(&c->column[2], now->key.vin);
+    pg_array_int2(&c->column[3], now->alert.ending == ALERT_POINT);
+}
+
+enum status case_taken_read(struct columns *c, struct pg *db, PGresult **rows, struct fault *fault)
+{
+    return columns_run(c, db, 4,
+                       "SELECT k.n, (extract(epoch FROM v.created_at) * 1000000)::bigint "
+                       "FROM unnest($1, $2, $3, $4) AS k (n, i, v, p) JOIN alert a ON a.id = k.i "
+                       "JOIN vehicle v ON v.vin = k.v "
+                       "WHERE a.vin <> k.v OR (a.ending = 'point') <> (k.p <> 0) ORDER BY k.n",
+                       rows, fault);
 }
 
 /* ---- who is told */
 void case_messages_begin(struct columns *c)
 {
-    static const Oid types[] = {PG_UUID, PG_TEXT, PG_INT2};
+    static const Oid types[] = {PG_UUID, PG_TEXT, PG_INT2, PG_INT8, PG_TEXT};
 
-    columns_begin(c, 3, types);
+    columns_begin(c, 5, types);
 }
 
-void case_messages_add(struct columns *c, const struct case_now *now)
+void case_messages_add(struct columns *c, const struct case_now *now, const struct case_message *m)
 {
     pg_array_uuid(&c->column[0], now->alert.id);
-    add_word(&c->column[1], now->transition);
-    pg_array_int2(&c->column[2], now->late);
+    add_word(&c->column[1], m->transition);
+    pg_array_int2(&c->column[2], m->late);
+    pg_array_int8(&c->column[3], m->opening);
+    add_word(&c->column[4], alert_severity_word(m->severity));
 }
 
 /* Cleared only to whoever was told that it opened. */
 enum status case_messages_write(struct columns *c, struct pg *db, struct fault *fault)
 {
     return columns_queue(
-        c, db, 3,
+        c, db, 5,
         "INSERT INTO notification (id, alert_id, opening, transition, recipient_id, channel, "
         "severity, late, state, reason) "
-        "SELECT gen_random_uuid(), a.id, a.openings, m.t, r.id, r.channel, a.severity, m.l <> 0, "
+        "SELECT gen_random_uuid(), a.id, m.o, m.t, r.id, r.channel, m.s, m.l <> 0, "
         "CASE WHEN v.muted_until > now() THEN 'suppressed' ELSE 'queued' END, "
         "CASE WHEN v.muted_until > now() THEN 'muted' ELSE '' END "
-        "FROM unnest($1, $2, $3) AS m (i, t, l) JOIN alert a ON a.id = m.i "
+        "FROM unnest($1, $2, $3, $4, $5) AS m (i, t, l, o, s) JOIN alert a ON a.id = m.i "
         "JOIN vehicle v ON v.vin = a.vin JOIN recipient r ON r.customer_id = v.customer_id "
-        "WHERE NOT r.disabled AND severity_rank(r.min_severity) <= severity_rank(a.severity) "
+        "WHERE NOT r.disabled AND severity_rank(r.min_severity) <= severity_rank(m.s) "
         "AND (r.types IS NULL OR a.type = ANY (r.types)) AND (r.vins IS NULL OR a.vin = ANY "
         "(r.vins)) AND (m.t <> 'cleared' OR EXISTS (SELECT FROM notification n WHERE n.alert_id = "
-        "a.id AND n.opening = a.openings AND n.recipient_id = r.id AND n.transition = 'opened' "
+        "a.id AND n.opening = m.o AND n.recipient_id = r.id AND n.transition = 'opened' "
         "AND n.state <> 'suppressed')) ON CONFLICT DO NOTHING",
         NULL, fault);
 }

@@ -186,7 +186,8 @@ enum status events_write(struct events *e, struct fault *fault)
     return st;
 }
 
-/* An alert that waits for its end has an id of its own, and began with its event. */
+/* An alert has an id of its own where it waits for its end, and where its event's was another
+ * vehicle's: it began with its event. */
 enum status events_write_places(struct events *e, struct fault *fault)
 {
     bool begun = e->begun;
@@ -201,7 +202,7 @@ enum status events_write_places(struct events *e, struct fault *fault)
         "e.id = p.i AND (e.lat, e.lon) IS DISTINCT FROM (p.la, p.lo)) "
         "UPDATE alert a SET lat = p.la, lon = p.lo FROM p JOIN event e ON e.vin = p.v AND "
         "e.id = p.i WHERE a.vin = e.vin AND a.type = e.type AND a.occurred_at = e.occurred_at AND "
-        "(a.id = e.id OR a.ending <> 'point') AND (a.lat, a.lon) IS DISTINCT FROM (p.la, p.lo)",
+        "(a.lat, a.lon) IS DISTINCT FROM (p.la, p.lo)",
         NULL, fault);
 }
 

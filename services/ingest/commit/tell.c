@@ -50,13 +50,26 @@ static struct alert_key key_of(const char *vin, const char *type, const char *su
     return key;
 }
 
+/* Since when it could be known: nobody is late for what has to last, and time alone tells. */
+static int64_t told_ms(const struct found *f)
+{
+    static const char *const by_time[] = {"vehicle_silent", "geofence_dwell", "maintenance_due",
+                                          "contract_mileage"};
+
+    for (size_t i = 0; f->told_ms == 0 && i < sizeof by_time / sizeof *by_time; i++)
+        if (!strcmp(f->type, by_time[i]))
+            return 0;
+    return f->told_ms > 0 ? f->told_ms : f->occurred_ms;
+}
+
 static void raise_found(struct tell *t, const char *vin, const struct found *f, int64_t now_ms)
 {
     struct alert_raise raise = {.key = key_of(vin, f->type, f->subject),
                                 .ending = ALERT_CONDITION,
                                 .severity = f->severity,
                                 .occurred_ms = f->occurred_ms,
-                                .detected_ms = now_ms};
+                                .detected_ms = now_ms,
+                                .told_ms = told_ms(f)};
     struct case_about about = {f->lat, f->lon, f->data};
     enum alert_severity usual;
     struct finding id;
@@ -115,7 +128,8 @@ static void raise_told(struct tell *t, const struct record *r, const json_t *mes
     struct alert_raise raise = {.key = key_of(r->from.topic.vin, r->fact.type, subject),
                                 .id = r->fact.id,
                                 .occurred_ms = r->fact.t_ms,
-                                .detected_ms = now_ms};
+                                .detected_ms = now_ms,
+                                .told_ms = r->fact.t_ms};
     const json_t *data = json_object_get(message, "data");
     char *text = json_is_object(data) ? json_dumps(data, JSON_COMPACT) : NULL;
     enum alert_severity usual;

@@ -145,6 +145,11 @@ static enum alert_change raise_cleared(struct alert *a, const struct alert_setti
         return reopen(a, r); /* the recompute after that one found it again */
     if (a->reason == ALERT_CORRECTED && !held)
         return open_case(a, r); /* that one never was, whatever its time */
+    if (!held && r->occurred_ms <= a->last_ms && a->reason == ALERT_BY_ITSELF &&
+        r->severity > a->severity) { /* it is over, and was worse than was known */
+        a->severity = r->severity;
+        return ALERT_WORSENED;
+    }
     if (held || r->occurred_ms <= a->last_ms)
         return ALERT_SAME;
     if (a->reason == ALERT_BY_ITSELF && r->occurred_ms - a->cleared_ms <= set->reopen_ms)
@@ -213,8 +218,20 @@ enum alert_change alert_clear(struct alert *a, int64_t now_ms)
     return close_case(a, now_ms, ALERT_BY_HAND);
 }
 
+enum alert_change alert_overtake(struct alert *a, int64_t t_ms)
+{
+    if (a->state == ALERT_NONE || a->state == ALERT_CLEARED)
+        return ALERT_SAME;
+    a->ended_ms = a->ended_ms > 0 ? a->ended_ms : t_ms;
+    return close_case(a, t_ms, ALERT_BY_ITSELF);
+}
+
 enum alert_change alert_correct(struct alert *a, int64_t now_ms)
 {
+    if (a->state == ALERT_CLEARED && (a->reason == ALERT_BY_ITSELF || a->reason == ALERT_EXPIRED)) {
+        a->reason = ALERT_CORRECTED;
+        return ALERT_UNSAID;
+    }
     if (a->state == ALERT_NONE || a->state == ALERT_CLEARED)
         return ALERT_SAME;
     return close_case(a, now_ms, ALERT_CORRECTED);
@@ -229,9 +246,14 @@ bool alert_is_flapping(const struct alert *a, const struct alert_settings *set, 
     return within > set->flap_changes;
 }
 
-bool alert_message(struct alert *a, const struct alert_settings *set, int64_t now_ms)
+bool alert_is_late(const struct alert_settings *set, int64_t told_ms, int64_t now_ms)
 {
-    if (a->detected_ms - a->occurred_ms > set->late_ms && a->severity < ALERT_MAJOR)
+    return told_ms > 0 && now_ms - told_ms > set->late_ms;
+}
+
+bool alert_message(struct alert *a, const struct alert_settings *set, bool late, int64_t now_ms)
+{
+    if (late && a->severity < ALERT_MAJOR)
         return false; /* the inbox has it */
     if (alert_is_flapping(a, set, now_ms) && a->messaged_ms > 0 &&
         now_ms - a->messaged_ms < set->flap_ms)

@@ -30,13 +30,14 @@ enum alert_change {
     ALERT_ENDED,    /* the condition is over, the case waits for a person */
     ALERT_TAKEN,    /* acknowledged */
     ALERT_CLOSED,   /* cleared: a->reason says how */
+    ALERT_UNSAID,   /* it was over; now it never was: nobody is told */
 };
 
 struct alert_settings {
     int64_t reopen_ms; /* 600,000 after it cleared by itself the same case opens again */
     int flap_changes;  /* more than 6 changes ... */
     int64_t flap_ms;   /* ... in 3,600,000 is flapping: one message in that time */
-    int64_t late_ms;   /* 900,000: found later than that, only major and critical are sent */
+    int64_t late_ms;   /* 900,000: known later than it could be, only major and critical are sent */
 };
 extern const struct alert_settings alert_defaults;
 
@@ -73,22 +74,29 @@ struct alert_raise {
     enum alert_ending ending;
     enum alert_severity severity;
     int64_t occurred_ms, detected_ms;
-    bool ends; /* alert_end will be told; else each later time is a happening of its own */
+    int64_t told_ms; /* of the sample or message that told it; 0: time alone did */
+    bool ends;       /* alert_end will be told; else each later time is a happening of its own */
 };
 
-/* It is so.  `a` is the newest case of the key, or {0}. */
+/* It is so.  `a` is the newest case of the key that began no later, or {0}. */
 enum alert_change alert_raise(struct alert *a, const struct alert_settings *set,
                               const struct alert_raise *r);
 /* It is no longer so, since t_ms. */
 enum alert_change alert_end(struct alert *a, int64_t t_ms);
 enum alert_change alert_acknowledge(struct alert *a, int64_t now_ms);
 enum alert_change alert_clear(struct alert *a, int64_t now_ms); /* by hand */
-/* A recompute found that it never was so: cleared as corrected, never deleted. */
+/* A newer case of its key began at t_ms, so this one was over by then, whoever was to end it. */
+enum alert_change alert_overtake(struct alert *a, int64_t t_ms);
+/* A recompute found that it never was so: cleared as corrected, never deleted.  What a person
+ * cleared stays as the person left it. */
 enum alert_change alert_correct(struct alert *a, int64_t now_ms);
 
 bool alert_is_flapping(const struct alert *a, const struct alert_settings *set, int64_t now_ms);
-/* Is a message about a change of now to be sent?  Remembers that it was. */
-bool alert_message(struct alert *a, const struct alert_settings *set, int64_t now_ms);
+/* Could it have been known so long before? */
+bool alert_is_late(const struct alert_settings *set, int64_t told_ms, int64_t now_ms);
+/* Is a message about a change of now to be sent?  Remembers that it was.  Of what is late, that it
+ * is over is for whoever heard that it began: `late` is for the others. */
+bool alert_message(struct alert *a, const struct alert_settings *set, bool late, int64_t now_ms);
 
 /* How a type ends and its usual severity; false: not one of the contract. */
 bool alert_type(const char *type, enum alert_ending *ending, enum alert_severity *severity);

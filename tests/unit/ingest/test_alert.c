@@ -216,11 +216,11 @@ static void more_than_six_changes_an_hour_send_one_message(void **state)
             i % 2 ? alert_end(&a, NOW + i * MIN) : raise_at(&a, NOW + i * MIN);
 
         assert_int_not_equal(change, ALERT_SAME);
-        sent += alert_message(&a, &alert_defaults, NOW + i * MIN);
+        sent += alert_message(&a, &alert_defaults, false, NOW + i * MIN);
     }
     assert_true(alert_is_flapping(&a, &alert_defaults, NOW + 30 * MIN));
     assert_int_equal(sent, 6);
-    assert_true(alert_message(&a, &alert_defaults, NOW + 5 * MIN + HOUR)); /* once an hour */
+    assert_true(alert_message(&a, &alert_defaults, false, NOW + 5 * MIN + HOUR)); /* once an hour */
     assert_false(alert_is_flapping(&a, &alert_defaults, NOW + 3 * HOUR));
 }
 
@@ -231,11 +231,81 @@ static void late_facts_are_sent_from_major_only(void **state)
     struct alert_raise major = at(NOW, ALERT_CONDITION, ALERT_MAJOR);
 
     (void)state;
-    minor.detected_ms = major.detected_ms = NOW + 16 * MIN;
     (void)alert_raise(&a, &alert_defaults, &minor);
     (void)alert_raise(&b, &alert_defaults, &major);
-    assert_false(alert_message(&a, &alert_defaults, NOW + 16 * MIN));
-    assert_true(alert_message(&b, &alert_defaults, NOW + 16 * MIN));
+    assert_false(alert_message(&a, &alert_defaults, true, NOW + 16 * MIN));
+    assert_true(alert_message(&b, &alert_defaults, true, NOW + 16 * MIN));
+}
+
+/* A rule that has to hold for twenty minutes is told in time then; a parked car that is silent, by
+ * nobody at all. */
+static void what_has_to_last_is_not_late_for_that(void **state)
+{
+    (void)state;
+    assert_false(alert_is_late(&alert_defaults, NOW, NOW + 15 * MIN));
+    assert_true(alert_is_late(&alert_defaults, NOW, NOW + 15 * MIN + 1));
+    assert_false(alert_is_late(&alert_defaults, 0, NOW));
+}
+
+static void what_flapped_goes_on_flapping_in_its_next_case(void **state)
+{
+    struct alert a = {0};
+    char id[UUID_TEXT + 1];
+
+    (void)state;
+    for (int64_t i = 0; i < 8; i++)
+        (void)(i % 2 ? alert_end(&a, NOW + i * MIN) : raise_at(&a, NOW + i * MIN));
+    assert_true(alert_message(&a, &alert_defaults, false, NOW + 7 * MIN));
+    memcpy(id, a.id, sizeof id);
+    assert_int_equal(raise_at(&a, NOW + 18 * MIN), ALERT_OPENED);
+    assert_string_not_equal(a.id, id);
+    assert_true(alert_is_flapping(&a, &alert_defaults, NOW + 18 * MIN));
+    assert_false(alert_message(&a, &alert_defaults, false, NOW + 18 * MIN));
+}
+
+static void a_withdrawn_fact_was_never_although_it_is_over(void **state)
+{
+    struct alert a = {0}, b = {0};
+
+    (void)state;
+    (void)raise_at(&a, NOW);
+    (void)alert_end(&a, NOW + MIN);
+    assert_int_equal(alert_correct(&a, NOW + HOUR), ALERT_UNSAID);
+    assert_int_equal(a.reason, ALERT_CORRECTED);
+    assert_int_equal(a.cleared_ms, NOW + MIN);
+    assert_int_equal(alert_correct(&a, NOW + HOUR), ALERT_SAME);
+    (void)raise_at(&b, NOW);
+    (void)alert_clear(&b, NOW + MIN);
+    assert_int_equal(alert_correct(&b, NOW + HOUR), ALERT_SAME); /* a person's word stands */
+    assert_int_equal(b.reason, ALERT_BY_HAND);
+}
+
+static void what_is_over_may_have_been_worse_than_was_known(void **state)
+{
+    struct alert_raise major = at(NOW, ALERT_CONDITION, ALERT_MAJOR);
+    struct alert a = {0};
+
+    (void)state;
+    (void)raise_at(&a, NOW);
+    (void)alert_end(&a, NOW + MIN);
+    assert_int_equal(alert_raise(&a, &alert_defaults, &major), ALERT_WORSENED);
+    assert_int_equal(a.severity, ALERT_MAJOR);
+    assert_int_equal(a.state, ALERT_CLEARED);
+    assert_int_equal(alert_raise(&a, &alert_defaults, &major), ALERT_SAME);
+}
+
+static void what_a_newer_case_followed_is_over_whoever_was_to_end_it(void **state)
+{
+    struct alert_raise persons = at(NOW, ALERT_PERSON, ALERT_MAJOR);
+    struct alert a = {0};
+
+    (void)state;
+    assert_int_equal(alert_overtake(&a, NOW), ALERT_SAME);
+    (void)alert_raise(&a, &alert_defaults, &persons);
+    assert_int_equal(alert_overtake(&a, NOW + HOUR), ALERT_CLOSED);
+    assert_int_equal(a.reason, ALERT_BY_ITSELF);
+    assert_int_equal(a.ended_ms, NOW + HOUR);
+    assert_int_equal(alert_overtake(&a, NOW + HOUR), ALERT_SAME);
 }
 
 static void points_keep_their_ids(void **state)
@@ -305,6 +375,11 @@ int main(void)
         cmocka_unit_test(severity_rises_and_never_falls),
         cmocka_unit_test(more_than_six_changes_an_hour_send_one_message),
         cmocka_unit_test(late_facts_are_sent_from_major_only),
+        cmocka_unit_test(what_has_to_last_is_not_late_for_that),
+        cmocka_unit_test(what_flapped_goes_on_flapping_in_its_next_case),
+        cmocka_unit_test(a_withdrawn_fact_was_never_although_it_is_over),
+        cmocka_unit_test(what_is_over_may_have_been_worse_than_was_known),
+        cmocka_unit_test(what_a_newer_case_followed_is_over_whoever_was_to_end_it),
         cmocka_unit_test(points_keep_their_ids),
         cmocka_unit_test(a_late_end_of_an_earlier_time_does_not_end_this_one),
         cmocka_unit_test(every_type_of_the_contract_is_known),

@@ -1,0 +1,189 @@
+"""Cases: whose they are, what ends them, and who is told, in whatever order their facts come."""
+import uuid
+
+import pytest
+
+import drives
+from ingest_site import LAT, LON, MISSING, SPEED, now_ms, running, wait_until
+from test_facts import HOUR_MS, OTHER, alerts, events, send, settled
+from test_facts_late import named
+
+pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    yield from running(tmp_path_factory.mktemp("facts-cases"), rate=100000, burst=100000, late_wait="1s", start_quiet="1s")
+
+
+@pytest.fixture
+def cars(site):
+    """Makes cars of one customer, who wants to hear of all; with a limit of 60 km/h."""
+    customer, made = str(uuid.uuid4()), []
+    site.sql(f"INSERT INTO customer (id, name) VALUES ('{customer}', 'Of one test'); INSERT INTO recipient (id, customer_id, channel, "
+             f"target, min_severity) VALUES (gen_random_uuid(), '{customer}', 'webhook', '{{}}', 'info')")
+
+    def make():
+        made.append(site.car())
+        site.sql(f"UPDATE vehicle SET customer_id = '{customer}', speed_limit_kmh = 60 WHERE vin = '{made[-1].vin}'")
+        return made[-1]
+
+    yield make
+    for car in made:
+        car.client.close()
+
+
+def told(site, vin):
+    """[(type, transition, severity)] of what people were told."""
+    rows = site.sql("SELECT a.type, n.transition, n.severity FROM notification n JOIN alert a ON a.id = n.alert_id "
+                    f"WHERE a.vin = '{vin}' ORDER BY n.created_at, n.transition DESC").splitlines()
+    return [tuple(row.split("|")) for row in rows]
+
+
+def low_battery(car, t):
+    car.event("low_battery", {"kind": "low", "volts": 12.0}, leaf="alert", severity="minor", t=t)
+    car.wait_ack(car.seq)
+
+
+def brake(car, identity):
+    car.event("harsh_braking", {"peak_g": 0.9}, leaf="alert", severity="major", identity=identity)
+    car.wait_ack(car.seq)
+
+
+# ---- whose a case is
+
+
+def test_a_car_that_comes_with_the_id_of_another_s_case_gets_a_case_of_its_own(site, cars):
+    victim = cars()
+    with site.car() as thief:
+        low_battery(victim, now_ms())
+        brake(victim, str(uuid.uuid4()))
+        before, heard = alerts(site, victim.vin), told(site, victim.vin)
+        assert sorted(a.type for a in before) == ["harsh_braking", "low_battery"]
+        for case in before:
+            for _ in range(2):  # and a second time, which is no second case
+                brake(thief, case.id)
+        assert alerts(site, victim.vin) == before and told(site, victim.vin) == heard
+        own = alerts(site, thief.vin)
+        assert [a.type for a in own] == ["harsh_braking"] * 2 and not {a.id for a in own} & {a.id for a in before}
+        assert {e[0] for e in events(site, thief.vin)} == {"harsh_braking"}
+
+
+def test_an_id_that_is_taken_beforehand_hides_no_case(site, cars):
+    victim, t = cars(), now_ms()
+    with site.car() as thief:
+        brake(thief, named(f"alert {victim.vin} low_battery low {t}"))
+        low_battery(victim, t)
+        (case,) = alerts(site, victim.vin)
+        assert case.type == "low_battery" and told(site, victim.vin) == [("low_battery", "opened", "minor")]
+        low_battery(victim, t + 1000)
+        (again,) = alerts(site, victim.vin)
+        assert (again.id, again.count) == (case.id, "2")
+        brake(victim, case.id)  # nor does a car its own
+        assert sorted((a.type, a.severity) for a in alerts(site, victim.vin)) == [("harsh_braking", "major"), ("low_battery", "minor")]
+
+
+def test_two_cars_with_one_id_in_one_group_are_two_cases(site, cars):
+    one, other, identity = cars(), cars(), str(uuid.uuid4())
+    site.freeze(site.postgres)  # so that what waits is one group
+    try:
+        first = one.event("harsh_braking", {}, leaf="alert", severity="major")["id"]
+        for car in (one, other, one):
+            car.event("harsh_braking", {}, leaf="alert", severity="major", identity=identity)
+    finally:
+        site.go_on(site.postgres)
+    one.wait_ack(one.seq)
+    other.wait_ack(other.seq)
+    assert {a.id for a in alerts(site, one.vin)} ^ {a.id for a in alerts(site, other.vin)} >= {first}
+    assert (len(alerts(site, one.vin)), len(alerts(site, other.vin))) == (2, 1)
+    assert told(site, other.vin) == [("harsh_braking", "opened", "major")]
+
+
+# ---- who is told
+
+
+def test_who_is_told_does_not_depend_on_where_records_are_cut(site, cars):
+    heard = []
+    for size in (60, 1000):
+        car, drive = cars(), drives.north(now_ms() - 120000, [(20, 0), (20, 50), (30, 90), (30, 0)])
+        for samples in drives.records(drive, size):
+            car.telemetry(samples)
+            car.wait_ack(car.seq)
+        heard.append(told(site, car.vin))
+    assert heard[0] == heard[1] == [("overspeed", "opened", "major"), ("overspeed", "cleared", "major")]
+
+
+def test_who_waits_for_a_parked_car_hears_that_it_is_silent(site, cars):
+    car = cars()
+    car.telemetry({now_ms(): {SPEED: 0.0, LAT: 48.5, LON: 7.7}})
+    car.wait_ack(car.seq)
+    site.sql("UPDATE vehicle_state SET last_seen = now() - interval '21 min', t_ms = ms(now() - interval '21 min'), ignition_on = false "
+             f"WHERE vin = '{car.vin}'")
+    wait_until(lambda: told(site, car.vin) == [("vehicle_silent", "opened", "warning")], why="the message")
+
+
+# ---- late, and not so after all
+
+
+def late(site, car, samples):
+    for n, part in enumerate(drives.records(samples, 20), 1):
+        car.telemetry(part, seq=n, stream=OTHER)
+    car.wait_ack(n, stream=OTHER)
+    wait_until(lambda: settled(site, car.vin), why="what came late")
+
+
+@pytest.mark.parametrize("state", ("cleared", "open"))
+def test_a_major_thing_found_late_is_a_case_and_told_as_it_would_have_been(site, cars, state):
+    """The newer one, that came before it, has ended or goes on."""
+    start, found = now_ms() - 3 * HOUR_MS, []
+    first = drives.north(start, [(60, 0), (100, 90), (300, 0)])
+    second = drives.north(start + HOUR_MS, [(60, 0), (100, 90), (300 if state == "cleared" else 0, 0)], lat=list(first.values())[-1][LAT])
+    for car, in_order in ((cars(), True), (cars(), False)):
+        send(car, first | second if in_order else second)
+        if not in_order:
+            late(site, car, first)
+        found.append(([a[2:] for a in alerts(site, car.vin)], sorted(told(site, car.vin))))
+    assert found[0] == found[1] and len(found[0][1]) == (4 if state == "cleared" else 3)
+    assert [a[1] for a in found[0][0]] == ["cleared", state]
+
+
+def test_a_fact_that_is_withdrawn_takes_its_case_with_it_though_that_was_over(site, cars):
+    car, start = cars(), now_ms() - 3 * HOUR_MS
+    drive = drives.north(start, [(60, 0), (100, 72), (300, 0)])
+    send(car, drive)
+    assert [(a.type, a.state, a.reason) for a in alerts(site, car.vin)] == [("overspeed", "cleared", "ended")]
+    late(site, car, {t + ms: {**drive[t], SPEED: 40.0} for t in drive if 60000 <= t - start < 160000 for ms in (0, 200, 600)})
+    assert events(site, car.vin) == []
+    assert [(a.type, a.state, a.reason) for a in alerts(site, car.vin)] == [("overspeed", "cleared", "corrected")]
+
+
+# ---- told by the car, ended by its samples
+
+
+def test_an_overheating_that_is_told_before_its_backlog_ends_when_the_engine_is_cool(site, cars):
+    start, found = now_ms() - HOUR_MS, []
+
+    def samples(minutes, celsius):
+        return {start + m * 60000 + s * 1000: {SPEED: 50.0, drives.RPM: 2000.0, drives.COOLANT: celsius} for m in minutes for s in range(0, 60, 5)}
+
+    for car, first in ((cars(), 1), (cars(), 0)):  # after the backlog, and before it
+        for n, part in enumerate((samples(range(10), 90.0), samples([10], 113.0) | samples(range(11, 30), 90.0))):
+            if n == first:
+                car.event("overheating", {}, leaf="alert", severity="major", t=start + 600000, stream=OTHER, seq=1)
+                car.wait_ack(1, stream=OTHER)
+            send(car, part)
+        found.append([(a.type, a.state, a.reason) for a in alerts(site, car.vin)])
+    assert found == [[("overheating", "cleared", "ended")]] * 2
+
+
+def test_what_a_gateway_told_ends_although_something_came_late(site, cars):
+    car, start = cars(), now_ms() - HOUR_MS
+    site.sql(f"UPDATE vehicle SET detects = 'ingest' WHERE vin = '{car.vin}'")
+    drive = drives.north(start, [(60, 0), (100, 50), (60, 0)])
+    hidden = start + 99000
+    send(car, {t: s for t, s in drive.items() if t != hidden})
+    car.event("power_cut", {}, leaf="alert", severity="major", t=start + 221000)
+    car.wait_ack(car.seq)
+    late(site, car, {hidden: drive[hidden]})
+    send(car, {start + 300000 + n * 1000: {SPEED: 0.0} for n in range(5)})
+    assert [(a.type, a.state, a.reason) for a in alerts(site, car.vin)] == [("power_cut", "cleared", "ended")]
