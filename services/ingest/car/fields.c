@@ -102,6 +102,7 @@ static const struct layout_member of_level[] = {
     ONE(level, before_fresh),
     ONE(level, before_ms),
     ONE(level, after_ms),
+    IN(level, road, of_level_window),
     ONE(level, t_ms),
     END_OF_MEMBERS,
 };

@@ -456,6 +456,7 @@ size_t trip_step(struct trip *t, const struct trip_settings *set, const struct s
     if (*level != LEVEL_NONE) /* found on the road, it is what the trip began with */
         (t->phase == TRIP_DRIVES ? &t->now : &t->next)->level_start_percent =
             t->level.after_percent;
+    join(t, set); /* before a hole ends the trip that told it */
     if (seen->speed.source != SPEED_NONE || seen->motion != MOTION_MOVING)
         t->speed_ms = seen->t_ms;
     if (t->phase == TRIP_NOTHING)

@@ -84,6 +84,65 @@ static void sloshing_while_driving_says_nothing(void **state)
     drive_done(&c.d);
 }
 
+/* Filled up, and then so many minutes on the road, with a gauge that sloshes by 6 %, until it is
+ * turned off on arrival, for the night; the next morning it idles. */
+static int fill_up(double after, int minutes, bool rests_at_last, struct level *l)
+{
+    struct car c = car_new();
+    struct sight sight = {0};
+    struct seen seen;
+    int64_t off_s, on_s;
+    int found = 0;
+
+    *l = (struct level){0};
+    c.level = 20;
+    car_stand(&c, 90);
+    off_s = c.t_ms / SECOND;
+    c.ignition_on = false;
+    car_stand(&c, 300);
+    c.ignition_on = true;
+    on_s = c.t_ms / SECOND;
+    car_stand(&c, 15);
+    for (int i = 0; i < minutes * 6; i++) {
+        c.level = after - i / 60.0 + (i % 2 ? 6 : -6);
+        car_go(&c, 10, 90);
+    }
+    c.level = after - minutes / 10.0;
+    car_stand(&c, rests_at_last ? 100 : 1);
+    c.ignition_on = false;
+    car_stand(&c, 100);
+    car_silent(&c, 3600 * SECOND, 0);
+    c.ignition_on = true;
+    car_stand(&c, 300);
+    for (size_t i = 0; i < c.d.n; i++) {
+        assert_true(sight_step(&sight, &sight_defaults, &c.d.at[i], &seen));
+        if (level_step(l, &level_defaults, &seen, c.d.at[i].v[MOMENT_LEVEL]) != LEVEL_REFUEL)
+            continue;
+        found++;
+        assert_int_equal(l->before_ms / SECOND, off_s + 1);
+        assert_int_equal(l->after_ms / SECOND, on_s + 1);
+        NEAR(l->before_percent, 20, 0.01);
+        NEAR(l->after_percent, after, 8);
+    }
+    drive_done(&c.d);
+    return found;
+}
+
+static void a_car_that_drives_off_after_a_fill_up_tells_it_all_the_same(void **state)
+{
+    static const int minutes[] = {5, 10, 14, 20, 60};
+    struct level l;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof minutes / sizeof *minutes; i++) {
+        assert_int_equal(fill_up(95, minutes[i], false, &l), 1);
+        assert_int_equal(fill_up(95, minutes[i], true, &l), 1);
+        assert_int_equal(fill_up(20, minutes[i], false, &l), 0);
+        assert_int_equal(fill_up(20, minutes[i], true, &l), 0);
+    }
+    assert_int_equal(fill_up(29, 60, true, &l), 0); /* no more than a long hill and slosh make */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -91,6 +150,7 @@ int main(void)
         cmocka_unit_test(a_drop_needs_eight_percent_and_five_litres),
         cmocka_unit_test(what_was_burnt_on_the_road_is_no_drop),
         cmocka_unit_test(sloshing_while_driving_says_nothing),
+        cmocka_unit_test(a_car_that_drives_off_after_a_fill_up_tells_it_all_the_same),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
