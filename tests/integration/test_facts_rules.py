@@ -9,7 +9,7 @@ import pytest
 
 import drives
 from ingest_site import MISSING, now_ms, running, wait_until
-from test_facts import HOUR_MS, alerts, events, send
+from test_facts import HOUR_MS, alerts, events, send, settled
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
 LEVEL = "Vehicle.Powertrain.FuelSystem.RelativeLevel"
@@ -127,6 +127,23 @@ def test_a_stay_that_time_alone_told_is_corrected_when_the_car_had_left(site, ca
     (dwell,) = [a for a in alerts(site, car.vin) if a.type == "geofence_dwell"]
     assert (dwell.state, dwell.reason) == ("cleared", "corrected")
     assert [kind for kind, *_ in events(site, car.vin)] == ["geofence_enter", "geofence_exit"]
+
+
+def test_what_is_changed_today_does_not_undo_what_was_found_yesterday(site, car):
+    start, later = now_ms() - 2 * HOUR_MS, str(uuid.uuid4())
+    site.sql(f"UPDATE vehicle SET speed_limit_kmh = 60 WHERE vin = '{car.vin}'")
+    gone = rule(site, car, signal="Vehicle.Speed", test="above", threshold=50, duration_s=20)
+    drive = drives.north(start, [(60, 0), (100, 72), (300, 0)])
+    hidden = {t: s for t, s in drive.items() if 20000 < t - start < 30000}
+    send(car, {t: s for t, s in drive.items() if t not in hidden})
+    before = events(site, car.vin), alerts(site, car.vin)
+    assert [e[0] for e in before[0]] == ["overspeed", "rule"]
+    zone(site, car, 1000)  # on its way, but drawn after the drive
+    site.sql(f"UPDATE vehicle SET speed_limit_kmh = 110 WHERE vin = '{car.vin}'; DELETE FROM rule WHERE id = '{gone}'")
+    car.telemetry(hidden, seq=1, stream=later)  # ten seconds of standing, late
+    car.wait_ack(1, stream=later)
+    wait_until(lambda: settled(site, car.vin), why="the late ones to be looked at")
+    assert (events(site, car.vin), alerts(site, car.vin)) == before
 
 
 def test_a_zone_drawn_around_a_standing_car_is_no_enter_and_leaving_it_is_an_exit(site, car):

@@ -115,6 +115,10 @@ static void keep_order(struct recompute *r, const struct due_again *due, struct 
     memcpy(car->stream, now->stream, sizeof car->stream);
     car->passed_seq = now->passed_seq;
     car->wait_from_ms = now->wait_from_ms;
+    car->judged = r->judged;
+    if (now->overspeed.t_ms == car->overspeed.t_ms && car->overspeed.now.start_ms > 0 &&
+        car->overspeed.now.start_ms <= r->judged.since_ms[JUDGED_LIMITS])
+        car->overspeed = now->overspeed; /* begun by limits that were others */
     fences_remember(&car->fences, &r->set.fences, &now->fences, car_t_ms(car), &r->out);
     if (r->set.detect.here)
         detect_remember(&car->detect, &now->detect);
@@ -135,19 +139,26 @@ static void keep_order(struct recompute *r, const struct due_again *due, struct 
 static enum status write_found(struct recompute *r, const char *vin, int64_t now_ms,
                                struct fault *fault)
 {
+    struct judged_past past = {.found = r->out.found, .n = r->out.found_n};
     struct found *gone;
     size_t gone_n;
     int64_t after_ms = r->base_ms >= r->again_ms ? r->base_ms : r->again_ms - 1; /* first sample */
     enum status st = ST_OK;
 
     if (r->again_ms != INT64_MAX) {
-        st = events_withdraw(tell_events(r->tell), vin, r->out.found, r->out.found_n, after_ms,
-                             car_t_ms(&r->car), &gone, &gone_n, fault);
+        memcpy(past.since_ms, r->judged.since_ms, sizeof past.since_ms);
+        st = events_withdraw(tell_events(r->tell), vin, &past, after_ms, car_t_ms(&r->car), &gone,
+                             &gone_n, fault);
         if (st != ST_OK)
             return st;
         tell_gone(r->tell, vin, gone, gone_n);
     }
-    tell_found(r->tell, vin, r->out.found, r->out.found_n, now_ms);
+    for (size_t i = 0; i < r->out.found_n; i++) {
+        const struct found *f = &r->out.found[i];
+
+        if ((f->parts & FOUND_GONE) || !judged_is_past(&past, f->type, f->occurred_ms))
+            tell_found(r->tell, vin, f, 1, now_ms);
+    }
     tell_found_places(r->tell, vin, r->out.found, r->out.found_n);
     tell_places(r->tell, vin, r->out.places, r->out.places_n);
     return tell_write(r->tell, now_ms, fault);

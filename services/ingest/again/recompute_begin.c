@@ -184,6 +184,8 @@ enum status recompute_begin(struct recompute *r, struct due_again *due, int64_t 
     due->lost = row->car.lost_ms > 0; /* what came late has to wait for that */
     due->late &= !due->lost;
     r->known = row->car.odometer;
+    r->judged = row->car.judged;
+    judged_step(&r->judged, r->set.stamp, car_t_ms(&row->car));
     r->run_up_ms = 0;
     r->forsaken = false;
     car_out_clear(&r->out);

@@ -24,6 +24,7 @@ struct recompute {
     /* ---- of the vehicle in hand */
     struct car_settings set;
     struct car car;
+    struct judged judged;  /* since when it is judged by `set` */
     struct odometer known; /* with what was entered meanwhile */
     struct car_out out;
     int64_t oldest_ms; /* all samples since are there; INT64_MAX: nothing is late */

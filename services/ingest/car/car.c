@@ -166,11 +166,14 @@ void car_step_moment(struct car *c, const struct car_settings *set, struct momen
     enum level_fact level;
     struct seen seen UNFILLED;
     size_t settled, found_n = out->found_n;
+    int64_t before_ms;
 
     if (privacy_covers(&c->trip.privacy, m->t_ms)) /* a car drops it itself; whoever does not */
         m->v[MOMENT_LAT] = m->v[MOMENT_LON] = (double)NAN;
+    before_ms = c->sight.t_ms;
     if (!sight_step(&c->sight, set->detect.here ? &sight_gateway : &sight_defaults, m, &seen))
         return;
+    judged_step(&c->judged, set->stamp, before_ms);
     settled = step_trip(c, set, &seen, m, rows, &level);
     for (size_t i = 0; i < settled; i++)
         car_out_row(out, &rows[i]);

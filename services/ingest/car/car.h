@@ -12,6 +12,7 @@
 #include "detect.h"
 #include "fences.h"
 #include "found.h"
+#include "judged.h"
 #include "limits.h"
 #include "rules.h"
 #include "services/ingest/facts/cleared.h"
@@ -25,8 +26,9 @@ struct car_settings {
     struct limits_settings limits;
     struct fence_list fences;
     struct rule_list rules;
-    const struct wall *wall; /* of its zone; NULL: UTC */
-    int64_t history_ms;      /* how far back all its samples are there (late_history_ms) */
+    uint64_t stamp[JUDGED_KINDS]; /* another one: other zones, limits, rules, detection; never 0 */
+    const struct wall *wall;      /* of its zone; NULL: UTC */
+    int64_t history_ms;           /* how far back all its samples are there (late_history_ms) */
 };
 
 struct car {
@@ -40,6 +42,7 @@ struct car {
     struct rules rules;
     struct trail trail;
     struct cleared cleared;
+    struct judged judged;
     /* ---- of the stream it steps through */
     unsigned char stream[16];
     int64_t passed_seq;   /* gaps up to here are not waited for any more */

@@ -296,6 +296,12 @@ static const struct layout_member of_rule_held[] = {
     END_OF_MEMBERS,
 };
 
+static const struct layout_member of_judged[] = {
+    MANY(judged, stamp),
+    MANY(judged, since_ms),
+    END_OF_MEMBERS,
+};
+
 static const struct layout_member of_rules[] = {
     ONE(rules, n),
     EACH(rules, each, of_rule_held),
@@ -303,11 +309,26 @@ static const struct layout_member of_rules[] = {
 };
 
 const struct layout_member fields_of_car[] = {
-    IN(car, sight, of_sight),     IN(car, trip, of_trip),     IN(car, odometer, of_odometer),
-    ONE(car, metered_m),          IN(car, detect, of_detect), IN(car, overspeed, of_overspeed),
-    IN(car, fences, of_fences),   IN(car, rules, of_rules),   IN(car, trail, of_trail),
-    IN(car, cleared, of_cleared), BYTES(car, stream),         ONE(car, passed_seq),
-    ONE(car, wait_from_ms),       ONE(car, lost_ms),          ONE(car, shown_ms),
-    ONE(car, shown_wall_ms),      ONE(car, shown_start_ms),   ONE(car, shown_kind),
-    ONE(car, shown_held),         ONE(car, shown_private),    END_OF_MEMBERS,
+    IN(car, sight, of_sight),
+    IN(car, trip, of_trip),
+    IN(car, odometer, of_odometer),
+    ONE(car, metered_m),
+    IN(car, detect, of_detect),
+    IN(car, overspeed, of_overspeed),
+    IN(car, fences, of_fences),
+    IN(car, rules, of_rules),
+    IN(car, trail, of_trail),
+    IN(car, cleared, of_cleared),
+    IN(car, judged, of_judged),
+    BYTES(car, stream),
+    ONE(car, passed_seq),
+    ONE(car, wait_from_ms),
+    ONE(car, lost_ms),
+    ONE(car, shown_ms),
+    ONE(car, shown_wall_ms),
+    ONE(car, shown_start_ms),
+    ONE(car, shown_kind),
+    ONE(car, shown_held),
+    ONE(car, shown_private),
+    END_OF_MEMBERS,
 };

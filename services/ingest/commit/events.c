@@ -253,6 +253,14 @@ static void scan_old(const PGresult *rows, int row, struct finding *f, struct fo
     text_copy(gone->subject, sizeof gone->subject, f->subject);
 }
 
+/* What other settings found. */
+static void spare(struct events *e, size_t old_n, const struct judged_past *past)
+{
+    for (size_t j = 0; j < old_n; j++)
+        e->is_gone[j] = e->is_gone[j] && !judged_spares(past, e->gone[j].type, e->gone[j].subject,
+                                                        e->gone[j].occurred_ms);
+}
+
 /* `rows` are locked since they were read, so they lie where they did: no index has to be chosen for
  * them. */
 static enum status mark_gone(struct events *e, const PGresult *rows, size_t old_n, size_t *gone_n,
@@ -274,7 +282,7 @@ static enum status mark_gone(struct events *e, const PGresult *rows, size_t old_
                          NULL, fault);
 }
 
-enum status events_withdraw(struct events *e, const char *vin, const struct found *found, size_t n,
+enum status events_withdraw(struct events *e, const char *vin, const struct judged_past *past,
                             int64_t after_ms, int64_t until_ms, struct found **gone, size_t *gone_n,
                             struct fault *fault)
 {
@@ -285,19 +293,20 @@ enum status events_withdraw(struct events *e, const char *vin, const struct foun
     if (st != ST_OK)
         return st;
     old_n = (size_t)PQntuples(rows);
-    if (!make_room(e, n, old_n)) {
+    if (!make_room(e, past->n, old_n)) {
         PQclear(rows);
         return fault_set(fault, ST_RETRY, "out of memory for events");
     }
     for (size_t j = 0; j < old_n; j++)
         scan_old(rows, (int)j, &e->old[j], &e->gone[j]);
-    for (size_t i = 0; i < n; i++)
-        if (found[i].parts & FOUND_EVENT)
-            finding_init(&e->fresh[fresh_n++], vin, found[i].type, found[i].subject,
-                         found[i].occurred_ms, 0);
-    if (finding_reconcile(e->fresh, e->is_new, fresh_n, e->old, e->is_gone, old_n))
+    for (size_t i = 0; i < past->n; i++)
+        if (past->found[i].parts & FOUND_EVENT)
+            finding_init(&e->fresh[fresh_n++], vin, past->found[i].type, past->found[i].subject,
+                         past->found[i].occurred_ms, 0);
+    if (finding_reconcile(e->fresh, e->is_new, fresh_n, e->old, e->is_gone, old_n)) {
+        spare(e, old_n, past);
         st = mark_gone(e, rows, old_n, gone_n, fault);
-    else
+    } else
         st = fault_set(fault, ST_RETRY, "out of memory for events");
     PQclear(rows);
     *gone = e->gone;

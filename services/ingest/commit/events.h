@@ -27,9 +27,9 @@ enum status events_write_places(struct events *e,
                                 struct fault *fault) MUST_CHECK; /* after alerts */
 
 /* A recompute stepped again over all samples after `after_ms`, up to `until_ms`: what was found in
- * them before and is not among `found` is withdrawn.  *gone (yours until the next call) has type,
- * subject and occurred_ms of those. */
-enum status events_withdraw(struct events *e, const char *vin, const struct found *found, size_t n,
+ * them before and is not among those `past` has is withdrawn, but for what that spares.  *gone
+ * (yours until the next call) has type, subject and occurred_ms of those. */
+enum status events_withdraw(struct events *e, const char *vin, const struct judged_past *past,
                             int64_t after_ms, int64_t until_ms, struct found **gone, size_t *gone_n,
                             struct fault *fault) MUST_CHECK;
 

@@ -204,6 +204,53 @@ static uint64_t mix(uint64_t stamp, const char *group)
     return hash_bytes(stamp, group, strlen(group));
 }
 
+static uint64_t mix_bytes(uint64_t stamp, const void *bytes, size_t n)
+{
+    const unsigned char *at = bytes;
+    uint64_t word;
+
+    for (; n >= sizeof word; n -= sizeof word, at += sizeof word) {
+        memcpy(&word, at, sizeof word);
+        stamp = (stamp ^ word) * UINT64_C(0x100000001b3);
+        stamp ^= stamp >> 32;
+    }
+    return stamp;
+}
+
+static uint64_t mix_version(uint64_t stamp, const unsigned char key[16], int64_t version)
+{
+    return mix_bytes(mix_bytes(stamp, key, 16), &version, sizeof version);
+}
+
+/* What is found by them: the zones, the limits, the rules and where they hold, who detects. */
+static void stamp(const struct vehicle *v, struct car_settings *out)
+{
+    const uint64_t start = UINT64_C(0xcbf29ce484222325);
+    int64_t detects[] = {v->detects, v->harsh == &harsh_heavy ? 2 : v->harsh == &harsh_van,
+                         v->nominal_v};
+    uint64_t zones = start, limits, rules = start;
+
+    limits = mix_bytes(start, &out->limits, sizeof out->limits);
+    for (size_t i = 0; i < out->fences.n; i++) {
+        const struct fence *f = out->fences.all[i];
+
+        zones = mix_version(zones, f->key, f->version);
+        if (isfinite(f->limit_kmh))
+            limits = mix_version(limits, f->key, f->version);
+    }
+    for (size_t i = 0; i < out->rules.n; i++) {
+        const struct rule_entry *r = out->rules.all[i];
+
+        rules = mix_version(rules, r->key, r->version);
+        if (r->rule.place != RULE_ANYWHERE)
+            rules = mix_bytes(rules, &zones, sizeof zones);
+    }
+    out->stamp[JUDGED_ZONES] = zones | 1;
+    out->stamp[JUDGED_LIMITS] = limits | 1;
+    out->stamp[JUDGED_RULES] = rules | 1;
+    out->stamp[JUDGED_DETECTS] = mix_bytes(start, detects, sizeof detects) | 1;
+}
+
 /* Those of the customer's that are about this vehicle. */
 static void choose(struct garage *g, const char *vin, const struct vehicle *v,
                    struct car_settings *out)
@@ -251,5 +298,6 @@ bool garage_settings(struct garage *g, const char *vin, struct car_settings *out
     out->history_ms = late_history_ms(v->customer->keep_days);
     out->detect = (struct detect_settings){v->detects, v->harsh, v->nominal_v};
     choose(g, vin, v, out);
+    stamp(v, out);
     return true;
 }
