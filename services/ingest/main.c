@@ -210,9 +210,14 @@ static enum status start(struct ingest *in, struct fault *fault)
         (st = open_way(in, fault)) != ST_OK || (st = start_writers(in, fault)) != ST_OK)
         return st;
 
-    const struct again_options again = {set->pg,    set->influx,       in->speaker,
-                                        &in->duty,  set->late_wait_ms, set->start_quiet_ms,
-                                        &in->broker};
+    const struct again_options again = {.pg = set->pg,
+                                        .influx = set->influx,
+                                        .site = set->common.site,
+                                        .alerts = in->speaker,
+                                        .duty = &in->duty,
+                                        .late_wait_ms = set->late_wait_ms,
+                                        .start_quiet_ms = set->start_quiet_ms,
+                                        .broker = &in->broker};
     const struct minutes_options minutes = {set->pg, set->influx, set->common.site,
                                             set->minute_wait_ms};
 

@@ -32,6 +32,7 @@
 
 struct again {
     struct again_options set;
+    struct due_again_settings how; /* when facts are looked at again */
     struct pg *db;
     struct influx *influx;
     struct recompute *recompute;
@@ -101,20 +102,25 @@ static enum status look_at(struct again *a, struct due_again *due, int *failed, 
     return ST_OK;
 }
 
+static bool is_mine(struct again *a, struct due_again *due)
+{
+    due->owner = is_ours(a, due->vin);
+    due->stores = atomic_load(&a->set.duty->others) && duty_has(&a->set.duty->history, due->vin);
+    return due_again_take(due);
+}
+
 /* Some of those that are due, by VIN, and the next ones with the next look. */
 static enum status look(struct again *a, struct fault *fault)
 {
     size_t n = 0, i;
     int failed = 0;
-    enum status st =
-        due_again_list(a->db, NULL, a->after, a->set.late_wait_ms, a->due, DUE_MAX, &n, fault);
+    enum status st = due_again_list(a->db, &a->how, NULL, a->after, a->due, DUE_MAX, &n, fault);
 
     for (i = 0; i < n && st == ST_OK; i++) {
         if (i > 0 &&
             (stop_asked() || failed == FAILED_MAX || clock_boot_ms() > a->silent_ms + SILENT_MS))
             break;
-        if (is_ours(a, a->due[i].vin) &&
-            setbacks_allow(a->setbacks, a->due[i].vin, clock_boot_ms()))
+        if (is_mine(a, &a->due[i]) && setbacks_allow(a->setbacks, a->due[i].vin, clock_boot_ms()))
             st = look_at(a, &a->due[i], &failed, fault);
     }
     text_copy(a->after, sizeof a->after, i == n && n < DUE_MAX ? "" : a->due[i - 1].vin);
@@ -243,9 +249,12 @@ enum status again_start(struct again **out, const struct again_options *options,
     if (!a)
         return fault_set(fault, ST_FATAL, "out of memory");
     a->set = *options;
+    a->how = due_again_defaults;
+    a->how.site = options->site;
+    a->how.settle_ms = options->late_wait_ms;
     if ((st = session_open(&a->db, options->pg, "again", fault)) == ST_OK &&
         (st = influx_open(&a->influx, options->influx, "fleet", fault)) == ST_OK &&
-        (st = recompute_open(&a->recompute, a->db, a->influx, fault)) == ST_OK &&
+        (st = recompute_open(&a->recompute, a->db, a->influx, &a->how, fault)) == ST_OK &&
         (st = silence_open(&a->silence, a->db, clock_now_ms(), options->start_quiet_ms, fault)) ==
             ST_OK &&
         (st = dues_open(&a->dues, a->db, fault)) == ST_OK &&

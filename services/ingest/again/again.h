@@ -14,6 +14,7 @@ struct again;
 
 struct again_options {
     const char *pg, *influx; /* copied */
+    const char *site;        /* ours; borrowed */
     struct speaker *alerts;  /* where changes of alerts are published */
     struct duty *duty;       /* which shards are ours */
     int64_t late_wait_ms;    /* after the last late record; twice that after the first */

@@ -11,7 +11,7 @@
 #define TRIES 5 /* to catch up with a car that goes on sending */
 
 enum status recompute_open(struct recompute **out, struct pg *db, struct influx *influx,
-                           struct fault *fault)
+                           const struct due_again_settings *due, struct fault *fault)
 {
     struct recompute *r = calloc(1, sizeof *r);
     enum status st;
@@ -20,6 +20,7 @@ enum status recompute_open(struct recompute **out, struct pg *db, struct influx 
         return fault_set(fault, ST_FATAL, "out of memory");
     r->db = db;
     r->influx = influx;
+    r->due = due;
     moment_map_init(&r->map);
     if ((st = garage_open(&r->garage, db, fault)) != ST_OK ||
         (st = fact_states_open(&r->states, db, fault)) != ST_OK ||
@@ -101,6 +102,19 @@ enum status recompute_step_until(struct recompute *r, const char *vin, int64_t a
 }
 
 /* ---- what was found becomes rows */
+/* What waited was gone on with although this history lacks some of it: should that come, or should
+ * another site have it, it is looked at as what came late is. */
+static void note_lacking(const struct recompute *r, struct fact_row *row)
+{
+    if (row->late_from_ms == 0)
+        row->late_anew = true;
+    if (row->late_from_ms == 0 || r->base_ms < row->late_from_ms)
+        row->late_from_ms = r->base_ms + 1;
+    if (row->wait_ms > row->late_until_ms)
+        row->late_until_ms = row->wait_ms;
+    row->late_now = true;
+}
+
 /* What is no matter of samples stays as the writer has it. */
 static void keep_order(struct recompute *r, const struct due_again *due, struct fact_row *row)
 {
@@ -127,6 +141,8 @@ static void keep_order(struct recompute *r, const struct due_again *due, struct 
     if (!odometer_knows_more(&car->odometer, &now->odometer))
         car->odometer = now->odometer;
     if (due->waited) {
+        if (!due->lost && (due_again_lacks(due) || car_t_ms(car) < row->wait_ms))
+            note_lacking(r, row);
         if (due->passed_seq > car->passed_seq)
             car->passed_seq = due->passed_seq;
         car->wait_from_ms = row->wait_ms > r->until_ms ? r->until_ms + 1 : 0;
@@ -303,6 +319,13 @@ static enum status refuse(struct recompute *r, const struct fact_row *row, struc
                                    "change nothing");
 }
 
+/* It was stored, or its number would not be there: the history is being restored, perhaps. */
+static bool is_filling(const struct recompute *r, const struct due_again *due,
+                       const struct fact_row *row)
+{
+    return due->waited && !due->waited_long && !due->lost && car_t_ms(&r->car) < row->wait_ms;
+}
+
 enum status recompute_vehicle(struct recompute *r, struct due_again *due, int64_t now_ms,
                               struct fault *fault)
 {
@@ -330,5 +353,7 @@ enum status recompute_vehicle(struct recompute *r, struct due_again *due, int64_
         return st;
     if (due->late && car_t_ms(&r->car) < car_t_ms(&row.car))
         return refuse(r, &row, fault);
+    if (is_filling(r, due, &row))
+        return fault_set(fault, ST_RETRY, "the history does not have yet what waits in it");
     return finish(r, due, &row, now_ms, fault);
 }

@@ -8,13 +8,19 @@
 #include "recompute_inside.h"
 #include "services/ingest/facts/late.h"
 
-/* Under the lock: a new gap may have opened below what waits. */
+/* Under the lock: a new gap may have opened below what waits, another site may have stepped. */
 static enum status is_still_due(struct recompute *r, struct due_again *due, struct fault *fault)
 {
+    struct due_again now = {.vin = ""};
     size_t n;
-    enum status st = due_again_list(r->db, due->vin, "", due->settle_ms, due, 1, &n, fault);
+    enum status st = due_again_list(r->db, r->due, due->vin, "", &now, 1, &n, fault);
 
-    return st == ST_OK && n == 0 ? ST_NONE : st;
+    now.owner = due->owner;
+    now.stores = due->stores;
+    if (st != ST_OK || n == 0 || !due_again_take(&now))
+        return st == ST_OK ? ST_NONE : st;
+    *due = now;
+    return ST_OK;
 }
 
 /* What was open there began before it. */

@@ -14,6 +14,7 @@
 struct recompute {
     struct pg *db;
     struct influx *influx;
+    const struct due_again_settings *due;
     struct garage *garage;
     struct fact_states *states;
     struct segments *segments;
