@@ -310,14 +310,15 @@ static enum status take_over(struct dues *d, const PGresult *rows, int row, int6
 }
 
 /* ---- all */
+/* Entries in the order of the vehicles: whose states are locked in that order by all. */
 static const struct work {
     const char *sql;
     int vin;
     enum status (*take)(struct dues *d, const PGresult *rows, int row, int64_t now_ms,
                         struct fault *fault);
 } works[] = {
-    {"SELECT x.id, x.vin, x.odometer_m, x.engine_h, ms(x.at) FROM meter_entry x "
-     "WHERE x.taken_at IS NULL ORDER BY x.at LIMIT 100 FOR UPDATE SKIP LOCKED",
+    {"SELECT x.id, x.vin, x.odometer_m, x.engine_h, ms(x.at) FROM (SELECT * FROM meter_entry "
+     "WHERE taken_at IS NULL ORDER BY at LIMIT 100 FOR UPDATE SKIP LOCKED) x ORDER BY x.vin, x.at",
      ENTRY_VIN, take_entry},
     {"SELECT x.id, x.vin, x.every_km, x.every_h, x.every_days, x.last_km, x.last_h, ms(x.last_at), "
      "x.stage, m.odometer_m / 1000, m.engine_h, " DAYS("27", "s.distance_m / 1000") ", " DAYS(
