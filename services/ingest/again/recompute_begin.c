@@ -8,6 +8,19 @@
 #include "recompute_inside.h"
 #include "services/ingest/facts/late.h"
 
+#define KEPT_ROOM 32 /* checkpoints; half a megabyte */
+
+/* Checkpoints of one that was begun far back are many, and each is kilobytes. */
+static void forget_kept(struct recompute *r)
+{
+    r->kept_n = 0;
+    if (r->kept_room <= KEPT_ROOM)
+        return;
+    free(r->kept);
+    r->kept = NULL;
+    r->kept_room = 0;
+}
+
 /* Under the lock: a new gap may have opened below what waits, another site may have stepped. */
 static enum status is_still_due(struct recompute *r, struct due_again *due, struct fault *fault)
 {
@@ -195,7 +208,7 @@ enum status recompute_begin(struct recompute *r, struct due_again *due, int64_t 
     r->run_up_ms = 0;
     r->forsaken = false;
     car_out_clear(&r->out);
-    r->kept_n = 0;
+    forget_kept(r);
     r->failed = false;
     r->again_ms = r->oldest_ms = INT64_MAX;
     r->car = row->car;
