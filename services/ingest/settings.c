@@ -44,7 +44,7 @@ const struct setting ingest_table[] = {
     {"late-wait", SET_MILLIS, "30s", AT(late_wait_ms),
      "after the last late record facts are computed again, at most twice that after the first"},
     {"start-quiet", SET_MILLIS, "300s", AT(start_quiet_ms),
-     "after the start no vehicle is called silent"},
+     "after the start, and after an outage of our own, no vehicle is called silent"},
     {"frozen-wait", SET_MILLIS, "12s", AT(frozen_wait_ms),
      "without a sign of life from another instance for so long its sessions with PostgreSQL are "
      "ended, so that its shards go on; 0: never"},

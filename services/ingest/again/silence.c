@@ -51,19 +51,31 @@ const struct alert_change_message *silence_changes(const struct silence *s, size
 }
 
 /* ---- rows */
-enum { VIN, SEEN, SLEEPING, DRIVING, CASE_MS, MISSING, HEARTBEAT, WAKE, LAT, LON };
+enum { VIN, SEEN, SLEEPING, DRIVING, CASE_MS, MISSING, HEARTBEAT, WAKE, LAT, LON, GONE };
 
-static enum status read_rows(struct silence *s, PGresult **rows, size_t *vehicles,
-                             struct fault *fault)
+static int64_t whole(const PGresult *rows, int row, int column)
 {
-    PGresult *count = NULL;
-    enum status st = pg_run(s->db, "SELECT count(*) FROM vehicle_state WHERE last_seen IS NOT NULL",
-                            0, NULL, &count, fault);
+    return strtoll(PQgetvalue(rows, row, column), NULL, 10);
+}
+
+static enum status read_site(struct silence *s, struct fault *fault)
+{
+    PGresult *rows = NULL;
+    enum status st = pg_run(s->db,
+                            "SELECT count(*), coalesce(ms(max(last_seen)), 0) FROM vehicle_state "
+                            "WHERE last_seen IS NOT NULL",
+                            0, NULL, &rows, fault);
 
     if (st != ST_OK)
         return st;
-    *vehicles = strtoul(PQgetvalue(count, 0, 0), NULL, 10);
-    PQclear(count);
+    s->site.vehicles = (size_t)whole(rows, 0, 0);
+    s->site.heard_ms = whole(rows, 0, 1);
+    PQclear(rows);
+    return ST_OK;
+}
+
+static enum status read_rows(struct silence *s, PGresult **rows, struct fault *fault)
+{
     return pg_run(
         s->db,
         "SELECT s.vin, ms(s.last_seen), s.presence = 'sleeping', "
@@ -72,21 +84,16 @@ static enum status read_rows(struct silence *s, PGresult **rows, size_t *vehicle
         "WHERE a.id IS NOT NULL AND w.vin = s.vin AND w.site = ''), "
         "greatest(coalesce(s.heartbeat_ms, 600000), 60000), coalesce(s.wake_ms, 0), "
         "CASE WHEN a.id IS NOT NULL THEN a.lat WHEN p.near THEN s.lat END, "
-        "CASE WHEN a.id IS NOT NULL THEN a.lon WHEN p.near THEN s.lon END "
+        "CASE WHEN a.id IS NOT NULL THEN a.lon WHEN p.near THEN s.lon END, "
+        "v.status IN ('revoked', 'retired') "
         "FROM vehicle_state s JOIN vehicle v ON v.vin = s.vin LEFT JOIN alert a ON a.vin = s.vin "
         "AND a.type = 'vehicle_silent' AND a.state <> 'cleared', LATERAL (SELECT place_shown(s) "
         "AND "
         "abs(s.t_ms - ms(s.last_seen)) <= 30000 AND coalesce((s.signals #>> "
         "'{Vehicle.CurrentLocation.HorizontalAccuracy,0}')::float8 <= 50, true) AS near) p "
-        "WHERE s.last_seen IS NOT NULL AND "
-        "v.status NOT IN ('revoked', 'retired') AND "
-        "(s.last_seen < now() - interval '60 s' OR a.id IS NOT NULL) ORDER BY s.vin",
+        "WHERE s.last_seen IS NOT NULL AND (a.id IS NOT NULL OR (s.last_seen < now() - "
+        "interval '60 s' AND v.status NOT IN ('revoked', 'retired'))) ORDER BY s.vin",
         0, NULL, rows, fault);
-}
-
-static int64_t whole(const PGresult *rows, int row, int column)
-{
-    return strtoll(PQgetvalue(rows, row, column), NULL, 10);
 }
 
 static struct presence_state state_of(const PGresult *rows, int row)
@@ -101,18 +108,23 @@ static struct presence_state state_of(const PGresult *rows, int row)
     };
 }
 
-/* Who went late just now, and is still: many at once is us. */
+static bool is_gone(const PGresult *rows, int row)
+{
+    return *PQgetvalue(rows, row, GONE) == 't';
+}
+
+/* Who went late, and is still: many at once is us. */
 static void look_at_site(struct silence *s, const PGresult *rows, const struct silence_look *look)
 {
-    s->site.n = s->site.next = 0;
     s->site.broken = look->broken;
+    presence_begin(&s->site);
     for (int i = 0; i < PQntuples(rows); i++) {
         struct presence_state p = state_of(rows, i);
-        int64_t late_ms = presence_late_at_ms(&p, &s->set);
 
-        if (late_ms <= look->now_ms && late_ms > look->now_ms - s->set.mass_ms)
-            presence_went_late(&s->site, late_ms);
+        if (!is_gone(rows, i))
+            presence_went_late(&s->site, &s->set, presence_late_at_ms(&p, &s->set), look->now_ms);
     }
+    presence_look(&s->site, &s->set, look->now_ms);
 }
 
 /* ---- cases */
@@ -140,7 +152,11 @@ static void tell_one(struct silence *s, const PGresult *rows, int row, bool ours
     const char *vin = PQgetvalue(rows, row, VIN);
     struct presence_state p = state_of(rows, row);
 
-    if (p.silent_since_ms > 0 && p.heard_ms > p.silent_since_ms) { /* it spoke again */
+    if (is_gone(rows, row)) { /* nobody waits for it any more */
+        struct found end = about(look->now_ms, FOUND_END);
+
+        tell_found(s->tell, vin, &end, 1, look->now_ms);
+    } else if (p.silent_since_ms > 0 && p.heard_ms > p.silent_since_ms) { /* it spoke again */
         struct found end[2] = {about(p.silent_since_ms, FOUND_EVENT), about(p.heard_ms, FOUND_END)};
 
         take_place(&end[0], rows, row);
@@ -160,20 +176,19 @@ enum status silence_step(struct silence *s, const struct silence_look *look, boo
                          struct fault *fault)
 {
     PGresult *rows = NULL;
-    size_t vehicles;
     bool ours;
     enum status st;
 
     tell_forget(s->tell);
     if ((st = pg_ready(s->db, fault)) != ST_OK || (st = pg_begin(s->db, fault)) != ST_OK)
         return st;
-    if ((st = read_rows(s, &rows, &vehicles, fault)) != ST_OK) {
+    if ((st = read_site(s, fault)) != ST_OK || (st = read_rows(s, &rows, fault)) != ST_OK) {
         pg_rollback(s->db);
         return st;
     }
     look_at_site(s, rows, look);
-    ours = presence_is_ours(&s->site, &s->set, vehicles, look->now_ms);
-    *alarm = presence_alarm(&s->site, &s->set, vehicles, look->now_ms);
+    ours = presence_is_ours(&s->site, &s->set, look->now_ms);
+    *alarm = presence_alarm(&s->site, &s->set, look->now_ms);
     for (int i = 0; i < PQntuples(rows); i++)
         if (look->is_ours(look->self, PQgetvalue(rows, i, VIN)))
             tell_one(s, rows, i, ours, look);

@@ -12,6 +12,7 @@ const struct presence_settings presence_defaults = {
     .mass_ms = 120000,
     .mass_least = 5,
     .mass_share = 0.2,
+    .mass_hold_ms = 3600000,
 };
 
 static int64_t heartbeat(const struct presence_state *p, const struct presence_settings *set)
@@ -42,35 +43,74 @@ enum connectivity presence_now(const struct presence_state *p, const struct pres
     return now_ms >= presence_late_at_ms(p, set) ? CONNECTIVITY_LATE : CONNECTIVITY_ONLINE;
 }
 
-void presence_went_late(struct presence_site *s, int64_t at_ms)
+void presence_begin(struct presence_site *s)
 {
-    s->late_ms[s->next] = at_ms;
-    s->next = (s->next + 1) % PRESENCE_MASS_MAX;
-    s->n += s->n < PRESENCE_MASS_MAX ? 1 : 0;
+    s->n = 0;
 }
 
+/* While a crowd is missing all that went late since are of it. */
+static int64_t counts_after(const struct presence_site *s, const struct presence_settings *set,
+                            int64_t now_ms)
+{
+    return s->mass_ms > 0 ? s->mass_ms : now_ms - set->mass_ms;
+}
+
+void presence_went_late(struct presence_site *s, const struct presence_settings *set, int64_t at_ms,
+                        int64_t now_ms)
+{
+    if (at_ms <= now_ms && at_ms > counts_after(s, set, now_ms) && s->n < PRESENCE_MASS_MAX)
+        s->late_ms[s->n++] = at_ms;
+}
+
+static bool are_many_missing(const struct presence_site *s, const struct presence_settings *set)
+{
+    double needed = set->mass_share * (double)s->vehicles;
+
+    return s->n >= (size_t)set->mass_least &&
+           (double)s->n >= (needed < PRESENCE_MASS_MAX ? needed : PRESENCE_MASS_MAX);
+}
+
+/* A car is lost long after it went late: so the crowd is remembered until it is back.  Whether it
+ * went itself, with its carrier's network for one, shows in the end by others that are heard. */
+static void look_at_mass(struct presence_site *s, const struct presence_settings *set,
+                         int64_t now_ms)
+{
+    bool many = are_many_missing(s, set);
+    bool theirs = s->mass_ms > 0 && now_ms - s->mass_ms >= set->mass_hold_ms &&
+                  now_ms - s->heard_ms < set->driving_late_ms;
+
+    if (!many || theirs)
+        s->mass_ms = 0;
+    else if (s->mass_ms == 0)
+        s->mass_ms = now_ms - set->mass_ms;
+}
+
+void presence_look(struct presence_site *s, const struct presence_settings *set, int64_t now_ms)
+{
+    /* no look for so long: the database was away, or this machine */
+    bool away = s->looked_ms > 0 && now_ms - s->looked_ms >= set->driving_late_ms;
+
+    look_at_mass(s, set, now_ms);
+    if (s->broken || s->mass_ms > 0 || away)
+        s->ours_ms = now_ms;
+    s->looked_ms = now_ms;
+}
+
+/* They have to come back first. */
 bool presence_is_ours(const struct presence_site *s, const struct presence_settings *set,
-                      size_t vehicles, int64_t now_ms)
+                      int64_t now_ms)
 {
-    double needed = set->mass_share * (double)vehicles;
-    size_t late = 0;
-
-    if (s->broken || now_ms - s->started_ms < set->started_ms)
-        return true;
-    for (size_t i = 0; i < s->n; i++)
-        late += now_ms - s->late_ms[i] <= set->mass_ms && s->late_ms[i] <= now_ms;
-    return late >= (size_t)set->mass_least &&
-           (double)late >= (needed < PRESENCE_MASS_MAX ? needed : PRESENCE_MASS_MAX);
+    return s->broken || s->mass_ms > 0 || now_ms - s->started_ms < set->started_ms ||
+           (s->ours_ms > 0 && now_ms - s->ours_ms < set->started_ms);
 }
 
-bool presence_alarm(struct presence_site *s, const struct presence_settings *set, size_t vehicles,
-                    int64_t now_ms)
+/* Whoever was late before we started did not go late with us. */
+bool presence_alarm(struct presence_site *s, const struct presence_settings *set, int64_t now_ms)
 {
     bool starting = now_ms - s->started_ms < set->started_ms;
-    bool ours = presence_is_ours(s, set, vehicles, now_ms) && (s->broken || !starting);
-    bool begins = ours && !s->alarmed;
+    bool begins = !s->alarmed && (s->broken || (s->mass_ms > 0 && !starting));
 
-    s->alarmed = ours;
+    s->alarmed = begins || (s->alarmed && presence_is_ours(s, set, now_ms));
     return begins;
 }
 

@@ -22,10 +22,12 @@ struct presence_settings {
     int64_t late_after_ms;                    /* 60,000 after a heartbeat that did not come: late */
     int heartbeats;                           /* 2 that did not come: lost */
     int wakes;                                /* 2 announced wake-ups that did not come: lost */
-    int64_t started_ms;                       /* 300,000 after ingest started nobody is silent */
-    int64_t mass_ms;                          /* within 120,000 ... */
-    int mass_least;                           /* ... 5 vehicles of a site, and at least ... */
-    double mass_share;                        /* ... 0.2 of them, went late: that is us */
+    int64_t started_ms;   /* 300,000 after ingest started, or after it was us, nobody is silent */
+    int64_t mass_ms;      /* within 120,000 ... */
+    int mass_least;       /* ... 5 vehicles of a site, and at least ... */
+    double mass_share;    /* ... 0.2 of them, went late: that is us */
+    int64_t mass_hold_ms; /* until fewer of them are missing; after 3,600,000, where others are
+                           * heard, it was they */
 };
 extern const struct presence_settings presence_defaults;
 
@@ -46,20 +48,33 @@ int64_t presence_late_at_ms(const struct presence_state *p, const struct presenc
 #define PRESENCE_MASS_MAX 4096
 struct presence_site {
     int64_t started_ms;
+    /* ---- as it stands at a look */
     bool broken;                        /* a dependency of this site is down */
-    int64_t late_ms[PRESENCE_MASS_MAX]; /* when vehicles went late, a ring */
-    size_t next, n;
+    size_t vehicles;                    /* it has */
+    int64_t heard_ms;                   /* newest record of any of them */
+    int64_t late_ms[PRESENCE_MASS_MAX]; /* when those went late that still are */
+    size_t n;
+    /* ---- from look to look */
+    int64_t looked_ms;
+    int64_t mass_ms; /* many went late after that, and are missing still; 0: not so */
+    int64_t ours_ms; /* it was us then */
     bool alarmed;
 };
 
-void presence_went_late(struct presence_site *s, int64_t at_ms);
-/* Is silence ours at this moment, of a site with so many vehicles?  Then no vehicle_silent opens.
+/* A look begins: forget those that were late, ... */
+void presence_begin(struct presence_site *s);
+/* ... tell who is now: what is older than counts is left out, and what is more than can be kept,
+ * ...
  */
+void presence_went_late(struct presence_site *s, const struct presence_settings *set, int64_t at_ms,
+                        int64_t now_ms);
+/* ... and see what that means. */
+void presence_look(struct presence_site *s, const struct presence_settings *set, int64_t now_ms);
+/* Is silence ours at this moment?  Then no vehicle_silent opens. */
 bool presence_is_ours(const struct presence_site *s, const struct presence_settings *set,
-                      size_t vehicles, int64_t now_ms);
+                      int64_t now_ms);
 /* One operator alarm per outage: true once when it begins. */
-bool presence_alarm(struct presence_site *s, const struct presence_settings *set, size_t vehicles,
-                    int64_t now_ms);
+bool presence_alarm(struct presence_site *s, const struct presence_settings *set, int64_t now_ms);
 
 /* Time goes on for one vehicle: true when `vehicle_silent` opens now, p->silent_since_ms. */
 bool presence_tick(struct presence_state *p, const struct presence_settings *set, bool ours,
