@@ -319,13 +319,6 @@ static enum status refuse(struct recompute *r, const struct fact_row *row, struc
                                    "change nothing");
 }
 
-/* It was stored, or its number would not be there: the history is being restored, perhaps. */
-static bool is_filling(const struct recompute *r, const struct due_again *due,
-                       const struct fact_row *row)
-{
-    return due->waited && !due->waited_long && !due->lost && car_t_ms(&r->car) < row->wait_ms;
-}
-
 enum status recompute_vehicle(struct recompute *r, struct due_again *due, int64_t now_ms,
                               struct fault *fault)
 {
@@ -353,7 +346,5 @@ enum status recompute_vehicle(struct recompute *r, struct due_again *due, int64_
         return st;
     if (due->late && car_t_ms(&r->car) < car_t_ms(&row.car))
         return refuse(r, &row, fault);
-    if (is_filling(r, due, &row))
-        return fault_set(fault, ST_RETRY, "the history does not have yet what waits in it");
     return finish(r, due, &row, now_ms, fault);
 }

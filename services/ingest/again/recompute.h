@@ -20,8 +20,7 @@ enum status recompute_open(struct recompute **out, struct pg *db, struct influx 
                            const struct due_again_settings *due, struct fault *fault) MUST_CHECK;
 
 /* One that is due, and taken (due_again_take).  ST_NONE: nothing was written, for more samples came
- * meanwhile and it is due again soon, or for what came late is older than the history.  ST_RETRY
- * also where the history has not yet what waits in it. */
+ * meanwhile and it is due again soon, or for what came late is older than the history. */
 enum status recompute_vehicle(struct recompute *r, struct due_again *due, int64_t now_ms,
                               struct fault *fault) MUST_CHECK;
 
