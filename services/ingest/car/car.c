@@ -145,6 +145,22 @@ static void place_found(const struct car *c, size_t from, struct car_out *out)
     }
 }
 
+/* Where it began, while that is known: an overspeed may last longer than the trail reaches back. */
+static void place_start(const struct car *c, int64_t t_ms, struct overspeed_episode *e)
+{
+    double lat, lon;
+    int64_t off_ms;
+
+    if (e->start_ms == 0 || t_ms - e->start_ms > TRAIL_WITHIN_MS ||
+        (e->placed && e->off_ms <= TRAIL_EXACT_MS) ||
+        !car_place(c, e->start_ms, &lat, &lon, &off_ms) || (e->placed && off_ms >= e->off_ms))
+        return;
+    e->placed = true;
+    e->off_ms = off_ms;
+    e->lat = lat;
+    e->lon = lon;
+}
+
 /* Zones, then the limits in them, then the rules about them. */
 static void step_places(struct car *c, const struct car_settings *set, const struct seen *seen,
                         const struct reading *readings, size_t n, struct car_out *out)
@@ -155,6 +171,8 @@ static void step_places(struct car *c, const struct car_settings *set, const str
         trip_place(&c->trip, seen, &at))
         fences_step(&c->fences, &set->fences, set->wall, seen->t_ms, &at, out);
     limits_step(&c->overspeed, &set->limits, &set->fences, &c->fences, seen, out);
+    place_start(c, seen->t_ms, &c->overspeed.now);
+    place_start(c, seen->t_ms, &c->overspeed.next.now);
     if (set->rules.n > 0 || c->rules.n > 0)
         rules_step(&c->rules, &set->rules, &c->fences, set->wall, seen->t_ms, readings, n, out);
 }

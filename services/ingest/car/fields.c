@@ -173,6 +173,10 @@ static const struct layout_member of_episode[] = {
     ONE(overspeed_episode, peak_kmh),
     ONE(overspeed_episode, mean_kmh),
     ONE(overspeed_episode, above_ms),
+    ONE(overspeed_episode, placed),
+    ONE(overspeed_episode, off_ms),
+    ONE(overspeed_episode, lat),
+    ONE(overspeed_episode, lon),
     END_OF_MEMBERS,
 };
 

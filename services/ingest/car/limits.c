@@ -17,6 +17,10 @@ static void tell(const struct overspeed_episode *e, bool over, const struct seen
 
     if (!f)
         return;
+    if (e->placed) {
+        f->lat = e->lat;
+        f->lon = e->lon;
+    }
     f->severity = overspeed_is_major(&overspeed_defaults, e) ? ALERT_MAJOR : ALERT_MINOR;
     if (over)
         (void)snprintf(f->data, sizeof f->data,

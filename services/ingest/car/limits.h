@@ -12,6 +12,7 @@ struct limits_settings {
     double vehicle_kmh, customer_kmh; /* NaN: none */
 };
 
+/* Where it began is told by o->now, if that says so. */
 void limits_step(struct overspeed *o, const struct limits_settings *set,
                  const struct fence_list *list, const struct fences *fences,
                  const struct seen *seen, struct car_out *out);

@@ -25,6 +25,9 @@ struct overspeed_episode {
     double peak_kmh;
     double mean_kmh; /* over its time */
     int64_t above_ms;
+    bool placed; /* where it began is known, by a fix so far from then in time: the caller's */
+    int64_t off_ms;
+    double lat, lon;
 };
 
 enum overspeed_fact { OVERSPEED_NONE = 0, OVERSPEED_BEGAN, OVERSPEED_ENDED };

@@ -21,8 +21,8 @@ void trail_add(struct trail *t, const struct fix *fix)
     int64_t last = (t->next + TRAIL_FIXES - 1) % TRAIL_FIXES;
 
     t->newest = one;
-    if (t->at[last].t_ms > 0 && one.t_ms - t->at[last].t_ms < TRAIL_STEP_MS)
-        return;
+    if (t->at[last].t_ms > 0 && one.t_ms / TRAIL_STEP_MS == t->at[last].t_ms / TRAIL_STEP_MS)
+        return; /* the first of each span of the clock: the same wherever stepping began */
     t->at[t->next] = one;
     t->next = (t->next + 1) % TRAIL_FIXES;
 }

@@ -9,7 +9,7 @@
 #include "lib/drive/fix.h"
 
 #define TRAIL_FIXES 12
-#define TRAIL_STEP_MS 5000    /* apart; the newest one always counts as well */
+#define TRAIL_STEP_MS 5000    /* one for each; the newest one always counts as well */
 #define TRAIL_WITHIN_MS 30000 /* a fix so near in time tells where something happened */
 #define TRAIL_EXACT_MS 1000   /* and one so near needs no better one */
 #define TRAIL_ASKS 6

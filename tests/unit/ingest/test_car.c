@@ -81,6 +81,48 @@ static void packing_a_state_away_after_every_sample_changes_nothing(void **state
     drive_done(&d);
 }
 
+/* 40 allowed, 60 driven for so long, fixes each `step` seconds, the first of them at `from`. */
+static void overspeed_begins_where(int seconds, int step_s, int from_s)
+{
+    struct driven_car d = car_new();
+    struct car_settings set = settings();
+    static struct car c;
+    struct car_out out = {0};
+    int told = 0;
+
+    memset(&c, 0, sizeof c);
+    d.obd = d.told = false;
+    car_go(&d, 100, 30);
+    car_go(&d, seconds, 60);
+    car_go(&d, 60, 30);
+    for (int i = from_s; i < (int)d.d.n; i++) {
+        if (i % step_s != 0)
+            d.d.at[i].v[MOMENT_LAT] = NOT_MEASURED;
+        step(&c, &set, &d.d.at[i], &out);
+    }
+    for (size_t i = 0; i < out.found_n; i++) {
+        const struct found *f = &out.found[i];
+
+        if (strcmp(f->type, "overspeed") != 0 || !(f->parts & FOUND_EVENT))
+            continue;
+        NEAR(f->lat, 48.5 + 30 / 3.6 * 100 * METRE_DEGREES,
+             (step_s * 17 / 2.0 + 12) * METRE_DEGREES);
+        told++;
+    }
+    assert_int_equal(told, 2); /* as it begins to count, and when it is over */
+    car_out_done(&out);
+    drive_done(&d.d);
+}
+
+static void an_overspeed_however_long_tells_where_it_began(void **state)
+{
+    (void)state;
+    overspeed_begins_where(20, 1, 0);
+    overspeed_begins_where(200, 1, 0);
+    overspeed_begins_where(200, 1, 37);
+    overspeed_begins_where(2000, 20, 0);
+}
+
 static void a_sample_that_is_not_after_the_last_has_no_effect(void **state)
 {
     struct car_settings set = settings();
@@ -234,6 +276,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(packing_a_state_away_after_every_sample_changes_nothing),
+        cmocka_unit_test(an_overspeed_however_long_tells_where_it_began),
         cmocka_unit_test(a_sample_that_is_not_after_the_last_has_no_effect),
         cmocka_unit_test(what_is_known_to_be_open_ends_though_the_state_is_another),
         cmocka_unit_test(a_battery_the_car_said_is_low_is_over_when_it_charges),

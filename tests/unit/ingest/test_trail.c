@@ -49,6 +49,26 @@ static void the_nearest_fix_in_time_counts_and_none_that_is_far(void **state)
     assert_true(isnan(lat_of(MONDAY + 100 * SECOND, &off_ms)));
 }
 
+static void it_keeps_the_same_fixes_wherever_it_began(void **state)
+{
+    struct trail whole;
+    double lat[2], lon;
+    int64_t off_ms;
+
+    (void)state;
+    for (int s = 0; s <= 200; s++)
+        at(MONDAY + s * SECOND, s);
+    whole = trail;
+    memset(&trail, 0, sizeof trail);
+    for (int s = 103; s <= 200; s++)
+        at(MONDAY + s * SECOND, s);
+    for (int s = 145; s <= 200; s++) {
+        assert_true(trail_place(&whole, MONDAY + s * SECOND, &lat[0], &lon, &off_ms));
+        assert_true(trail_place(&trail, MONDAY + s * SECOND, &lat[1], &lon, &off_ms));
+        NEAR(lat[0], lat[1], 1e-9);
+    }
+}
+
 static const unsigned char ids[TRAIL_ASKS + 1][16] = {{1}, {2}, {3}, {4}, {5}, {6}, {7}};
 
 static void a_question_waits_for_a_fix_from_then_on_but_not_for_ever(void **state)
@@ -87,6 +107,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(the_nearest_fix_in_time_counts_and_none_that_is_far, begin),
+        cmocka_unit_test_setup(it_keeps_the_same_fixes_wherever_it_began, begin),
         cmocka_unit_test_setup(a_question_waits_for_a_fix_from_then_on_but_not_for_ever, begin),
         cmocka_unit_test_setup(of_too_many_questions_the_oldest_is_given_up, begin),
     };
