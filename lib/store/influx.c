@@ -2,7 +2,6 @@
  * write's deadline. */
 #include "lib/store/influx.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -124,6 +123,23 @@ void influx_close(struct influx *db)
     free(db);
 }
 
+/* Is the batch at fault?  InfluxDB says in JSON why; what says 400 in other words stands before it.
+ * Too large is a batch for either. */
+static bool is_refusal(int code, const char *why)
+{
+    return code == 413 || (code == 400 && why);
+}
+
+/* How much of what another than InfluxDB says can be passed on. */
+static int plain_prefix(const struct text *said)
+{
+    int n = 0;
+
+    while (n < 80 && (size_t)n < said->len && said->bytes[n] >= ' ' && said->bytes[n] <= '~')
+        n++;
+    return n;
+}
+
 /* What an answer other than success asks the caller to do; the server's own words go into the
  * fault. */
 static enum status explain(const struct influx *db, int code, struct fault *fault)
@@ -131,12 +147,17 @@ static enum status explain(const struct influx *db, int code, struct fault *faul
     json_t *said = json_loadb(db->answer.bytes ? db->answer.bytes : "", db->answer.len, 0, NULL);
     const char *why = json_string_value(json_object_get(said, "error"));
     enum status st = ST_FATAL; /* 401, 403, 404 and what no InfluxDB answers */
+    int plain = why ? 0 : plain_prefix(&db->answer);
 
-    if (code == 408 || code == 429 || code >= 500)
-        st = ST_RETRY;
-    else if (code >= 400 && code != 401 && code != 403 && code != 404)
+    if (is_refusal(code, why))
         st = ST_REJECT;
-    fault_set(fault, st, "InfluxDB answers %d%s%s", code, why ? ": " : "", why ? why : "");
+    else if (code == 400 || code == 408 || code == 429 || code >= 500)
+        st = ST_RETRY;
+    if (why)
+        fault_set(fault, st, "InfluxDB answers %d: %s", code, why);
+    else
+        fault_set(fault, st, "InfluxDB answers %d%s%.*s", code, plain > 0 ? ": " : "", plain,
+                  db->answer.bytes);
     json_decref(said);
     return st;
 }
@@ -178,6 +199,18 @@ enum status influx_pour(struct influx *db, const struct http_body *lines, struct
 enum status influx_write(struct influx *db, const char *lines, size_t len, struct fault *fault)
 {
     return write_to(db, db->write_url.bytes, lines, len, fault);
+}
+
+enum status influx_try(struct influx *db, struct fault *fault)
+{
+    static const char comment[] = "#\n";
+
+    return influx_write(db, comment, sizeof comment - 1, fault);
+}
+
+bool influx_forgets(const struct fault *fault)
+{
+    return strstr(fault->text, "beyond retention policy");
 }
 
 enum status influx_write_minutes(struct influx *db, const char *lines, size_t len,

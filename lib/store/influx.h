@@ -3,6 +3,7 @@
 #ifndef LIB_STORE_INFLUX_H
 #define LIB_STORE_INFLUX_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,7 +25,7 @@ enum status influx_open(struct influx **out, const char *url, const char *databa
 enum status influx_prepare(struct influx *db, struct fault *fault) MUST_CHECK;
 
 /* Store lines (precision ms); blocks for at most 5 s.
- *   ST_RETRY   no answer, 429 or 5xx: send the very same batch again
+ *   ST_RETRY   no answer, 429 or 5xx, a 400 not in InfluxDB's words: send the very same batch again
  *   ST_REJECT  400 or 413: something in this batch can never be stored (the rest may have been)
  *   ST_FATAL   401, 403, 404: credentials or database are wrong; an answer not InfluxDB's */
 enum status influx_write(struct influx *db, const char *lines, size_t len,
@@ -35,6 +36,11 @@ enum status influx_write(struct influx *db, const char *lines, size_t len,
  * limit may get no answer but a closed connection, ST_RETRY: influx_write tells. */
 enum status influx_pour(struct influx *db, const struct http_body *lines,
                         struct fault *fault) MUST_CHECK;
+
+/* Is a write taken at all?  Stores nothing; statuses as above. */
+enum status influx_try(struct influx *db, struct fault *fault) MUST_CHECK;
+/* Did a write answer ST_REJECT because samples are older than what the database is told to keep? */
+bool influx_forgets(const struct fault *fault);
 
 /* Make the retention policy of 1-minute values (two years) unless there is one; write lines to it.
  * Statuses as above. */

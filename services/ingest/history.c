@@ -3,12 +3,15 @@
  * stands in the cache, and none in memory. */
 #include "history.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/clock.h"
 #include "lib/store/line.h"
 #include "record/at.h"
 #include "record/meters.h"
+
+#define TASTES 8
 
 enum status history_open(struct history *h, const char *url, struct fault *fault)
 {
@@ -27,14 +30,19 @@ struct pour {
     size_t len, poured; /* bytes that were promised, 0 none; of them, given out */
 };
 
+static bool has_lines(const struct record *r)
+{
+    return !r->dead && !r->again && r->from.topic.leaf == LEAF_TELEMETRY &&
+           r->telemetry.sample_count > 0;
+}
+
 /* The record to go on with; NULL: all are poured. */
 static const struct record *rest_of(struct pour *p)
 {
     for (; p->record < p->n; p->record++, p->sample = 0) {
         const struct record *r = p->records[p->record];
 
-        if (!r->dead && !r->again && r->from.topic.leaf == LEAF_TELEMETRY &&
-            p->sample < r->telemetry.sample_count)
+        if (has_lines(r) && p->sample < r->telemetry.sample_count)
             return r;
     }
     return NULL;
@@ -130,8 +138,7 @@ static size_t length_of(struct record *const *records, size_t n)
     for (size_t i = 0; i < n; i++) {
         const struct record *r = records[i];
 
-        if (r->dead || r->again || r->from.topic.leaf != LEAF_TELEMETRY ||
-            r->telemetry.sample_count == 0)
+        if (!has_lines(r))
             continue;
         if (r->line_bytes == 0)
             return 0;
@@ -184,7 +191,7 @@ static enum status write_whole(struct history *h, struct record *const *records,
         const struct record *r = records[i];
 
         at_record(r);
-        if (!r->dead && !r->again && r->from.topic.leaf == LEAF_TELEMETRY)
+        if (has_lines(r))
             *lines +=
                 line_add(&h->lines, r->from.topic.vin, &r->telemetry, 0, r->telemetry.sample_count);
     }
@@ -194,25 +201,151 @@ static enum status write_whole(struct history *h, struct record *const *records,
     return influx_write(h->db, h->lines.bytes, h->lines.len, fault);
 }
 
-/* `whole`: each part in one piece, so that a part that is too large is told so. */
-static enum status store(struct history *h, struct record *const *records, size_t n, bool whole,
-                         struct fault *fault)
+/* After no answer in one piece, so that a part that is too large is told so. */
+static enum status send_part(struct history *h, struct record *const *records, size_t n,
+                             struct fault *fault)
 {
     size_t lines = 0;
-    enum status st =
-        whole ? write_whole(h, records, n, &lines, fault) : pour(h, records, n, &lines, fault);
+    enum status st = h->unanswered ? write_whole(h, records, n, &lines, fault)
+                                   : pour(h, records, n, &lines, fault);
 
     if (st == ST_OK && lines > 0)
         metric_add(meters.stored, "influx", (double)lines);
+    return st;
+}
+
+/* ---- what is refused */
+struct refusal {
+    struct record *record;
+    bool own; /* the store says so of itself: it is not to blame */
+    char why[200];
+};
+
+static enum status refuse(struct history *h, struct record *r, struct fault *fault)
+{
+    struct refusal *more;
+
+    if (h->refused_count == h->refused_room) {
+        more = realloc(h->refused, (2 * h->refused_room + 16) * sizeof *more);
+        if (!more)
+            return out_of_memory(1, fault);
+        h->refused = more;
+        h->refused_room = 2 * h->refused_room + 16;
+    }
+    more = &h->refused[h->refused_count++];
+    more->record = r;
+    more->own = r->letter[0] || influx_forgets(fault);
+    text_copy(more->why, sizeof more->why, fault->text);
+    return ST_OK;
+}
+
+/* Halves of what is refused, until the culprits are alone. */
+static enum status divide(struct history *h, struct record *const *records, size_t n,
+                          struct fault *fault)
+{
+    enum status st = send_part(h, records, n, fault);
+
     if (st != ST_REJECT)
         return st;
-    if (n == 1) {
-        record_condemn(records[0], "store", fault->text);
-        return ST_OK;
-    }
-    if ((st = store(h, records, n / 2, whole, fault)) != ST_OK)
+    if (n == 1)
+        return refuse(h, records[0], fault);
+    if ((st = divide(h, records, n / 2, fault)) != ST_OK)
         return st;
-    return store(h, records + n / 2, n - n / 2, whole, fault);
+    return divide(h, records + n / 2, n - n / 2, fault);
+}
+
+/* Some of a group that was refused, each alone, others every time: *taken says how many the store
+ * has.  Where it is none the rest need not be asked one by one. */
+static enum status taste(struct history *h, struct record *const *records, size_t n, size_t *taken,
+                         struct fault *fault)
+{
+    size_t step = (n + TASTES - 1) / TASTES;
+
+    *taken = 0;
+    for (size_t i = h->turn++ % step; i < n && *taken == 0; i += step) {
+        enum status st = has_lines(records[i]) ? send_part(h, records + i, 1, fault) : ST_NONE;
+
+        if (st == ST_OK)
+            ++*taken;
+        else if (st == ST_REJECT)
+            st = refuse(h, records[i], fault);
+        if (st != ST_OK && st != ST_NONE)
+            return st;
+    }
+    return ST_OK;
+}
+
+static enum status away(const struct history *h, struct fault *fault)
+{
+    size_t i = 0;
+
+    while (i + 1 < h->refused_count && h->refused[i].own)
+        i++;
+    return fault_set(fault, ST_RETRY, "everybody is refused: %s", h->refused[i].why);
+}
+
+/* Whose fault is what was refused, where `taken` others were not?  ST_RETRY: the store's.  It is
+ * when it takes nothing at all, or less than it refuses and that of several vehicles. */
+static enum status judge(struct history *h, size_t taken, struct fault *fault)
+{
+    struct fault ignored = {""};
+    bool is_store = false;
+    size_t blamed = 0;
+
+    for (size_t i = 0; i < h->refused_count; i++) {
+        if (h->refused[i].own)
+            continue;
+        blamed++;
+        is_store |= blame_refused(&h->blame, h->refused[i].record->from.topic.vin);
+    }
+    if (taken > 0 && taken >= blamed) {
+        blame_accepted(&h->blame);
+        is_store = false;
+    }
+    if (h->refused_count > 0 && taken == 0 && !is_store)
+        is_store = influx_try(h->db, &ignored) != ST_OK;
+    return is_store ? away(h, fault) : ST_OK;
+}
+
+static size_t count_with_lines(struct record *const *records, size_t n)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < n; i++)
+        count += has_lines(records[i]);
+    return count;
+}
+
+static enum status store_refused(struct history *h, struct record *const *records, size_t n,
+                                 struct fault *fault)
+{
+    enum status st = ST_OK;
+    size_t taken;
+
+    if (n > TASTES) {
+        if ((st = taste(h, records, n, &taken, fault)) != ST_OK ||
+            (taken == 0 && (st = judge(h, 0, fault)) != ST_OK))
+            return st;
+        h->refused_count = 0;
+    }
+    return divide(h, records, n, fault);
+}
+
+static enum status store(struct history *h, struct record *const *records, size_t n,
+                         struct fault *fault)
+{
+    enum status st = send_part(h, records, n, fault);
+
+    h->refused_count = 0;
+    if (st == ST_REJECT)
+        st = store_refused(h, records, n, fault);
+    h->unanswered = st == ST_RETRY;
+    if (st != ST_OK || (h->refused_count == 0 && h->blame.count == 0))
+        return st;
+    st = judge(h, count_with_lines(records, n) - h->refused_count, fault);
+    for (size_t i = 0; st == ST_OK && i < h->refused_count; i++)
+        record_condemn(h->refused[i].record, "store", h->refused[i].why);
+    return st;
 }
 
 static enum status prepare(struct history *h, struct fault *fault)
@@ -229,10 +362,8 @@ enum status history_store(struct history *h, struct record *const *records, size
     int64_t began_us = clock_boot_us();
     enum status st = prepare(h, fault);
 
-    if (st == ST_OK) {
-        st = store(h, records, n, h->unanswered, fault);
-        h->unanswered = st == ST_RETRY;
-    }
+    if (st == ST_OK)
+        st = store(h, records, n, fault);
     if (st == ST_OK)
         metric_observe(meters.commit_seconds, "influx", (double)(clock_boot_us() - began_us) / 1e6);
     else if (st == ST_FATAL)
@@ -250,6 +381,7 @@ enum status history_check(struct history *h, struct fault *fault)
 void history_done(struct history *h)
 {
     text_done(&h->lines);
+    free(h->refused);
     influx_close(h->db);
     *h = (struct history){0};
 }

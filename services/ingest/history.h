@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "blame.h"
 #include "lib/store/influx.h"
 #include "lib/text.h"
 #include "record/record.h"
@@ -15,14 +16,17 @@ struct history { /* all zero: closed */
     struct text lines; /* memory kept between groups */
     bool prepared;     /* the database is there */
     bool unanswered;   /* the last one: the next is sent in one piece, so that a 413 is heard */
+    struct blame blame;
+    struct refusal *refused; /* of the group in hand; memory kept */
+    size_t refused_count, refused_room, turn;
 };
 
 enum status history_open(struct history *h, const char *url, struct fault *fault) MUST_CHECK;
 
 /* Store the samples of `n` records (those that are not dead).  A record InfluxDB refuses becomes a
- * dead letter (reason "store"); the others are stored. `fault` is not NULL. ST_RETRY  no answer:
- * call again with the same records    ST_FATAL  credentials or database are wrong: as ST_RETRY, but
- * somebody should look */
+ * dead letter (reason "store"); the others are stored. `fault` is not NULL.
+ *   ST_RETRY  no answer, or everybody is refused: call again with the same records
+ *   ST_FATAL  credentials or database are wrong: as ST_RETRY, but somebody should look */
 enum status history_store(struct history *h, struct record *const *records, size_t n,
                           struct fault *fault) MUST_CHECK;
 

@@ -4,7 +4,9 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "blame.h"
 #include "commit/commit.h"
 #include "drain.h"
 #include "edge.h"
@@ -19,7 +21,8 @@
 #include "wire/announce.h"
 
 #define IDLE_MS 200
-#define ACK_LOOK_MS 50 /* the same while an ack may be waiting */
+#define VEHICLE_GONE "23503" /* a foreign key; the fault carries it first */
+#define ACK_LOOK_MS 50       /* the same while an ack may be waiting */
 
 struct writer {
     struct writer_options set;
@@ -32,7 +35,8 @@ struct writer {
     struct edge influx, postgres;
     struct commit *commit;
     struct stored *stored;
-    bool tallies_wait; /* they could not be written */
+    struct blame blame[LEAF_RESULT + 1]; /* each kind goes to tables of its own */
+    bool tallies_wait;                   /* they could not be written */
     pthread_t thread;
     bool running;
 };
@@ -96,6 +100,21 @@ static enum status store_history(void *self, struct record *const *records, size
     return history_store(&w->history, records, n, fault);
 }
 
+/* Whose fault is it that a record is refused which stands alone?  A vehicle that is gone is nobody
+ * else's, and a letter is kept already. */
+static bool is_to_blame(struct writer *w, const struct record *r, const struct fault *fault)
+{
+    return !r->dead && !r->letter[0] && strncmp(fault->text, VEHICLE_GONE, 5) != 0 &&
+           blame_refused(&w->blame[r->from.topic.leaf], r->from.topic.vin);
+}
+
+static void accepted(struct writer *w, struct record *const *records, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!records[i]->dead && !records[i]->again)
+            blame_accepted(&w->blame[records[i]->from.topic.leaf]);
+}
+
 static enum status store_facts(void *self, struct record *const *records, size_t n,
                                struct fault *fault)
 {
@@ -106,8 +125,11 @@ static enum status store_facts(void *self, struct record *const *records, size_t
     int64_t began_us = clock_boot_us();
     enum status st = commit_group(w->commit, records, n, &marks, &mark_count, fault);
 
+    if (st == ST_REJECT && n == 1 && is_to_blame(w, records[0], fault))
+        return ST_RETRY;
     if (st != ST_OK)
         return st;
+    accepted(w, records, n);
     metric_observe(meters.commit_seconds, "postgres", (double)(clock_boot_us() - began_us) / 1e6);
     stored_tell(w->stored, marks, mark_count);
     stored_send(w->stored, clock_boot_ms());

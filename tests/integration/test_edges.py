@@ -421,6 +421,9 @@ class Manners(http.server.BaseHTTPRequestHandler):
             code = int(self.path.split("/")[2])
             self.answer(code, "" if code == 204 else '{"error":"so it is"}')
             return
+        if self.path.startswith("/plain/"):  # something that stands before InfluxDB
+            self.answer(int(self.path.split("/")[2]), "The plain HTTP request was sent to HTTPS port")
+            return
         if self.path == "/sum":
             told = " told" if "Content-Length" in self.headers else ""
             self.answer(200, f"{len(body)} {zlib.crc32(body)}{told}")

@@ -204,6 +204,115 @@ def test_a_group_too_large_for_the_store_is_divided_however_the_store_says_so(si
     site.ingest.start()
 
 
+# ---- a store that refuses everybody
+
+
+def shards_of(site, t):
+    start = time.strftime("%Y-%m-%dT00:00:00Z", time.gmtime(t / 1000))
+    return [row["id"] for row in site.influx.query("SHOW SHARDS") if row["database"] == "fleet" and row["start_time"] == start]
+
+
+def test_what_influxdb_refuses_of_everybody_is_not_acknowledged_and_stored_once_it_is_mended(site):
+    """Somebody has written an integer where cars write floats."""
+    t = now_ms() - 33 * 86400_000  # a shard of its own
+    text = f"telemetry,vin=SOMEBODY {SPEED}=5i {t}".encode()
+    urllib.request.urlopen(f"{site.influx.address}/write?db=fleet&precision=ms", text, timeout=60).close()
+    with site.car() as first, site.car() as second, site.car() as third:
+        for car in (first, second):  # as far as anybody knows it is theirs
+            car.one(t=t + 1)
+            car.wait_ack(1)
+            assert [reason for reason, _, _ in site.dead_letters(car.vin)] == ["store"]
+        told = len(site.ingest.log_text())
+        third.one(t=t + 1)
+        wait_until(lambda: not site.ingest.is_ready(), why="/readyz to say that the store is of no use")
+        lines = [line for line in site.ingest.log_text()[told:].splitlines() if "event=store.away" in line]
+        assert len(lines) == 1 and "field type conflict" in lines[0]
+        assert third.acks_so_far() == [] and site.dead_letters(third.vin) == []
+        for shard in shards_of(site, t):
+            site.influx.query(f"DROP SHARD {shard}")
+        third.wait_ack(1)
+        wait_until(site.ingest.is_ready)
+        assert list(site.points(third.vin)) == [t + 1] and site.dead_letters(third.vin) == []
+    assert "event=letter.store" in site.ingest.log_text()
+
+
+def test_what_postgresql_refuses_of_everybody_is_not_acknowledged_and_stored_once_it_is_mended(site):
+    def alert(car):
+        car.event("low_battery", {}, leaf="alert", severity="warning")
+
+    def facts(car):
+        return site.sql(f"SELECT count(*) FROM fact WHERE vin = '{car.vin}'")
+
+    with site.car() as first, site.car() as second, site.car() as third:
+        site.sql("ALTER TABLE fact ADD CONSTRAINT nobody CHECK (false) NOT VALID")
+        try:
+            for car in (first, second):
+                alert(car)
+                car.wait_ack(1)
+                assert [reason for reason, _, _ in site.dead_letters(car.vin)] == ["store"]
+            alert(third)
+            wait_until(lambda: not site.ingest.is_ready(), why="/readyz to say that the store is of no use")
+            assert third.acks_so_far() == [] and site.dead_letters(third.vin) == []
+        finally:
+            site.sql("ALTER TABLE fact DROP CONSTRAINT nobody")
+        third.wait_ack(1)
+        wait_until(site.ingest.is_ready)
+        assert (facts(first), facts(third)) == ("0", "1") and site.dead_letters(third.vin) == []
+
+
+class Before(http.server.ThreadingHTTPServer):
+    """Stands before InfluxDB and, while `says` is something, answers that to every write."""
+
+    def __init__(self, behind):
+        super().__init__(("127.0.0.1", 0), BeforeRequest)
+        self.behind, self.most, self.cut, self.says, self.open = behind, 1 << 30, 0, None, threading.Event()
+        self.open.set()
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+class BeforeRequest(NarrowRequest):
+    def do_POST(self):
+        if not self.server.says or "/write" not in self.path:
+            self.pass_on()
+            return
+        if "chunked" in self.headers.get("Transfer-Encoding", ""):
+            self.pieces()
+        else:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.answer(*self.server.says)
+
+
+def test_what_stands_before_influxdb_and_refuses_every_write_loses_nothing(site):
+    site.ingest.stop()
+    with Before(site.influx.address) as before:
+        behind = Ingest(site, "behind", influx=f"http://127.0.0.1:{before.server_port}").start()
+        try:
+            with site.car() as car:
+                car.one()
+                car.wait_ack(1)
+                seq = 1
+                proxy = "The plain HTTP request was sent to HTTPS port"
+                for code, body, words in ((400, proxy, proxy), (400, "", "answers 400"), (413, "<html>too large</html>", "answers 413: <html>"),
+                                          (413, '{"error":"Too Large"}', "Too Large"), (400, '{"error":"dropped=1"}', "400: dropped=1")):
+                    before.says = code, body.encode()
+                    for _ in range(3):
+                        seq += 1
+                        car.one(seq=seq)
+                    wait_until(lambda: not behind.is_ready(), why=f"/readyz to say so: {code} {body}")
+                    assert words in behind.log_text()
+                    assert car.acks_so_far() == []
+                    before.says = None
+                    car.wait_ack(seq)
+                    wait_until(behind.is_ready)
+                assert len(site.points(car.vin)) == seq and site.dead_letters(car.vin) == []
+        finally:
+            before.says = None
+            behind.stop()
+            before.shutdown()
+    assert behind.process.returncode == 0
+    site.ingest.start()
+
+
 def test_what_does_not_fit_is_dropped_counted_and_comes_again(site):
     site.ingest.stop()
     small = Ingest(site, "small", queue_slots=4).start()

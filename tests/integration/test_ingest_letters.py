@@ -101,6 +101,21 @@ def test_what_influxdb_refused_comes_back_once_it_takes_it(site):
         assert counted >= 1
 
 
+def test_garbage_is_bounded_per_vehicle_and_counted_but_not_what_a_database_refused(site):
+    def count(reason):
+        return int(site.sql(f"SELECT count(*) FROM dead_letter WHERE vin = '{car.vin}' AND reason = '{reason}'"))
+
+    with site.car() as car:
+        for reason, n in (("json", 1000), ("store", 1100)):
+            site.sql("INSERT INTO dead_letter (id, site, vin, kind, reason, detail, payload, received_at) SELECT gen_random_uuid(), "
+                     f"'illkirch', '{car.vin}', 'up/event', '{reason}', '', '', now() - k * interval '1 min' FROM generate_series(1, {n}) k")
+        before = site.ingest.metric("vigie_ingest_dead_letters_dropped_total")
+        for k in range(2):
+            car.publish("telemetry", b"garbage %d" % k)
+        wait_until(lambda: site.ingest.metric("vigie_ingest_dead_letters_dropped_total") == before + 2)
+        assert (count("json"), count("store")) == (1000, 1100)
+
+
 def test_a_fact_comes_back_exactly_once_and_its_car_does_not_look_seen_again(site):
     """A record of a kind the database did not take: its vehicle was away for a moment, so to say."""
     with site.car() as car:

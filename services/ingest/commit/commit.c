@@ -12,6 +12,7 @@
 #include "full.h"
 #include "letters.h"
 #include "lib/clock.h"
+#include "lib/log.h"
 #include "lib/store/postgres.h"
 #include "marks.h"
 #include "news.h"
@@ -27,6 +28,7 @@
 #include "touched.h"
 
 #define ANSWER_MS 30000 /* a server that takes longer for all that is queued is away */
+#define TELL_PAUSE_MS 60000
 
 struct commit {
     struct pg *db;
@@ -45,6 +47,8 @@ struct commit {
     bool *arrived;      /* is it new to the history of this site? */
     bool *refused;      /* it would open too many gaps: neither new nor known */
     size_t room;
+    int64_t told_ms; /* when a letter of a store was last told, of clock_boot_ms; 0 never */
+    size_t untold;   /* such letters since */
 };
 
 enum status commit_open(struct commit **out, const char *conninfo, const char *site,
@@ -208,8 +212,26 @@ static void tell_refused(const struct commit *c, const struct record *r, int64_t
     full_refused(c->full, vin, stream, r->head.seq, now_ms);
 }
 
+/* Not each of them: they may be thousands. */
+static void tell_letter(struct commit *c, const struct record *r)
+{
+    int64_t now_ms = clock_boot_ms();
+
+    metric_add(meters.dead_letters, r->reason, 1);
+    if (strcmp(r->reason, "store") != 0)
+        return;
+    c->untold++;
+    if (c->told_ms != 0 && now_ms - c->told_ms < TELL_PAUSE_MS)
+        return;
+    log_warn("letter.store", "vehicle=%s seq=%lld kind=%s letters=%zu reason=\"%s\"",
+             r->from.topic.vin, (long long)r->head.seq, topic_leaf_name(r->from.topic.leaf),
+             c->untold, r->detail);
+    c->told_ms = now_ms;
+    c->untold = 0;
+}
+
 /* After the commit only: a group may be tried several times. */
-static void count(const struct commit *c, struct record *const *records, size_t n, int64_t now_ms)
+static void count(struct commit *c, struct record *const *records, size_t n, int64_t now_ms)
 {
     for (size_t i = 0; i < n; i++) {
         const struct record *r = records[i];
@@ -223,10 +245,11 @@ static void count(const struct commit *c, struct record *const *records, size_t 
         else if (r->letter[0])
             metric_add(meters.replayed, r->reason[0] ? "refused" : "stored", 1);
         else if (c->arrived[i] && r->reason[0])
-            metric_add(meters.dead_letters, r->reason, 1);
+            tell_letter(c, r);
         if (c->fresh[i] && !r->dead)
             metric_add(meters.stored, "postgres", (double)r->telemetry.sample_count);
     }
+    metric_add(meters.letters_dropped, NULL, (double)rows_dropped(&c->rows));
 }
 
 /* One car that makes up its numbers must not drown what all the others tell: what was skipped of a

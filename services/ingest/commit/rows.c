@@ -1,12 +1,14 @@
 /* services/ingest/commit/rows.c - facts and dead letters: arrays in, ON CONFLICT decides. */
 #include "rows.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define HEX_AT_ONCE 512 /* bytes */
 
 void rows_done(struct rows *w)
 {
+    PQclear(w->dropped);
     columns_done(&w->c);
     text_done(&w->text);
 }
@@ -50,6 +52,11 @@ enum status rows_facts(struct rows *w, struct record *const *records, const bool
 }
 
 /* ---- dead letters */
+static bool is_letter(const struct record *r, bool fresh)
+{
+    return fresh && r->reason[0] && !r->letter[0];
+}
+
 static enum status dead_letter_id(struct rows *w, const struct record *r, char id[UUID_TEXT + 1],
                                   struct fault *fault)
 {
@@ -70,14 +77,37 @@ static enum status dead_letter_id(struct rows *w, const struct record *r, char i
     return ST_OK;
 }
 
-static enum status keep_newest_dead_letters(struct rows *w, struct fault *fault)
+/* Those with a fault of their own.  What a store refused, or ended us, was a good record as far as
+ * anybody knows, and is kept for as long as letters are. */
+static bool is_bounded(const struct record *r)
 {
+    return strcmp(r->reason, "store") != 0 && strcmp(r->reason, "poison") != 0;
+}
+
+static enum status keep_newest_dead_letters(struct rows *w, struct record *const *records,
+                                            const bool *fresh, size_t n, struct fault *fault)
+{
+    static const Oid types[] = {PG_TEXT};
+
+    columns_begin(&w->c, 1, types);
+    for (size_t i = 0; i < n; i++)
+        if (is_letter(records[i], fresh[i]) && is_bounded(records[i]))
+            pg_array_text(&w->c.column[0], records[i]->from.topic.vin, VIN_LEN);
     return columns_queue(
         &w->c, w->db, 1,
         "DELETE FROM dead_letter d USING (SELECT id, row_number() OVER (PARTITION BY vin "
-        "ORDER BY received_at DESC, id) AS rank FROM dead_letter WHERE vin = ANY ($1)) r "
-        "WHERE d.id = r.id AND r.rank > 1000",
-        NULL, fault);
+        "ORDER BY received_at DESC, id) AS rank FROM dead_letter WHERE vin = ANY ($1) AND "
+        "reason NOT IN ('store', 'poison')) r WHERE d.id = r.id AND r.rank > 1000",
+        &w->dropped, fault);
+}
+
+size_t rows_dropped(struct rows *w)
+{
+    size_t n = w->dropped ? strtoull(PQcmdTuples(w->dropped), NULL, 10) : 0;
+
+    PQclear(w->dropped);
+    w->dropped = NULL;
+    return n;
 }
 
 enum status rows_dead_letters(struct rows *w, struct record *const *records, const bool *fresh,
@@ -88,11 +118,13 @@ enum status rows_dead_letters(struct rows *w, struct record *const *records, con
     char id[UUID_TEXT + 1];
     enum status st;
 
+    PQclear(w->dropped); /* of a group that failed */
+    w->dropped = NULL;
     columns_begin(&w->c, 10, types);
     for (size_t i = 0; i < n; i++) {
         const struct record *r = records[i];
 
-        if (!fresh[i] || !r->reason[0] || r->letter[0])
+        if (!is_letter(r, fresh[i]))
             continue;
         if ((st = dead_letter_id(w, r, id, fault)) != ST_OK)
             return st;
@@ -119,5 +151,5 @@ enum status rows_dead_letters(struct rows *w, struct record *const *records, con
         "FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) AS f (v, i, s, k, t, q, r, d, p, a) "
         "ON CONFLICT DO NOTHING",
         NULL, fault);
-    return st == ST_OK ? keep_newest_dead_letters(w, fault) : st;
+    return st == ST_OK ? keep_newest_dead_letters(w, records, fresh, n, fault) : st;
 }

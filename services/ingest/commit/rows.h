@@ -15,13 +15,17 @@ struct rows { /* db and site set by the owner, the rest zero */
     const char *site;
     struct columns c;
     struct text text;
+    PGresult *dropped;
 };
 
 enum status rows_facts(struct rows *w, struct record *const *records, const bool *fresh, size_t n,
                        struct fault *fault) MUST_CHECK;
-/* At most 1,000 are kept per vehicle, the newest. */
+/* Of those with a fault of their own at most 1,000 are kept per vehicle, the newest; of those with
+ * reason "store" or "poison" all. */
 enum status rows_dead_letters(struct rows *w, struct record *const *records, const bool *fresh,
                               size_t n, struct fault *fault) MUST_CHECK;
+/* How many it let go of, once that is committed; then 0. */
+size_t rows_dropped(struct rows *w);
 void rows_done(struct rows *w);
 
 #endif

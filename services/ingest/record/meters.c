@@ -27,6 +27,9 @@ static void open_records(void)
     meters.dead_letters =
         metric_counter("vigie_ingest_dead_letters_total",
                        "Records put aside with their bytes, by reason.", "reason");
+    meters.letters_dropped =
+        metric_counter("vigie_ingest_dead_letters_dropped_total",
+                       "Dead letters deleted because their vehicle has 1,000 newer ones.", NULL);
     meters.skipped = metric_counter("vigie_ingest_skipped_numbers_total",
                                     "Sequence numbers passed over: records still to come.", NULL);
     meters.recovered = metric_counter("vigie_ingest_recovered_numbers_total",

@@ -11,9 +11,10 @@ struct meters {
     struct metric *samples;
     struct metric *stored; /* {store} influx, postgres */
     struct metric *duplicates;
-    struct metric *mislabelled;  /* content type says other than the first byte */
-    struct metric *rejected;     /* {reason} */
-    struct metric *dead_letters; /* {reason} */
+    struct metric *mislabelled;     /* content type says other than the first byte */
+    struct metric *rejected;        /* {reason} */
+    struct metric *dead_letters;    /* {reason} */
+    struct metric *letters_dropped; /* a vehicle had too many */
     struct metric *minutes;
     struct metric *skipped, *recovered, *lost; /* sequence numbers */
     struct metric *replayed;                   /* {outcome} */

@@ -188,6 +188,8 @@ static void one_bad_line_is_refused_and_the_good_ones_stay(void **state)
     expect_write(db, "telemetry,vin=" VIN " Vehicle.Speed=1 1\n",
                  ST_REJECT); /* 1970: beyond retention */
     expect_write(db, "", ST_OK);
+    assert_int_equal(influx_try(db, NULL), ST_OK);
+    assert_int_equal(count_rows(db), 2);
     influx_close(db);
 }
 
@@ -392,11 +394,12 @@ static void a_busy_server_is_asked_again_and_a_wrong_one_is_not(void **state)
     static const struct {
         const char *path;
         enum status st;
-    } cases[] = {{"/answers/429", ST_RETRY},  {"/answers/500", ST_RETRY},
-                 {"/answers/503", ST_RETRY},  {"/answers/400", ST_REJECT},
-                 {"/answers/413", ST_REJECT}, {"/answers/401", ST_FATAL},
-                 {"/answers/403", ST_FATAL},  {"/answers/404", ST_FATAL},
-                 {"/answers/200", ST_FATAL},  {"/answers/204", ST_OK}};
+    } cases[] = {
+        {"/answers/429", ST_RETRY},  {"/answers/500", ST_RETRY},  {"/answers/503", ST_RETRY},
+        {"/answers/400", ST_REJECT}, {"/answers/413", ST_REJECT}, {"/answers/401", ST_FATAL},
+        {"/plain/400", ST_RETRY},    {"/plain/413", ST_REJECT},   {"/plain/415", ST_FATAL},
+        {"/plain/503", ST_RETRY},    {"/answers/403", ST_FATAL},  {"/answers/404", ST_FATAL},
+        {"/answers/200", ST_FATAL},  {"/answers/204", ST_OK}};
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
