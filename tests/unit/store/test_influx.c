@@ -439,6 +439,7 @@ static void an_address_or_a_name_that_is_none_is_refused(void **state)
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         assert_int_equal(influx_open(&db, good[i], "fleet", NULL), ST_OK);
         influx_close(db);
+        db = NULL;
     }
     assert_int_equal(influx_open(&db, "localhost:8086", "fleet", NULL), ST_REJECT);
     assert_int_equal(influx_open(&db, "ftp://localhost:8086", "fleet", NULL), ST_REJECT);
