@@ -80,7 +80,8 @@ static const struct rule rules[] = {
     GOES("states to compute again from", "61 days", "fact_checkpoint", "true",
          "to_timestamp(t_ms / 1000.0)", "61 days"),
     GOES("trips and stops", "1 year", "segment", "state <> 'open'", "end_at", "1 year"),
-    GOES("events", "1 year", "event", "true", "occurred_at", "1 year"),
+    /* How far a car went since its contract began is counted over clusters that were swapped. */
+    GOES("events", "1 year", "event", "type <> 'odometer_reset'", "occurred_at", "1 year"),
     GOES("alerts", "1 year", "alert", "state = 'cleared'", "last_at", "1 year"),
     /* Codes stay for the life of the vehicle. */
     GOES("messages of vehicles", "1 year", "fact", "kind <> 'diagnostics'", OCCURRED, "1 year"),

@@ -44,7 +44,7 @@ def case(site, vin, kind):
 
 def test_maintenance_is_soon_due_and_done(site):
     with site.car() as car:
-        drive_to(site, car, 114500)
+        drive_to(site, car, 114500, ago_ms=5 * HOUR_MS)
         plan = insert(site, "maintenance", vin=car.vin, name="Oil", every_km=15000, last_km=100000)  # looked at once: it is there now
         assert wait_until(lambda: case(site, car.vin, "maintenance_due"), why="the case") == [("open", "info", plan)]
         stage, by, left = site.sql(f"SELECT stage, due_by, round(due_left) FROM maintenance WHERE id = '{plan}'").split("|")
@@ -71,6 +71,27 @@ def test_a_contract_that_will_not_last_is_a_warning(site):
         assert (used, end) == ("8000", "t") and site.sql(f"SELECT stage FROM contract WHERE id = '{fine}'") == "fine"
         site.sql(f"UPDATE contract SET cap_km = 60000, version = version + 1 WHERE id = '{contract}'")
         wait_until(lambda: case(site, car.vin, "contract_mileage") == [("cleared", "warning", contract)], why="the new cap")
+
+
+def test_a_swapped_cluster_takes_nothing_off_what_was_driven(site):
+    today = datetime.date.today()
+    with site.car() as car:
+        plan = insert(site, "maintenance", vin=car.vin, name="Oil", every_km=10000, last_km=45000)
+        dated = insert(site, "maintenance", vin=car.vin, name="Belt", every_km=10000, last_km=45000, last_at=str(today - datetime.timedelta(days=90)))
+        contract = insert(site, "contract", vin=car.vin, starts_on=str(today - datetime.timedelta(days=100)),
+                          ends_on=str(today + datetime.timedelta(days=265)), start_km=40000, cap_km=50000)
+        drive_to(site, car, 50000, ago_ms=HOUR_MS)
+        drive_to(site, car, 5, ago_ms=HOUR_MS // 2)
+        after = insert(site, "maintenance", vin=car.vin, name="Brakes", every_km=10000, last_km=0, last_at=str(today))  # read off the new one
+
+        def left():
+            site.sql(f"UPDATE maintenance SET computed_at = NULL WHERE vin = '{car.vin}'; UPDATE contract SET computed_at = NULL WHERE vin = '{car.vin}'")
+            wait_until(lambda: site.sql("SELECT count(*) FROM maintenance WHERE computed_at IS NULL") == "0" and
+                       site.sql("SELECT count(*) FROM contract WHERE computed_at IS NULL") == "0", why="a look")
+            return [float(site.sql(f"SELECT due_left FROM maintenance WHERE id = '{p}'")) for p in (plan, dated, after)] + \
+                   [float(site.sql(f"SELECT used_km FROM contract WHERE id = '{contract}'"))]
+
+        assert left() == [pytest.approx(x, abs=2) for x in (4999, 4999, 9995, 10001)]
 
 
 def test_what_a_deleted_plan_or_a_contract_that_is_over_warned_of_is_over(site):

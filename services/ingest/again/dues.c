@@ -22,6 +22,16 @@
     "floor(extract(epoch FROM now() - s.start_at) / 86400)::int AS ago, sum(" what                 \
     ") AS x FROM segment s WHERE s.vin = x.vin AND s.kind = 'trip' AND s.state <> 'superseded' "   \
     "AND s.start_at > now() - interval '91 d' GROUP BY 1) d ON d.ago = g)"
+/* What a cluster that was swapped since `km` was read (at `since`; where nobody said when, before
+ * we were told of it) takes off the meter.  Within a week of the swap the reading says whose it
+ * is. */
+#define SWAPPED(km, since)                                                                         \
+    "coalesce((SELECT sum(e.b - e.a) FROM (SELECT occurred_at, detected_at, (data ->> "            \
+    "'before_km')::float8 AS b, (data ->> 'after_km')::float8 AS a FROM event WHERE vin = x.vin "  \
+    "AND type = 'odometer_reset' AND source = 'ingest' AND NOT withdrawn) e WHERE CASE "           \
+    "WHEN " since " IS NULL THEN e.detected_at > x.created_at ELSE e.occurred_at > " since         \
+    " AND (e.occurred_at > " since " + interval '7 d' OR abs(" km " - e.b) <= abs(" km             \
+    " - e.a)) END), 0)"
 /* What could not be told (no meter yet) is asked each time. */
 #define DUE(unknown)                                                                               \
     "(x.computed_at IS NULL OR x.computed_at < now() - interval '10 min' OR " unknown ")"
@@ -310,6 +320,26 @@ static enum status take_over(struct dues *d, const PGresult *rows, int row, int6
 }
 
 /* ---- all */
+#define PLAN_SWAPPED SWAPPED("x.last_km", "x.last_at")
+#define PLAN_KM_DAYS DAYS("27", "s.distance_m / 1000")
+#define PLAN_HOUR_DAYS DAYS("27", "s.engine_ms / 3600000.0")
+#define PLAN_DUE DUE("x.due_by = ''")
+#define CONTRACT_SWAPPED SWAPPED("x.start_km", "x.starts_on::timestamptz")
+#define CONTRACT_DAYS DAYS("89", "s.distance_m / 1000")
+#define CONTRACT_DUE DUE("x.used_km IS NULL")
+#define NEXT " ORDER BY x.computed_at NULLS FIRST LIMIT 100 FOR UPDATE OF x SKIP LOCKED"
+
+static const char plans[] =
+    "SELECT x.id, x.vin, x.every_km, x.every_h, x.every_days, x.last_km, x.last_h, ms(x.last_at), "
+    "x.stage, m.odometer_m / 1000 + " PLAN_SWAPPED ", m.engine_h, " PLAN_KM_DAYS ", " PLAN_HOUR_DAYS
+    " FROM maintenance x LEFT JOIN vehicle_meter m ON m.vin = x.vin WHERE " PLAN_DUE NEXT;
+
+static const char contracts[] =
+    "SELECT x.id, x.vin, ms(x.starts_on::timestamptz), ms((x.ends_on + 1)::timestamptz), "
+    "x.start_km, x.cap_km, x.stage, m.odometer_m / 1000 + " CONTRACT_SWAPPED ", " CONTRACT_DAYS
+    " FROM contract x LEFT JOIN vehicle_meter m ON m.vin = x.vin WHERE x.cap_km IS NOT NULL AND "
+    "now() BETWEEN x.starts_on AND x.ends_on + 1 AND " CONTRACT_DUE NEXT;
+
 /* Entries in the order of the vehicles: whose states are locked in that order by all. */
 static const struct work {
     const char *sql;
@@ -320,24 +350,8 @@ static const struct work {
     {"SELECT x.id, x.vin, x.odometer_m, x.engine_h, ms(x.at) FROM (SELECT * FROM meter_entry "
      "WHERE taken_at IS NULL ORDER BY at LIMIT 100 FOR UPDATE SKIP LOCKED) x ORDER BY x.vin, x.at",
      ENTRY_VIN, take_entry},
-    {"SELECT x.id, x.vin, x.every_km, x.every_h, x.every_days, x.last_km, x.last_h, ms(x.last_at), "
-     "x.stage, m.odometer_m / 1000, m.engine_h, " DAYS("27", "s.distance_m / 1000") ", " DAYS(
-         "27", "s.engine_ms / 3600000.0") " FROM maintenance x LEFT JOIN vehicle_meter m ON m.vin "
-                                          "= x.vin WHERE " DUE(
-                                              "x.due_by = ''") " ORDER BY x.computed_at NULLS "
-                                                               "FIRST LIMIT 100 FOR "
-                                                               "UPDATE OF x SKIP "
-                                                               "LOCKED",
-     PLAN_VIN, take_plan},
-    {"SELECT x.id, x.vin, ms(x.starts_on::timestamptz), ms((x.ends_on + 1)::timestamptz), "
-     "x.start_km, x.cap_km, x.stage, m.odometer_m / 1000, " DAYS(
-         "89", "s.distance_m / 1000") " FROM contract x LEFT JOIN vehicle_meter m ON m.vin = x.vin "
-                                      "WHERE x.cap_km IS NOT NULL AND "
-                                      "now() BETWEEN x.starts_on AND x.ends_on + 1 AND " DUE(
-                                          "x.used_km IS NULL") " ORDER BY x.computed_at NULLS "
-                                                               "FIRST LIMIT 100 FOR UPDATE OF "
-                                                               "x SKIP LOCKED",
-     CONTRACT_VIN, take_contract},
+    {plans, PLAN_VIN, take_plan},
+    {contracts, CONTRACT_VIN, take_contract},
 };
 
 static bool is_true(const PGresult *rows, int row, int column)

@@ -30,7 +30,7 @@ struct service_plan {
 
 struct usage {
     int64_t now_ms;
-    double km, hours;         /* meters now, NaN: not known */
+    double km, hours;         /* as the meter of the last service would read now; NaN: not known */
     double km_day, hours_day; /* median of the last 28 days, NaN: not known */
 };
 
