@@ -195,6 +195,34 @@ def test_who_drives_what(s, token):
     assert s.ask("POST", "assignments", {**body, "from_at": "2026-12-01T08:00:00Z"}, token=dispatcher).code == 201
 
 
+def test_who_drove_is_written_down_after_the_drive_too(s, token):
+    ann, bob = (make(s, token, "drivers", {"name": n}).json["id"] for n in ("Ann", "Bob"))
+    for vin in OURS[:2]:
+        s.sql("INSERT INTO segment (id, vin, kind, state, settled, start_at, end_at) SELECT gen_random_uuid(), "
+              f"'{vin}', k, 'closed', true, at::timestamptz, at::timestamptz + interval '1 h' FROM unnest(ARRAY['trip', 'stop']) k, "
+              "unnest(ARRAY['2026-03-01T08:00Z', '2026-03-02T08:00Z', '2026-03-03T08:00Z']) at")
+
+    def drivers(vin=OURS[0]):
+        trips = s.ask("GET", f"vehicles/{vin}/trips?from=2026-03-01T00:00:00Z&to=2026-03-04T00:00:00Z", token=token).json["items"]
+        return [(t.get("driver"), t["version"]) for t in sorted(trips, key=lambda t: t["start"])]
+
+    nobody = (None, 1)
+    first = make(s, token, "assignments", {"vin": OURS[0], "driver_id": ann, "from_at": "2026-03-01T00:00:00Z", "to_at": "2026-03-03T00:00:00Z"})
+    assert drivers() == [("Ann", 2), ("Ann", 2), nobody] and drivers(OURS[1]) == [nobody] * 3
+    assert s.sql("SELECT count(*) FROM segment WHERE driver_id IS NOT NULL AND kind <> 'trip'") == "0"
+    assert s.sql(f"SELECT count(*) FROM change WHERE vin = '{OURS[0]}' AND kind = 'trip' AND data ->> 'version' = '2'") == "2", "news"
+    later = make(s, token, "assignments", {"vin": OURS[0], "driver_id": bob, "from_at": "2026-03-02T00:00:00Z"})
+    assert drivers() == [("Ann", 2), ("Bob", 3), ("Bob", 2)], "the later beginning counts"
+    one = f"assignments/{first.json['id']}"
+    assert s.ask("PATCH", one, {"from_at": "2026-03-01T09:00:00Z"}, {"If-Match": '"v1"'}, token).code == 200
+    assert drivers() == [(None, 3), ("Bob", 3), ("Bob", 2)]
+    assert s.ask("DELETE", f"assignments/{later.json['id']}", None, {"If-Match": '"v1"'}, token).code == 204
+    assert drivers() == [(None, 3), ("Ann", 4), (None, 3)]
+    s.sql(f"DELETE FROM driver WHERE id = '{ann}'")
+    assert drivers() == [(None, 3), (None, 5), (None, 3)]
+    s.sql(f"DELETE FROM segment WHERE vin IN ('{OURS[0]}', '{OURS[1]}')")
+
+
 def test_a_service_moves_its_plan_on(s, token):
     plan = make(s, token, "maintenance", PLAN).json["id"]
     done = make(s, token, f"maintenance/{plan}/services", {"done_at": "2026-10-01T10:00:00Z", "km": 30000, "cost": 189.5, "note": "huile 5W30"})

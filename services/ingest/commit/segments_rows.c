@@ -27,7 +27,7 @@ const char segment_insert[] =
     "fk, fv::float8[], ft::bigint[], fe, c2, os, oe, ls, le, er, hr, rp, cd, lo, "
     "CASE WHEN k = 'trip' THEN (SELECT d.driver_id FROM driver_assignment d WHERE d.vin = v AND "
     "d.from_at <= to_timestamp(sa / 1000.0) AND (d.to_at IS NULL OR d.to_at > to_timestamp(sa / "
-    "1000.0)) ORDER BY d.from_at DESC LIMIT 1) END "
+    "1000.0)) ORDER BY d.from_at DESC, d.id DESC LIMIT 1) END "
     "FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, "
     "$19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, "
     "$37, $38, $39, $40, $41, $42) AS f (i, v, k, st, se, pr, ve, sa, ea, sla, slo, ela, elo, di, "
@@ -53,7 +53,7 @@ const char segment_insert[] =
     "high_rpm_ms = excluded.high_rpm_ms, rpm_ms = excluded.rpm_ms, "
     "cold_load_ms = excluded.cold_load_ms, load_ms = excluded.load_ms, "
     "score = NULL, score_terms = NULL, "
-    "driver_id = coalesce(old.driver_id, excluded.driver_id), updated_at = now()";
+    "driver_id = excluded.driver_id, updated_at = now()";
 
 const char segment_select[] =
     "s.vin COLLATE \"C\", s.id, s.kind, s.state, s.provisional, s.version, "
