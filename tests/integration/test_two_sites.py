@@ -1,5 +1,6 @@
 """Two sites in miniature: one is killed whole under load, comes back, and then the other is.  Acks name their site, a car
-forgets a record only when both have it, what one acknowledged is there, and the history of the one that was away fills."""
+forgets a record only when both have it, what one acknowledged is there, the history of the one that was away fills, and what the
+samples mean is what it is at one site."""
 import json
 import os
 import re
@@ -111,6 +112,33 @@ def bridge_is_up(sites):
     return found and int(found[1])
 
 
+def trips(sites, vin):
+    """What its samples mean, once nothing waits any more and the open rows are as the newest sample left them; else nothing."""
+    settled = sites.postgres.sql(f"SELECT wait_ms = 0 AND late_from_ms = 0 AND shown_ms = t_ms FROM fact_state WHERE vin = '{vin}'")
+    return settled == "t" and sites.postgres.sql(
+        "SELECT kind, state, ms(start_at), ms(end_at), round(distance_m), round(max_speed_kmh), covered_ms FROM segment "
+        f"WHERE vin = '{vin}' AND state <> 'superseded' ORDER BY start_at, kind")
+
+
+def assert_facts_are_as_in_order(sites, load, twins):
+    """What the cars' samples mean, written by two sites of which each was killed, is what it is of cars that send all of it in order."""
+    for vin, twin in zip(load.vins, twins.vins):
+        rows = sites.influx_of(FIRST).query(f"SELECT * FROM telemetry WHERE vin = '{vin}'", "fleet")
+        samples = [{"t": row["time"], "s": {k: v for k, v in row.items() if k not in ("time", "vin") and v is not None}} for row in rows]
+        certs, stream = twins.folder / "certs" / twin, str(uuid.uuid4())
+        car = mqtt5.Client(sites.port("mqtt", FIRST), sites.pki / "service-root.pem", certs / "cert.pem", certs / "key.pem")
+        starts = range(0, len(samples), 20)
+        for seq, at in enumerate(starts, 1):
+            record = {"schema": "telemetry/1", "stream": stream, "seq": seq, "clock": "gps", "samples": samples[at:at + 20]}
+            car.publish(topic(twin, "up/telemetry"), json.dumps(record).encode(), 1)
+        wait_for("the facts of all", lambda: sites.postgres.sql(
+            f"SELECT upto, gaps FROM watermark WHERE site = '' AND stream = '{stream}'") == f"{len(starts)}|{{}}", 60)
+        car.close()
+        expected = wait_for("the rows of the twin", lambda: trips(sites, twin), 60)
+        found = wait_for("all that waited or came late", lambda: trips(sites, vin), 150)
+        assert "trip|" in expected and found == expected, (vin, found, expected)
+
+
 def test_a_site_dies_and_comes_back_and_then_the_other(sites):
     wait_for("the bridge", lambda: bridge_is_up(sites) == 1, 30)
     cars, alerts = sites.load("cars", 10), sites.load("alerts", 4, "WVWZZZ1KZCW")
@@ -142,6 +170,7 @@ def test_a_site_dies_and_comes_back_and_then_the_other(sites):
         found = cars.check(sites.influx_of(site), site)
         assert found["missing"] == found["altered"] == found["extra"] == 0, (site, found)
         print(f"{site}: {found}")
+    assert_facts_are_as_in_order(sites, cars, sites.load("twins", 3, "WVWZZZ1KZDW"))
     assert {(v, s, q) for v, s, q, of in cars.lines() if of == FIRST} == {(v, s, q) for v, s, q, of in cars.lines() if of == SECOND}
     assert acks_of(alerts, FIRST) == acks_of(alerts, SECOND)
     many, missing, doubled = alerts.check_facts(sites.postgres)
