@@ -58,7 +58,7 @@ static const char sql[] =
     " round(sum(idle_ms) / 3600000.0, 3) AS idle_h, sum(fuel_l) AS fuel_l,"
     " sum(fuel_km) / nullif(sum(km), 0) AS fuel_share,"
     " 100 * sum(rate_l) / nullif(sum(rate_km), 0) AS fuel_l_100km, sum(co2_kg) AS co2_kg,"
-    " sum(points) / nullif(sum(points_km), 0) AS score FROM k),"
+    " round((sum(points) / nullif(sum(points_km), 0))::numeric, 2)::float8 AS score FROM k),"
     " e AS (SELECT count(*) AS harsh" EVENTS_WITHIN " AND NOT withdrawn"
     " AND type IN ('harsh_braking', 'harsh_acceleration', 'harsh_cornering')),"
     " l AS (SELECT sum(n) AS alerts, json_object_agg(severity, n) AS alerts_by_severity FROM"

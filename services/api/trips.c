@@ -27,7 +27,7 @@ static const char trips_sql[] =
     " 'duration_s', round(extract(epoch FROM g.end_at - g.start_at), 1),"
     " 'moving_s', round(g.moving_ms / 1000.0, 1), 'engine_s', round(g.engine_ms / 1000.0, 1),"
     " 'idle_s', round(g.idle_ms / 1000.0, 1), 'pause_s', round(g.pause_ms / 1000.0, 1),"
-    " 'max_speed_kmh', g.max_speed_kmh,"
+    " 'max_speed_kmh', nullif(g.max_speed_kmh, 0),"
     " 'coverage', round(g.covered_ms::numeric / nullif(g.expected_ms, 0), 4),"
     " 'fuel_l', g.fuel_l, 'fuel_l_100km', g.fuel_l_100km,"
     " 'fuel_method', nullif(g.fuel_method, 'none'), 'fuel_share', g.fuel_share,"

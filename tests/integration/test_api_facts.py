@@ -93,6 +93,9 @@ def test_a_trip_says_what_was_measured_and_nothing_else(s, token):
                     "engine_s": 3000.0, "idle_s": 300.0, "pause_s": 0.0, "max_speed_kmh": 91, "coverage": 0.95, "fuel_l": 2.957,
                     "fuel_method": "speed_density", "fuel_share": 1, "co2_kg": 6.95, "score": 84.8, "score_terms": {"harsh": 7.5},
                     "driver": "Élodie", "driver_id": driver, "end_reason": "ignition_off"}
+    segment(s, OURS[1], distance_m="32000")  # by fixes that tell no speed
+    silent, = s.ask("GET", f"vehicles/{OURS[1]}/trips?{SPAN}", token=token).json["items"]
+    assert silent["distance_km"] == 32 and "max_speed_kmh" not in silent
 
 
 def test_trips_come_by_time_in_pages_that_meet(s, token):
@@ -371,6 +374,9 @@ def test_figures_come_with_their_method_and_only_where_something_was_measured(s,
                  "alerts_by_severity": {"minor": 1, "major": 1}}
     assert all(v["method"] and v["unit"] for v in answer["figures"].values()) and answer["from"] == "2026-11-01T00:00:00.000Z"
     assert get(f"&vin={OURS[1]}")["figures"]["distance_km"]["value"] == 10 and get(f"&vin={FOREIGN}")["figures"]["trips"]["value"] == 0
+    for begin, metres in ((40, "25276.3"), (41, "23025.1")):  # a mean of 100 and 100 is 100
+        segment(s, OURS[2], begin=begin, end=begin - 0.5, distance_m=metres, score="100")
+    assert get(f"&vin={OURS[2]}")["figures"]["score"]["value"] == 100
     assert s.ask("GET", "statistics?vin=x", token=token).code == 422 and s.ask("GET", "statistics?from=x", token=token).code == 422
 
 
