@@ -264,7 +264,8 @@ static void accept_one(struct accept *a, const struct arrival *from, const char 
     a->now_ms = clock_now_ms();
     if (v)
         memcpy(v->vin, vin, sizeof v->vin);
-    if (!v || !bucket_take(&v->bucket, a->set.rate_per_s, a->set.burst, a->boot_ms)) {
+    if (!v || !bucket_take(&v->bucket, rate_cost(from->topic.leaf, len), a->set.rate_per_s,
+                           a->set.burst, a->boot_ms)) {
         metric_add(meters.rejected, v ? "rate" : "memory", 1);
         return;
     }

@@ -8,7 +8,7 @@
 #define GROUP_SAMPLES 5000
 #define GROUP_BYTES                                                                                \
     (8 << 20) /* of payload: what InfluxDB takes in one request is bounded, and in how long */
-#define CODE_BYTES 64 /* of a report: about what one trouble code takes */
+#define REPORT_BYTES 8 /* a code takes some fifty, and the time of six samples to store */
 #define NAP_MS 5
 
 /* Sleep a little, to be woken by the clock and not by every record.  False: it is past `until_ms`.
@@ -45,7 +45,8 @@ static bool is_suspect(const struct gatherer *g, const struct record *r)
  */
 static size_t samples_worth(const struct record *r)
 {
-    return r->from.topic.leaf == LEAF_DIAGNOSTICS ? r->len / CODE_BYTES : r->telemetry.sample_count;
+    return r->from.topic.leaf == LEAF_DIAGNOSTICS ? r->len / REPORT_BYTES
+                                                  : r->telemetry.sample_count;
 }
 
 int64_t group_until_ms(int64_t now_ms, int64_t closed_ms, int64_t batch_wait_ms)

@@ -475,13 +475,21 @@ def test_a_report_of_hundreds_of_codes_is_taken_whole(site):
     def told(car, kind):
         return site.sql(f"SELECT count(*) FROM event WHERE vin = '{car.vin}' AND type = '{kind}' AND NOT withdrawn")
 
+    def cases(car):  # of the worst
+        return site.sql(f"SELECT type, severity, state, count(*) FROM alert WHERE vin = '{car.vin}' GROUP BY 1, 2, 3 ORDER BY 1, 2").splitlines()
+
     with site.car() as car:
+        before = site.ingest.metric("vigie_ingest_codes_caseless_total")
         report(car, 1, many, 1)
         report(car, 2, many, 2)
         assert (told(car, "dtc_new"), told(car, "dtc_cleared")) == ("700", "0")
+        worst = ["dtc_new|major|open|2", "dtc_new|minor|open|62"]  # of P02xx, none of P00xx
+        assert cases(car) == worst
+        assert site.ingest.metric("vigie_ingest_codes_caseless_total") - before == 700 - 64
         report(car, 4, many[1:], 3)
         report(car, 3, many, 4)  # late: all of them once more
         assert (told(car, "dtc_new"), told(car, "dtc_cleared")) == ("700", "1")
+        assert cases(car) == ["dtc_cleared|info|open|1", *worst]
         assert site.sql(f"SELECT there, count(*), max(count) FROM dtc WHERE vin = '{car.vin}' GROUP BY 1 ORDER BY 1") == "f|1|1\nt|699|1"
         assert site.dead_letters(car.vin) == []
 

@@ -638,6 +638,26 @@ def test_more_than_the_rate_is_dropped_unread_and_comes_again(site):
         assert len(site.points(car.vin)) == n
 
 
+def test_a_long_report_takes_more_of_its_cars_rate_than_a_sample(site):
+    with site.car() as car:
+        counted = Counted(site.ingest, "rejected_total", 'reason="rate"')
+
+        def report(seq):
+            car.publish("diagnostics", {**car.head("diagnostics", seq=seq), "t": now_ms(), "dtcs": [], "padding": "x" * 30000})
+
+        sent = 0
+        while not counted.grown():
+            sent += 1
+            report(sent)
+            assert sent < 100
+        end = time.monotonic() + 60
+        while site.watermark(car.vin, car.stream) != (sent, "{}"):  # what was dropped comes again
+            assert time.monotonic() < end
+            for seq in range(1, sent + 1):
+                report(seq)
+                time.sleep(0.8)
+
+
 # ---- the process
 
 

@@ -233,22 +233,6 @@ enum status dtcs_read_report(struct dtcs *d, const json_t *message, struct dtc_r
 }
 
 /* ---- what it means */
-/* How bad a code is by its family: a heuristic, as no standard says. */
-static enum dtc_severity hint_of(const char *code)
-{
-    static const char *const at_once[] = {"P030", "P031", "P0217", "P0218",
-                                          "P052", "B00",  "C00",   "P0606"};
-    static const char *const soon[] = {"P02", "P03", "P06", "P07", "P08", "P09", "P0A", "P27", "C"};
-
-    for (size_t i = 0; i < sizeof at_once / sizeof *at_once; i++)
-        if (!strncmp(code, at_once[i], strlen(at_once[i])))
-            return DTC_MAJOR;
-    for (size_t i = 0; i < sizeof soon / sizeof *soon; i++)
-        if (!strncmp(code, soon[i], strlen(soon[i])))
-            return DTC_MINOR;
-    return DTC_WARNING;
-}
-
 static enum alert_severity severity_of(enum dtc_severity s)
 {
     static const enum alert_severity severity[] = {ALERT_INFO, ALERT_WARNING, ALERT_MINOR,
@@ -277,7 +261,7 @@ static void describe(struct found *f, const struct dtc_fact *fact)
 
 void dtcs_tell(const struct dtc_fact *fact, int64_t t_ms, struct car_out *out)
 {
-    unsigned both = FOUND_EVENT | FOUND_ALERT;
+    unsigned both = fact->crowded ? FOUND_EVENT : FOUND_EVENT | FOUND_ALERT;
     struct found *f, *end;
 
     switch (fact->kind) {
@@ -285,7 +269,7 @@ void dtcs_tell(const struct dtc_fact *fact, int64_t t_ms, struct car_out *out)
     case DTC_BACK:
         if ((f = car_out_add(out, both, "dtc_new", t_ms, 0)) != NULL) {
             describe(f, fact);
-            f->severity = severity_of(dtc_severity(hint_of(fact->dtc.code), fact->dtc.list));
+            f->severity = severity_of(dtc_severity(&fact->dtc));
         }
         return;
     case DTC_GONE:
@@ -401,6 +385,8 @@ static enum status take_newest(struct dtcs *d, const char *vin, const json_t *me
     n = dtc_life_step(&d->life, report);
     for (size_t i = 0; i < n; i++)
         dtcs_tell(&d->life.facts[i], report->t_ms, found);
+    if (d->life.caseless)
+        metric_add(meters.codes_caseless, NULL, (double)d->life.caseless);
     if (d->life.forgotten)
         metric_add(meters.codes_crowded, NULL, (double)d->life.forgotten);
     if ((st = dtcs_write_codes(d, vin, false, fault)) == ST_OK)

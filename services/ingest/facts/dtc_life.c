@@ -16,9 +16,27 @@ const char *dtc_severity_word(enum dtc_severity s)
     return word[s];
 }
 
-enum dtc_severity dtc_severity(enum dtc_severity hint, enum dtc_list list)
+/* How bad a code is by its family: a heuristic, as no standard says. */
+static enum dtc_severity hint_of(const char *code)
 {
-    return list == DTC_PENDING && hint > DTC_INFO ? hint - 1 : hint;
+    static const char *const at_once[] = {"P030", "P031", "P0217", "P0218",
+                                          "P052", "B00",  "C00",   "P0606"};
+    static const char *const soon[] = {"P02", "P03", "P06", "P07", "P08", "P09", "P0A", "P27", "C"};
+
+    for (size_t i = 0; i < sizeof at_once / sizeof *at_once; i++)
+        if (!strncmp(code, at_once[i], strlen(at_once[i])))
+            return DTC_MAJOR;
+    for (size_t i = 0; i < sizeof soon / sizeof *soon; i++)
+        if (!strncmp(code, soon[i], strlen(soon[i])))
+            return DTC_MINOR;
+    return DTC_WARNING;
+}
+
+enum dtc_severity dtc_severity(const struct dtc *dtc)
+{
+    enum dtc_severity hint = hint_of(dtc->code);
+
+    return dtc->list == DTC_PENDING && hint > DTC_INFO ? hint - 1 : hint;
 }
 
 const char *dtc_list_word(enum dtc_list list)
@@ -241,13 +259,31 @@ static void see_lamp(struct dtc_life *d, int mil)
     d->mil = mil;
 }
 
+/* Of those that came, or of those that went. */
+static size_t crowd(struct dtc_life *d, bool came)
+{
+    size_t cases = 0, caseless = 0;
+
+    for (int severity = DTC_MAJOR; severity >= DTC_INFO; severity--)
+        for (size_t i = 0; i < d->facts_n; i++) {
+            struct dtc_fact *f = &d->facts[i];
+
+            if ((came ? f->kind != DTC_NEW && f->kind != DTC_BACK : f->kind != DTC_GONE) ||
+                (int)dtc_severity(&f->dtc) != severity)
+                continue;
+            f->crowded = cases++ >= DTC_CASES_MAX;
+            caseless += f->crowded;
+        }
+    return caseless;
+}
+
 size_t dtc_life_step(struct dtc_life *d, const struct dtc_report *r)
 {
     bool more = r->t_ms == d->t_ms; /* of the same time */
     bool fell = !more && distance_fell(d, r);
     bool erased = fell || (!more && monitors_fell(d, r));
 
-    d->facts_n = 0;
+    d->facts_n = d->caseless = 0;
     if (r->t_ms < d->t_ms)
         return 0;
     d->t_ms = r->t_ms;
@@ -269,6 +305,7 @@ size_t dtc_life_step(struct dtc_life *d, const struct dtc_report *r)
         d->cleared_known = true;
         d->cleared_km = r->cleared_km;
     }
+    d->caseless = crowd(d, true) + crowd(d, false);
     return d->facts_n;
 }
 

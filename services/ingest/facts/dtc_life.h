@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #define DTC_THERE_MAX 4096 /* codes of one car that are there at once; more are not believed */
+#define DTC_CASES_MAX 64   /* codes that one report brings, or takes, with a case each: the worst */
 #define DTC_CODE_MAX 11    /* "P0123-1A" and some */
 #define DTC_ECU_MAX 8
 
@@ -53,6 +54,7 @@ struct dtc_fact {
     bool fell;        /* erased: the distance since then tells it */
     int64_t first_ms; /* when it was first seen */
     int count;
+    bool crowded; /* no case of its own: DTC_CASES_MAX that are as bad or worse turned with it */
 };
 
 struct dtc_life {
@@ -70,7 +72,8 @@ struct dtc_life {
     size_t forgotten;       /* codes that were not believed */
     struct dtc_fact *facts; /* of the last step */
     size_t facts_n, facts_room;
-    bool failed; /* no memory: what is in here is not all */
+    size_t caseless; /* of them, crowded */
+    bool failed;     /* no memory: what is in here is not all */
 };
 
 void dtc_life_clear(struct dtc_life *d); /* as {0}, but keeps its memory */
@@ -97,8 +100,8 @@ void dtc_life_ground(struct dtc_life *d, const struct dtc_report *first);
 /* Once all are stepped: is this of a code how things stand in the end, and not passed since? */
 bool dtc_life_is_last(const struct dtc_life *end, const struct dtc_fact *fact);
 
-/* Of the alert: the hint of the code table (info, warning, minor, major), a pending one lower. */
-enum dtc_severity dtc_severity(enum dtc_severity hint, enum dtc_list list);
+/* Of the alert: by the family of the code, a pending one lower. */
+enum dtc_severity dtc_severity(const struct dtc *dtc);
 const char *dtc_severity_word(enum dtc_severity s);
 const char *dtc_list_word(enum dtc_list list);   /* "stored" "pending" "permanent" */
 int dtc_list_of(const char *word);               /* -1: none of them */

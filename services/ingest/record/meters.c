@@ -95,6 +95,9 @@ static void open_facts(void)
     meters.codes_crowded = metric_counter(
         "vigie_ingest_codes_crowded_total",
         "Trouble codes left out because a vehicle has 4,096 others at that time.", NULL);
+    meters.codes_caseless = metric_counter(
+        "vigie_ingest_codes_caseless_total",
+        "Trouble codes with an event but no case, because 64 worse ones turned with them.", NULL);
     meters.recomputes_failed =
         metric_counter("vigie_ingest_recomputes_failed_total",
                        "Tries to compute facts of a vehicle again that failed.", NULL);

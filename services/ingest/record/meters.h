@@ -31,8 +31,8 @@ struct meters {
     struct metric *bridge_up;    /* {site} that keeps it; none where no bridge is kept */
     struct metric *own_silences; /* outages of ours that would have looked like silent vehicles */
     struct metric *recomputed;   /* {cause} late, gap, layout: facts of a vehicle computed again */
-    struct metric *rules_ignored, *fences_crowded,
-        *codes_crowded; /* limits of a vehicle that were met */
+    struct metric *rules_ignored, *fences_crowded; /* limits of a vehicle that were met */
+    struct metric *codes_crowded, *codes_caseless; /* the same */
     struct metric *recomputes_failed;
 };
 

@@ -279,10 +279,13 @@ static void a_life_that_is_cleared_knows_nothing(void **state)
 
 static void a_pending_code_is_one_severity_lower(void **state)
 {
+    struct dtc pending = p0301;
+
     (void)state;
-    assert_string_equal(dtc_severity_word(dtc_severity(DTC_MAJOR, DTC_STORED)), "major");
-    assert_string_equal(dtc_severity_word(dtc_severity(DTC_MAJOR, DTC_PENDING)), "minor");
-    assert_string_equal(dtc_severity_word(dtc_severity(DTC_INFO, DTC_PENDING)), "info");
+    pending.list = DTC_PENDING;
+    assert_string_equal(dtc_severity_word(dtc_severity(&p0301)), "major");
+    assert_string_equal(dtc_severity_word(dtc_severity(&pending)), "minor");
+    assert_string_equal(dtc_severity_word(dtc_severity(&p0420)), "info");
     assert_int_equal(dtc_list_of("permanent"), DTC_PERMANENT);
     assert_int_equal(dtc_list_of("?"), -1);
     assert_int_equal(dtc_extent_of("full"), DTC_FULL);
@@ -359,6 +362,28 @@ static void a_distance_that_fell_then_still_says_that_they_were_erased(void **st
     assert_true(facts[0].kind == DTC_GONE && facts[0].erased && facts[0].fell);
 }
 
+static void of_many_codes_the_worst_have_a_case_and_all_a_fact(void **state)
+{
+    static struct dtc_life d;
+    static struct dtc many[200];
+    size_t with_case = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < 200; i++)
+        (void)snprintf(many[i].code, sizeof many[i].code, "%s%03u", i < 199 ? "U1" : "P0301", i);
+    assert_int_equal(step(&d, 1000, many, DTC_CASES_MAX), DTC_CASES_MAX);
+    assert_int_equal(d.caseless, 0);
+    assert_int_equal(step(&d, 2000, many, 200), 200 - DTC_CASES_MAX);
+    assert_int_equal(d.caseless, 200 - 2 * DTC_CASES_MAX);
+    assert_false(facts[199 - DTC_CASES_MAX].crowded); /* the last, and the worst */
+    assert_int_equal(step(&d, 3000, NULL, 0), 200);
+    assert_int_equal(d.caseless, 200 - DTC_CASES_MAX);
+    for (size_t i = 0; i < d.facts_n; i++)
+        with_case += !facts[i].crowded;
+    assert_int_equal(with_case, DTC_CASES_MAX);
+    dtc_life_done(&d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -372,6 +397,7 @@ int main(void)
         cmocka_unit_test(the_lamp_is_told_when_it_changes),
         cmocka_unit_test(a_list_of_a_thousand_is_taken_whole),
         cmocka_unit_test(more_codes_than_a_car_can_have_are_counted_and_none_is_lost_for_them),
+        cmocka_unit_test(of_many_codes_the_worst_have_a_case_and_all_a_fact),
         cmocka_unit_test(a_life_that_is_cleared_knows_nothing),
         cmocka_unit_test(a_pending_code_is_one_severity_lower),
         cmocka_unit_test(in_the_end_only_the_last_of_each_code_is_so),

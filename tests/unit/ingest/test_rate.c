@@ -12,7 +12,7 @@ static int take(struct bucket *b, int tries, int64_t now_ms)
     int passed = 0;
 
     for (int i = 0; i < tries; i++)
-        passed += bucket_take(b, 50, 500, now_ms);
+        passed += bucket_take(b, 1, 50, 500, now_ms);
     return passed;
 }
 
@@ -65,7 +65,28 @@ static void rate_zero_means_no_limit(void **state)
 
     (void)state;
     for (int i = 0; i < 10000; i++)
-        assert_true(bucket_take(&b, 0, 0, 1000));
+        assert_true(bucket_take(&b, 1, 0, 0, 1000));
+}
+
+static void a_report_costs_by_its_length_and_any_other_message_one(void **state)
+{
+    (void)state;
+    assert_true(rate_cost(LEAF_TELEMETRY, 32768) == 1);
+    assert_true(rate_cost(LEAF_DIAGNOSTICS, 127) == 1);
+    assert_true(rate_cost(LEAF_DIAGNOSTICS, 600) == 5);
+    assert_true(rate_cost(LEAF_DIAGNOSTICS, 28000) == 219);
+}
+
+static void what_costs_more_than_the_burst_passes_once_that_is_there(void **state)
+{
+    struct bucket b = {0};
+
+    (void)state;
+    assert_true(bucket_take(&b, 219, 50, 100, 1000));
+    assert_false(bucket_take(&b, 1, 50, 100, 1000));
+    assert_false(bucket_take(&b, 219, 50, 100, 2000));
+    assert_true(bucket_take(&b, 1, 50, 100, 2000)); /* what was dropped took nothing */
+    assert_true(bucket_take(&b, 219, 50, 100, 3020));
 }
 
 int main(void)
@@ -75,6 +96,8 @@ int main(void)
         cmocka_unit_test(tokens_come_back_with_time_up_to_the_burst),
         cmocka_unit_test(fractions_of_a_token_are_kept),
         cmocka_unit_test(a_clock_that_steps_back_gives_nothing_and_takes_nothing),
+        cmocka_unit_test(a_report_costs_by_its_length_and_any_other_message_one),
+        cmocka_unit_test(what_costs_more_than_the_burst_passes_once_that_is_there),
         cmocka_unit_test(rate_zero_means_no_limit),
     };
 
