@@ -55,6 +55,15 @@ struct rule {
     "ctid = ANY (ARRAY(SELECT w.ctid FROM (SELECT ctid, updated_at, row_number() OVER (PARTITION " \
     "BY site, vin ORDER BY updated_at DESC, stream) AS n FROM watermark) AS w WHERE w.n > 4096 "   \
     "OR (w.n > 64 AND w.updated_at < now() - interval '61 days')))"
+/* What a report of codes says; a car sends one every few minutes for as long as nothing changes. */
+#define REPORT(row)                                                                                \
+    "jsonb_build_array(" row ".body->'dtcs', " row ".body->'lists', " row ".body->'mil', " row     \
+    ".body->'readiness', " row ".body->'freeze_frame', " row ".body->'vin')"
+#define REPEATS                                                                                    \
+    REPORT("fact")                                                                                 \
+    " = (SELECT " REPORT(                                                                          \
+        "p") " FROM fact p WHERE p.vin = fact.vin AND p.kind = 'diagnostics' "                     \
+             "AND p.occurred_at < fact.occurred_at ORDER BY p.occurred_at DESC LIMIT 1)"
 #define OCCURRED "coalesce(occurred_at, received_at)"
 
 /* Places first: of what is about to go they are told too. */
@@ -83,8 +92,15 @@ static const struct rule rules[] = {
     /* How far a car went since its contract began is counted over clusters that were swapped. */
     GOES("events", "1 year", "event", "type <> 'odometer_reset'", "occurred_at", "1 year"),
     GOES("alerts", "1 year", "alert", "state = 'cleared'", "last_at", "1 year"),
-    /* Codes stay for the life of the vehicle. */
     GOES("messages of vehicles", "1 year", "fact", "kind <> 'diagnostics'", OCCURRED, "1 year"),
+    /* Codes stay for the life of the vehicle: every report that says something new. */
+    {.kind = "reports of codes that say what the one before said",
+     .kept = "61 days",
+     .table = "fact",
+     .of = "kind = 'diagnostics'",
+     .at = OCCURRED,
+     .after = "61 days",
+     .only = REPEATS},
     GOES("who drove what", "1 year", "driver_assignment", "to_at IS NOT NULL", "to_at", "1 year"),
     GOES("commands", "1 year", "command", "state IN ('done', 'failed', 'refused', 'expired')",
          "created_at", "1 year"),

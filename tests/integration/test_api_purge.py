@@ -48,7 +48,8 @@ def test_rows_go_with_their_time_and_places_grow_coarse_before(s):
                occurred_at=days(age), detected_at=days(age), last_at=days(age), lat=48.528612, lon=7.711634)
         insert(s, "fact", vin=OURS[0], id=uuid.uuid4(), kind="alert", stream=uuid.uuid4(), seq=1, occurred_at=days(age),
                body=json.dumps({"seq": 1, "data": {"lat": 48.528612, "lon": 7.711634, "peak_g": 0.5}}))
-        insert(s, "fact", vin=OURS[0], id=uuid.uuid4(), kind="diagnostics", stream=uuid.uuid4(), seq=1, occurred_at=days(age), body="{}")
+        insert(s, "fact", vin=OURS[0], id=uuid.uuid4(), kind="diagnostics", stream=uuid.uuid4(), seq=1, occurred_at=days(age),
+               body=json.dumps({"seq": age, "mil": age < 365, "dtcs": []}))
     segment(s, 400, state="open")
     insert(s, "alert", id=uuid.uuid4(), vin=OURS[0], type="mil_on", ending="condition", state="open", severity="minor",
            occurred_at=days(500), detected_at=days(500), last_at=days(500))
@@ -66,7 +67,8 @@ def test_rows_go_with_their_time_and_places_grow_coarse_before(s):
     assert proof["places of alerts"]["removed"] == 3 and proof["places in messages"]["removed"] == 3
     assert s.sql("SELECT count(*), min(state) FROM segment") == "5|final"
     assert s.sql("SELECT count(*) FROM alert WHERE state = 'open'") == "1"  # nobody has dealt with it
-    assert s.sql("SELECT count(*) FROM fact WHERE kind = 'diagnostics'") == "5"  # life of the vehicle
+    assert proof["reports of codes that say what the one before said"]["removed"] == 1
+    assert s.sql("SELECT string_agg(body->>'seq', ' ' ORDER BY occurred_at) FROM fact WHERE kind = 'diagnostics'") == "367 364 59 1"
     fine = s.sql("SELECT (now() - end_at < interval '60 days'), start_lat, start_lon FROM segment WHERE state <> 'open' ORDER BY end_at").splitlines()
     assert fine == ["f|48.53|7.71"] * 2 + ["t|48.528612|7.711634"] * 2
     assert s.sql("SELECT DISTINCT data->>'lat', data->>'s' FROM event WHERE occurred_at < now() - interval '60 days'") == "48.53|300"
