@@ -156,7 +156,10 @@ def score(site, vin):
 def test_a_trip_is_scored_by_what_was_measured_and_again_when_an_event_comes_late(site):
     start = now_ms() - HOUR_MS
     more = {"Vehicle.OBD.EngineLoad": 80.0, drives.COOLANT: 40.0}
-    with site.car() as car:
+    with site.car() as car, site.car() as slow:
+        site.sql(f"UPDATE vehicle SET detects = 'ingest', speed_limit_kmh = 130 WHERE vin = '{slow.vin}'")
+        positions = drives.north(start, [(60, 0), (600, 72), (240, 0)])
+        send(slow, {t: {k: v for k, v in s.items() if k != drives.RPM} for n, (t, s) in enumerate(positions.items()) if n % 10 == 0})
         site.sql(f"UPDATE vehicle SET fuel = 'petrol', redline_rpm = 4000 WHERE vin = '{car.vin}'")
         drive = drives.north(start, [(10, 0), (600, 60), (240, 0)], **more)
         for n, sample in enumerate(drive.values()):
@@ -173,3 +176,5 @@ def test_a_trip_is_scored_by_what_was_measured_and_again_when_an_event_comes_lat
         car.event("harsh_braking", {"band": 3}, leaf="alert", severity="major", t=start + 300 * 1000)
         again, terms = wait_until(lambda: [s for s in [score(site, car.vin)] if s and s[1]["harsh"] > 0], why="the new score")[0]
         assert terms["harsh"] == 40 and again < value - 40  # 4 x 100 / 10 km, the cap
+        _, terms = wait_until(lambda: score(site, slow.vin), why="what is known of one that told a position every 10 s")
+        assert terms == {"overspeed": 0}  # it may have braked as it liked: no points for that

@@ -23,7 +23,8 @@ enum {
     BAND_2,
     BAND_3,
     ABOVE_S,
-    LIMITED
+    LIMITED,
+    SLOPES
 };
 
 static const char *const terms[SCORE_TERMS] = {"harsh", "idle", "overspeed", "high_rpm",
@@ -48,7 +49,7 @@ static struct score_sums sums_of(const PGresult *rows, int row)
 
     for (int i = 0; i < 3; i++)
         s.bands[i] = (int)number(rows, row, BAND_1 + i);
-    s.measured[SCORE_HARSH] = s.moving_s > 0;
+    s.measured[SCORE_HARSH] = *PQgetvalue(rows, row, SLOPES) == 't';
     s.measured[SCORE_IDLE] = s.engine_s > 0;
     s.measured[SCORE_OVERSPEED] = s.moving_s > 0 && *PQgetvalue(rows, row, LIMITED) == 't';
     s.measured[SCORE_RPM] = number(rows, row, RPM_S) > 0;
@@ -72,8 +73,10 @@ static void add_score(struct columns *c, struct text *text, const PGresult *rows
     pg_array_jsonb(&c->column[2], text->bytes, text->len);
 }
 
-/* A limit is known where the vehicle, its customer or a zone has one.  What a car itself says of
- * its speeding may hold anything, and would count twice: ours was measured. */
+/* Harsh manoeuvres show where the car looks for them itself, at its own pace, or where it told
+ * speeds often enough for most of the way.  A limit is known where the vehicle, its customer or a
+ * zone has one.  What a car itself says of its speeding may hold anything, and would count twice:
+ * ours was measured. */
 static enum status read_trips(struct pg *db, PGresult **rows, struct fault *fault)
 {
     return pg_run(
@@ -81,7 +84,8 @@ static enum status read_trips(struct pg *db, PGresult **rows, struct fault *faul
         "SELECT s.id, s.distance_m / 1000, s.idle_ms / 1000.0, s.engine_ms / 1000.0, "
         "s.moving_ms / 1000.0, s.high_rpm_ms / 1000.0, s.rpm_ms / 1000.0, s.cold_load_ms / 1000.0, "
         "s.load_ms / 1000.0, e.b1, e.b2, e.b3, e.above, v.speed_limit_kmh IS NOT NULL OR "
-        "c.speed_limit_kmh IS NOT NULL OR e.above > 0 "
+        "c.speed_limit_kmh IS NOT NULL OR e.above > 0, s.moving_ms > 0 AND "
+        "(v.detects = 'agent' OR s.slope_ms * 2 >= s.moving_ms) "
         "FROM segment s JOIN vehicle v ON v.vin = s.vin JOIN customer c ON c.id = v.customer_id "
         "CROSS JOIN LATERAL (SELECT "
         "count(*) FILTER (WHERE e.type LIKE 'harsh%' AND e.data ->> 'band' = '1') AS b1, "

@@ -30,11 +30,11 @@ static const struct layout_member of_fuel_sum[] = {
 };
 
 static const struct layout_member of_tally[] = {
-    ONE(tally, distance_m),       ONE(tally, estimated_m),  ONE(tally, max_kmh),
-    ONE(tally, moving_ms),        ONE(tally, engine_ms),    ONE(tally, idle_ms),
-    ONE(tally, covered_ms),       ONE(tally, expected_ms),  ONE(tally, high_rpm_ms),
-    ONE(tally, rpm_ms),           ONE(tally, cold_load_ms), ONE(tally, load_ms),
-    IN(tally, fuel, of_fuel_sum), END_OF_MEMBERS,
+    ONE(tally, distance_m), ONE(tally, estimated_m),      ONE(tally, max_kmh),
+    ONE(tally, moving_ms),  ONE(tally, engine_ms),        ONE(tally, idle_ms),
+    ONE(tally, covered_ms), ONE(tally, expected_ms),      ONE(tally, high_rpm_ms),
+    ONE(tally, rpm_ms),     ONE(tally, cold_load_ms),     ONE(tally, load_ms),
+    ONE(tally, slope_ms),   IN(tally, fuel, of_fuel_sum), END_OF_MEMBERS,
 };
 
 static const struct layout_member of_segment[] = {
@@ -127,6 +127,7 @@ static const struct layout_member of_trip[] = {
     WORD(trip, motion, MOTION_MOVING),
     WORD(trip, running, KNOWN_YES),
     ONE(trip, speed_ms),
+    MANY(trip, told_ms),
     ONE(trip, resumed_ms),
     ONE(trip, off_ms),
     ONE(trip, on_ms),

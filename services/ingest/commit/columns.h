@@ -8,7 +8,7 @@
 
 #include "lib/store/postgres.h"
 
-#define COLUMNS_MAX 42
+#define COLUMNS_MAX 43
 
 struct columns { /* all zero to begin with; keeps its memory from statement to statement */
     struct pg_array column[COLUMNS_MAX];

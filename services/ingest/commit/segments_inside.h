@@ -7,7 +7,7 @@
 #include "lib/text.h"
 #include "segments.h"
 
-#define SEGMENT_COLUMNS 42
+#define SEGMENT_COLUMNS 43
 
 /* One row as a statement's columns, in the order of segment_insert. */
 void segment_add_columns(struct columns *c, struct text *text, const char *vin,

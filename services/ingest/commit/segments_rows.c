@@ -6,12 +6,12 @@
 #include "segments_inside.h"
 
 static const Oid types[SEGMENT_COLUMNS] = {
-    PG_UUID,   PG_TEXT,   PG_TEXT,   PG_TEXT,   PG_INT2,   PG_INT2,   PG_INT8,
-    PG_INT8,   PG_INT8,   PG_FLOAT8, PG_FLOAT8, PG_FLOAT8, PG_FLOAT8, PG_FLOAT8,
-    PG_FLOAT8, PG_FLOAT8, PG_INT2,   PG_FLOAT8, PG_INT8,   PG_INT8,   PG_INT8,
-    PG_INT8,   PG_INT8,   PG_INT8,   PG_FLOAT8, PG_TEXT,   PG_FLOAT8, PG_FLOAT8,
-    PG_FLOAT8, PG_TEXT,   PG_TEXT,   PG_INT8,   PG_FLOAT8, PG_FLOAT8, PG_FLOAT8,
-    PG_FLOAT8, PG_FLOAT8, PG_TEXT,   PG_INT8,   PG_INT8,   PG_INT8,   PG_INT8};
+    PG_UUID,   PG_TEXT,   PG_TEXT,   PG_TEXT,   PG_INT2,   PG_INT2,   PG_INT8,   PG_INT8,
+    PG_INT8,   PG_FLOAT8, PG_FLOAT8, PG_FLOAT8, PG_FLOAT8, PG_FLOAT8, PG_FLOAT8, PG_FLOAT8,
+    PG_INT2,   PG_FLOAT8, PG_INT8,   PG_INT8,   PG_INT8,   PG_INT8,   PG_INT8,   PG_INT8,
+    PG_FLOAT8, PG_TEXT,   PG_FLOAT8, PG_FLOAT8, PG_FLOAT8, PG_TEXT,   PG_TEXT,   PG_INT8,
+    PG_FLOAT8, PG_FLOAT8, PG_FLOAT8, PG_FLOAT8, PG_FLOAT8, PG_TEXT,   PG_INT8,   PG_INT8,
+    PG_INT8,   PG_INT8,   PG_INT8};
 
 /* A row found for the first time has version 1; where its id was superseded before it goes on from
  * there. */
@@ -21,18 +21,21 @@ const char segment_insert[] =
     "distance_check, max_speed_kmh, moving_ms, engine_ms, idle_ms, covered_ms, expected_ms, "
     "pause_ms, fuel_l, fuel_method, fuel_share, fuel_coverage, fuel_l_100km, fuel_litres, fuel_ms, "
     "fuel_expected_ms, co2_kg, odometer_start_m, odometer_end_m, level_start_percent, "
-    "level_end_percent, end_reason, high_rpm_ms, rpm_ms, cold_load_ms, load_ms, driver_id) "
+    "level_end_percent, end_reason, high_rpm_ms, rpm_ms, cold_load_ms, load_ms, slope_ms, "
+    "driver_id) "
     "SELECT i, v, k, st, se <> 0, pr <> 0, ve, to_timestamp(sa / 1000.0), to_timestamp(ea / "
     "1000.0), sla, slo, ela, elo, di, es, od, dc <> 0, ms, mo, en, id, co, ex, pa, fl, fm, fs, fc, "
-    "fk, fv::float8[], ft::bigint[], fe, c2, os, oe, ls, le, er, hr, rp, cd, lo, "
+    "fk, fv::float8[], ft::bigint[], fe, c2, os, oe, ls, le, er, hr, rp, cd, lo, sl, "
     "CASE WHEN k = 'trip' THEN (SELECT d.driver_id FROM driver_assignment d WHERE d.vin = v AND "
     "d.from_at <= to_timestamp(sa / 1000.0) AND (d.to_at IS NULL OR d.to_at > to_timestamp(sa / "
     "1000.0)) ORDER BY d.from_at DESC, d.id DESC LIMIT 1) END "
     "FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, "
     "$19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, "
-    "$37, $38, $39, $40, $41, $42) AS f (i, v, k, st, se, pr, ve, sa, ea, sla, slo, ela, elo, di, "
+    "$37, $38, $39, $40, $41, $42, $43) AS f (i, v, k, st, se, pr, ve, sa, ea, sla, slo, ela, elo, "
+    "di, "
     "es, od, dc, ms, mo, "
-    "en, id, co, ex, pa, fl, fm, fs, fc, fk, fv, ft, fe, c2, os, oe, ls, le, er, hr, rp, cd, lo) "
+    "en, id, co, ex, pa, fl, fm, fs, fc, fk, fv, ft, fe, c2, os, oe, ls, le, er, hr, rp, cd, lo, "
+    "sl) "
     "ON CONFLICT (id) DO UPDATE SET state = excluded.state, settled = excluded.settled, "
     "provisional = excluded.provisional, "
     "version = greatest(excluded.version, old.version + (old.state = 'superseded')::int), "
@@ -52,6 +55,7 @@ const char segment_insert[] =
     "level_end_percent = excluded.level_end_percent, end_reason = excluded.end_reason, "
     "high_rpm_ms = excluded.high_rpm_ms, rpm_ms = excluded.rpm_ms, "
     "cold_load_ms = excluded.cold_load_ms, load_ms = excluded.load_ms, "
+    "slope_ms = excluded.slope_ms, "
     "score = NULL, score_terms = NULL, "
     "driver_id = excluded.driver_id, updated_at = now()";
 
@@ -62,7 +66,7 @@ const char segment_select[] =
     "s.max_speed_kmh, s.moving_ms, s.engine_ms, s.idle_ms, s.covered_ms, s.expected_ms, "
     "s.pause_ms, s.fuel_litres, s.fuel_ms, s.fuel_expected_ms, s.odometer_start_m, "
     "s.odometer_end_m, s.level_start_percent, s.level_end_percent, s.end_reason, s.high_rpm_ms, "
-    "s.rpm_ms, s.cold_load_ms, s.load_ms";
+    "s.rpm_ms, s.cold_load_ms, s.load_ms, s.slope_ms";
 
 /* ---- out */
 static void add_word(struct pg_array *a, const char *word)
@@ -151,6 +155,7 @@ void segment_add_columns(struct columns *c, struct text *text, const char *vin,
     pg_array_int8(&at[39], s->sum.rpm_ms);
     pg_array_int8(&at[40], s->sum.cold_load_ms);
     pg_array_int8(&at[41], s->sum.load_ms);
+    pg_array_int8(&at[42], s->sum.slope_ms);
 }
 
 /* ---- in */
@@ -225,6 +230,7 @@ static void scan_sums(const PGresult *rows, int row, struct segment *s)
     sum->rpm_ms = whole(rows, row, 30);
     sum->cold_load_ms = whole(rows, row, 31);
     sum->load_ms = whole(rows, row, 32);
+    sum->slope_ms = whole(rows, row, 33);
 }
 
 bool segment_scan(const PGresult *rows, int row, struct segment *out)

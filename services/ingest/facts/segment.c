@@ -43,6 +43,7 @@ void tally_add(struct tally *to, const struct tally *more)
     to->rpm_ms += more->rpm_ms;
     to->cold_load_ms += more->cold_load_ms;
     to->load_ms += more->load_ms;
+    to->slope_ms += more->slope_ms;
     fuel_add(&to->fuel, &more->fuel);
 }
 
@@ -106,7 +107,7 @@ static bool same_tally(const struct tally *a, const struct tally *b)
            a->covered_ms == b->covered_ms && a->expected_ms == b->expected_ms &&
            a->high_rpm_ms == b->high_rpm_ms && a->rpm_ms == b->rpm_ms &&
            a->cold_load_ms == b->cold_load_ms && a->load_ms == b->load_ms &&
-           same_fuel(&a->fuel, &b->fuel);
+           a->slope_ms == b->slope_ms && same_fuel(&a->fuel, &b->fuel);
 }
 
 static bool same_place(struct place a, struct place b)

@@ -27,6 +27,7 @@ struct tally {
     int64_t covered_ms, expected_ms;
     int64_t high_rpm_ms, rpm_ms;   /* engine time near the redline; in which rpm was measured */
     int64_t cold_load_ms, load_ms; /* driven hard before it was warm; in which that was measured */
+    int64_t slope_ms; /* of moving_ms: speeds told so often that they show harsh manoeuvres */
     struct fuel_sum fuel;
 };
 

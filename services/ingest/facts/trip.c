@@ -23,6 +23,7 @@ const struct trip_settings trip_defaults = {
     .most_kmh = 300,
     .fuel_stop_ms = 900000,
     .high_rpm = 4500,
+    .slope_ms = 2500,
     .cold_celsius = 60,
     .hard_percent = 70,
     .meter = METER_DEFAULTS,

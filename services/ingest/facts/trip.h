@@ -44,6 +44,7 @@ struct trip_settings {
     double most_kmh;      /* 300: an odometer that rose faster over a hole is not believed */
     int64_t fuel_stop_ms; /* 900,000: the longest fuel stop */
     double high_rpm;      /* 4,500 petrol, 3,375 diesel: 75 % of the redline */
+    int64_t slope_ms;     /* 2,500 for three speeds: else there is no slope (harsh.h) */
     double cold_celsius, hard_percent; /* coolant below 60 and load above 70: not good for it */
     struct meter_settings meter;
     struct idle_settings idle;
@@ -82,6 +83,7 @@ struct trip {
     enum motion_state motion;
     enum known running;
     int64_t speed_ms;        /* newest moment that knew a speed */
+    int64_t told_ms[2];      /* the two newest in which one was told, the newer first */
     int64_t resumed_ms;      /* end of the newest gap: nothing before it is a stand's beginning */
     int64_t off_ms, on_ms;   /* ignition off since; on since, within an off */
     int64_t refuelled_ms[2]; /* the pause in which the newest fill-up happened */

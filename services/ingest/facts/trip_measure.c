@@ -91,6 +91,18 @@ static void measure_strain(const struct trip_settings *set, const struct moment 
     }
 }
 
+/* Slower polling shows no harsh manoeuvre. */
+static void measure_slope(struct trip *t, const struct trip_settings *set, const struct seen *seen,
+                          struct tally *delta)
+{
+    if (seen->speed.source != SPEED_OBD && seen->speed.source != SPEED_GPS)
+        return;
+    if (t->told_ms[1] > 0 && seen->t_ms - t->told_ms[1] <= set->slope_ms)
+        delta->slope_ms = delta->moving_ms;
+    t->told_ms[1] = t->told_ms[0];
+    t->told_ms[0] = seen->t_ms;
+}
+
 void trip_measure(struct trip *t, const struct trip_settings *set, const struct seen *seen,
                   const struct moment *m, struct rows *rows, struct tally *delta)
 {
@@ -105,6 +117,7 @@ void trip_measure(struct trip *t, const struct trip_settings *set, const struct 
     delta->covered_ms = whole ? dt_ms : 0;
     if (whole && seen->motion == MOTION_MOVING)
         delta->moving_ms = dt_ms;
+    measure_slope(t, set, seen, delta);
     if (whole && seen->running == KNOWN_YES && t->running == KNOWN_YES) {
         delta->engine_ms = dt_ms;
         measure_strain(set, m, dt_ms, delta);

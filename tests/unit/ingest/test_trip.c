@@ -186,6 +186,29 @@ static void idling_lies_over_the_trip_and_the_stop_it_happened_in(void **state)
     assert_int_equal(nth(rows, n, SEGMENT_IDLE, 1)->start_ms, trip->end_ms);
 }
 
+static void harsh_manoeuvres_show_only_where_speeds_come_fast_enough(void **state)
+{
+    for (int step_s = 1; step_s <= 10; step_s += 9) {
+        struct car c = car_new();
+        const struct segment *trip;
+        size_t n;
+
+        (void)state;
+        c.obd = c.told = false;
+        for (int64_t s = 0; s < 1200; s += step_s) {
+            c.kmh = s >= 60 && s < 960 ? 72 : 0;
+            c.north_m += c.kmh / 3.6 * step_s;
+            c.t_ms += step_s * SECOND;
+            (void)car_tick(&c);
+        }
+        n = run_car(&c);
+        assert_int_equal(count(rows, n, SEGMENT_TRIP), 1);
+        trip = nth(rows, n, SEGMENT_TRIP, 0);
+        NEAR((double)trip->sum.moving_ms / 1000, 900, 20);
+        NEAR((double)trip->sum.slope_ms, step_s == 1 ? (double)trip->sum.moving_ms : 0, 2000);
+    }
+}
+
 static void jitter_never_makes_a_trip(void **state)
 {
     (void)state;
@@ -438,6 +461,7 @@ int main(void)
         cmocka_unit_test(ignition_off_for_a_minute_ends_it_sooner_and_a_flip_does_not),
         cmocka_unit_test(a_stop_start_is_neither_the_end_of_a_trip_nor_idling),
         cmocka_unit_test(idling_lies_over_the_trip_and_the_stop_it_happened_in),
+        cmocka_unit_test(harsh_manoeuvres_show_only_where_speeds_come_fast_enough),
         cmocka_unit_test(jitter_never_makes_a_trip),
         cmocka_unit_test(a_bad_receiver_that_goes_in_circles_makes_no_trip),
         cmocka_unit_test(a_parked_car_does_not_drift_from_its_anchor),
