@@ -207,7 +207,6 @@ static void step_told(struct detect *d, const struct seen *seen, struct car_out 
         ++d->good_fixes >= gps_lost_defaults.fixes) {
         end(out, "gps_lost", "", seen->t_ms);
         d->gps_ms = 0;
-        d->good_fixes = 0;
     }
 }
 
