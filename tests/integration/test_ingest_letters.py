@@ -101,6 +101,23 @@ def test_what_influxdb_refused_comes_back_once_it_takes_it(site):
         assert counted >= 1
 
 
+def test_a_fact_with_the_id_of_another_is_put_aside_and_the_same_one_again_is_not(site):
+    identity, t = str(uuid.uuid4()), now_ms()
+    with site.car() as car:
+        car.event("idle", {"n": 1}, identity=identity, t=t)
+        car.wait_ack(1)
+        car.event("idle", {"n": 1}, identity=identity, t=t)  # sent under a new number, as after an outbox was set back
+        car.wait_ack(2)
+        assert site.dead_letters(car.vin) == []
+        counted = site.ingest.metric("vigie_ingest_dead_letters_total", 'reason="conflict"') or 0
+        car.event("harsh_braking", {"n": 2}, identity=identity, t=t)
+        car.wait_ack(3)
+        assert [(reason, seq) for reason, seq, _ in site.dead_letters(car.vin)] == [("conflict", "3")]
+        wait_until(lambda: site.ingest.metric("vigie_ingest_dead_letters_total", 'reason="conflict"') == counted + 1)
+        assert [(r["outcome"], r["reason"]) for r in replay(site, "--vin", car.vin)] == [("refused", "conflict")]
+        assert site.sql(f"SELECT type FROM fact WHERE vin = '{car.vin}'") == "idle"
+
+
 def test_garbage_is_bounded_per_vehicle_and_counted_but_not_what_a_database_refused(site):
     def count(reason):
         return int(site.sql(f"SELECT count(*) FROM dead_letter WHERE vin = '{car.vin}' AND reason = '{reason}'"))

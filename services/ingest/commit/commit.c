@@ -288,7 +288,9 @@ static enum status run(struct commit *c, struct record *const *records, size_t n
     int64_t now_ms = clock_now_ms();
     enum status st;
 
-    if ((st = lock_streams(c, records, n, fault)) != ST_OK)
+    if ((st = rows_ask_other_facts(&c->rows, records, n, fault)) != ST_OK ||
+        (st = lock_streams(c, records, n, fault)) != ST_OK ||
+        (st = rows_find_other_facts(&c->rows, records, fault)) != ST_OK)
         return st;
     if ((st = letters_lock(&c->letters, records, c->fresh, n, fault)) != ST_OK)
         return st;

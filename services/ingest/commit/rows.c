@@ -9,6 +9,7 @@
 void rows_done(struct rows *w)
 {
     PQclear(w->dropped);
+    PQclear(w->others);
     columns_done(&w->c);
     text_done(&w->text);
 }
@@ -19,6 +20,59 @@ static const char *kind_of(const struct record *r)
 }
 
 /* ---- facts */
+static bool is_fact(const struct record *r)
+{
+    return !r->dead && !r->again && r->from.topic.leaf >= LEAF_EVENT &&
+           r->from.topic.leaf <= LEAF_RESULT;
+}
+
+enum status rows_ask_other_facts(struct rows *w, struct record *const *records, size_t n,
+                                 struct fault *fault)
+{
+    static const Oid types[] = {PG_TEXT, PG_UUID, PG_TEXT, PG_TEXT, PG_INT8, PG_INT8};
+
+    PQclear(w->others); /* of a group that failed */
+    w->others = NULL;
+    columns_begin(&w->c, 6, types);
+    for (size_t i = 0; i < n; i++) {
+        const struct record *r = records[i];
+
+        if (!is_fact(r))
+            continue;
+        pg_array_text(&w->c.column[0], r->from.topic.vin, VIN_LEN);
+        pg_array_uuid(&w->c.column[1], r->fact.id);
+        pg_array_text(&w->c.column[2], kind_of(r), strlen(kind_of(r)));
+        pg_array_text(&w->c.column[3], r->fact.type, strlen(r->fact.type));
+        pg_array_int8(&w->c.column[4], r->fact.t_ms);
+        pg_array_int8(&w->c.column[5], (int64_t)i);
+    }
+    w->others_asked = w->c.column[0].count > 0;
+    return columns_queue(
+        &w->c, w->db, 6,
+        "SELECT f.n FROM (SELECT *, first_value(k) OVER w AS k1, first_value(y) OVER w AS y1, "
+        "first_value(o) OVER w AS o1 FROM unnest($1, $2, $3, $4, $5, $6) AS u (v, i, k, y, o, n) "
+        "WINDOW w AS (PARTITION BY v, i ORDER BY n)) AS f LEFT JOIN fact t ON t.vin = f.v AND "
+        "t.id = f.i WHERE CASE WHEN t.id IS NULL THEN (k, y, o) IS DISTINCT FROM (k1, y1, o1) "
+        "ELSE (t.kind, t.type, t.occurred_at) IS DISTINCT FROM (k, y, to_timestamp(nullif(o, 0) / "
+        "1000.0)) END",
+        &w->others, fault);
+}
+
+enum status rows_find_other_facts(struct rows *w, struct record *const *records,
+                                  struct fault *fault)
+{
+    enum status st = w->others_asked && !w->others ? pg_settle(w->db, fault) : ST_OK;
+
+    if (st != ST_OK)
+        return st;
+    for (int i = 0; w->others && i < PQntuples(w->others); i++)
+        record_put_aside(records[strtoull(PQgetvalue(w->others, i, 0), NULL, 10)], "conflict",
+                         "another fact of this vehicle has its id");
+    PQclear(w->others);
+    w->others = NULL;
+    return ST_OK;
+}
+
 enum status rows_facts(struct rows *w, struct record *const *records, const bool *fresh, size_t n,
                        struct fault *fault)
 {
@@ -29,8 +83,7 @@ enum status rows_facts(struct rows *w, struct record *const *records, const bool
     for (size_t i = 0; i < n; i++) {
         const struct record *r = records[i];
 
-        if (!fresh[i] || r->dead || r->from.topic.leaf < LEAF_EVENT ||
-            r->from.topic.leaf > LEAF_RESULT)
+        if (!fresh[i] || !is_fact(r))
             continue;
         pg_array_text(&w->c.column[0], r->from.topic.vin, VIN_LEN);
         pg_array_uuid(&w->c.column[1], r->fact.id);

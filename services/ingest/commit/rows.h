@@ -15,8 +15,16 @@ struct rows { /* db and site set by the owner, the rest zero */
     const char *site;
     struct columns c;
     struct text text;
-    PGresult *dropped;
+    PGresult *dropped, *others;
+    bool others_asked;
 };
+
+/* Queue the question which facts have the id of another one, of another kind, type or time; once
+ * that was waited for they are put aside ("conflict"): there is no row for them. */
+enum status rows_ask_other_facts(struct rows *w, struct record *const *records, size_t n,
+                                 struct fault *fault) MUST_CHECK;
+enum status rows_find_other_facts(struct rows *w, struct record *const *records,
+                                  struct fault *fault) MUST_CHECK;
 
 enum status rows_facts(struct rows *w, struct record *const *records, const bool *fresh, size_t n,
                        struct fault *fault) MUST_CHECK;
