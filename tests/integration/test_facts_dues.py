@@ -130,6 +130,31 @@ def insert_trips(site, vin, days, km):
                  f"'{vin}', 'trip', 'closed', true, to_timestamp({at}), to_timestamp({at + 3600}), {km * 1000})")
 
 
+def test_a_retired_vehicle_leaves_nothing_open(site):
+    ago = str(datetime.date.today() - datetime.timedelta(days=30))
+    who = insert(site, "recipient", channel="email", target="{}", min_severity="info")
+    with site.car() as car, site.car() as other:
+        for one in (car, other):
+            insert(site, "maintenance", vin=one.vin, name="Oil", every_days=10, last_at=ago)
+            send(one, drives.north(now_ms() - 120000, [(10, 0), (100, 60)]))
+
+        def left(vin):
+            return ([(a.state, a.reason) for a in alerts(site, vin) if a.type == "maintenance_due"],
+                    site.sql(f"SELECT state, provisional FROM segment WHERE vin = '{vin}' AND kind = 'trip' AND state <> 'superseded'"))
+
+        def told():
+            return site.sql(f"SELECT DISTINCT n.transition FROM notification n JOIN alert a ON a.id = n.alert_id WHERE a.vin = '{car.vin}' "
+                            f"AND n.recipient_id = '{who}' AND a.type = 'maintenance_due' ORDER BY 1").split()
+
+        going = ([("open", "")], "open|f")
+        wait_until(lambda: left(car.vin) == going == left(other.vin), why="the open case and trip")
+        site.sql(f"UPDATE vehicle SET status = 'retired' WHERE vin = '{car.vin}'")
+        wait_until(lambda: left(car.vin) == ([("cleared", "retired")], "closed|t"), why="the case and the trip to be over")
+        assert told() == ["cleared", "opened"] and left(other.vin) == going
+        site.sql(f"UPDATE vehicle SET status = 'active' WHERE vin = '{car.vin}'")
+        wait_until(lambda: left(car.vin)[0] == [("cleared", "retired"), ("open", "")], why="what is due of one that is restored")
+
+
 def test_where_the_car_tells_no_odometer_somebody_reads_it(site):
     start = now_ms() - HOUR_MS
     with site.car() as car:

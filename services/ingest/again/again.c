@@ -180,8 +180,12 @@ static enum status look_for_dues(struct again *a, struct fault *fault)
     return st;
 }
 
-/* What was cleared is told even where a later work failed. */
-static enum status look_after_rows(struct again *a, struct fault *fault)
+/* `step` clears alerts.  What was cleared is told even where a later work failed. */
+static enum status look_after_rows(struct again *a,
+                                   enum status (*step)(struct pg *db,
+                                                       struct alert_change_message *cleared,
+                                                       size_t *n, struct fault *fault),
+                                   struct fault *fault)
 {
     struct alert_change_message *cleared = calloc(UPKEEP_ALERTS, sizeof *cleared);
     size_t n = 0;
@@ -189,7 +193,7 @@ static enum status look_after_rows(struct again *a, struct fault *fault)
 
     if (!cleared)
         return fault_set(fault, ST_RETRY, "out of memory for alerts that expire");
-    st = upkeep_step(a->db, cleared, &n, fault);
+    st = step(a->db, cleared, &n, fault);
     announce_alerts(a->set.alerts, cleared, n);
     free(cleared);
     return st;
@@ -216,11 +220,12 @@ static enum status look_round(struct again *a, struct fault *fault)
     a->silent_ms = clock_boot_ms() + SILENT_MS;
     keep_first(&st, fault, look_for_silence(a, &why), &why);
     keep_first(&st, fault, look_for_dues(a, &why), &why);
+    keep_first(&st, fault, look_after_rows(a, upkeep_retired, &why), &why);
     keep_first(&st, fault, scores_step(a->db, &why), &why);
     if (clock_boot_ms() < a->upkeep_ms)
         return st;
     a->upkeep_ms = clock_boot_ms() + UPKEEP_MS;
-    keep_first(&st, fault, look_after_rows(a, &why), &why);
+    keep_first(&st, fault, look_after_rows(a, upkeep_step, &why), &why);
     return st;
 }
 

@@ -34,6 +34,7 @@
     " - e.a)) END), 0)"
 /* What could not be told (no meter yet) is asked each time. */
 #define DUE(unknown)                                                                               \
+    "EXISTS (SELECT FROM vehicle v WHERE v.vin = x.vin AND v.status <> 'retired') AND "            \
     "(x.computed_at IS NULL OR x.computed_at < now() - interval '10 min' OR " unknown ")"
 
 struct case_key {

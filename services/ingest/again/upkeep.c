@@ -16,6 +16,35 @@ static const char expire[] =
     "detected_at < now() - interval '24 h' LIMIT $1::integer FOR UPDATE SKIP LOCKED) "
     "RETURNING id, vin, type, severity, state, ms(occurred_at), ms(detected_at), count";
 
+/* Whoever owns a car no more waits for nothing of it, and nobody can say that it is over. */
+static const char retire[] =
+    "UPDATE alert SET state = 'cleared', reason = 'retired', cleared_at = now(), held_down = "
+    "false, "
+    "ended_at = coalesce(ended_at, now()), version = version + 1 WHERE id IN (SELECT a.id "
+    "FROM vehicle v JOIN alert a ON a.vin = v.vin WHERE v.status = 'retired' AND "
+    "a.state <> 'cleared' LIMIT $1::integer FOR UPDATE OF a SKIP LOCKED) "
+    "RETURNING id, vin, type, severity, state, ms(occurred_at), ms(detected_at), count";
+
+/* In the transaction of `retire`: to whoever was told that it began. */
+static const char retired_messages[] =
+    "INSERT INTO notification (id, alert_id, opening, transition, recipient_id, channel, severity, "
+    "state, reason) SELECT gen_random_uuid(), a.id, a.openings, 'cleared', r.id, r.channel, "
+    "a.severity, CASE WHEN v.muted_until > now() THEN 'suppressed' ELSE 'queued' END, "
+    "CASE WHEN v.muted_until > now() THEN 'muted' ELSE '' END "
+    "FROM alert a JOIN vehicle v ON v.vin = a.vin JOIN recipient r ON r.customer_id = "
+    "v.customer_id AND NOT r.disabled WHERE v.status = 'retired' AND a.reason = 'retired' AND "
+    "a.cleared_at = now() AND a.ending <> 'point' AND EXISTS (SELECT FROM notification n WHERE "
+    "n.alert_id = a.id AND n.opening = a.openings AND n.recipient_id = r.id AND "
+    "n.transition = 'opened' AND n.state <> 'suppressed') ON CONFLICT DO NOTHING";
+
+/* Of a car that is restored it is told anew. */
+static const char retired_plans[] =
+    "UPDATE maintenance x SET stage = 'fine', computed_at = NULL FROM vehicle v "
+    "WHERE v.vin = x.vin AND v.status = 'retired' AND x.stage <> 'fine'";
+static const char retired_contracts[] =
+    "UPDATE contract x SET stage = 'fine', computed_at = NULL FROM vehicle v "
+    "WHERE v.vin = x.vin AND v.status = 'retired' AND x.stage <> 'fine'";
+
 /* The log of changes tells of them after the statement, in the same transaction. */
 static const char cursors[] =
     "SELECT DISTINCT ON (ref) ref, change_cursor(c) FROM change c "
@@ -54,12 +83,14 @@ static int by_id(const void *a, const void *b)
                   ((const struct alert_change_message *)b)->id);
 }
 
-static enum status expire_alerts(struct pg *db, struct alert_change_message *cleared, size_t *n,
-                                 struct fault *fault)
+/* `sql`: expire or retire. */
+static enum status clear_alerts(struct pg *db, const char *sql,
+                                struct alert_change_message *cleared, size_t *n,
+                                struct fault *fault)
 {
     const char *params[] = {UPKEEP_TEXT(UPKEEP_ALERTS)};
     PGresult *rows = NULL, *at = NULL;
-    enum status st = pg_run(db, expire, 1, params, &rows, fault);
+    enum status st = pg_run(db, sql, 1, params, &rows, fault);
     size_t found = 0;
 
     for (int i = 0; st == ST_OK && i < PQntuples(rows); i++)
@@ -89,7 +120,7 @@ enum status upkeep_step(struct pg *db, struct alert_change_message cleared[UPKEE
     *n = 0;
     if (st != ST_OK || (st = pg_begin(db, fault)) != ST_OK)
         return st;
-    if ((st = expire_alerts(db, cleared, n, fault)) != ST_OK)
+    if ((st = clear_alerts(db, expire, cleared, n, fault)) != ST_OK)
         pg_rollback(db);
     else
         st = pg_commit(db, fault);
@@ -97,5 +128,25 @@ enum status upkeep_step(struct pg *db, struct alert_change_message cleared[UPKEE
         *n = 0;
     for (size_t i = 0; i < sizeof works / sizeof *works && st == ST_OK; i++)
         st = pg_run(db, works[i], 0, NULL, NULL, fault);
+    return st;
+}
+
+enum status upkeep_retired(struct pg *db, struct alert_change_message cleared[UPKEEP_ALERTS],
+                           size_t *n, struct fault *fault)
+{
+    enum status st = pg_ready(db, fault);
+
+    *n = 0;
+    if (st != ST_OK || (st = pg_begin(db, fault)) != ST_OK)
+        return st;
+    if ((st = clear_alerts(db, retire, cleared, n, fault)) == ST_OK && *n > 0)
+        st = pg_run(db, retired_messages, 0, NULL, NULL, fault);
+    if (st != ST_OK || (st = pg_run(db, retired_plans, 0, NULL, NULL, fault)) != ST_OK ||
+        (st = pg_run(db, retired_contracts, 0, NULL, NULL, fault)) != ST_OK)
+        pg_rollback(db);
+    else
+        st = pg_commit(db, fault);
+    if (st != ST_OK)
+        *n = 0;
     return st;
 }

@@ -12,5 +12,9 @@
 /* The alerts it cleared, *n of them, are to be told: it is committed then. */
 enum status upkeep_step(struct pg *db, struct alert_change_message cleared[UPKEEP_ALERTS],
                         size_t *n, struct fault *fault) MUST_CHECK;
+/* Of vehicles that were retired: their cases are over, their plans and contracts warn of nothing.
+ */
+enum status upkeep_retired(struct pg *db, struct alert_change_message cleared[UPKEEP_ALERTS],
+                           size_t *n, struct fault *fault) MUST_CHECK;
 
 #endif

@@ -67,7 +67,7 @@ static void scan(const PGresult *rows, int row, struct case_now *now)
     a->state = (enum alert_state)find(PQgetvalue(rows, row, 3), state_name, ALERT_CLEARED + 1);
     a->severity =
         (enum alert_severity)find(PQgetvalue(rows, row, 4), severity_name, ALERT_CRITICAL + 1);
-    a->reason = (enum alert_reason)find(PQgetvalue(rows, row, 5), reason_name, ALERT_EXPIRED + 1);
+    a->reason = (enum alert_reason)find(PQgetvalue(rows, row, 5), reason_name, ALERT_RETIRED + 1);
     a->occurred_ms = whole(rows, row, 6);
     a->detected_ms = whole(rows, row, 7);
     a->last_ms = whole(rows, row, 8);

@@ -69,7 +69,7 @@ const char *alert_state_word(enum alert_state s)
 
 const char *alert_reason_word(enum alert_reason r)
 {
-    static const char *const word[] = {"", "ended", "person", "corrected", "expired"};
+    static const char *const word[] = {"", "ended", "person", "corrected", "expired", "retired"};
 
     return word[r];
 }

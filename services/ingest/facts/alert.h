@@ -18,7 +18,14 @@ enum alert_ending {
     ALERT_PERSON,    /* a person ends it */
 };
 enum alert_state { ALERT_NONE = 0, ALERT_OPEN, ALERT_ACKNOWLEDGED, ALERT_CLEARED };
-enum alert_reason { ALERT_NOT = 0, ALERT_BY_ITSELF, ALERT_BY_HAND, ALERT_CORRECTED, ALERT_EXPIRED };
+enum alert_reason {
+    ALERT_NOT = 0,
+    ALERT_BY_ITSELF,
+    ALERT_BY_HAND,
+    ALERT_CORRECTED,
+    ALERT_EXPIRED,
+    ALERT_RETIRED, /* its vehicle was */
+};
 
 /* What a step changed; the caller writes, tells and messages accordingly. */
 enum alert_change {
