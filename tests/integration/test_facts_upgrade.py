@@ -125,7 +125,7 @@ def test_cars_that_drive_go_on_as_if_nothing_had_happened(site):
         wait_until(lambda: all(settled(site, car.vin) for car in cars), why="all of it")
         for car in cars:
             ids = is_the_same(site, car, other, start)
-            assert len([a for a in alerts(site, car.vin) if a.subject == car.often]) == 1  # it stood for the fifth time since this morning: nobody heard it between, and it stood before and after
+            assert len([a for a in alerts(site, car.vin) if a.subject == car.often]) == 1  # the fifth stand: hours unheard make no other
             assert ids[-2] == trips[car] and seen(site, car.vin) == set(ids)  # nobody was ever told of another
         recomputed = {why: site.ingest.metric("vigie_ingest_recomputed_total", f'cause="{why}"') for why in ("layout", "late", "gap")}
         assert recomputed == {"layout": 1, "late": 0, "gap": 0}
