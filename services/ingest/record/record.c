@@ -121,23 +121,27 @@ static bool are_possible(const struct columnar_span *spans, size_t n)
 }
 
 /* Values outside what their signal can say leave; the record then also becomes a dead letter, the
- * rest of it is kept. */
+ * rest of it is kept.  A sample without any left goes too: nobody stores its time, so nobody may
+ * step to it. */
 static void drop_impossible(struct record *r)
 {
     struct telemetry *t = &r->telemetry;
     uint32_t first = t->sample_count ? t->samples[0].count : 0;
     struct places places = {.taken = 0};
     bool alike = first <= PLACES;
-    size_t dropped = 0;
+    size_t dropped = 0, left = 0;
 
     for (size_t i = 0; i < t->sample_count; i++) {
-        struct sample *s = &t->samples[i];
-        uint32_t kept = keep_possible(t->readings + s->first, s->count, &places);
+        struct sample s = t->samples[i];
+        uint32_t kept = keep_possible(t->readings + s.first, s.count, &places);
 
         alike = alike && kept == first;
-        dropped += s->count - kept;
-        s->count = kept;
+        dropped += s.count - kept;
+        s.count = kept;
+        if (kept)
+            t->samples[left++] = s;
     }
+    t->sample_count = left;
     t->alike = alike && !dropped && places.taken == first; /* no place changed its signal */
     if (!dropped || r->reason[0])
         return;

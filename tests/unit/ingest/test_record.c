@@ -153,6 +153,22 @@ static void a_value_no_signal_can_have_leaves_and_the_rest_stays(void **state)
     record_free(r);
 }
 
+static void a_sample_without_any_possible_value_was_never_there(void **state)
+{
+    struct record *r = read(LEAF_TELEMETRY, "{\"schema\":\"telemetry/1\"," HEAD
+                                            ",\"samples\":[{\"t\":1795248000000,\"s\":{"
+                                            "\"Vehicle.Speed\":50.5}},"
+                                            "{\"t\":1795248001000,\"s\":{"
+                                            "\"Vehicle.CurrentLocation.Latitude\":95}}]}");
+
+    (void)state;
+    assert_false(r->dead);
+    assert_string_equal(r->reason, "range");
+    assert_int_equal(r->telemetry.sample_count, 1);
+    assert_int_equal(r->telemetry.samples[0].t_ms, NOW);
+    record_free(r);
+}
+
 static void a_record_of_nothing_we_know_is_no_dead_letter(void **state)
 {
     struct record *r = read(LEAF_TELEMETRY, "{\"schema\":\"telemetry/1\"," HEAD
@@ -428,6 +444,7 @@ int main(void)
         cmocka_unit_test(samples_are_alike_only_when_all_have_the_same_signals),
         cmocka_unit_test(the_good_samples_of_an_untimely_record_are_kept),
         cmocka_unit_test(a_value_no_signal_can_have_leaves_and_the_rest_stays),
+        cmocka_unit_test(a_sample_without_any_possible_value_was_never_there),
         cmocka_unit_test(a_record_of_nothing_we_know_is_no_dead_letter),
         cmocka_unit_test(what_is_wrong_has_its_reason),
         cmocka_unit_test(a_record_over_32_kib_is_too_large),
