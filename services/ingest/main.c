@@ -249,7 +249,7 @@ static bool stand_by(struct ingest *in)
 static void run(struct ingest *in)
 {
     struct fault fault = {""};
-    bool away = false, resting;
+    bool away = false, letters_away = false, resting;
 
     log_info("started", "site=%s broker=%s influx=%s", in->set.common.site, in->set.mqtt,
              in->set.influx);
@@ -261,8 +261,13 @@ static void run(struct ingest *in)
             log_warn("shards.unknown", "reason=\"%s\"", fault.text);
         away = st != ST_OK;
         resting = stand_by(in);
-        if (st == ST_OK && replay_step(in->replay, &fault) != ST_OK)
-            log_warn("letters.unknown", "reason=\"%s\"", fault.text);
+        if (st == ST_OK) {
+            bool unknown = replay_step(in->replay, &fault) != ST_OK;
+
+            if (unknown && !letters_away)
+                log_warn("letters.unknown", "reason=\"%s\"", fault.text);
+            letters_away = unknown;
+        }
         if (stop_take_reload()) {
             log_reload(in->set.common.log_level);
             receiver_reload(in->reader);

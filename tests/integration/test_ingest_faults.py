@@ -641,3 +641,26 @@ def test_it_starts_without_stores_or_broker_and_waits_for_them(site):
         late.stop()
     assert late.process.returncode == 0
     site.ingest.start()
+
+
+def test_a_database_that_takes_nothing_is_told_of_once(site):
+    """As one that failed over: it can be read all the same, and some of what is looked at goes."""
+    def said(event):
+        return site.ingest.log_text()[told:].count(f"event={event}")
+
+    def turn(how):
+        site.sql(f"ALTER ROLE vigie_ingest {how}")
+        site.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'vigie_ingest'")
+
+    told = len(site.ingest.log_text())
+    turn("SET default_transaction_read_only = on")
+    try:
+        wait_until(lambda: said("again.away") and said("letters.unknown"), why="ingest to say so")
+        refused = lambda: int(site.sql("SELECT xact_rollback FROM pg_stat_database WHERE datname = 'vigie'"))
+        before = refused()
+        wait_until(lambda: refused() >= before + 8, why="several rounds more")
+        assert (said("again.away"), said("again.back"), said("letters.unknown")) == (1, 0, 1)
+    finally:
+        turn("RESET default_transaction_read_only")
+    wait_until(lambda: said("again.back"), why="it to go on")
+    wait_until(site.ingest.is_ready)

@@ -30,6 +30,9 @@
 #define ANSWER_MS 20000
 #define NICE 10
 
+/* Of a round, each less often than the one before. */
+enum part { PART_DUE = 0, PART_SILENCE, PART_UPKEEP };
+
 struct again {
     struct again_options set;
     struct due_again_settings how; /* when facts are looked at again */
@@ -42,9 +45,16 @@ struct again {
     struct due_again due[DUE_MAX];
     char after[VIN_LEN + 1];      /* whom the last look got to; "": to all */
     int64_t silent_ms, upkeep_ms; /* when to look next who has fallen silent, what is old */
+    enum part failed;             /* what did not go when a store went away */
     bool away;
     pthread_t thread;
     bool running;
+};
+
+struct round {
+    enum part reached, failed; /* the last of each */
+    enum status st;            /* of the first that failed */
+    struct fault fault;
 };
 
 static bool is_ours(void *self, const char *vin)
@@ -54,13 +64,17 @@ static bool is_ours(void *self, const char *vin)
     return duty_has(&a->set.duty->facts, vin);
 }
 
-/* Said once per change. */
-static void note(struct again *a, enum status st, const struct fault *fault)
+/* Said once per change; it is back when what failed goes again. */
+static void note(struct again *a, const struct round *r)
 {
-    bool away = st != ST_OK && st != ST_NONE;
+    bool away = r->st != ST_OK;
 
     if (away && !a->away && !stop_asked())
-        log_warn("again.away", "reason=\"%s\"", fault->text);
+        log_warn("again.away", "reason=\"%s\"", r->fault.text);
+    if (away)
+        a->failed = r->failed;
+    else if (a->away && r->reached < a->failed)
+        return;
     if (!away && a->away)
         log_info("again.back", "");
     a->away = away;
@@ -200,33 +214,35 @@ static enum status look_after_rows(struct again *a,
 }
 
 /* The first failure is the one to tell of. */
-static void keep_first(enum status *st, struct fault *fault, enum status next,
-                       const struct fault *why)
+static void did(struct round *r, enum part part, enum status st, const struct fault *why)
 {
-    if (*st != ST_OK || next == ST_OK)
+    r->reached = part;
+    if (st == ST_OK || st == ST_NONE)
         return;
-    *st = next;
-    *fault = *why;
+    r->failed = part;
+    if (r->st != ST_OK)
+        return;
+    r->st = st;
+    r->fault = *why;
 }
 
 /* One that fails holds up none of the others. */
-static enum status look_round(struct again *a, struct fault *fault)
+static void look_round(struct again *a, struct round *r)
 {
-    enum status st = look(a, fault);
     struct fault why = {""};
 
+    did(r, PART_DUE, look(a, &why), &why);
     if (clock_boot_ms() < a->silent_ms)
-        return st;
+        return;
     a->silent_ms = clock_boot_ms() + SILENT_MS;
-    keep_first(&st, fault, look_for_silence(a, &why), &why);
-    keep_first(&st, fault, look_for_dues(a, &why), &why);
-    keep_first(&st, fault, look_after_rows(a, upkeep_retired, &why), &why);
-    keep_first(&st, fault, scores_step(a->db, &why), &why);
+    did(r, PART_SILENCE, look_for_silence(a, &why), &why);
+    did(r, PART_SILENCE, look_for_dues(a, &why), &why);
+    did(r, PART_SILENCE, look_after_rows(a, upkeep_retired, &why), &why);
+    did(r, PART_SILENCE, scores_step(a->db, &why), &why);
     if (clock_boot_ms() < a->upkeep_ms)
-        return st;
+        return;
     a->upkeep_ms = clock_boot_ms() + UPKEEP_MS;
-    keep_first(&st, fault, look_after_rows(a, upkeep_step, &why), &why);
-    return st;
+    did(r, PART_UPKEEP, look_after_rows(a, upkeep_step, &why), &why);
 }
 
 static void *again_run(void *self)
@@ -235,12 +251,14 @@ static void *again_run(void *self)
 
     (void)setpriority(PRIO_PROCESS, 0, NICE); /* of this thread alone */
     while (stop_pause(LOOK_MS)) {
-        struct fault fault = {""};
-        enum status st = pg_ready(a->db, &fault);
+        struct round round = {.st = ST_OK};
+        struct fault why = {""};
+        enum status st = pg_ready(a->db, &why);
 
+        did(&round, PART_DUE, st, &why);
         if (st == ST_OK)
-            st = look_round(a, &fault);
-        note(a, st, &fault);
+            look_round(a, &round);
+        note(a, &round);
     }
     return NULL;
 }
