@@ -10,6 +10,7 @@
 #define SAFE_DIGITS 18 /* an integer so long fits into 64 bits */
 #define SAFE_BYTES 200 /* a real so long, with an exponent below 100, into a double */
 #define GREATEST "1e308"
+#define GREATEST_EXPONENT 308
 
 struct number {
     const char *at;
@@ -123,6 +124,31 @@ static size_t rewrite(char *out, const char *bytes, size_t len, bool integers, b
     free(text);
     free(instead);
     return (size_t)(to - out) + (size_t)(end - from);
+}
+
+/* Of what next() has found. */
+static size_t exponent_of(const struct number *n)
+{
+    const char *at = n->at, *end = n->at + n->len;
+    size_t exponent = 0;
+
+    while (at < end && *at != 'e' && *at != 'E')
+        at++;
+    for (; at < end && exponent < GREATEST_EXPONENT; at++)
+        if (*at >= '0' && *at <= '9')
+            exponent = 10 * exponent + (size_t)(*at - '0');
+    return exponent < GREATEST_EXPONENT ? exponent : GREATEST_EXPONENT;
+}
+
+size_t wild_spread(const char *bytes, size_t len)
+{
+    const char *from = bytes, *end = bytes + len;
+    struct number n;
+    size_t spread = len;
+
+    for (; next(&n, from, end); from = n.at + n.len)
+        spread += exponent_of(&n);
+    return spread;
 }
 
 size_t wild_tame(char *bytes, size_t len)

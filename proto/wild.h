@@ -9,6 +9,10 @@
  * and one of hundreds of digits its double.  What is no number stays as it is. */
 size_t wild_tame(char *bytes, size_t len);
 
+/* About how long that is once each number is written without its exponent, as PostgreSQL writes its
+ * jsonb: `1e308` are 309 digits there. */
+size_t wild_spread(const char *bytes, size_t len);
+
 /* A copy of that, and in it every integer beyond 64 bits as a real: yours to free, NULL without
  * memory. */
 char *wild_widen(const char *bytes, size_t len, size_t *out_len);

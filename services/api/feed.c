@@ -39,12 +39,8 @@ static enum status now_cursor(struct worker *w, char out[48], struct fault *faul
 /* `next` is never null here: it is what to ask with the next time. */
 static void render(struct answer *a, const PGresult *rows, const char *after)
 {
-    int count = PQntuples(rows);
+    int count = page_items(a, rows, PQntuples(rows));
 
-    text_print(&a->body, "{\"items\":[");
-    for (int i = 0; i < count; i++)
-        text_print(&a->body, "%s%s", i ? "," : "", PQgetvalue(rows, i, 0));
-    text_print(&a->body, "]");
     render_key(&a->body, "next");
     render_text(&a->body, count ? PQgetvalue(rows, count - 1, 1) : after);
     text_print(&a->body, "}");

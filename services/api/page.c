@@ -109,17 +109,29 @@ enum status page_words(const struct request *r, const char *name, const char *co
     return ST_OK;
 }
 
-void page_answer(struct answer *a, const PGresult *rows, const struct page *p)
+int page_items(struct answer *a, const PGresult *rows, int most)
 {
-    int count = PQntuples(rows), shown = count > (int)p->limit ? (int)p->limit : count;
+    size_t before = a->body.len;
+    int shown = 0;
 
     text_print(&a->body, "{\"items\":[");
-    for (int i = 0; i < shown; i++) {
-        if (i)
+    for (; shown < most &&
+           (shown == 0 || a->body.len - before + (size_t)PQgetlength(rows, shown, 0) < PAGE_BYTES);
+         shown++) {
+        if (shown)
             text_add(&a->body, ",", 1);
-        text_add(&a->body, PQgetvalue(rows, i, 0), (size_t)PQgetlength(rows, i, 0));
+        text_add(&a->body, PQgetvalue(rows, shown, 0), (size_t)PQgetlength(rows, shown, 0));
     }
-    text_print(&a->body, "],\"next\":");
+    text_add(&a->body, "]", 1);
+    return shown;
+}
+
+void page_answer(struct answer *a, const PGresult *rows, const struct page *p)
+{
+    int count = PQntuples(rows);
+    int shown = page_items(a, rows, count > (int)p->limit ? (int)p->limit : count);
+
+    text_print(&a->body, ",\"next\":");
     if (count > shown && shown)
         render_text(&a->body, PQgetvalue(rows, shown - 1, 1));
     else

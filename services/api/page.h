@@ -10,6 +10,7 @@
 
 #define PAGE_STANDARD 100
 #define PAGE_MOST 500
+#define PAGE_BYTES ((size_t)4 << 20) /* a page that gets so long ends there; the next goes on */
 
 /* Each reader: ST_NONE: an argument is wrong, the answer (422) is set. */
 
@@ -50,6 +51,9 @@ enum status page_span(const struct request *r, int64_t standard_ms, struct page_
 enum status page_words(const struct request *r, const char *name, const char *const *words,
                        const char **out, struct answer *a) MUST_CHECK;
 
+/* `{"items":[...]`, of at most the first `most` rows (JSON first) and of PAGE_BYTES, but one at
+ * least.  Returns how many rows those are. */
+int page_items(struct answer *a, const PGresult *rows, int most);
 /* {"items", "next"} of rows (JSON, cursor). */
 void page_answer(struct answer *a, const PGresult *rows, const struct page *p);
 /* The one row there is (JSON, version) with its ETag.  ST_NONE: there is none, and 404 is set with

@@ -252,6 +252,20 @@ def feed(s, token, after=None, limit=None):
     return answer.json
 
 
+def test_a_page_that_gets_too_long_ends_early_and_the_next_goes_on(s, token):
+    after = settled_now(s, token)
+    made = [event(s, hours=n, data="jsonb_build_object('a', repeat('x', 900000))") for n in range(7)]
+    page = s.ask("GET", f"vehicles/{OWN}/events?{SPAN}&limit=500", token=token)
+    assert page.code == 200 and len(page.body) < 4 << 20 and [i["id"] for i in page.json["items"]] == made[:4] and page.json["next"]
+    assert [i["id"] for i in pages(s, token, f"vehicles/{OWN}/events?{SPAN}", 500)] == made
+    told = []
+    while len(told) < 7:
+        items = news(s, token, after, 1)
+        told, after = told + [i["id"] for i in items], items[-1]["cursor"]
+        assert len(items) < 7
+    assert told == made
+
+
 def test_the_feed_has_every_change_once_and_in_order(s, token):
     after = settled_now(s, token)
     assert feed(s, token, "now")["items"] == []

@@ -16,6 +16,7 @@
 #include "proto/wild.h"
 
 #define OLDEST_MS (60LL * 24 * 3600 * 1000)
+#define SPREAD_MAX (2 * JSON_MAX_BYTES) /* of a fact, its numbers written out */
 #define AHEAD_MS (10LL * 60 * 1000)
 
 static atomic_size_t held_bytes;
@@ -243,6 +244,12 @@ static const char *reason_of(const struct record *r)
     return is_json ? "schema" : "json";
 }
 
+/* A fact's bytes go into the database. */
+static bool is_kept_as_json(const struct record *r)
+{
+    return r->from.topic.leaf >= LEAF_EVENT && r->from.topic.leaf <= LEAF_RESULT;
+}
+
 /* One report of a clock that is wrong by years would hide all that come after it.  What was lost is
  * lost whenever that was. */
 static bool has_time_of_now(const struct record *r)
@@ -251,6 +258,12 @@ static bool has_time_of_now(const struct record *r)
 
     return leaf == LEAF_ALERT || leaf == LEAF_DIAGNOSTICS || leaf == LEAF_MEDIA ||
            (leaf == LEAF_EVENT && !r->lost_stream[0]);
+}
+
+/* Whoever reads lists of such facts gets them written out. */
+static bool is_too_long_as_stored(const struct record *r)
+{
+    return is_kept_as_json(r) && wild_spread(r->payload, r->len) > SPREAD_MAX;
 }
 
 /* ST_FATAL: out of memory. */
@@ -272,6 +285,8 @@ static enum status decode(struct record *r, int64_t now_ms)
         r->line_bytes = line_most(&r->telemetry);
     } else if (has_time_of_now(r) && !is_timely(r->fact.t_ms, now_ms)) {
         record_condemn(r, "time", "not within 60 days back and 10 minutes ahead");
+    } else if (is_too_long_as_stored(r)) {
+        record_condemn(r, "size", "over 64 KiB once its numbers are written out");
     }
     return ST_OK;
 }
@@ -320,10 +335,10 @@ static bool is_plain(const struct record *r)
     return r->from.topic.leaf == LEAF_TELEMETRY && !r->reason[0];
 }
 
-/* A fact's bytes go into the database, whose numbers have bounds of their own. */
+/* The database's numbers have bounds of their own. */
 static void tame(struct record *r)
 {
-    if (!r->dead && r->from.topic.leaf >= LEAF_EVENT && r->from.topic.leaf <= LEAF_RESULT) {
+    if (!r->dead && is_kept_as_json(r)) {
         r->len = wild_tame(r->payload, r->len);
         r->payload[r->len] = '\0';
     }

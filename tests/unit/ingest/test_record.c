@@ -231,6 +231,29 @@ static void a_record_over_32_kib_is_too_large(void **state)
     record_free(r);
 }
 
+/* Each number of five bytes is 309 digits in the database. */
+static void a_fact_that_is_too_long_with_its_numbers_written_out_is_too_large(void **state)
+{
+    static const char head[] = EVENT "\"type\":\"idle\",\"data\":{\"a\":[0";
+    static char text[JSON_MAX_BYTES];
+
+    (void)state;
+    for (int n = 200; n <= 220; n += 20) {
+        size_t len = sizeof head - 1;
+        struct record *r;
+
+        memcpy(text, head, len);
+        for (int i = 0; i < n; i++, len += 6)
+            memcpy(text + len, ",1e308", 6);
+        memcpy(text + len, "]}}", 3);
+        r = decode(LEAF_EVENT, text, len + 3);
+        assert_int_equal(r->dead, n > 200);
+        assert_string_equal(r->reason, n > 200 ? "size" : "");
+        assert_true(record_has_seq(r));
+        record_free(r);
+    }
+}
+
 /* Two samples a minute apart, the newer one at NOW, as columns. */
 static size_t columns(char *out, size_t size, int64_t first_ms)
 {
@@ -448,6 +471,7 @@ int main(void)
         cmocka_unit_test(a_record_of_nothing_we_know_is_no_dead_letter),
         cmocka_unit_test(what_is_wrong_has_its_reason),
         cmocka_unit_test(a_record_over_32_kib_is_too_large),
+        cmocka_unit_test(a_fact_that_is_too_long_with_its_numbers_written_out_is_too_large),
         cmocka_unit_test(a_columnar_record_is_read_as_its_json_would_be),
         cmocka_unit_test(the_window_of_time_holds_for_columns_too),
         cmocka_unit_test(a_columnar_record_that_is_broken_still_says_whose_dead_letter_it_is),
