@@ -9,6 +9,8 @@
 #include "lib/clock.h"
 #include "resource.h"
 
+#define AHEAD_MS 600000
+
 #define SERVICE_JSON                                                                               \
     "json_strip_nulls(json_build_object('id', s.id, 'maintenance_id', s.maintenance_id,"           \
     " 'done_at', rfc3339(s.done_at), 'km', s.km, 'hours', s.hours, 'cost', s.cost,"                \
@@ -211,6 +213,22 @@ static enum status insert_meter(struct worker *w, const struct request *r, const
                   5, params, NULL, fault);
 }
 
+/* Nobody has read tomorrow's; a clock may be minutes wrong. */
+static bool meter_fits(const struct request *r, const json_t *body, struct answer *a)
+{
+    const char *at = json_string_value(json_object_get(body, "at"));
+    struct fault why;
+    int64_t at_ms;
+
+    if (!json_object_get(body, "odometer_m") && !json_object_get(body, "engine_h"))
+        answer_field(a, r, 422, "/odometer_m", "missing");
+    else if (at && clock_read(at, &at_ms, &why) == ST_OK && at_ms > clock_now_ms() + AHEAD_MS)
+        answer_field(a, r, 422, "/at", "range");
+    else
+        return true;
+    return false;
+}
+
 enum status meter_enter(struct worker *w, const struct request *r, struct answer *a,
                         struct fault *fault)
 {
@@ -220,9 +238,8 @@ enum status meter_enter(struct worker *w, const struct request *r, struct answer
 
     if (fields_read(r, meter_fields, true, &body, a) != ST_OK)
         return ST_NONE;
-    if (!json_object_get(body, "odometer_m") && !json_object_get(body, "engine_h")) {
+    if (!meter_fits(r, body, a)) {
         json_decref(body);
-        answer_field(a, r, 422, "/odometer_m", "missing");
         return ST_NONE;
     }
     row = json_dumps(body, JSON_COMPACT);

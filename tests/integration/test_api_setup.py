@@ -1,4 +1,5 @@
 """What a customer sets up: the same five routes for each, held by one table of cases; then what is each one's own."""
+import datetime
 import uuid
 
 import pytest
@@ -246,13 +247,19 @@ def test_a_service_moves_its_plan_on(s, token):
     assert s.ask("POST", f"maintenance/{plan}/services", {}, token=token).json["errors"] == [{"pointer": "/done_at", "code": "missing"}]
 
 
+def ahead(**by):
+    return (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(**by)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def test_a_meter_that_somebody_read_waits_for_ingest(s, token):
     before = s.ask("GET", f"vehicles/{OURS[2]}/meter", token=token).json
     assert before["vin"] == OURS[2] and "odometer_km" not in before
-    entered = make(s, token, f"vehicles/{OURS[2]}/meter", {"odometer_m": 123456789, "at": "2026-11-20T12:00:00Z"})
+    entered = make(s, token, f"vehicles/{OURS[2]}/meter", {"odometer_m": 123456789, "at": ahead(minutes=5)})
     assert entered.json["waiting"] == before["waiting"] + 1
     assert s.sql(f"SELECT odometer_m FROM meter_entry WHERE vin = '{OURS[2]}' ORDER BY id DESC LIMIT 1") == "123456789"
     assert s.ask("POST", f"vehicles/{OURS[2]}/meter", {}, token=token).code == 422
+    tomorrow = s.ask("POST", f"vehicles/{OURS[2]}/meter", {"odometer_m": 123456790, "at": ahead(days=1)}, token=token)
+    assert (tomorrow.code, tomorrow.json["errors"]) == (422, [{"pointer": "/at", "code": "range"}])
 
 
 def test_the_sheet_of_a_vehicle(s, token):
