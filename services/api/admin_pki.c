@@ -296,6 +296,10 @@ enum status admin_vehicle_restore(struct admin *ad, struct fault *fault)
 
     if (ad->argc != 1)
         return fault_set(fault, ST_REJECT, "vehicle restore VIN");
+    if (ad->set->customer[0])
+        return fault_set(fault, ST_REJECT,
+                         "vehicle restore VIN, without --customer: it comes back to the customer "
+                         "whose trips it has");
     if ((back = await_again(ad, ad->argv[0], fault)) != ST_OK && back != ST_NONE)
         return back;
     if ((st = publish(ad, fault)) != ST_OK || /* first the certificates, then the name */

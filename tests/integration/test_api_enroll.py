@@ -304,6 +304,7 @@ def test_a_car_sent_away_comes_back_by_restore_alone(s, tmp_path, status):
         s.sql(f"UPDATE vehicle SET status = 'retired' WHERE vin = '{vin}'")
     for command in (["vehicle", "add", vin, "--customer", s.customers[0]], ["enroll-token", vin], ["issue", vin, "--out", str(tmp_path)]):
         assert f"{vin} is {status}: vigie-api vehicle restore {vin}" in s.run(*command, code=1)
+    assert "whose trips it has" in s.run("vehicle", "restore", vin, "--customer", s.customers[1], code=2), "it is not sold like this"
     assert json.loads(s.run("vehicle", "restore", vin, "--json")) == {"vin": vin, "status": "awaiting"}
     assert s.sql(f"SELECT status FROM vehicle WHERE vin = '{vin}'") == "awaiting"
     assert vin not in (s.pki / "revoked.vins").read_text().split()
