@@ -2,6 +2,9 @@
  * (tests/integration/test_edges.py). */
 #include "tests/unit/lib/heard.h"
 
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#include <string.h>
 #include <unistd.h>
 
 static void a_broker_killed_and_restarted_is_found_again(void **state)
@@ -99,6 +102,48 @@ static void put(const char *path, const char *from, long most)
         fputc(c, out);
     assert_int_equal(fclose(out), 0);
     fclose(in);
+}
+
+/* A certificate of the key, good from `from_s` until `to_s` from now. */
+static void put_valid(const char *path, const char *key_path, long from_s, long to_s)
+{
+    FILE *in = fopen(key_path, "rb"), *out = fopen(path, "wb");
+    EVP_PKEY *key = in ? PEM_read_PrivateKey(in, NULL, NULL, NULL) : NULL;
+    X509 *cert = X509_new();
+
+    assert_true(key && out && cert);
+    assert_non_null(X509_gmtime_adj(X509_getm_notBefore(cert), from_s));
+    assert_non_null(X509_gmtime_adj(X509_getm_notAfter(cert), to_s));
+    assert_int_equal(X509_set_pubkey(cert, key), 1);
+    assert_true(X509_sign(cert, key, EVP_sha256()) > 0);
+    assert_int_equal(PEM_write_X509(out, cert), 1);
+    X509_free(cert);
+    EVP_PKEY_free(key);
+    fclose(in);
+    assert_int_equal(fclose(out), 0);
+}
+
+static void a_certificate_of_another_time_or_none_at_all_is_said_to_be_so(void **state)
+{
+    char cert[] = "/tmp/vigie-cert-XXXXXX";
+    struct heard h;
+    struct mqtt_options o = options_for(&h, "times");
+    struct fault fault = {""};
+
+    (void)state;
+    close(mkstemp(cert));
+    o.cert = cert;
+    put_valid(cert, o.key, -7200, -3600);
+    assert_int_equal(mqtt_check_files(&o, &fault), ST_RETRY);
+    assert_non_null(strstr(fault.text, "it has expired"));
+    put_valid(cert, o.key, 3600, 7200);
+    assert_int_equal(mqtt_check_files(&o, &fault), ST_RETRY);
+    assert_non_null(strstr(fault.text, "it is not valid yet"));
+    put_valid(cert, o.key, -3600, 3600);
+    assert_int_equal(mqtt_check_files(&o, &fault), ST_OK);
+    remove(cert);
+    assert_int_equal(mqtt_check_files(&o, &fault), ST_RETRY);
+    assert_non_null(strstr(fault.text, "No such file or directory"));
 }
 
 static void with_files_that_cannot_be_used_what_works_is_kept(void **state)
@@ -353,6 +398,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_client_thrown_out_by_its_double_comes_back),
         cmocka_unit_test(a_connection_that_dies_silently_is_noticed),
         cmocka_unit_test(files_renewed_while_a_try_is_under_way_are_used_after_it),
+        cmocka_unit_test(a_certificate_of_another_time_or_none_at_all_is_said_to_be_so),
         cmocka_unit_test(with_files_that_cannot_be_used_what_works_is_kept),
         cmocka_unit_test(the_next_broker_is_taken_when_the_first_is_away),
         cmocka_unit_test(a_broker_that_says_why_it_hangs_up_is_quoted_and_found_again),
