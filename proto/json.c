@@ -122,6 +122,21 @@ json_t *json_stored(const char *text)
     return root;
 }
 
+/* To JSON 1.0 is the integer 1, up to where a double has each of them. */
+static bool is_whole(const json_t *value, json_int_t *out)
+{
+    double real = json_real_value(value);
+
+    if (json_is_integer(value)) {
+        *out = json_integer_value(value);
+        return true;
+    }
+    if (!json_is_real(value) || !(fabs(real) <= (double)JSON_INTEGER_MAX) || real != trunc(real))
+        return false;
+    *out = (json_int_t)real;
+    return true;
+}
+
 enum status json_get_int64(const json_t *object, const char *key, int64_t lowest, int64_t highest,
                            int64_t *out, struct fault *fault)
 {
@@ -130,9 +145,8 @@ enum status json_get_int64(const json_t *object, const char *key, int64_t lowest
 
     if (!value)
         return fault_set(fault, ST_NONE, "%s is missing", key);
-    if (!json_is_integer(value))
+    if (!is_whole(value, &number))
         return fault_set(fault, ST_REJECT, "%s is not an integer", key);
-    number = json_integer_value(value);
     if (number < lowest || number > highest)
         return fault_set(fault, ST_REJECT, "%s %lld is not within %lld .. %lld", key,
                          (long long)number, (long long)lowest, (long long)highest);

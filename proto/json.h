@@ -44,7 +44,7 @@ enum status json_read_why(json_t **out, const char *bytes, size_t len, size_t ma
 json_t *json_stored(const char *text) MUST_CHECK;
 
 /* Typed reads of member `key`.  ST_NONE: absent (never null, null is a wrong type); ST_REJECT:
- * wrong type or range.
+ * wrong type or range.  1.0 is the integer 1, as JSON Schema has it.
  * `*out` is left alone unless ST_OK. */
 enum status json_get_int64(const json_t *object, const char *key, int64_t lowest, int64_t highest,
                            int64_t *out, struct fault *fault) MUST_CHECK;

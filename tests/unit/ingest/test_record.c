@@ -386,7 +386,7 @@ static void a_loss_that_does_not_say_what_is_refused(void **state)
         LOST(STREAM, "5", "4"),
         LOST("x", "1", "4"),
         LOST(STREAM, "1", "\"4\""),
-        LOST(STREAM, "1", "4.0"),
+        LOST(STREAM, "1", "4.5"),
         LOST(STREAM, "1", "9007199254740993"),
         EVENT "\"type\":\"outbox_lost\"}",
         EVENT "\"type\":\"outbox_lost\",\"data\":{}}",

@@ -205,7 +205,7 @@ static void a_wrong_ack_is_refused_and_leaves_the_output_alone(void **state)
 {
     static const char *const bad[] = {
         ACK("-1", "[]"),
-        ACK("1.0", "[]"),
+        ACK("1.5", "[]"),
         ACK("9", "{}"),
         ACK("9", "[1]"),
         ACK("9", "[[1]]"),

@@ -66,7 +66,7 @@ static void a_bad_head_still_tells_what_could_be_read(void **state)
     assert_int_equal(head.clock, CLOCK_RTC);
     assert_int_equal(read_head(&head,
                                "{\"schema\":\"x\",\"stream\":\"" STREAM
-                               "\",\"seq\":1.0,\"clock\":\"ntp\"}",
+                               "\",\"seq\":1.5,\"clock\":\"ntp\"}",
                                &fault),
                      ST_REJECT);
     assert_int_equal(head.seq, 0);

@@ -227,7 +227,9 @@ static void thirty_two_kibibytes_are_the_limit(void **state)
 static void typed_reads_tell_absent_from_wrong(void **state)
 {
     struct fault fault;
-    json_t *o = json_loads("{\"i\":5,\"r\":5.0,\"s\":\"abc\",\"b\":true,\"n\":null}", 0, NULL);
+    json_t *o = json_loads(
+        "{\"i\":5,\"r\":5.5,\"w\":1795248000000.0,\"e\":1e300,\"s\":\"abc\",\"b\":true,\"n\":null}",
+        0, NULL);
     int64_t i = 77;
     double d = 77;
     bool b = false;
@@ -239,9 +241,12 @@ static void typed_reads_tell_absent_from_wrong(void **state)
     assert_int_equal(json_get_int64(o, "r", 0, 9, &i, &fault), ST_REJECT);
     assert_int_equal(json_get_int64(o, "i", 6, 9, &i, &fault), ST_REJECT);
     assert_int_equal(json_get_int64(o, "i", 0, 4, &i, &fault), ST_REJECT);
+    assert_int_equal(json_get_int64(o, "e", 0, INT64_MAX, &i, &fault), ST_REJECT);
     assert_int_equal(i, 77);
     assert_int_equal(json_get_int64(o, "i", 5, 5, &i, &fault), ST_OK);
     assert_int_equal(i, 5);
+    assert_int_equal(json_get_int64(o, "w", 0, JSON_INTEGER_MAX, &i, &fault), ST_OK);
+    assert_true(i == INT64_C(1795248000000)); /* as JSON Schema has it */
     assert_int_equal(json_get_number(o, "s", &d, &fault), ST_REJECT);
     assert_int_equal(json_get_number(o, "x", &d, &fault), ST_NONE);
     assert_true(d == 77);
