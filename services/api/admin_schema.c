@@ -11,6 +11,8 @@ enum status admin_migrate(struct admin *ad, struct fault *fault)
     enum status st;
     char *save = NULL, *line;
 
+    if (ad->argc != 0)
+        return fault_set(fault, ST_REJECT, "migrate");
     text_init(&done);
     st = migrations_apply(ad->pg, &done, fault);
     if (st == ST_OK && ad->set->json) {

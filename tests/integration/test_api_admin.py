@@ -170,7 +170,7 @@ def test_an_answer_that_cannot_be_written_is_no_success(s):
 
 
 @pytest.mark.parametrize("argv", [["nonsense"], ["user"], ["user", "remove"], ["issue", OURS[0]], ["issue", "--out", "x"], ["vehicle", "add"],
-                                  ["revoke"], ["customer", "add"], ["--nonsense"], ["serve", "more"], ["dead-letter", "show", "x"]])
+                                  ["revoke"], ["customer", "add"], ["--nonsense"], ["serve", "more"], ["migrate", "more"], ["dead-letter", "show", "x"]])
 def test_wrong_usage_is_exit_2_and_says_why(s, argv):
     assert "reason=" in s.run(*argv, code=2)
 
