@@ -112,6 +112,25 @@ def test_a_record_that_comes_late_corrects_the_rows_around_it(site, in_order):
         wait_until(lambda: site.ingest.metric("vigie_ingest_recomputed_total", 'cause="late"') >= 1, why="it to be counted")
 
 
+def test_a_hole_in_the_trip_before_the_late_samples_stays(site):
+    """Stepping begins where the trip before, which has a hole of its own, has just ended."""
+    start = now_ms() - 2 * HOUR_MS
+    whole = drives.north(start, [(120, 0), (1200, 72), (600, 0), (1500, 72), (300, 0)])
+    way = {t: s for t, s in whole.items() if not start + 500000 < t < start + 900000}
+    late = {t: s for t, s in way.items() if start + 2500000 < t < start + 2900000}
+    with site.car() as twin, site.car() as car:
+        send(twin, way)
+        send(car, {t: s for t, s in way.items() if t not in late})
+        expected = wait_until(lambda: settled(site, twin.vin) and segments(site, twin.vin, start, EVERY), why="its twin")
+        assert [r.kind for r in expected].count("lapse") == 1, expected
+        wait_until(lambda: settled(site, car.vin) and len(segments(site, car.vin, start, ("lapse",))) == 2, why="both holes")
+        for seq, samples in enumerate(drives.records(late, 20), 1):
+            car.telemetry(samples, seq=seq, stream=OTHER)
+        car.wait_ack(seq, stream=OTHER)
+        wait_until(lambda: len(segments(site, car.vin, start, ("lapse",))) < 2, why="the filled hole to go")
+        check(site, car, start, expected)
+
+
 def test_a_drive_sent_backwards_ends_as_the_same_rows(site, in_order):
     start, expected = in_order
     with site.car() as car:

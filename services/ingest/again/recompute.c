@@ -219,7 +219,7 @@ static enum status write_all(struct recompute *r, const struct due_again *due, s
     row->car.shown_ms = car_t_ms(&row->car);
     n = trip_view(&row->car.trip, &r->set.trip, 0, open);
     segments_add(r->segments, row->vin, &r->set.trip.fuel, r->out.rows, r->out.rows_n, open, n,
-                 r->again_ms);
+                 r->again_ms, r->base_ms);
     if ((st = write_checkpoints(r, row, fault)) != ST_OK ||
         (r->forsaken && (st = end_rows(r, row->vin, fault)) != ST_OK))
         return st;

@@ -63,7 +63,7 @@ static enum status add_silent(struct recompute *r, size_t i, const struct silent
     row.car.shown_ms = car_t_ms(&row.car);
     row.car.shown_wall_ms = now_ms;
     n = trip_view(&row.car.trip, &r->set.trip, who->retired ? INT64_MAX : t_ms, open);
-    segments_add(r->segments, vin, &r->set.trip.fuel, NULL, 0, open, n, INT64_MAX);
+    segments_add(r->segments, vin, &r->set.trip.fuel, NULL, 0, open, n, INT64_MAX, INT64_MAX);
     fact_states_put(r->states, &row);
     meter_rows_add(&r->meters, vin, &row.car);
     return ST_OK;

@@ -291,7 +291,7 @@ static void add_rows(struct facts *f, struct fact_row *row, const struct car_set
     n = trip_view(&row->car.trip, &set->trip, 0, open);
     meter_rows_add(&f->meters, row->vin, &row->car);
     segments_add(f->segments, row->vin, &set->trip.fuel, f->out.rows, f->out.rows_n, open, n,
-                 INT64_MAX);
+                 INT64_MAX, INT64_MAX);
 }
 
 /* The i-th of those that are locked. */

@@ -9,7 +9,7 @@
 struct car_rows { /* of one vehicle: fresh[from .. from + n), the first `settled` of them settled */
     char vin[VIN_LEN + 1];
     struct fuel_settings fuel;
-    int64_t again_ms;
+    int64_t again_ms, base_ms;
     size_t from, n, settled;
 };
 
@@ -70,7 +70,7 @@ static bool grow(void **items, size_t size, size_t wanted, size_t *room)
 
 void segments_add(struct segments *s, const char *vin, const struct fuel_settings *fuel,
                   const struct segment *settled, size_t settled_n, const struct segment *open,
-                  size_t open_n, int64_t again_ms)
+                  size_t open_n, int64_t again_ms, int64_t base_ms)
 {
     size_t n = settled_n + open_n;
     struct car_rows *car;
@@ -81,8 +81,12 @@ void segments_add(struct segments *s, const char *vin, const struct fuel_setting
         return;
     }
     car = &s->cars[s->cars_n++];
-    *car = (struct car_rows){
-        .fuel = *fuel, .again_ms = again_ms, .from = s->fresh_n, .n = n, .settled = settled_n};
+    *car = (struct car_rows){.fuel = *fuel,
+                             .again_ms = again_ms,
+                             .base_ms = base_ms,
+                             .from = s->fresh_n,
+                             .n = n,
+                             .settled = settled_n};
     text_copy(car->vin, sizeof car->vin, vin);
     if (settled_n)
         memcpy(s->fresh + s->fresh_n, settled, settled_n * sizeof *settled);
@@ -132,24 +136,26 @@ enum status segments_read(struct segments *s, const char *vin, int64_t from_ms,
 
 static enum status read_old(struct segments *s, PGresult **rows, struct fault *fault)
 {
-    static const Oid types[] = {PG_TEXT, PG_INT8};
+    static const Oid types[] = {PG_TEXT, PG_INT8, PG_INT8};
 
-    columns_begin(&s->c, 2, types);
+    columns_begin(&s->c, 3, types);
     for (size_t i = 0; i < s->cars_n; i++) {
         pg_array_text(&s->c.column[0], s->cars[i].vin, VIN_LEN);
         pg_array_int8(&s->c.column[1], s->cars[i].again_ms);
+        pg_array_int8(&s->c.column[2], s->cars[i].base_ms);
     }
     text_clear(&s->text);
     /* LATERAL: an index search each, however small the tables were when this was planned */
     text_print(&s->text,
-               "SELECT s.* FROM unnest($1, $2) AS k (v, f) CROSS JOIN LATERAL ("
+               "SELECT s.* FROM unnest($1, $2, $3) AS k (v, f, b) CROSS JOIN LATERAL ("
                "SELECT %1$s FROM segment s WHERE s.vin = k.v AND NOT s.settled "
                "AND s.state <> 'superseded' UNION ALL SELECT %1$s FROM segment s "
                "WHERE k.f < 9000000000000 AND s.vin = k.v AND "
-               "s.start_at >= to_timestamp(k.f / 1000.0) AND s.settled "
+               "s.start_at >= to_timestamp(k.f / 1000.0) AND s.settled AND "
+               "(s.kind NOT IN ('idle', 'lapse') OR s.end_at > to_timestamp(k.b / 1000.0)) "
                "AND s.state <> 'superseded') s ORDER BY 1",
                segment_select);
-    return columns_run(&s->c, s->db, 2, s->text.bytes, rows, fault);
+    return columns_run(&s->c, s->db, 3, s->text.bytes, rows, fault);
 }
 
 /* ---- which is which */

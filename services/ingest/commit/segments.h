@@ -14,10 +14,12 @@ enum status segments_open(struct segments **out, struct pg *db, struct fault *fa
 
 /* What was found of a vehicle: `settled` rows and, behind them, those still open (trip_view), each
  * kind in the order of time.  Copied.  `again_ms`: a recompute, of all rows that start at or after
- * it; INT64_MAX: no recompute.  The same vehicle at most once between two writes. */
+ * it, but for what lies over others (idle, lapse) and ended at `base_ms`, where the stepping began,
+ * or before: those it cannot find; INT64_MAX: no recompute.  The same vehicle at most once between
+ * two writes. */
 void segments_add(struct segments *s, const char *vin, const struct fuel_settings *fuel,
                   const struct segment *settled, size_t settled_n, const struct segment *open,
-                  size_t open_n, int64_t again_ms);
+                  size_t open_n, int64_t again_ms, int64_t base_ms);
 
 void segments_forget(struct segments *s); /* what was added */
 /* Write what was added, and forget it.  Statuses as pg_run. */
