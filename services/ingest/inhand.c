@@ -1,10 +1,11 @@
 /* services/ingest/inhand.c - a slot per key: its upper bits, and when it was taken. */
 #include "inhand.h"
-#include "proto/hash.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "proto/hash.h"
 
 #define SLOTS                                                                                      \
     16384 /* more than wait in the queue; two that meet in one: the older is forgotten             \

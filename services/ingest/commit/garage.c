@@ -33,6 +33,8 @@ struct vehicle {
     struct customer *customer;
     const struct wall *wall;
     char group[RULE_SCOPE_MAX + 1];
+    uint64_t stamp[JUDGED_KINDS]; /* of what it is judged by */
+    int64_t stamped_ms;           /* the customer's asked_ms when that was made; 0: it was not */
 };
 
 struct garage {
@@ -122,6 +124,7 @@ static enum status take_row(struct garage *g, const PGresult *rows, int row, int
     if (st != ST_OK)
         return st;
     v->read_ms = now_ms;
+    v->stamped_ms = 0;
     v->limit_kmh = number(rows, row, 8);
     v->redline_rpm = number(rows, row, 11);
     text_copy(v->group, sizeof v->group, PQgetvalue(rows, row, 9));
@@ -199,56 +202,51 @@ static bool grow(void **list, size_t wanted, size_t *room)
     return wanted <= *room;
 }
 
-static uint64_t mix(uint64_t stamp, const char *group)
+static uint64_t mix(uint64_t stamp, const void *bytes, size_t n)
 {
-    return hash_bytes(stamp, group, strlen(group));
-}
-
-static uint64_t mix_bytes(uint64_t stamp, const void *bytes, size_t n)
-{
-    const unsigned char *at = bytes;
-    uint64_t word;
-
-    for (; n >= sizeof word; n -= sizeof word, at += sizeof word) {
-        memcpy(&word, at, sizeof word);
-        stamp = (stamp ^ word) * UINT64_C(0x100000001b3);
-        stamp ^= stamp >> 32;
-    }
-    return stamp;
+    return hash_bytes(stamp, bytes, n);
 }
 
 static uint64_t mix_version(uint64_t stamp, const unsigned char key[16], int64_t version)
 {
-    return mix_bytes(mix_bytes(stamp, key, 16), &version, sizeof version);
+    return mix(mix(stamp, key, 16), &version, sizeof version);
 }
 
 /* What is found by them: the zones, the limits, the rules and where they hold, who detects. */
-static void stamp(const struct vehicle *v, struct car_settings *out)
+static void make_stamps(struct vehicle *v, const struct car_settings *set)
 {
-    const uint64_t start = UINT64_C(0xcbf29ce484222325);
     int64_t detects[] = {v->detects, v->harsh == &harsh_heavy ? 2 : v->harsh == &harsh_van,
                          v->nominal_v};
-    uint64_t zones = start, limits, rules = start;
+    uint64_t zones = 0, rules = 0, limits = mix(0, &set->limits, sizeof set->limits);
 
-    limits = mix_bytes(start, &out->limits, sizeof out->limits);
-    for (size_t i = 0; i < out->fences.n; i++) {
-        const struct fence *f = out->fences.all[i];
+    for (size_t i = 0; i < set->fences.n; i++) {
+        const struct fence *f = set->fences.all[i];
 
         zones = mix_version(zones, f->key, f->version);
         if (isfinite(f->limit_kmh))
             limits = mix_version(limits, f->key, f->version);
     }
-    for (size_t i = 0; i < out->rules.n; i++) {
-        const struct rule_entry *r = out->rules.all[i];
+    for (size_t i = 0; i < set->rules.n; i++) {
+        const struct rule_entry *r = set->rules.all[i];
 
         rules = mix_version(rules, r->key, r->version);
         if (r->rule.place != RULE_ANYWHERE)
-            rules = mix_bytes(rules, &zones, sizeof zones);
+            rules = mix(rules, &zones, sizeof zones);
     }
-    out->stamp[JUDGED_ZONES] = zones | 1;
-    out->stamp[JUDGED_LIMITS] = limits | 1;
-    out->stamp[JUDGED_RULES] = rules | 1;
-    out->stamp[JUDGED_DETECTS] = mix_bytes(start, detects, sizeof detects) | 1;
+    v->stamp[JUDGED_ZONES] = zones | 1;
+    v->stamp[JUDGED_LIMITS] = limits | 1;
+    v->stamp[JUDGED_RULES] = rules | 1;
+    v->stamp[JUDGED_DETECTS] = mix(0, detects, sizeof detects) | 1;
+}
+
+/* A customer may have a thousand zones: they are gone through when they or the vehicle were read
+ * again, not in each group. */
+static void stamp(struct vehicle *v, struct car_settings *out)
+{
+    if (v->stamped_ms != v->customer->asked_ms)
+        make_stamps(v, out);
+    v->stamped_ms = v->customer->asked_ms;
+    memcpy(out->stamp, v->stamp, sizeof out->stamp);
 }
 
 /* Those of the customer's that are about this vehicle. */
@@ -266,7 +264,8 @@ static void choose(struct garage *g, const char *vin, const struct vehicle *v,
         for (size_t i = 0; i < c->rules_n; i++)
             if (rule_covers(&c->rules[i].rule, c->id, v->group, vin))
                 g->rules[rules++] = &c->rules[i];
-    out->fences = (struct fence_list){g->fences, fences, fences ? mix(c->stamp, v->group) : 0};
+    out->fences = (struct fence_list){g->fences, fences,
+                                      fences ? mix(c->stamp, v->group, strlen(v->group)) : 0};
     if (rules > RULES_MAX) { /* what the interface refuses came another way */
         metric_add(meters.rules_ignored, NULL, (double)(rules - RULES_MAX));
         rules = RULES_MAX;
@@ -285,7 +284,7 @@ static double redline(const struct vehicle *v)
 
 bool garage_settings(struct garage *g, const char *vin, struct car_settings *out)
 {
-    const struct vehicle *v = map_get(g->vehicles, vin);
+    struct vehicle *v = map_get(g->vehicles, vin);
 
     if (!v || v->read_ms == 0)
         return false;
