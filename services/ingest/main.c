@@ -134,8 +134,7 @@ static enum status open_health(struct ingest *in, struct fault *fault)
     return st;
 }
 
-/* The broker as early as there is room for what comes and we are sure to be the only one of our
- * name: all else is made while it answers. */
+/* The broker is dialled when main's loop has our name. */
 static enum status open_way(struct ingest *in, struct fault *fault)
 {
     const struct ingest_settings *set = &in->set;
@@ -236,7 +235,7 @@ static bool is_connected(const struct ingest *in)
     return receiver_is_connected(in->reader) && speaker_is_connected(in->speaker);
 }
 
-/* A broker gives a session to whoever comes last: one of two with one name keeps away. */
+/* A broker gives a session to whoever comes last: nobody dials before the name is its own. */
 static bool stand_by(struct ingest *in)
 {
     bool rest = shards_stand_by(in->shards);

@@ -419,7 +419,7 @@ enum status shards_step(struct shards *s, bool connected, struct fault *fault)
 
 bool shards_stand_by(const struct shards *s)
 {
-    return s->name.told;
+    return !s->name.ours;
 }
 
 enum status shards_leave(struct shards *s, bool *left, struct fault *fault)

@@ -47,7 +47,6 @@ static void on_up(void *self)
     c->up_since_ms = clock_boot_ms();
     c->is_new = true;
     atomic_store(&c->connected, true);
-    tell(c, true, brokers_now(&c->brokers), "");
 }
 
 static void on_message(void *self, const struct mqtt_message *message)
@@ -133,6 +132,18 @@ static int wait_ms(struct connection *c)
     return c->leave_by_ms != 0 && wait > BUSY_LOOK_MS ? BUSY_LOOK_MS : wait;
 }
 
+/* Who is told of a new link may count on it: what its owner wants of it first is on its way. */
+static void use_link(struct connection *c)
+{
+    bool is_new = c->is_new;
+
+    c->is_new = false;
+    c->work.step(c->work.self, c->link, is_new);
+    link_flush(c->link);
+    if (is_new)
+        tell(c, true, brokers_now(&c->brokers), "");
+}
+
 /* The link is up or dialling: until it is over, or we are to leave. */
 static bool keep_link(struct connection *c, struct fault *fault)
 {
@@ -141,11 +152,8 @@ static bool keep_link(struct connection *c, struct fault *fault)
 
         if (!link_step(c->link, revents, clock_boot_ms(), fault))
             return false;
-        if (!atomic_load(&c->connected))
-            continue;
-        c->work.step(c->work.self, c->link, c->is_new);
-        c->is_new = false;
-        link_flush(c->link);
+        if (atomic_load(&c->connected))
+            use_link(c);
     }
     return true;
 }
@@ -254,6 +262,7 @@ enum status connection_open(struct connection **out, const struct mqtt_options *
         return fault_set(fault, ST_FATAL, "MQTT: out of memory for a connection");
     c->wake = -1;
     c->work = *work;
+    atomic_store(&c->resting, true);
     st = set_up(c, options, fault);
     if (st != ST_OK) {
         release(c);

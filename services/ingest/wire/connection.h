@@ -22,8 +22,8 @@ struct connection_work {
 };
 
 /* As mqtt_open: options are copied, the files are read again at each connect, connecting goes on in
- * the background.  `work` may be called before this returns.  ST_REJECT: bad list, a file is
- * missing or not readable. */
+ * the background.  It begins at rest: connection_rest(c, false) lets it dial.  ST_REJECT: bad list,
+ * a file is missing or not readable. */
 enum status connection_open(struct connection **out, const struct mqtt_options *options,
                             const struct connection_work *work, struct fault *fault) MUST_CHECK;
 

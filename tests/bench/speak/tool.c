@@ -81,6 +81,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "speak: %s\n", fault.text);
         return 1;
     }
+    if (ours)
+        speaker_rest(m.speaker, false);
     while (!is_connected(&m))
         nap(AGAIN_NS);
     before = cpu_ns();

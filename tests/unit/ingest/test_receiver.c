@@ -13,6 +13,7 @@ static struct receiver *receive_with(const struct mqtt_options *o)
 
     if (receiver_open(&r, o, &fault) != ST_OK)
         fail_msg("receiver_open: %s", fault.text);
+    receiver_rest(r, false);
     return r;
 }
 
@@ -449,6 +450,7 @@ static void what_is_not_a_receiver_is_refused_at_once(void **state)
     o.ca = "/dev/null";
     for (int i = 0; i < 3; i++) {
         assert_int_equal(receiver_open(&r, &o, NULL), ST_OK);
+        receiver_rest(r, i == 0);
         receiver_close(r); /* before it ever connected */
     }
     receiver_close(NULL);

@@ -12,6 +12,7 @@ static struct speaker *speak_with(const struct mqtt_options *o)
 
     if (speaker_open(&s, o, &fault) != ST_OK)
         fail_msg("speaker_open: %s", fault.text);
+    speaker_rest(s, false);
     return s;
 }
 
@@ -328,6 +329,7 @@ static void what_is_not_a_speaker_is_refused_at_once(void **state)
     assert_int_equal(speaker_open(&s, &o, NULL), ST_REJECT);
     o.brokers = "mqtts://127.0.0.1:1";
     assert_int_equal(speaker_open(&s, &o, NULL), ST_OK);
+    speaker_rest(s, false);
     assert_int_equal(say(s, "test/x", "x", 1), ST_RETRY); /* nobody there */
     speaker_close(s);
     speaker_close(NULL);
