@@ -31,8 +31,8 @@ enum status shards_open(struct shards **out, const char *conninfo, const char *s
  */
 enum status shards_step(struct shards *s, bool connected, struct fault *fault) MUST_CHECK;
 
-/* As of the last step: another instance has our name, or nobody could tell yet; we hold nothing, and
- * leave the broker to it. */
+/* As of the last step: another instance has our name, or nobody could tell yet; we hold nothing,
+ * and leave the broker to it. */
 bool shards_stand_by(const struct shards *s);
 
 /* The same before an orderly end: give all up.  *left: another receives what we did, or there is
