@@ -1,5 +1,6 @@
 /* services/ingest/inflight.c - one file of fixed size; a mapped page survives kill -9 of whoever
- * wrote it. */
+ * wrote it.  A page whose file was cut short, or whose disk cannot be read, is a SIGBUS to whoever
+ * touches it: it is replaced where it happens by one in memory alone. */
 #include "inflight.h"
 
 #include <errno.h>
@@ -62,14 +63,39 @@ static const int crashes[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP,
 
 static struct sigaction before[CRASHES];
 static struct page *_Atomic watched;
+static atomic_bool was_cut;  /* the file of `watched`, since */
+static uintptr_t page_bytes; /* of the machine */
 static _Thread_local enum who me;
 static char stacks[1 + LANES][STACK_BYTES]; /* a stack that ran over cannot hold a handler */
 
+/* The file is gone under a page of it?  One of zeros in its place, and on it goes: mmap is a system
+ * call alone, and what is in `page` is only ever a hint. */
+static bool mend_page(struct page *page, const siginfo_t *what)
+{
+    uintptr_t at = (uintptr_t)what->si_addr, begin = (uintptr_t)page;
+    int error = errno;
+    void *mended;
+
+    if (what->si_signo != SIGBUS || what->si_code <= 0 || !page || at < begin ||
+        at - begin >= sizeof *page)
+        return false; /* si_code 0 and less: somebody sent it */
+    mended = mmap((void *)(at - at % page_bytes), page_bytes, PROT_READ | PROT_WRITE,
+                  MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    errno = error;
+    if (mended == MAP_FAILED)
+        return false;
+    atomic_store(&was_cut, true);
+    return true;
+}
+
 /* Write down who it was, then let it end as it would have. */
-static void note_crash(int signal)
+static void note_crash(int signal, siginfo_t *what, void *context)
 {
     struct page *page = atomic_load(&watched);
 
+    (void)context;
+    if (mend_page(page, what))
+        return;
     if (page && atomic_load(&page->crash) == 0) {
         atomic_store(&page->crashed, me);
         atomic_store(&page->crash, signal);
@@ -82,9 +108,11 @@ static void note_crash(int signal)
 
 static void watch(struct page *page)
 {
-    struct sigaction act = {.sa_handler = note_crash, .sa_flags = SA_ONSTACK};
+    struct sigaction act = {.sa_sigaction = note_crash, .sa_flags = SA_ONSTACK | SA_SIGINFO};
 
     sigemptyset(&act.sa_mask);
+    page_bytes = (uintptr_t)sysconf(_SC_PAGESIZE);
+    atomic_store(&was_cut, false);
     atomic_store(&watched, page);
     for (size_t i = 0; i < CRASHES; i++)
         sigaction(crashes[i], &act, &before[i]);
@@ -228,6 +256,11 @@ size_t inflight_suspects(const struct inflight *f)
     return atomic_load(&f->page->suspects);
 }
 
+bool inflight_was_cut(const struct inflight *f)
+{
+    return f->fd >= 0 && atomic_load(&was_cut);
+}
+
 /* ---- in flight */
 uint64_t inflight_id(const struct topic *topic, const char *payload, size_t len)
 {
@@ -330,13 +363,13 @@ enum status inflight_open(struct inflight **out, const char *dir, const char *si
         inflight_close(f);
         return st;
     }
+    watch(f->page);
     if (f->page->magic == MAGIC) {
         judge_last(f->page);
     } else {
         memset((void *)f->page, 0, sizeof *f->page);
         f->page->magic = MAGIC;
     }
-    watch(f->page);
     *out = f;
     return ST_OK;
 }
@@ -345,11 +378,11 @@ void inflight_close(struct inflight *f)
 {
     if (!f)
         return;
-    unwatch();
-    if (f->page) {
+    if (f->page)
         let_go(f->page);
+    unwatch();
+    if (f->page)
         munmap(f->page, sizeof *f->page);
-    }
     if (f->fd >= 0)
         close(f->fd);
     free(f);

@@ -13,6 +13,7 @@
 #define INGEST_INFLIGHT_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -56,6 +57,9 @@ void inflight_stored(struct inflight *f, enum inflight_lane lane, bool stored);
 /* Where this lane's thread writes the id it is at (record/at.h), 0 none; as long as `f`. */
 _Atomic uint64_t *inflight_place(struct inflight *f, enum inflight_lane lane);
 
+/* Somebody cut the file short under us, or its disk fails: what is in hand is in memory alone from
+ * then on, so that the next crash tells of nobody.  The next open makes it whole. */
+bool inflight_was_cut(const struct inflight *f);
 size_t inflight_suspects(const struct inflight *f);
 void inflight_close(struct inflight *f); /* an end nobody is to blame for; NULL is fine */
 

@@ -245,10 +245,20 @@ static bool stand_by(struct ingest *in)
     return rest;
 }
 
+/* Once: it stays so until the next start. */
+static void tell_cut(const struct inflight *inflight, bool *told)
+{
+    if (*told || !inflight_was_cut(inflight))
+        return;
+    *told = true;
+    log_warn("state.cut", "reason=\"the file of --state-dir was cut short or cannot be read: until "
+                          "the next start a record that crashes ingest is not found out\"");
+}
+
 static void run(struct ingest *in)
 {
     struct fault fault = {""};
-    bool away = false, letters_away = false, resting;
+    bool away = false, letters_away = false, cut = false, resting;
 
     log_info("started", "site=%s broker=%s influx=%s", in->set.common.site, in->set.mqtt,
              in->set.influx);
@@ -260,6 +270,7 @@ static void run(struct ingest *in)
             log_warn("shards.unknown", "reason=\"%s\"", fault.text);
         away = st != ST_OK;
         resting = stand_by(in);
+        tell_cut(in->inflight, &cut);
         if (st == ST_OK) {
             bool unknown = replay_step(in->replay, &fault) != ST_OK;
 

@@ -199,6 +199,25 @@ def test_a_good_record_in_hand_while_it_is_killed_from_outside_is_never_suspecte
         assert site.dead_letters(car.vin) == [] and "suspects" not in ingest.log_text()
 
 
+def test_its_file_cut_short_under_it_ends_nothing(site, tmp_path):
+    ingest, file = site.ingest, tmp_path / "state" / "inflight-illkirch-0"
+    whole = file.stat().st_size
+    with site.car() as car:
+        car.one()
+        car.wait_ack(1)
+        os.truncate(file, 0)
+        car.one()
+        car.wait_ack(2)
+        wait_until(lambda: " event=state.cut " in ingest.log_text(), why="its word for it")
+        ingest.stop()
+        assert ingest.process.returncode == 0
+        ingest.start()
+        assert file.stat().st_size == whole
+        car.one()
+        car.wait_ack(3)
+        assert site.dead_letters(car.vin) == []
+
+
 def test_a_folder_that_cannot_be_used_is_said_at_once(site, tmp_path):
     taken = Ingest(site, state_dir=tmp_path / "state")
     taken.spawn()

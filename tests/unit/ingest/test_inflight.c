@@ -222,6 +222,42 @@ static void a_file_has_one_holder_and_a_folder_must_be_there(void **state)
     inflight_close(f);
 }
 
+static void use_all(struct inflight *f)
+{
+    inflight_decoding(f, 7);
+    for (int lane = 0; lane < LANES; lane++) {
+        atomic_store(inflight_place(f, lane), 1);
+        for (uint64_t id = 1; id <= INFLIGHT_GROUP_MAX; id++) {
+            inflight_storing(f, lane, id);
+            assert_int_not_equal(inflight_judge(f, id), VERDICT_CONDEMNED);
+        }
+        inflight_stored(f, lane, true);
+    }
+}
+
+static void a_file_cut_short_under_it_ends_nothing(void **state)
+{
+    char path[128];
+    struct inflight *f;
+
+    (void)state;
+    snprintf(path, sizeof path, "%s/inflight-site-0", folder);
+    for (off_t left = 0; left < 200000; left += 65537) {
+        die(SIGSEGV, STORES, 0, 2); /* there are suspects: they are looked for in the file */
+        f = open_one();
+        assert_non_null(f);
+        assert_false(inflight_was_cut(f));
+        assert_int_equal(truncate(path, left), 0);
+        use_all(f);
+        assert_true(inflight_was_cut(f));
+        assert_int_equal(truncate(path, 0), 0); /* and at its end */
+        inflight_close(f);
+    }
+    assert_int_equal(verdict_on(7), VERDICT_NONE);
+    die(SIGBUS, DECODES, 100, 0); /* whole again: and one that is sent ends it as ever */
+    assert_int_equal(verdict_on(100), VERDICT_CONDEMNED);
+}
+
 static void without_a_folder_nothing_outlives_it(void **state)
 {
     struct inflight *f = NULL;
@@ -291,6 +327,7 @@ int main(void)
         TEST(a_crash_elsewhere_blames_nobody),
         TEST(many_suspects_are_forgotten_rather_than_mixed_up),
         TEST(a_file_has_one_holder_and_a_folder_must_be_there),
+        TEST(a_file_cut_short_under_it_ends_nothing),
         TEST(without_a_folder_nothing_outlives_it),
         cmocka_unit_test(an_id_tells_records_apart_by_topic_length_and_both_ends),
     };
