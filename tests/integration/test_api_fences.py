@@ -211,6 +211,7 @@ def test_two_kilobytes_of_headers_are_well(s):
 
 @pytest.mark.parametrize("path", ["/api/frontend/vehicles/%00", "/api/frontend/vehicles/..%2f..%2fetc", "/api/%2e%2e/%2e%2e/etc/passwd",
                                   "/../../../etc/passwd", "/assets/..%2f..%2fetc%2fpasswd", "//etc/passwd", "/%ff%fe", "/api/frontend/me%3f",
+                                  "/api/frontend/health%00", "/api/frontend/vehicles?q=%00", "/api/frontend/health?%00=1",
                                   "/api/frontend/vehicles?" + "&".join(f"a{i}=1" for i in range(200))])
 def test_odd_paths_find_nothing(s, path):
     got = s.raw(f"GET {path} HTTP/1.1\r\n{HEAD}Connection: close\r\n\r\n")
