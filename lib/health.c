@@ -44,6 +44,8 @@ struct client {
 struct part {
     _Atomic(const char *) name;
     atomic_bool ready;
+    _Atomic int64_t
+        until_ms; /* boot clock: something is to be over by then; 0: nothing is awaited */
 };
 
 struct health {
@@ -57,20 +59,34 @@ struct health {
 
 /* ---- what is ready */
 
-void health_set(struct health *h, const char *part, bool ready)
+static struct part *part_of(struct health *h, const char *part)
 {
-    if (!h)
-        return;
     for (size_t i = 0;; i++) {
         const char *name = NULL;
 
         assert(i < PARTS_MAX);
         if (atomic_compare_exchange_strong(&h->parts[i].name, &name, part) ||
-            strcmp(name, part) == 0) {
-            atomic_store(&h->parts[i].ready, ready);
-            return;
-        }
+            strcmp(name, part) == 0)
+            return &h->parts[i];
     }
+}
+
+void health_set(struct health *h, const char *part, bool ready)
+{
+    if (h)
+        atomic_store(&part_of(h, part)->ready, ready);
+}
+
+void health_begin(struct health *h, const char *part, int64_t most_ms)
+{
+    if (h)
+        atomic_store(&part_of(h, part)->until_ms, clock_boot_ms() + most_ms);
+}
+
+void health_end(struct health *h, const char *part)
+{
+    if (h)
+        atomic_store(&part_of(h, part)->until_ms, 0);
 }
 
 void health_drain(struct health *h)
@@ -84,10 +100,21 @@ int health_port(const struct health *h)
     return h ? h->port : 0;
 }
 
+/* What keeps a part from being ready; NULL: nothing. */
+static const char *lack_of(const struct part *part, int64_t now_ms)
+{
+    int64_t until_ms = atomic_load(&part->until_ms);
+
+    if (!atomic_load(&part->ready))
+        return "";
+    return until_ms != 0 && now_ms > until_ms ? " (takes too long)" : NULL;
+}
+
 /* One line into `out` that says why not, or "ready". */
 static bool is_ready(struct health *h, struct text *out)
 {
-    const char *name;
+    const char *name, *lack;
+    int64_t now_ms = clock_boot_ms();
     bool ready = true;
 
     if (atomic_load(&h->draining)) {
@@ -99,8 +126,8 @@ static bool is_ready(struct health *h, struct text *out)
         return false;
     }
     for (size_t i = 0; i < PARTS_MAX && (name = atomic_load(&h->parts[i].name)); i++)
-        if (!atomic_load(&h->parts[i].ready)) {
-            text_print(out, "%s%s", ready ? "not ready: " : ", ", name);
+        if ((lack = lack_of(&h->parts[i], now_ms))) {
+            text_print(out, "%s%s%s", ready ? "not ready: " : ", ", name, lack);
             ready = false;
         }
     text_print(out, ready ? "ready\n" : "\n");

@@ -5,6 +5,7 @@
 #define LIB_HEALTH_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "proto/status.h"
 
@@ -18,6 +19,10 @@ enum status health_open(struct health **out, const char *address, struct fault *
  * not called; so name each with false before the first turns true.  At most 16. `part` is a
  * literal.  Any thread; NULL h is fine. */
 void health_set(struct health *h, const char *part, bool ready);
+/* Something `part` waits for begins, and ends: while it lasts longer than `most_ms` readyz says so,
+ * whatever health_set has told.  One thread a part; the rest as health_set. */
+void health_begin(struct health *h, const char *part, int64_t most_ms);
+void health_end(struct health *h, const char *part);
 void health_drain(struct health *h);
 int health_port(const struct health
                     *h); /* the port it listens on (asked for 0: the kernel's choice); 0 for NULL */

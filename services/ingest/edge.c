@@ -9,6 +9,7 @@
 #include "lib/stop.h"
 
 #define CHECK_MS 2000
+#define BUSY_MS 5000
 #define ENDING_MS 100 /* between two tries when we are to stop */
 
 void edge_note(struct edge *e, enum status st, const struct fault *fault)
@@ -23,6 +24,27 @@ void edge_note(struct edge *e, enum status st, const struct fault *fault)
     if (!away && was)
         log_info("store.back", "store=%s", e->name);
     health_set(e->health, e->name, !away);
+}
+
+void edge_begin(struct edge *e)
+{
+    health_begin(e->health, e->name, BUSY_MS);
+}
+
+void edge_end(struct edge *e)
+{
+    health_end(e->health, e->name);
+}
+
+static enum status try(struct edge *e, const struct attempt *attempt, struct record *const *records,
+                       size_t n, struct fault *fault)
+{
+    enum status st;
+
+    edge_begin(e);
+    st = attempt->store(attempt->self, records, n, fault);
+    edge_end(e);
+    return st;
 }
 
 bool edge_is_due(struct edge *e, int64_t now_ms)
@@ -48,7 +70,7 @@ enum status edge_persist(struct edge *e, const struct attempt *attempt,
     struct backoff pause = {100, 2000, 0};
     enum status st;
 
-    while ((st = attempt->store(attempt->self, records, n, fault)) == ST_RETRY || st == ST_FATAL) {
+    while ((st = try(e, attempt, records, n, fault)) == ST_RETRY || st == ST_FATAL) {
         edge_note(e, st, fault);
         attempt->meanwhile(attempt->self);
         if (!backoff_wait(&pause) && !pause_to_the_end())

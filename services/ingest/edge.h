@@ -19,6 +19,11 @@ struct edge {
 /* A store answers again, or is away: said once per change. */
 void edge_note(struct edge *e, enum status st, const struct fault *fault);
 
+/* It is asked for something, and has answered: where that takes longer than five seconds (somebody
+ * holds a lock) we are not ready, though it is not away. */
+void edge_begin(struct edge *e);
+void edge_end(struct edge *e);
+
 /* Is it time to ask whether it answers?  Every two seconds, and not once stop was asked for. */
 bool edge_is_due(struct edge *e, int64_t now_ms);
 

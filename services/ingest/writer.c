@@ -251,7 +251,9 @@ static void check(struct writer *w)
 
     if (!edge_is_due(&w->postgres, clock_boot_ms()))
         return;
+    edge_begin(&w->postgres);
     st = commit_check(w->commit, &fault);
+    edge_end(&w->postgres);
     edge_note(&w->postgres, st, &fault);
     if (st == ST_OK && first && w->historian)
         rehearse(w);
@@ -261,9 +263,11 @@ static void check(struct writer *w)
 static void write_tallies(struct writer *w, bool all)
 {
     struct fault fault = {""};
+    enum status st;
 
-    enum status st = w->postgres.away ? ST_OK : commit_tallies(w->commit, all, &fault);
-
+    edge_begin(&w->postgres);
+    st = w->postgres.away ? ST_OK : commit_tallies(w->commit, all, &fault);
+    edge_end(&w->postgres);
     if (st != ST_OK && !w->tallies_wait)
         log_warn("tallies.wait", "reason=\"%s\"", fault.text);
     w->tallies_wait = st != ST_OK;

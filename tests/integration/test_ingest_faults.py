@@ -63,6 +63,25 @@ def test_nothing_is_acknowledged_before_both_stores_have_it(site, store):
         wait_until(site.ingest.is_ready)
 
 
+def test_who_holds_up_commits_by_a_lock_makes_it_not_ready_for_as_long(site):
+    def says():
+        try:
+            return site.ingest.page("/readyz")
+        except urllib.error.HTTPError as error:
+            return error.read().decode()
+
+    with site.car() as car:
+        car.one()
+        car.wait_ack(1)
+        told = len(site.ingest.log_text())
+        with rows_held(site, f"SELECT 1 FROM watermark WHERE vin = '{car.vin}' FOR UPDATE"):
+            car.one()
+            wait_until(lambda: "postgres (takes too long)" in says(), why="/readyz to say so")
+            assert car.acks_so_far() == [] and "store.away" not in site.ingest.log_text()[told:]
+        car.wait_ack(2)
+        wait_until(site.ingest.is_ready)
+
+
 @pytest.mark.parametrize("store", ["influx", "postgres"])
 def test_a_hanging_store_does_not_keep_it_from_ending(site, store):
     frozen = getattr(site, store)

@@ -130,6 +130,28 @@ static void it_is_ready_when_every_part_is_and_it_does_not_drain(void **state)
     assert_answer("503 Service Unavailable", "draining\n");
 }
 
+static void what_takes_too_long_is_not_ready_and_is_again_when_it_is_over(void **state)
+{
+    (void)state;
+    health_set(health, "mqtt", true);
+    health_set(health, "postgres", true);
+    health_begin(health, "postgres", 3600000);
+    get("/readyz");
+    assert_answer("200 OK", "ready\n");
+    health_begin(health, "postgres", -1); /* it was to be over before now */
+    get("/readyz");
+    assert_answer("503 Service Unavailable", "not ready: postgres (takes too long)\n");
+    health_set(health, "mqtt", false);
+    health_set(health, "postgres", false);
+    get("/readyz");
+    assert_answer("503 Service Unavailable", "not ready: mqtt, postgres\n");
+    health_set(health, "mqtt", true);
+    health_set(health, "postgres", true);
+    health_end(health, "postgres");
+    get("/readyz");
+    assert_answer("200 OK", "ready\n");
+}
+
 static void metrics_are_prometheus_text(void **state)
 {
     (void)state;
@@ -330,6 +352,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(it_is_alive_whatever_is_missing, open_health, close_health),
+        cmocka_unit_test_setup_teardown(
+            what_takes_too_long_is_not_ready_and_is_again_when_it_is_over, open_health,
+            close_health),
         cmocka_unit_test_setup_teardown(it_is_ready_when_every_part_is_and_it_does_not_drain,
                                         open_health, close_health),
         cmocka_unit_test_setup_teardown(metrics_are_prometheus_text, open_health, close_health),
