@@ -2,9 +2,19 @@
  * mqtt_link.c. */
 #include "lib/mqtt_inside.h"
 
+#include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+/* Paho's threads are detached, and still let go of what OpenSSL keeps for each when
+ * MQTTAsync_destroy takes them for ended: a program that ended then would crash, OpenSSL having
+ * freed it all.  So it frees nothing at the end.  Whoever uses OpenSSL first decides that, thus
+ * before main. */
+__attribute__((constructor)) static void keep_openssl(void)
+{
+    OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);
+}
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 

@@ -344,6 +344,11 @@ def test_mqtt_link(test, broker, mqtt_environment):
     drive("lib/test_mqtt_link", test, mqtt_environment, broker.actions())
 
 
+@pytest.mark.parametrize("test", served_tests("lib/test_mqtt_exit"))
+def test_mqtt_exit(test, broker, mqtt_environment):
+    drive("lib/test_mqtt_exit", test, mqtt_environment, broker.actions())
+
+
 @pytest.mark.parametrize("test", served_tests("ingest/test_receiver"))
 def test_receiver(test, broker, slow, resetter, mqtt_environment):
     gate = Gate(broker.port, free_port())
