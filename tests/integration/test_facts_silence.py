@@ -31,8 +31,11 @@ def silent(site, vin):
 
 def test_a_car_that_is_lost_is_a_case_until_its_first_record(site):
     with site.car() as parked, site.car() as driving, site.car() as asleep:
-        for car in (parked, asleep):
-            speak(car)
+        speak(asleep)
+        speak(parked)
+        parked.seq += 3  # lost long before, and no part of what comes
+        parked.telemetry({now_ms(): {SPEED: 0.0}})
+        parked.wait_ack(parked.seq, gaps=[(2, 4)])
         driving.telemetry({now_ms(): {SPEED: 50.0, LAT: 48.5, LON: 7.7}})
         driving.wait_ack(driving.seq)
         last_heard(site, parked.vin, "15 min")  # late, not lost: its heart may beat every ten minutes
@@ -50,7 +53,7 @@ def test_a_car_that_is_lost_is_a_case_until_its_first_record(site):
         parked.telemetry({now_ms(): {SPEED: 0.0}})
         (case,) = wait_until(lambda: [a for a in silent(site, parked.vin) if a.state == "cleared"], why="it to be heard")
         assert case.reason == "ended"
-        (event,) = events(site, parked.vin)
+        (event,) = wait_until(lambda: [e for e in events(site, parked.vin) if "until" in e[3]], why="what became of it")
         assert event[0] == "vehicle_silent" and event[3]["missing"] == 2 and event[3]["until"] > event[2]
         speak(driving)
         wait_until(lambda: silent(site, driving.vin)[0].state == "cleared", why="the other one")

@@ -74,14 +74,21 @@ static enum status read_site(struct silence *s, struct fault *fault)
     return ST_OK;
 }
 
+/* Numbers that are missing, of those made since: above what its case says had come by then.  What
+ * a stream without such a word has, if anything came of it since. */
+#define MISSING_OF_IT                                                                              \
+    "(SELECT coalesce(sum(upper(r) - lower(r)), 0) FROM watermark w, LATERAL (SELECT CASE WHEN "   \
+    "jsonb_typeof(a.data #> ARRAY['stored', w.stream::text]) = 'number' THEN least(greatest("      \
+    "(a.data #>> ARRAY['stored', w.stream::text])::numeric, 0), 1e15)::int8 ELSE 0 END AS upto) "  \
+    "b, unnest(w.gaps * int8multirange(int8range(b.upto + 1, NULL))) r WHERE a.id IS NOT NULL "    \
+    "AND w.vin = s.vin AND w.site = '' AND w.updated_at > a.last_at)"
+
 static enum status read_rows(struct silence *s, PGresult **rows, struct fault *fault)
 {
     return pg_run(
         s->db,
         "SELECT s.vin, ms(s.last_seen), s.presence = 'sleeping', "
-        "coalesce(s.ignition_on, s.speed_kmh >= 3, false), ms(a.last_at), "
-        "(SELECT coalesce(sum(upper(r) - lower(r)), 0) FROM watermark w, unnest(w.gaps) r "
-        "WHERE a.id IS NOT NULL AND w.vin = s.vin AND w.site = ''), "
+        "coalesce(s.ignition_on, s.speed_kmh >= 3, false), ms(a.last_at), " MISSING_OF_IT ", "
         "greatest(coalesce(s.heartbeat_ms, 600000), 60000), coalesce(s.wake_ms, 0), "
         "CASE WHEN a.id IS NOT NULL THEN a.lat WHEN p.near THEN s.lat END, "
         "CASE WHEN a.id IS NOT NULL THEN a.lon WHEN p.near THEN s.lon END, "
@@ -128,6 +135,26 @@ static void look_at_site(struct silence *s, const PGresult *rows, const struct s
 }
 
 /* ---- cases */
+/* What has come of its newest streams: what is missing below was before this silence. */
+static enum status take_stored(struct silence *s, struct found *begun, const char *vin,
+                               struct fault *fault)
+{
+    const char *const values[] = {vin};
+    PGresult *rows = NULL;
+    enum status st =
+        pg_run(s->db,
+               "SELECT jsonb_build_object('stored', coalesce(jsonb_object_agg(stream, "
+               "upto), '{}')) FROM (SELECT stream, upto FROM watermark WHERE site = '' "
+               "AND vin = $1 ORDER BY updated_at DESC LIMIT 6) w",
+               1, values, &rows, fault);
+
+    if (st != ST_OK)
+        return st;
+    text_copy(begun->data, sizeof begun->data, PQgetvalue(rows, 0, 0));
+    PQclear(rows);
+    return ST_OK;
+}
+
 static struct found about(int64_t at_ms, unsigned parts)
 {
     struct found f = {
@@ -146,8 +173,8 @@ static void take_place(struct found *f, const PGresult *rows, int row)
     f->lon = strtod(PQgetvalue(rows, row, LON), NULL);
 }
 
-static void tell_one(struct silence *s, const PGresult *rows, int row, bool ours,
-                     const struct silence_look *look)
+static enum status tell_one(struct silence *s, const PGresult *rows, int row, bool ours,
+                            const struct silence_look *look, struct fault *fault)
 {
     const char *vin = PQgetvalue(rows, row, VIN);
     struct presence_state p = state_of(rows, row);
@@ -165,11 +192,15 @@ static void tell_one(struct silence *s, const PGresult *rows, int row, bool ours
         tell_found(s->tell, vin, end, 2, look->now_ms);
     } else if (presence_tick(&p, &s->set, ours, look->now_ms)) {
         struct found begun = about(p.silent_since_ms, FOUND_EVENT | FOUND_ALERT);
+        enum status st = take_stored(s, &begun, vin, fault);
 
+        if (st != ST_OK)
+            return st;
         begun.severity = p.driving ? ALERT_MINOR : ALERT_WARNING;
         take_place(&begun, rows, row);
         tell_found(s->tell, vin, &begun, 1, look->now_ms);
     }
+    return ST_OK;
 }
 
 enum status silence_step(struct silence *s, const struct silence_look *look, bool *alarm,
@@ -189,11 +220,11 @@ enum status silence_step(struct silence *s, const struct silence_look *look, boo
     look_at_site(s, rows, look);
     ours = presence_is_ours(&s->site, &s->set, look->now_ms);
     *alarm = presence_alarm(&s->site, &s->set, look->now_ms);
-    for (int i = 0; i < PQntuples(rows); i++)
+    for (int i = 0; st == ST_OK && i < PQntuples(rows); i++)
         if (look->is_ours(look->self, PQgetvalue(rows, i, VIN)))
-            tell_one(s, rows, i, ours, look);
+            st = tell_one(s, rows, i, ours, look, fault);
     PQclear(rows);
-    if ((st = tell_write(s->tell, look->now_ms, fault)) == ST_OK)
+    if (st == ST_OK && (st = tell_write(s->tell, look->now_ms, fault)) == ST_OK)
         return pg_commit(s->db, fault);
     pg_rollback(s->db);
     return st;
