@@ -248,6 +248,28 @@ def test_a_history_that_was_lost_takes_nothing_away(site, in_order):
         wait_until(lambda: "the history lacks samples" in site.ingest.log_text(), why="it to be said")
 
 
+def test_a_history_of_which_a_part_was_lost_takes_nothing_away(site, in_order):
+    start, expected = in_order
+    with site.car() as car:
+        records = drives.records(drives.b08(start), 20)
+        half, late = len(records) // 2, records.pop(len(records) // 2 - 3)
+        for samples in records[:half]:
+            car.telemetry(samples)
+        car.wait_ack(car.seq)
+        site.influx.query(f"DELETE FROM telemetry WHERE vin = '{car.vin}'", "fleet")
+        for samples in records[half:]:  # it drives on, and what is newest is there
+            car.telemetry(samples)
+        car.wait_ack(car.seq)
+        wait_until(lambda: settled(site, car.vin), why="the rows")
+        before = segments(site, car.vin, start, EVERY)
+        assert [r.kind for r in before] == [r.kind for r in expected]
+        car.telemetry(late, seq=1, stream=OTHER)
+        car.wait_ack(1, stream=OTHER)
+        wait_until(lambda: settled(site, car.vin), why="the late record to be looked at")
+        assert segments(site, car.vin, start, EVERY) == before
+        wait_until(lambda: f"vehicle={car.vin} reason=\"the history lacks samples" in site.ingest.log_text(), why="it to be said")
+
+
 def forget_layout(site, vin):
     """As after an upgrade: what was stored is another build's."""
     site.sql(f"UPDATE fact_state SET layout = layout + 1 WHERE vin = '{vin}'; "

@@ -307,8 +307,15 @@ static enum status finish(struct recompute *r, const struct due_again *due,
     return st;
 }
 
-/* The newest sample stepped was in the history once.  Where it is not any more the history was lost
- * or is being restored, and what is known of the past shall not be taken from it. */
+/* What was stepped was in the history once.  Where its newest sample is not any more, or fewer are
+ * than were counted, the history was lost or is being restored, and what is known of the past shall
+ * not be taken from it. */
+static bool lacks(const struct recompute *r, const struct fact_row *row)
+{
+    return car_t_ms(&r->car) < car_t_ms(&row->car) ||
+           (r->steps_count && r->car.steps < row->car.steps);
+}
+
 static enum status refuse(struct recompute *r, const struct fact_row *row, struct fault *fault)
 {
     enum status st = recompute_forget_late(r, row, fault);
@@ -342,9 +349,13 @@ enum status recompute_vehicle(struct recompute *r, struct due_again *due, int64_
         r->until_ms = row.wait_ms;
     if (r->run_up_ms > 0 && (st = recompute_run_up(r, due, &row, &after_ms, fault)) != ST_OK)
         return st;
+    if ((st = recompute_step_until(r, due->vin, after_ms, car_t_ms(&row.car), fault)) != ST_OK)
+        return st;
+    if (due->late && lacks(r, &row))
+        return refuse(r, &row, fault);
+    if (car_t_ms(&row.car) > after_ms)
+        after_ms = car_t_ms(&row.car);
     if ((st = recompute_step_until(r, due->vin, after_ms, r->until_ms, fault)) != ST_OK)
         return st;
-    if (due->late && car_t_ms(&r->car) < car_t_ms(&row.car))
-        return refuse(r, &row, fault);
     return finish(r, due, &row, now_ms, fault);
 }

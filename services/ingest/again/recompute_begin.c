@@ -57,6 +57,7 @@ static void forget_switches(struct recompute *r)
 static void begin_with_state(struct recompute *r, int64_t *after_ms)
 {
     *after_ms = car_t_ms(&r->car);
+    r->steps_count = true;
     forget_switches(r);
     find_rows_again(r, *after_ms);
 }
@@ -81,6 +82,12 @@ static enum status find_oldest(struct recompute *r, const char *vin, int64_t now
     return st;
 }
 
+/* What is there of a vehicle is all there ever was. */
+static bool is_young(const struct recompute *r, const struct segment *rows, size_t n)
+{
+    return n > 0 && rows[0].start_ms >= r->oldest_ms;
+}
+
 /* From nothing, far enough before `until_ms`: how it stood then is as good as a checkpoint. */
 static void begin_with_run_up(struct recompute *r, const struct segment *rows, size_t n,
                               int64_t until_ms, int64_t *after_ms)
@@ -88,6 +95,7 @@ static void begin_with_run_up(struct recompute *r, const struct segment *rows, s
     int64_t from_ms = late_run_up(rows, n, until_ms, rules_reach_ms(&r->set.rules));
 
     begin_with_nothing(r, from_ms > r->oldest_ms ? from_ms : r->oldest_ms, after_ms);
+    r->steps_count = from_ms == 0 && is_young(r, rows, n);
     r->run_up_ms = until_ms;
 }
 
@@ -113,10 +121,12 @@ static enum status begin_at_checkpoint(struct recompute *r, const struct fact_ro
         return ST_NONE;
     st = fact_states_before(r->states, row->vin, from_ms, &r->car, fault);
     if (st == ST_NONE && (from_ms > oldest_ms || n == 0 || rows[0].start_ms >= oldest_ms)) {
-        if (n == 0 || rows[0].start_ms >= from_ms)
-            begin_with_nothing(r, from_ms, after_ms);
-        else
+        if (n == 0 || rows[0].start_ms >= from_ms) {
+            begin_with_nothing(r, oldest_ms < from_ms ? oldest_ms : from_ms, after_ms);
+            r->steps_count = is_young(r, rows, n);
+        } else {
             begin_with_run_up(r, rows, n, from_ms, after_ms);
+        }
         return ST_OK;
     }
     if (st == ST_NONE || (st == ST_OK && car_t_ms(&r->car) < oldest_ms))
@@ -206,6 +216,7 @@ enum status recompute_begin(struct recompute *r, struct due_again *due, int64_t 
     r->judged = row->car.judged;
     judged_step(&r->judged, r->set.stamp, car_t_ms(&row->car));
     r->run_up_ms = 0;
+    r->steps_count = false;
     r->forsaken = false;
     car_out_clear(&r->out);
     forget_kept(r);

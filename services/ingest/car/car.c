@@ -191,6 +191,7 @@ void car_step_moment(struct car *c, const struct car_settings *set, struct momen
     before_ms = c->sight.t_ms;
     if (!sight_step(&c->sight, set->detect.here ? &sight_gateway : &sight_defaults, m, &seen))
         return;
+    c->steps++;
     judged_step(&c->judged, set->stamp, before_ms);
     settled = step_trip(c, set, &seen, m, rows, &level);
     for (size_t i = 0; i < settled; i++)

@@ -36,6 +36,7 @@ struct car {
     struct trip trip;
     struct odometer odometer;
     double metered_m; /* of the trip's meter, at the last step */
+    int64_t steps;    /* samples taken: as many at least are in the history */
     struct detect detect;
     struct overspeed overspeed;
     struct fences fences;

@@ -318,6 +318,7 @@ const struct layout_member fields_of_car[] = {
     IN(car, trip, of_trip),
     IN(car, odometer, of_odometer),
     ONE(car, metered_m),
+    ONE(car, steps),
     IN(car, detect, of_detect),
     IN(car, overspeed, of_overspeed),
     IN(car, fences, of_fences),
