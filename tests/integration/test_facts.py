@@ -122,6 +122,10 @@ def test_a_car_towed_away_is_one_alert_where_ingest_detects_and_the_tow_ends_wit
         (found,), (raised,) = ([row for row in rows(site, car.vin) if "tow" in row] for rows in (events, alerts))
         far = metres(site, car.vin, "alert", "tow")
         assert 200 < far < 250, far  # from where it stood
+        stops = lambda: site.sql(f"SELECT round((start_lat - 48.5) / {drives.METRE}) FROM segment WHERE vin = '{car.vin}' AND kind = 'stop' "
+                                 "AND state <> 'superseded' ORDER BY start_at").split()
+        end = round((max(s[drives.LAT] for s in moved.values()) - 48.5) / drives.METRE)
+        wait_until(lambda: stops() == ["0", str(end)], why=f"the stop at {end} m, where it is now")
         send(car, {start + 130000: {state: 4.0}})
         over = site.sql(f"SELECT state, ms(ended_at) - {start} FROM alert WHERE id = '{raised.id}'")
     assert start + 73000 <= found[2] <= start + 76000, found[2] - start

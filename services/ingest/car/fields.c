@@ -131,6 +131,8 @@ static const struct layout_member of_trip[] = {
     ONE(trip, resumed_ms),
     ONE(trip, off_ms),
     ONE(trip, on_ms),
+    ONE(trip, away_ms),
+    ONE(trip, carried_ms),
     MANY(trip, refuelled_ms),
     IN(trip, meter, fields_of_meter),
     ONE(trip, metered_m),

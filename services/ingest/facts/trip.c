@@ -23,6 +23,8 @@ const struct trip_settings trip_defaults = {
     .most_kmh = 300,
     .fuel_stop_ms = 900000,
     .high_rpm = 4500,
+    .carried_ms = 10000,
+    .rest_kmh = 2,
     .slope_ms = 2500,
     .cold_celsius = 60,
     .hard_percent = 70,
@@ -210,6 +212,22 @@ static void stand_still(struct trip *t, const struct seen *seen, double distance
     t->stand.at_m = distance_m;
 }
 
+/* It stands; or was it towed?  On the way each place is left again at once, and no stop. */
+static void rest(struct trip *t, const struct trip_settings *set, const struct seen *seen,
+                 struct rows *rows)
+{
+    int64_t away_ms = trip_carried(t, set, seen);
+
+    if (away_ms > 0 && (!trip_was_carried(t) || away_ms - t->carried_ms >= set->end_ms)) {
+        close_now(t, set, away_ms, END_NONE);
+        flush(t, rows);
+        trip_tell(rows, &t->now);
+        next_init(t, SEGMENT_STOP, away_ms);
+        t->now = t->next;
+    }
+    trip_rest(t, set, seen, away_ms > 0);
+}
+
 static void step_standing(struct trip *t, const struct trip_settings *set, const struct seen *seen,
                           const struct tally *delta, int64_t depart_ms, struct rows *rows)
 {
@@ -224,8 +242,7 @@ static void step_standing(struct trip *t, const struct trip_settings *set, const
     tally_add(t->candidate ? &t->next.sum : &t->now.sum, delta);
     if (!t->candidate) {
         t->now.sum.distance_m = t->now.sum.estimated_m = t->now.sum.max_kmh = 0;
-        if (seen->good)
-            anchor_add(&t->anchor, seen->fix.lat, seen->fix.lon);
+        rest(t, set, seen, rows);
         return;
     }
     if (isnan(t->next.start.lat) && seen->good && !t->next.hidden)

@@ -5,6 +5,9 @@
  * the same rows again.  In private mode a car has no place, and what began in it is never given
  * one afterwards: an open row says none while it lasts, distances go on.
  *
+ * A car that is towed has not driven: the stop ends when it leaves, and the next one, which begins
+ * then, is where it is put down.
+ *
  * A gap g without a sample, d metres apart (odometer, else great circle), is one of four things, in
  * this order.  Up to 300 s it is bridged; up to 3,600 s and at 1.11 m/s or more it is the same
  * trip (one that had only just begun, too), a SEGMENT_LAPSE over it, d estimated; d below 200 m is
@@ -44,6 +47,9 @@ struct trip_settings {
     double most_kmh;      /* 300: an odometer that rose faster over a hole is not believed */
     int64_t fuel_stop_ms; /* 900,000: the longest fuel stop */
     double high_rpm;      /* 4,500 petrol, 3,375 diesel: 75 % of the redline */
+    int64_t carried_ms;   /* 10,000: ignition off and further than that away for so long, in good
+                             fixes, none nearer between: it was towed */
+    double rest_kmh;      /* 2: then it is put down where it is no faster than this */
     int64_t slope_ms;     /* 2,500 for three speeds: else there is no slope (harsh.h) */
     double cold_celsius, hard_percent; /* coolant below 60 and load above 70: not good for it */
     struct meter_settings meter;
@@ -86,6 +92,8 @@ struct trip {
     int64_t told_ms[2];      /* the two newest in which one was told, the newer first */
     int64_t resumed_ms;      /* end of the newest gap: nothing before it is a stand's beginning */
     int64_t off_ms, on_ms;   /* ignition off since; on since, within an off */
+    int64_t away_ms;         /* of a stop: not where it was, ignition off, since; 0: it is there */
+    int64_t carried_ms;      /* when it was put down where it was carried to, or is carried still */
     int64_t refuelled_ms[2]; /* the pause in which the newest fill-up happened */
     struct meter meter;
     double metered_m, metered_estimated_m;

@@ -16,4 +16,12 @@ void trip_tell(struct rows *rows, const struct segment *s);
 void trip_measure(struct trip *t, const struct trip_settings *set, const struct seen *seen,
                   const struct moment *m, struct rows *rows, struct tally *delta);
 
+/* A car that stands is elsewhere, its ignition off, and not by a jump of its receiver: since when?
+ * 0: it is not. */
+int64_t trip_carried(struct trip *t, const struct trip_settings *set, const struct seen *seen);
+bool trip_was_carried(const struct trip *t); /* within the present stop */
+/* Where it stands; `carried`: no more where it was. */
+void trip_rest(struct trip *t, const struct trip_settings *set, const struct seen *seen,
+               bool carried);
+
 #endif

@@ -5,6 +5,8 @@
 
 #include <math.h>
 
+#include "lib/drive/geo.h"
+
 static void measure_way(struct trip *t, const struct trip_settings *set, const struct seen *seen,
                         struct tally *delta)
 {
@@ -123,6 +125,41 @@ void trip_measure(struct trip *t, const struct trip_settings *set, const struct 
         measure_strain(set, m, dt_ms, delta);
     }
     t->running = seen->running;
+}
+
+int64_t trip_carried(struct trip *t, const struct trip_settings *set, const struct seen *seen)
+{
+    struct place at;
+
+    if (!seen->good)
+        return 0;
+    if (seen->ignition != KNOWN_NO || !anchor_place(&t->anchor, &at.lat, &at.lon) ||
+        geo_distance_m(at.lat, at.lon, seen->fix.lat, seen->fix.lon) - seen->accuracy_m <=
+            set->same_place_m) {
+        t->away_ms = 0;
+        return 0;
+    }
+    t->away_ms = t->away_ms > 0 ? t->away_ms : seen->t_ms;
+    return seen->t_ms - t->away_ms >= set->carried_ms ? t->away_ms : 0;
+}
+
+bool trip_was_carried(const struct trip *t)
+{
+    return t->carried_ms > t->now.start_ms;
+}
+
+void trip_rest(struct trip *t, const struct trip_settings *set, const struct seen *seen,
+               bool carried)
+{
+    if (carried) {
+        t->carried_ms = seen->t_ms;
+        t->away_ms = 0;
+        anchor_clear(&t->anchor);
+    } else if (seen->good && (!trip_was_carried(t) || seen->speed.kmh <= set->rest_kmh)) {
+        if (trip_was_carried(t) && t->anchor.n == 0)
+            t->carried_ms = seen->t_ms;
+        anchor_add(&t->anchor, seen->fix.lat, seen->fix.lon);
+    }
 }
 
 bool trip_place(const struct trip *t, const struct seen *seen, struct fix *out)

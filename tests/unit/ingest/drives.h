@@ -42,6 +42,7 @@ struct car {
     double north_m, kmh;
     bool gps, obd, told; /* which of them speak; told: the ignition line is there */
     bool ignition_on;
+    bool mute;      /* its receiver tells no speed */
     double level;   /* % */
     double noise_m; /* of the receiver, to either side */
     double rpm;     /* NaN: 800 at rest, 2,000 driving */
@@ -74,7 +75,7 @@ MAYBE static struct moment *car_tick(struct car *c)
         m->v[MOMENT_LAT] = 48.5 + (c->north_m + car_random(c) * c->noise_m) * METRE_DEGREES;
         m->v[MOMENT_LON] = 7.7 + car_random(c) * c->noise_m * METRE_DEGREES;
         m->v[MOMENT_ACCURACY] = 4;
-        m->v[MOMENT_SPEED] = c->kmh;
+        m->v[MOMENT_SPEED] = c->mute ? NOT_MEASURED : c->kmh;
     }
     if (c->obd && c->ignition_on) {
         m->ecu = true;
