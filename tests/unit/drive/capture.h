@@ -48,12 +48,22 @@ MAYBE static void capture_done(struct capture *c)
     *c = (struct capture){0};
 }
 
+/* Room for one more of `size` after `n`.  It doubles at 1, 2, 4, ...: a sanitizer's realloc copies
+ * all. */
+MAYBE static void *one_more(void *at, size_t n, size_t size)
+{
+    if ((n & (n - 1)) != 0)
+        return at;
+    at = realloc(at, n ? 2 * n * size : size);
+    assert_non_null(at);
+    return at;
+}
+
 static struct sample *capture_next(struct capture *c)
 {
     double none = NOT_MEASURED;
 
-    c->at = realloc(c->at, (c->n + 1) * sizeof *c->at);
-    assert_non_null(c->at);
+    c->at = one_more(c->at, c->n, sizeof *c->at);
     c->at[c->n] = (struct sample){0, none, none, none, none, none, none, none, none, none};
     return &c->at[c->n++];
 }

@@ -19,10 +19,8 @@ struct drive {
 
 MAYBE static struct moment *drive_add(struct drive *d, int64_t t_ms)
 {
-    d->at = realloc(d->at, (d->n + 1) * sizeof *d->at);
-    d->limit = realloc(d->limit, (d->n + 1) * sizeof *d->limit);
-    assert_non_null(d->at);
-    assert_non_null(d->limit);
+    d->at = one_more(d->at, d->n, sizeof *d->at);
+    d->limit = one_more(d->limit, d->n, sizeof *d->limit);
     moment_init(&d->at[d->n], t_ms);
     d->limit[d->n] = NOT_MEASURED;
     return &d->at[d->n++];
