@@ -64,7 +64,8 @@ enum status pg_settle(struct pg *db, struct fault *fault) MUST_CHECK;
  *   ST_FATAL   42xxx and the rest: our statement or the schema is wrong */
 enum status pg_run(struct pg *db, const char *sql, size_t n, const char *const *params,
                    PGresult **result, struct fault *fault) MUST_CHECK;
-/* Is there a row?  As pg_run, and ST_NONE when the statement, a SELECT, finds none. */
+/* Is there a row?  As pg_run, and ST_NONE when the statement, a SELECT or one that is RETURNING,
+ * has none. */
 enum status pg_finds(struct pg *db, const char *sql, size_t n, const char *const *params,
                      struct fault *fault) MUST_CHECK;
 /* pg_run with typed parameters: oids, lengths, formats (1 = binary); each may be NULL. */

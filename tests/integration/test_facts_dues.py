@@ -7,6 +7,7 @@ import pytest
 
 import drives
 from ingest_site import DAY_MS, MISSING, now_ms, running, wait_until
+from stack.postgres import rows_held
 from test_facts import HOUR_MS, alerts, send
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
@@ -55,6 +56,28 @@ def test_maintenance_is_soon_due_and_done(site):
         site.sql(f"UPDATE maintenance SET last_km = 115100, version = version + 1 WHERE id = '{plan}'")
         wait_until(lambda: case(site, car.vin, "maintenance_due") == [("cleared", "minor", plan)], why="the service to count")
         assert site.sql(f"SELECT stage FROM maintenance WHERE id = '{plan}'") == "fine"
+
+
+def test_a_meter_somebody_read_is_not_held_up_by_what_is_due(site):
+    """What waits is the writing of a plan of the same vehicle, once its entry was taken."""
+    with site.car() as car:
+        car.one()  # no kilometres: what is due is not known before the entry, and asked again and again
+        car.wait_ack(1)
+        site.sql("CREATE FUNCTION held() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN IF EXISTS (SELECT FROM meter_entry "
+                 "WHERE vin = NEW.vin AND taken_at IS NOT NULL) THEN PERFORM pg_advisory_xact_lock_shared(4711); END IF; RETURN NEW; END $$; "
+                 "CREATE TRIGGER held BEFORE UPDATE ON maintenance FOR EACH ROW EXECUTE FUNCTION held()")
+        try:
+            with rows_held(site, "SELECT pg_advisory_xact_lock(4711)"):
+                site.sql("BEGIN; INSERT INTO meter_entry (id, customer_id, vin, odometer_m) VALUES (gen_random_uuid(), "
+                         f"'{site.customer}', '{car.vin}', 2000000); INSERT INTO maintenance (id, customer_id, vin, name, every_km, last_km) "
+                         f"VALUES (gen_random_uuid(), '{site.customer}', '{car.vin}', 'Oil', 15000, 0); COMMIT")
+                wait_until(lambda: site.sql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 4711 AND NOT granted") == "1",
+                           why="what is due to be written")
+                assert meter(site, car.vin)[0] == 2000
+                site.sql(f"SELECT FROM fact_state WHERE vin = '{car.vin}' FOR UPDATE NOWAIT")
+            wait_until(lambda: site.sql(f"SELECT due_left FROM maintenance WHERE vin = '{car.vin}'") == "13000", why="what is due")
+        finally:
+            site.sql("DROP FUNCTION held CASCADE")
 
 
 def test_a_contract_that_will_not_last_is_a_warning(site):

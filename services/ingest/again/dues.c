@@ -110,6 +110,11 @@ static size_t days_of(const PGresult *rows, int row, int column, double days[FOR
     return n;
 }
 
+/* What a row became while it was looked at, or whoever has it now, is looked at another time. */
+#define UNCHANGED(table, id, xmin)                                                                 \
+    " WHERE id = (SELECT id FROM " table " WHERE id = " id " AND xmin = " xmin                     \
+    "::xid FOR UPDATE SKIP LOCKED) RETURNING id"
+
 /* A stage was reached (worse than before), or left. */
 static void tell_stage(struct dues *d, const char *vin, const char *type, const char *subject,
                        int stage, int before, const char *severity, const char *data,
@@ -165,7 +170,8 @@ enum {
     KM,
     HOURS,
     KM_DAYS,
-    HOUR_DAYS
+    HOUR_DAYS,
+    PLAN_SEEN
 };
 
 static enum status take_plan(struct dues *d, const PGresult *rows, int row, int64_t now_ms,
@@ -181,29 +187,43 @@ static enum status take_plan(struct dues *d, const PGresult *rows, int row, int6
         .now_ms = now_ms, .km = number(rows, row, KM), .hours = number(rows, row, HOURS)};
     char at[24], left[32], data[96];
     struct due due;
-    const char *params[] = {PQgetvalue(rows, row, ID), NULL, NULL, at, left};
+    const char *params[] = {PQgetvalue(rows, row, ID),       NULL, NULL, at, left,
+                            PQgetvalue(rows, row, PLAN_SEEN)};
+    enum status st;
 
     now.km_day = forecast_median(days, days_of(rows, row, KM_DAYS, days));
     now.hours_day = forecast_median(days, days_of(rows, row, HOUR_DAYS, days));
     due = forecast_service(&plan, &forecast_defaults, &now);
     (void)snprintf(data, sizeof data, "{\"stage\":\"%s\",\"by\":\"%s\",\"left\":%.6g}",
                    stages[due.stage], by[due.by], isfinite(due.left) ? due.left : 0);
-    tell_stage(d, PQgetvalue(rows, row, PLAN_VIN), "maintenance_due", params[0], (int)due.stage,
-               find(PQgetvalue(rows, row, STAGE), stages, 4), due_severity(due.stage), data,
-               now_ms);
     params[1] = stages[due.stage];
     params[2] = by[due.by];
     print_time(at, due.due_ms);
     print_number(left, due.left);
-    return pg_run(d->db,
+    st = pg_finds(d->db,
                   "UPDATE maintenance SET stage = $2, due_by = $3, due_at = "
                   "to_timestamp(nullif($4, '')::bigint / 1000.0), due_left = nullif($5, "
-                  "'')::double precision, computed_at = now() WHERE id = $1",
-                  5, params, NULL, fault);
+                  "'')::double precision, computed_at = now()" UNCHANGED("maintenance", "$1", "$6"),
+                  6, params, fault);
+    if (st == ST_OK)
+        tell_stage(d, PQgetvalue(rows, row, PLAN_VIN), "maintenance_due", params[0], (int)due.stage,
+                   find(PQgetvalue(rows, row, STAGE), stages, 4), due_severity(due.stage), data,
+                   now_ms);
+    return st == ST_NONE ? ST_OK : st;
 }
 
 /* ---- contracts */
-enum { CONTRACT_VIN = 1, STARTS, ENDS, START_KM, CAP_KM, CONTRACT_STAGE, CONTRACT_KM, WAY_DAYS };
+enum {
+    CONTRACT_VIN = 1,
+    STARTS,
+    ENDS,
+    START_KM,
+    CAP_KM,
+    CONTRACT_STAGE,
+    CONTRACT_KM,
+    WAY_DAYS,
+    CONTRACT_SEEN
+};
 
 static enum status take_contract(struct dues *d, const PGresult *rows, int row, int64_t now_ms,
                                  struct fault *fault)
@@ -217,7 +237,9 @@ static enum status take_contract(struct dues *d, const PGresult *rows, int row, 
     size_t n = days_of(rows, row, WAY_DAYS, days);
     char used[32], end[32], at[24], data[128];
     struct mileage m;
-    const char *params[] = {PQgetvalue(rows, row, ID), NULL, used, end, at};
+    const char *params[] = {PQgetvalue(rows, row, ID),           NULL, used, end, at,
+                            PQgetvalue(rows, row, CONTRACT_SEEN)};
+    enum status st;
 
     for (size_t i = 0; i < n; i++)
         sum += days[i];
@@ -228,15 +250,17 @@ static enum status take_contract(struct dues *d, const PGresult *rows, int row, 
     print_time(at, m.cap_ms);
     (void)snprintf(data, sizeof data, "{\"stage\":\"%s\",\"used_km\":%.6g,\"cap_km\":%.6g}",
                    stages[m.stage], isfinite(m.used_km) ? m.used_km : 0, span.cap_km);
-    tell_stage(d, PQgetvalue(rows, row, CONTRACT_VIN), "contract_mileage", params[0], (int)m.stage,
-               before, severities[m.stage], data, now_ms);
     params[1] = stages[m.stage];
-    return pg_run(
-        d->db,
-        "UPDATE contract SET stage = $2, used_km = nullif($3, '')::double precision, "
-        "end_km = nullif($4, '')::double precision, cap_at = "
-        "to_timestamp(nullif($5, '')::bigint / 1000.0), computed_at = now() WHERE id = $1",
-        5, params, NULL, fault);
+    st = pg_finds(d->db,
+                  "UPDATE contract SET stage = $2, used_km = nullif($3, '')::double precision, "
+                  "end_km = nullif($4, '')::double precision, cap_at = "
+                  "to_timestamp(nullif($5, '')::bigint / 1000.0), computed_at = now()" UNCHANGED(
+                      "contract", "$1", "$6"),
+                  6, params, fault);
+    if (st == ST_OK)
+        tell_stage(d, PQgetvalue(rows, row, CONTRACT_VIN), "contract_mileage", params[0],
+                   (int)m.stage, before, severities[m.stage], data, now_ms);
+    return st == ST_NONE ? ST_OK : st;
 }
 
 /* ---- meters somebody read */
@@ -328,82 +352,126 @@ static enum status take_over(struct dues *d, const PGresult *rows, int row, int6
 #define CONTRACT_SWAPPED SWAPPED("x.start_km", "x.starts_on::timestamptz")
 #define CONTRACT_DAYS DAYS("89", "s.distance_m / 1000")
 #define CONTRACT_DUE DUE("x.used_km IS NULL")
-#define NEXT " ORDER BY x.computed_at NULLS FIRST LIMIT 100 FOR UPDATE OF x SKIP LOCKED"
+#define NEXT " ORDER BY x.computed_at NULLS FIRST LIMIT 100"
 
 static const char plans[] =
     "SELECT x.id, x.vin, x.every_km, x.every_h, x.every_days, x.last_km, x.last_h, ms(x.last_at), "
     "x.stage, m.odometer_m / 1000 + " PLAN_SWAPPED ", m.engine_h, " PLAN_KM_DAYS ", " PLAN_HOUR_DAYS
+    ", x.xmin"
     " FROM maintenance x LEFT JOIN vehicle_meter m ON m.vin = x.vin WHERE " PLAN_DUE NEXT;
 
 static const char contracts[] =
     "SELECT x.id, x.vin, ms(x.starts_on::timestamptz), ms((x.ends_on + 1)::timestamptz), "
     "x.start_km, x.cap_km, x.stage, m.odometer_m / 1000 + " CONTRACT_SWAPPED ", " CONTRACT_DAYS
+    ", x.xmin"
     " FROM contract x LEFT JOIN vehicle_meter m ON m.vin = x.vin WHERE x.cap_km IS NOT NULL AND "
     "now() BETWEEN x.starts_on AND x.ends_on + 1 AND " CONTRACT_DUE NEXT;
 
 /* Entries in the order of the vehicles: whose states are locked in that order by all. */
-static const struct work {
-    const char *sql;
-    int vin;
-    enum status (*take)(struct dues *d, const PGresult *rows, int row, int64_t now_ms,
-                        struct fault *fault);
-} works[] = {
-    {"SELECT x.id, x.vin, x.odometer_m, x.engine_h, ms(x.at) FROM (SELECT * FROM meter_entry "
-     "WHERE taken_at IS NULL ORDER BY at LIMIT 100 FOR UPDATE SKIP LOCKED) x ORDER BY x.vin, x.at",
-     ENTRY_VIN, take_entry},
-    {plans, PLAN_VIN, take_plan},
-    {contracts, CONTRACT_VIN, take_contract},
+static const char entries[] =
+    "SELECT x.id, x.vin, x.odometer_m, x.engine_h, ms(x.at) FROM (SELECT * FROM meter_entry "
+    "WHERE taken_at IS NULL ORDER BY at LIMIT 100 FOR UPDATE SKIP LOCKED) x ORDER BY x.vin, x.at";
+
+/* Whose vehicles are ours. */
+struct dues_look {
+    bool (*is_ours)(void *self, const char *vin);
+    void *self;
+    int64_t now_ms;
 };
+
+typedef enum status (*take_one)(struct dues *d, const PGresult *rows, int row, int64_t now_ms,
+                                struct fault *fault);
+
+static enum status take_ours(struct dues *d, const PGresult *rows, int vin, take_one take,
+                             const struct dues_look *look, struct fault *fault)
+{
+    enum status st = ST_OK;
+
+    for (int i = 0; st == ST_OK && i < PQntuples(rows); i++)
+        if (look->is_ours(look->self, PQgetvalue(rows, i, vin)))
+            st = take(d, rows, i, look->now_ms, fault);
+    return st;
+}
+
+static enum status end(struct dues *d, enum status st, struct fault *fault)
+{
+    if (st == ST_OK)
+        return pg_commit(d->db, fault);
+    pg_rollback(d->db);
+    return st;
+}
+
+/* In a transaction of their own: the state of a car is what its records wait for. */
+static enum status take_entries(struct dues *d, const struct dues_look *look, struct fault *fault)
+{
+    PGresult *rows = NULL;
+    enum status st = pg_begin(d->db, fault);
+
+    if (st != ST_OK)
+        return st;
+    if ((st = pg_run(d->db, entries, 0, NULL, &rows, fault)) == ST_OK)
+        st = take_ours(d, rows, ENTRY_VIN, take_entry, look, fault);
+    PQclear(rows);
+    return end(d, st, fault);
+}
 
 static bool is_true(const PGresult *rows, int row, int column)
 {
     return PQgetvalue(rows, row, column)[0] == 't';
 }
 
-/* The next slice; after the last one the first. */
-static enum status look_for_over(struct dues *d, bool (*is_ours)(void *self, const char *vin),
-                                 void *self, int64_t now_ms, struct fault *fault)
+/* What is over of the slice, and where the next begins; after the last one the first. */
+static enum status take_slice(struct dues *d, const PGresult *rows, const struct dues_look *look,
+                              struct fault *fault)
 {
-    const char *params[] = {d->after.vin, d->after.type, d->after.subject};
-    PGresult *rows = NULL;
-    enum status st = pg_run(d->db, over, 3, params, &rows, fault);
-    int n = st == ST_OK ? PQntuples(rows) : 0;
-    bool more = n > 0 && whole(rows, n - 1, CASE_COUNT) == SLICE_ROWS;
+    int n = PQntuples(rows);
+    enum status st = ST_OK;
 
     for (int i = 0; st == ST_OK && i < n; i++)
-        if (is_true(rows, i, CASE_OVER) && is_ours(self, PQgetvalue(rows, i, CASE_VIN)))
-            st = take_over(d, rows, i, now_ms, fault);
+        if (is_true(rows, i, CASE_OVER) && look->is_ours(look->self, PQgetvalue(rows, i, CASE_VIN)))
+            st = take_over(d, rows, i, look->now_ms, fault);
     d->after = (struct case_key){"", "", ""};
-    if (st == ST_OK && more) {
+    if (st == ST_OK && n > 0 && whole(rows, n - 1, CASE_COUNT) == SLICE_ROWS) {
         text_copy(d->after.vin, sizeof d->after.vin, PQgetvalue(rows, n - 1, CASE_VIN));
         text_copy(d->after.type, sizeof d->after.type, PQgetvalue(rows, n - 1, CASE_TYPE));
         text_copy(d->after.subject, sizeof d->after.subject, PQgetvalue(rows, n - 1, CASE_SUBJECT));
     }
-    PQclear(rows);
     return st;
+}
+
+/* What was looked at is written, if it is as it was. */
+static enum status take_dues(struct dues *d, const PGresult *plan, const PGresult *contract,
+                             const PGresult *cases, const struct dues_look *look,
+                             struct fault *fault)
+{
+    enum status st = pg_begin(d->db, fault);
+
+    if (st != ST_OK)
+        return st;
+    if ((st = take_ours(d, plan, PLAN_VIN, take_plan, look, fault)) == ST_OK &&
+        (st = take_ours(d, contract, CONTRACT_VIN, take_contract, look, fault)) == ST_OK &&
+        (st = take_slice(d, cases, look, fault)) == ST_OK)
+        st = tell_write(d->tell, look->now_ms, fault);
+    return end(d, st, fault);
 }
 
 enum status dues_step(struct dues *d, bool (*is_ours)(void *self, const char *vin), void *self,
                       int64_t now_ms, struct fault *fault)
 {
+    const char *after[] = {d->after.vin, d->after.type, d->after.subject};
+    const struct dues_look look = {is_ours, self, now_ms};
+    PGresult *plan = NULL, *contract = NULL, *cases = NULL;
     enum status st;
 
     tell_forget(d->tell);
     meter_rows_forget(&d->meters);
-    if ((st = pg_ready(d->db, fault)) != ST_OK || (st = pg_begin(d->db, fault)) != ST_OK)
-        return st;
-    for (size_t w = 0; w < sizeof works / sizeof *works && st == ST_OK; w++) {
-        PGresult *rows = NULL;
-
-        st = pg_run(d->db, works[w].sql, 0, NULL, &rows, fault);
-        for (int i = 0; st == ST_OK && i < PQntuples(rows); i++)
-            if (is_ours(self, PQgetvalue(rows, i, works[w].vin)))
-                st = works[w].take(d, rows, i, now_ms, fault);
-        PQclear(rows);
-    }
-    if (st == ST_OK && (st = look_for_over(d, is_ours, self, now_ms, fault)) == ST_OK &&
-        (st = tell_write(d->tell, now_ms, fault)) == ST_OK)
-        return pg_commit(d->db, fault);
-    pg_rollback(d->db);
+    if ((st = pg_ready(d->db, fault)) == ST_OK && (st = take_entries(d, &look, fault)) == ST_OK &&
+        (st = pg_run(d->db, plans, 0, NULL, &plan, fault)) == ST_OK &&
+        (st = pg_run(d->db, contracts, 0, NULL, &contract, fault)) == ST_OK &&
+        (st = pg_run(d->db, over, 3, after, &cases, fault)) == ST_OK)
+        st = take_dues(d, plan, contract, cases, &look, fault);
+    PQclear(plan);
+    PQclear(contract);
+    PQclear(cases);
     return st;
 }
