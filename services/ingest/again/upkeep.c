@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/text.h"
+#include "services/ingest/commit/messages.h"
 
 #define UPKEEP_TEXT_OF(number) #number
 #define UPKEEP_TEXT(number) UPKEEP_TEXT_OF(number)
@@ -23,19 +24,8 @@ static const char retire[] =
     "ended_at = coalesce(ended_at, now()), version = version + 1 WHERE id IN (SELECT a.id "
     "FROM vehicle v JOIN alert a ON a.vin = v.vin WHERE v.status = 'retired' AND "
     "a.state <> 'cleared' LIMIT $1::integer FOR UPDATE OF a SKIP LOCKED) "
-    "RETURNING id, vin, type, severity, state, ms(occurred_at), ms(detected_at), count";
-
-/* In the transaction of `retire`: to whoever was told that it began. */
-static const char retired_messages[] =
-    "INSERT INTO notification (id, alert_id, opening, transition, recipient_id, channel, severity, "
-    "state, reason) SELECT gen_random_uuid(), a.id, a.openings, 'cleared', r.id, r.channel, "
-    "a.severity, CASE WHEN v.muted_until > now() THEN 'suppressed' ELSE 'queued' END, "
-    "CASE WHEN v.muted_until > now() THEN 'muted' ELSE '' END "
-    "FROM alert a JOIN vehicle v ON v.vin = a.vin JOIN recipient r ON r.customer_id = "
-    "v.customer_id AND NOT r.disabled WHERE v.status = 'retired' AND a.reason = 'retired' AND "
-    "a.cleared_at = now() AND a.ending <> 'point' AND EXISTS (SELECT FROM notification n WHERE "
-    "n.alert_id = a.id AND n.opening = a.openings AND n.recipient_id = r.id AND "
-    "n.transition = 'opened' AND n.state <> 'suppressed') ON CONFLICT DO NOTHING";
+    "RETURNING id, vin, type, severity, state, ms(occurred_at), ms(detected_at), count, "
+    "CASE WHEN ending <> 'point' THEN openings END";
 
 /* Of a car that is restored it is told anew. */
 static const char retired_plans[] =
@@ -83,8 +73,20 @@ static int by_id(const void *a, const void *b)
                   ((const struct alert_change_message *)b)->id);
 }
 
-/* `sql`: expire or retire. */
-static enum status clear_alerts(struct pg *db, const char *sql,
+/* To whoever was told that it began. */
+static void tell(struct columns *told, const PGresult *rows, int row)
+{
+    const struct message m = {.alert = PQgetvalue(rows, row, 0),
+                              .transition = "cleared",
+                              .severity = PQgetvalue(rows, row, 3),
+                              .opening = whole(rows, row, 8)};
+
+    if (!PQgetisnull(rows, row, 8))
+        messages_add(told, &m);
+}
+
+/* `sql`: expire, or retire with `told`. */
+static enum status clear_alerts(struct pg *db, const char *sql, struct columns *told,
                                 struct alert_change_message *cleared, size_t *n,
                                 struct fault *fault)
 {
@@ -93,8 +95,11 @@ static enum status clear_alerts(struct pg *db, const char *sql,
     enum status st = pg_run(db, sql, 1, params, &rows, fault);
     size_t found = 0;
 
-    for (int i = 0; st == ST_OK && i < PQntuples(rows); i++)
+    for (int i = 0; st == ST_OK && i < PQntuples(rows); i++) {
         scan(&cleared[found++], rows, i);
+        if (told)
+            tell(told, rows, i);
+    }
     PQclear(rows);
     if (st != ST_OK || found == 0 || (st = pg_run(db, cursors, 0, NULL, &at, fault)) != ST_OK)
         return st;
@@ -120,7 +125,7 @@ enum status upkeep_step(struct pg *db, struct alert_change_message cleared[UPKEE
     *n = 0;
     if (st != ST_OK || (st = pg_begin(db, fault)) != ST_OK)
         return st;
-    if ((st = clear_alerts(db, expire, cleared, n, fault)) != ST_OK)
+    if ((st = clear_alerts(db, expire, NULL, cleared, n, fault)) != ST_OK)
         pg_rollback(db);
     else
         st = pg_commit(db, fault);
@@ -134,18 +139,21 @@ enum status upkeep_step(struct pg *db, struct alert_change_message cleared[UPKEE
 enum status upkeep_retired(struct pg *db, struct alert_change_message cleared[UPKEEP_ALERTS],
                            size_t *n, struct fault *fault)
 {
+    struct columns told = {0};
     enum status st = pg_ready(db, fault);
 
     *n = 0;
     if (st != ST_OK || (st = pg_begin(db, fault)) != ST_OK)
         return st;
-    if ((st = clear_alerts(db, retire, cleared, n, fault)) == ST_OK && *n > 0)
-        st = pg_run(db, retired_messages, 0, NULL, NULL, fault);
+    messages_begin(&told);
+    if ((st = clear_alerts(db, retire, &told, cleared, n, fault)) == ST_OK)
+        st = messages_write(&told, db, fault);
     if (st != ST_OK || (st = pg_run(db, retired_plans, 0, NULL, NULL, fault)) != ST_OK ||
         (st = pg_run(db, retired_contracts, 0, NULL, NULL, fault)) != ST_OK)
         pg_rollback(db);
     else
         st = pg_commit(db, fault);
+    columns_done(&told);
     if (st != ST_OK)
         *n = 0;
     return st;

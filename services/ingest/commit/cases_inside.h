@@ -86,9 +86,4 @@ void case_taken_add(struct columns *c, size_t number, const struct case_now *now
 enum status case_taken_read(struct columns *c, struct pg *db, PGresult **rows,
                             struct fault *fault) MUST_CHECK;
 
-/* Messages of cases, each one for each recipient. */
-void case_messages_begin(struct columns *c);
-void case_messages_add(struct columns *c, const struct case_now *now, const struct case_message *m);
-enum status case_messages_write(struct columns *c, struct pg *db, struct fault *fault) MUST_CHECK;
-
 #endif

@@ -1,4 +1,4 @@
-/* services/ingest/commit/cases_rows.c - a case as a row, both ways; who is told. */
+/* services/ingest/commit/cases_rows.c - a case as a row, both ways. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -233,41 +233,4 @@ enum status case_taken_read(struct columns *c, struct pg *db, PGresult **rows, s
                        "JOIN vehicle v ON v.vin = k.v "
                        "WHERE a.vin <> k.v OR (a.ending = 'point') <> (k.p <> 0) ORDER BY k.n",
                        rows, fault);
-}
-
-/* ---- who is told */
-void case_messages_begin(struct columns *c)
-{
-    static const Oid types[] = {PG_UUID, PG_TEXT, PG_INT2, PG_INT8, PG_TEXT};
-
-    columns_begin(c, 5, types);
-}
-
-void case_messages_add(struct columns *c, const struct case_now *now, const struct case_message *m)
-{
-    pg_array_uuid(&c->column[0], now->alert.id);
-    add_word(&c->column[1], m->transition);
-    pg_array_int2(&c->column[2], m->late);
-    pg_array_int8(&c->column[3], m->opening);
-    add_word(&c->column[4], alert_severity_word(m->severity));
-}
-
-/* Cleared only to whoever was told that it opened. */
-enum status case_messages_write(struct columns *c, struct pg *db, struct fault *fault)
-{
-    return columns_queue(
-        c, db, 5,
-        "INSERT INTO notification (id, alert_id, opening, transition, recipient_id, channel, "
-        "severity, late, state, reason) "
-        "SELECT gen_random_uuid(), a.id, m.o, m.t, r.id, r.channel, m.s, m.l <> 0, "
-        "CASE WHEN v.muted_until > now() THEN 'suppressed' ELSE 'queued' END, "
-        "CASE WHEN v.muted_until > now() THEN 'muted' ELSE '' END "
-        "FROM unnest($1, $2, $3, $4, $5) AS m (i, t, l, o, s) JOIN alert a ON a.id = m.i "
-        "JOIN vehicle v ON v.vin = a.vin JOIN recipient r ON r.customer_id = v.customer_id "
-        "WHERE NOT r.disabled AND severity_rank(r.min_severity) <= severity_rank(m.s) "
-        "AND (r.types IS NULL OR a.type = ANY (r.types)) AND (r.vins IS NULL OR a.vin = ANY "
-        "(r.vins)) AND (m.t <> 'cleared' OR EXISTS (SELECT FROM notification n WHERE n.alert_id = "
-        "a.id AND n.opening = m.o AND n.recipient_id = r.id AND n.transition = 'opened' "
-        "AND n.state <> 'suppressed')) ON CONFLICT DO NOTHING",
-        NULL, fault);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cases_inside.h"
+#include "messages.h"
 #include "proto/hash.h"
 
 /* Of rows that are in the order of their first column, an id; -1: it is in none. */
@@ -30,8 +31,10 @@ static void note_messages(struct cases *c, const struct case_now *now)
 {
     for (uint32_t at = now->first_message; at; at = c->messages[at - 1].next) {
         const struct case_message *m = &c->messages[at - 1];
+        const struct message to = {now->alert.id, m->transition, alert_severity_word(m->severity),
+                                   m->opening, m->late};
 
-        case_messages_add(strcmp(m->transition, "cleared") ? &c->told : &c->cleared, now, m);
+        messages_add(strcmp(m->transition, "cleared") ? &c->told : &c->cleared, &to);
     }
 }
 
@@ -144,13 +147,13 @@ enum status cases_write_changed(struct cases *c, struct fault *fault)
 {
     enum status st;
 
-    case_messages_begin(&c->told);
-    case_messages_begin(&c->cleared);
+    messages_begin(&c->told);
+    messages_begin(&c->cleared);
     if ((st = each_id_once(c, fault)) != ST_OK || (st = write_rows(c, fault)) != ST_OK ||
         (st = write_those_taken(c, fault)) != ST_OK ||
-        (st = case_messages_write(&c->told, c->db, fault)) != ST_OK)
+        (st = messages_write(&c->told, c->db, fault)) != ST_OK)
         return st;
-    return case_messages_write(&c->cleared, c->db, fault); /* to whom the others went */
+    return messages_write(&c->cleared, c->db, fault); /* to whom the others went */
 }
 
 /* ---- cursors */
