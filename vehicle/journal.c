@@ -10,7 +10,8 @@
 #include "lib/text.h"
 #include "proto/columnar.h"
 
-#define JOURNAL_TRIES 4 /* on a full disk, each with more room made */
+#define JOURNAL_TRIES 4  /* on a full disk, each with more room made */
+#define JOURNAL_PROBE 32 /* samples with which a disk that took nothing is tried */
 
 /* ---- opening */
 
@@ -341,12 +342,30 @@ static bool journal_is_due(const struct journal *j)
     return !j->looked;
 }
 
+/* So many samples and all else that waits: until it is in, or nothing more can be done. */
+static enum status journal_insist(struct journal *j, size_t samples, int64_t now_ms,
+                                  enum clock_source clock, struct fault *fault)
+{
+    static const int64_t room[JOURNAL_TRIES] = {0, 0, 32, EVICTION_BATCH};
+    enum status st = ST_RETRY;
+
+    for (int i = 0; i < JOURNAL_TRIES && st == ST_RETRY; i++) {
+        if (i > 0 && outbox_trouble(j->outbox) != OUTBOX_FULL)
+            break;
+        if (i > 0)
+            outbox_relieve(j->outbox, i > 1);
+        st = journal_try(j, samples, room[i], now_ms, clock, fault);
+    }
+    j->refused = st == ST_RETRY;
+    if (st == ST_OK)
+        journal_done(j, samples);
+    return st;
+}
+
 enum status journal_commit(struct journal *j, int64_t now_ms, enum clock_source clock, bool all,
                            struct fault *fault)
 {
-    static const int64_t room[JOURNAL_TRIES] = {0, 0, 32, EVICTION_BATCH};
     size_t samples = j->held ? 0 : sampler_settle(j->sampler, now_ms, all);
-    enum status st = ST_RETRY;
 
     if (j->sampler->dropped != j->counted_dropped) {
         metric_add(j->dropped, NULL, (double)(j->sampler->dropped - j->counted_dropped));
@@ -355,14 +374,12 @@ enum status journal_commit(struct journal *j, int64_t now_ms, enum clock_source 
     if (samples == 0 && j->note_count == 0 && !journal_is_due(j) &&
         (j->held || (j->event_count == 0 && !j->has_diagnosis)))
         return ST_OK;
-    for (int i = 0; i < JOURNAL_TRIES && st == ST_RETRY; i++) {
-        if (i > 0 && outbox_trouble(j->outbox) != OUTBOX_FULL)
-            break;
-        if (i > 0)
-            outbox_relieve(j->outbox, i > 1);
-        st = journal_try(j, samples, room[i], now_ms, clock, fault);
+    if (j->refused && samples > JOURNAL_PROBE) { /* ten minutes of samples are dear to encode */
+        enum status st = journal_insist(j, JOURNAL_PROBE, now_ms, clock, fault);
+
+        if (st != ST_OK)
+            return st;
+        samples -= JOURNAL_PROBE;
     }
-    if (st == ST_OK)
-        journal_done(j, samples);
-    return st;
+    return journal_insist(j, samples, now_ms, clock, fault);
 }

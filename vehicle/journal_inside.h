@@ -35,7 +35,8 @@ struct journal {
     struct metric *dropped;
     uint64_t counted_dropped;                      /* samples: in the metric */
     uint64_t told_samples, told_facts, lost_facts; /* dropped: told in an event; and all */
-    bool looked; /* since it was opened: what the outbox has to tell by itself is told */
+    bool looked;  /* since it was opened: what the outbox has to tell by itself is told */
+    bool refused; /* the last commit: the next begins with a few samples */
     bool held, online;
     int64_t sendable[STREAMS];       /* as the outbox says; -1: it must be told */
     size_t event_count, alert_count; /* both; of them alerts */

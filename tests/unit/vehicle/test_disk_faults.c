@@ -302,6 +302,32 @@ static void a_disk_without_a_byte_left_costs_only_the_oldest_samples_and_says_so
     assert_int_equal(told_lost_upto(0), 0);        /* none of them had a number */
 }
 
+/* Ten minutes of samples are about a megabyte: more than is there now. */
+static void a_disk_that_has_a_little_room_again_takes_what_there_is_room_for(void **state)
+{
+    (void)state;
+    open_journal();
+    add_round(T0);
+    assert_int_equal(commit(T0), ST_OK);
+    disk.fail_op = DISK_WRITE;
+    disk.fail_code = SQLITE_FULL;
+    disk.fail_at = 1;
+    disk.fail_until = INT64_MAX;
+    for (int i = 1; i <= SAMPLER_PENDING_MAX; i++)
+        add_round(T0 + i * 1000);
+    assert_int_equal(commit(T0 + 2000000), ST_RETRY);
+    assert_int_equal(outbox_given(box, STREAM_BULK), 1);
+    disk.fail_at = 0;
+    disk.capacity = disk.size[DISK_DB] + disk.size[DISK_WAL] + 256 * 1024;
+    assert_int_equal(commit(T0 + 2001000), ST_RETRY); /* not all of it */
+    assert_true(outbox_given(box, STREAM_BULK) > 1);
+    assert_true(sampler.count < SAMPLER_PENDING_MAX);
+    assert_int_equal(sampler.dropped, 0);
+    disk.capacity = 0;
+    assert_int_equal(commit(T0 + 2002000), ST_OK);
+    assert_int_equal(sampler.count, 0);
+}
+
 static void a_failing_disk_is_not_made_room_on(void **state)
 {
     (void)state;
@@ -339,6 +365,8 @@ int main(void)
                                         begin, end),
         cmocka_unit_test_setup_teardown(
             a_disk_without_a_byte_left_costs_only_the_oldest_samples_and_says_so, begin, end),
+        cmocka_unit_test_setup_teardown(
+            a_disk_that_has_a_little_room_again_takes_what_there_is_room_for, begin, end),
         cmocka_unit_test_setup_teardown(a_failing_disk_is_not_made_room_on, begin, end),
     };
 
