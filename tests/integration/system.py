@@ -1,9 +1,11 @@
 """What whole-system tests share: waiting, reading an agent's outbox, reading both stores."""
 import json
 import sqlite3
+import time
 import urllib.error
 
 import columnar
+import control
 from stack.stack import Session
 from stack.wait import wait_for
 
@@ -14,6 +16,27 @@ def patient(call, *args):
         return call(*args)
     except (urllib.error.URLError, ConnectionError, TimeoutError):
         return None
+
+
+def one_that_drives(stack, api, for_s=60):
+    """The VIN of a car that drives, tells so and will for a while: the recordings begin anew after five minutes with the
+    ignition off, and when that is depends on what ran before."""
+    engine = "Vehicle.Powertrain.CombustionEngine.Speed"
+
+    def runs(n, t):
+        moment = json.loads(control.ask(str(stack.folder / f"vehicle-{n}" / "control"), f"at {t}"))
+        return moment["values"].get("0C", 0) > 300
+
+    def look():
+        now = time.time()
+        for n, car in enumerate(stack.cars, 1):
+            if all(runs(n, now + s) for s in range(0, for_s, 5)):
+                told = api.get(f"vehicles/{car.vin}/state")["signals"].get(engine)
+                if told and told["value"] > 300 and told["age_ms"] < 30_000:
+                    return car.vin
+        return None
+
+    return wait_for("a car that drives", look, 400)
 
 
 class Outbox:

@@ -1,36 +1,12 @@
 """Asked for over REST, done by a real agent in a car that drives, ended over REST; and what the drive means, over REST too."""
-import json
-import time
-
-import control
 import pytest
-from system import session, wait_for
-
-ENGINE = "Vehicle.Powertrain.CombustionEngine.Speed"
-FOR_S = 60
-
-
-def runs(home, moment):
-    return json.loads(control.ask(str(home / "control"), f"at {moment}"))["values"].get("0C", 0) > 300
+from system import one_that_drives, session, wait_for
 
 
 @pytest.fixture
 def drive(fleet_of_three):
-    """A car that drives, and will for a while: the recordings begin anew after five minutes with the ignition off, and when
-    that is depends on what ran before this."""
-    api, stack = session(fleet_of_three), fleet_of_three
-
-    def look():
-        now = time.time()
-        for n, car in enumerate(stack.cars, 1):
-            if not all(runs(stack.folder / f"vehicle-{n}", now + s) for s in range(0, FOR_S, 5)):
-                continue
-            told = api.get(f"vehicles/{car.vin}/state")["signals"].get(ENGINE)
-            if told and told["value"] > 300 and told["age_ms"] < 30_000:
-                return car.vin
-        return None
-
-    return api, wait_for("a car that drives", look, 400), stack
+    api = session(fleet_of_three)
+    return api, one_that_drives(fleet_of_three, api), fleet_of_three
 
 
 def ask(api, vin, kind, args=None, **more):

@@ -9,7 +9,7 @@ import pytest
 import websocket
 from replay import Replay, load
 from stack.fleet import LINE
-from system import Outbox, Stores, session, wait_for
+from system import Outbox, Stores, one_that_drives, session, wait_for
 
 ENGINE = "Vehicle.Powertrain.CombustionEngine."
 # Path: what the simulated car was asked, and one step of the answer's encoding (SAE J1979).
@@ -49,9 +49,9 @@ def test_every_value_in_influx_is_the_recorded_one_within_one_step(fleet_of_thre
 
 def test_state_and_influx_hold_the_same_double(fleet_of_three):
     stack, signed_in = fleet_of_three, session(fleet_of_three)
-    vin = stack.cars[0].vin
-    state = wait_for("a state with speed", lambda: (
-        lambda s: s if "Vehicle.Speed" in s["signals"] else None)(signed_in.get(f"vehicles/{vin}/state")))
+    vin = one_that_drives(stack, signed_in)
+    state = signed_in.get(f"vehicles/{vin}/state")
+    assert "Vehicle.Speed" in state["signals"]
     stored = Stores(stack).readings(vin)
     for path, signal in state["signals"].items():
         assert stored[(ms(signal["t"]), path)] == signal["value"], path
