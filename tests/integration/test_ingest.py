@@ -328,7 +328,7 @@ def test_a_car_that_made_up_thousands_of_streams_is_told_of_its_latest(site):
         car.one()
         car.wait_ack(1)
         site.sql("INSERT INTO watermark (site, vin, stream, upto, updated_at) SELECT s, '%s', gen_random_uuid(), 1, "
-                 "now() - i * interval '1 minute' FROM generate_series(1, 3000) i, (VALUES ('%s'), ('')) AS v (s)" % (car.vin, SITE))
+                 "now() - i * interval '1 minute' FROM generate_series(1, 12000) i, (VALUES ('%s'), ('')) AS v (s)" % (car.vin, SITE))
         car.online()
         told = [car.next_ack() for _ in range(64)]
         car.one(seq=2)

@@ -313,10 +313,10 @@ enum status marks_write(struct marks *m, struct pg *db, const char *site, struct
 }
 
 /* ---- what may be acknowledged */
-#define BOTH                                                                                       \
-    "SELECT h.vin, h.stream, h.upto, h.gaps, coalesce(f.upto, 0), coalesce(f.gaps, '{}') "         \
-    "FROM watermark h LEFT JOIN watermark f ON f.site = '" FACTS_SITE "' AND f.vin = h.vin "       \
-    "AND f.stream = h.stream "
+#define AND_FACTS                                                                                  \
+    " LEFT JOIN watermark f "                                                                      \
+    "ON f.site = '" FACTS_SITE "' AND f.vin = h.vin AND f.stream = h.stream"
+#define BOTH "SELECT h.vin, h.stream, h.upto, h.gaps, coalesce(f.upto, 0), coalesce(f.gaps, '{}') "
 
 static enum status read_both(struct stream_mark *s, const PGresult *rows, int row,
                              struct fault *fault)
@@ -357,10 +357,9 @@ enum status marks_add_connected(struct marks *m, struct pg *db, const char *site
     columns_begin(&m->c, 2, key_types);
     connected_vins(m, records, n, site);
     st = columns_run(&m->c, db, 2,
-                     BOTH "JOIN (SELECT DISTINCT * FROM unnest($1, $2)) AS k (t, v) "
-                          "ON h.site = k.t AND h.vin = k.v "
-                          "WHERE h.stream IN (SELECT w.stream FROM watermark w WHERE w.site = k.t "
-                          "AND w.vin = k.v ORDER BY w.updated_at DESC LIMIT " ANSWERED ")",
+                     BOTH "FROM (SELECT DISTINCT * FROM unnest($1, $2)) AS k (t, v), "
+                          "LATERAL (SELECT * FROM watermark w WHERE w.site = k.t AND w.vin = k.v "
+                          "ORDER BY w.updated_at DESC LIMIT " ANSWERED ") AS h" AND_FACTS,
                      &rows, fault);
     if (st != ST_OK || !rows)
         return st;
@@ -389,8 +388,8 @@ enum status marks_read(struct marks *m, struct pg *db, const char *site, struct 
     for (size_t i = 0; i < m->count; i++)
         add_key(m, site, &m->all[i]);
     st = columns_run(&m->c, db, 3,
-                     BOTH "JOIN unnest($1, $2, $3) AS k (t, v, s) "
-                          "ON h.site = k.t AND h.vin = k.v AND h.stream = k.s",
+                     BOTH "FROM unnest($1, $2, $3) AS k (t, v, s) JOIN watermark h "
+                          "ON h.site = k.t AND h.vin = k.v AND h.stream = k.s" AND_FACTS,
                      &rows, fault);
     if (st != ST_OK || !rows)
         return st;
