@@ -3,6 +3,7 @@
  * order (array_recv in the server). */
 #include "lib/store/postgres.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -185,6 +186,17 @@ int64_t pg_get_int8(const PGresult *rows, int row, int column)
     for (int i = 0; i < 8 && PQgetlength(rows, row, column) == 8; i++)
         v = v << 8 | at[i];
     return (int64_t)v;
+}
+
+int64_t pg_text_int8(const PGresult *rows, int row, int column)
+{
+    return strtoll(PQgetvalue(rows, row, column), NULL, 10);
+}
+
+double pg_text_float8(const PGresult *rows, int row, int column)
+{
+    return PQgetisnull(rows, row, column) ? (double)NAN
+                                          : strtod(PQgetvalue(rows, row, column), NULL);
 }
 
 #define UNIX_SECONDS_2000 946684800LL /* PostgreSQL counts microseconds from there */

@@ -105,6 +105,10 @@ int64_t pg_get_int8(const PGresult *rows, int row, int column);
  * schema's ms(), which takes the server 2 us; of 1970 and later; NULL is 0. */
 int64_t pg_get_time_ms(const PGresult *rows, int row, int column);
 
+/* The same of a row that came as text, an int8 and a float8; NULL is 0, and NaN. */
+int64_t pg_text_int8(const PGresult *rows, int row, int column);
+double pg_text_float8(const PGresult *rows, int row, int column);
+
 /* Binary array parameters for `unnest`: one-dimensional, no NULLs unless pg_array_null. */
 struct pg_array {
     char *bytes;

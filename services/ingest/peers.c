@@ -51,19 +51,14 @@ static enum status ask(struct pg *db, PGresult **rows, struct fault *fault)
                   0, NULL, rows, fault);
 }
 
-static int64_t number(const PGresult *rows, int row, int column)
-{
-    return strtoll(PQgetvalue(rows, row, column), NULL, 10);
-}
-
 static size_t read_sessions(const PGresult *rows, struct frozen_session *out)
 {
     size_t n = 0;
 
     for (int r = 0; r < PQntuples(rows) && n < FROZEN_SESSIONS_MAX; r++)
         if (!PQgetisnull(rows, r, 1))
-            out[n++] =
-                (struct frozen_session){number(rows, r, 1), number(rows, r, 2), number(rows, r, 3)};
+            out[n++] = (struct frozen_session){pg_text_int8(rows, r, 1), pg_text_int8(rows, r, 2),
+                                               pg_text_int8(rows, r, 3)};
     return n;
 }
 
@@ -88,7 +83,7 @@ static enum status end(struct peers *p, struct pg *db, const struct frozen_sessi
         "AND o.usename = a.usename WHERE a.pid = $1::bigint AND " OURS " AND " MICROSECONDS(
             "a.backend_start") " = $2::bigint AND " MICROSECONDS("a.state_change") " = $3::bigint",
         3, params, &rows, fault);
-    if (st == ST_OK && number(rows, 0, 0) > 0)
+    if (st == ST_OK && pg_text_int8(rows, 0, 0) > 0)
         log_warn("peer.frozen",
                  "session=%s sessions=%s reason=\"an instance of ingest has given no sign of life "
                  "for %lld ms; its sessions are ended, so that others serve its cars\"",
@@ -128,7 +123,7 @@ enum status peers_step(struct peers *p, struct pg *db, struct fault *fault)
     if ((st = ask(db, &rows, fault)) != ST_OK)
         return st;
     n = read_sessions(rows, sessions);
-    n = frozen_look(&p->frozen, sessions, n, number(rows, 0, 0), clock_boot_ms(), p->wait_ms,
+    n = frozen_look(&p->frozen, sessions, n, pg_text_int8(rows, 0, 0), clock_boot_ms(), p->wait_ms,
                     silent);
     PQclear(rows);
     return end_all(p, db, silent, n, fault);

@@ -2,7 +2,6 @@
 #include "due_again.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "lib/text.h"
 #include "services/ingest/facts/late.h"
@@ -65,7 +64,7 @@ static void read_one(struct due_again *out, const PGresult *rows, int row)
     *out = (struct due_again){
         .late = is_true(rows, row, LATE),
         .waited = is_true(rows, row, WAITED),
-        .passed_seq = strtoll(PQgetvalue(rows, row, UPTO), NULL, 10),
+        .passed_seq = pg_text_int8(rows, row, UPTO),
         .late_long = is_true(rows, row, LATE_LONG),
         .waited_long = is_true(rows, row, WAITED_LONG),
         .shared = is_true(rows, row, SHARED),

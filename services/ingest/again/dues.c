@@ -81,17 +81,6 @@ const struct alert_change_message *dues_changes(const struct dues *d, size_t *n)
     return tell_changes(d->tell, n);
 }
 
-static double number(const PGresult *rows, int row, int column)
-{
-    return PQgetisnull(rows, row, column) ? (double)NAN
-                                          : strtod(PQgetvalue(rows, row, column), NULL);
-}
-
-static int64_t whole(const PGresult *rows, int row, int column)
-{
-    return strtoll(PQgetvalue(rows, row, column), NULL, 10);
-}
-
 /* "{1.5,0,...}" */
 static size_t days_of(const PGresult *rows, int row, int column, double days[FORECAST_DAYS_MAX])
 {
@@ -180,11 +169,13 @@ static enum status take_plan(struct dues *d, const PGresult *rows, int row, int6
     static const char *const stages[] = {"fine", "soon", "due", "overdue"};
     static const char *const by[] = {"", "km", "hours", "date"};
     double days[FORECAST_DAYS_MAX];
-    struct service_plan plan = {number(rows, row, EVERY_KM),   number(rows, row, EVERY_H),
-                                number(rows, row, EVERY_DAYS), number(rows, row, LAST_KM),
-                                number(rows, row, LAST_H),     whole(rows, row, LAST)};
-    struct usage now = {
-        .now_ms = now_ms, .km = number(rows, row, KM), .hours = number(rows, row, HOURS)};
+    struct service_plan plan = {
+        pg_text_float8(rows, row, EVERY_KM),   pg_text_float8(rows, row, EVERY_H),
+        pg_text_float8(rows, row, EVERY_DAYS), pg_text_float8(rows, row, LAST_KM),
+        pg_text_float8(rows, row, LAST_H),     pg_text_int8(rows, row, LAST)};
+    struct usage now = {.now_ms = now_ms,
+                        .km = pg_text_float8(rows, row, KM),
+                        .hours = pg_text_float8(rows, row, HOURS)};
     char at[24], left[32], data[96];
     struct due due;
     const char *params[] = {PQgetvalue(rows, row, ID),       NULL, NULL, at, left,
@@ -231,8 +222,9 @@ static enum status take_contract(struct dues *d, const PGresult *rows, int row, 
     static const char *const stages[] = {"fine", "over_soon", "nearly_used"};
     static const char *const severities[] = {"", "warning", "major"};
     double days[FORECAST_DAYS_MAX], sum = 0;
-    struct contract_span span = {whole(rows, row, STARTS), whole(rows, row, ENDS),
-                                 number(rows, row, START_KM), number(rows, row, CAP_KM)};
+    struct contract_span span = {pg_text_int8(rows, row, STARTS), pg_text_int8(rows, row, ENDS),
+                                 pg_text_float8(rows, row, START_KM),
+                                 pg_text_float8(rows, row, CAP_KM)};
     int before = find(PQgetvalue(rows, row, CONTRACT_STAGE), stages, 3);
     size_t n = days_of(rows, row, WAY_DAYS, days);
     char used[32], end[32], at[24], data[128];
@@ -243,7 +235,7 @@ static enum status take_contract(struct dues *d, const PGresult *rows, int row, 
 
     for (size_t i = 0; i < n; i++)
         sum += days[i];
-    m = forecast_mileage(&span, &forecast_defaults, now_ms, number(rows, row, CONTRACT_KM),
+    m = forecast_mileage(&span, &forecast_defaults, now_ms, pg_text_float8(rows, row, CONTRACT_KM),
                          n > 0 ? sum / (double)n : (double)NAN, (enum mileage_stage)before);
     print_number(used, m.used_km);
     print_number(end, m.end_km);
@@ -271,8 +263,8 @@ static enum status take_entry(struct dues *d, const PGresult *rows, int row, int
 {
     const char *vins[] = {PQgetvalue(rows, row, ENTRY_VIN)};
     const char *params[] = {PQgetvalue(rows, row, ID)};
-    double metres = number(rows, row, ENTRY_M), hours = number(rows, row, ENTRY_H);
-    int64_t at_ms = whole(rows, row, ENTRY_AT);
+    double metres = pg_text_float8(rows, row, ENTRY_M), hours = pg_text_float8(rows, row, ENTRY_H);
+    int64_t at_ms = pg_text_int8(rows, row, ENTRY_AT);
     struct fact_row state;
     enum status st;
 
@@ -431,7 +423,7 @@ static enum status take_slice(struct dues *d, const PGresult *rows, const struct
         if (is_true(rows, i, CASE_OVER) && look->is_ours(look->self, PQgetvalue(rows, i, CASE_VIN)))
             st = take_over(d, rows, i, look->now_ms, fault);
     d->after = (struct case_key){"", "", ""};
-    if (st == ST_OK && n > 0 && whole(rows, n - 1, CASE_COUNT) == SLICE_ROWS) {
+    if (st == ST_OK && n > 0 && pg_text_int8(rows, n - 1, CASE_COUNT) == SLICE_ROWS) {
         text_copy(d->after.vin, sizeof d->after.vin, PQgetvalue(rows, n - 1, CASE_VIN));
         text_copy(d->after.type, sizeof d->after.type, PQgetvalue(rows, n - 1, CASE_TYPE));
         text_copy(d->after.subject, sizeof d->after.subject, PQgetvalue(rows, n - 1, CASE_SUBJECT));

@@ -1,8 +1,6 @@
 /* services/ingest/again/gone.c - the mark a purge sets before it deletes. */
 #include "gone.h"
 
-#include <stdlib.h>
-
 enum status gone_until(struct pg *db, const char *vin, int64_t *until_ms, struct fault *fault)
 {
     const char *params[] = {vin};
@@ -11,7 +9,7 @@ enum status gone_until(struct pg *db, const char *vin, int64_t *until_ms, struct
         pg_run(db, "SELECT until_ms FROM samples_gone WHERE vin = $1", 1, params, &rows, fault);
 
     if (st == ST_OK)
-        *until_ms = PQntuples(rows) ? strtoll(PQgetvalue(rows, 0, 0), NULL, 10) : 0;
+        *until_ms = PQntuples(rows) ? pg_text_int8(rows, 0, 0) : 0;
     PQclear(rows);
     return st;
 }

@@ -181,7 +181,7 @@ static enum status strike_out(struct minutes *m, const PGresult *rows, int row, 
 
 static int64_t span_of(const PGresult *rows, int row)
 {
-    return strtoll(PQgetvalue(rows, row, 1), NULL, 10);
+    return pg_text_int8(rows, row, 1);
 }
 
 static bool is_kept(const PGresult *rows, int row)

@@ -1,6 +1,5 @@
 /* services/ingest/again/recompute_silent.c - those who have fallen silent: their open rows as they
  * stand, and what time alone brings about. */
-#include <stdlib.h>
 
 #include "lib/text.h"
 #include "recompute_inside.h"
@@ -116,7 +115,7 @@ enum status recompute_silent(struct recompute *r, bool (*is_ours)(void *self, co
         if (!is_ours(self, PQgetvalue(rows, i, 0)))
             continue;
         who[n++] = (struct silent){.vin = PQgetvalue(rows, i, 0),
-                                   .unfed_ms = strtoll(PQgetvalue(rows, i, 1), NULL, 10),
+                                   .unfed_ms = pg_text_int8(rows, i, 1),
                                    .retired = *PQgetvalue(rows, i, 2) == 't'};
     }
     go_on_after(r, rows, i);

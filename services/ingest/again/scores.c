@@ -3,7 +3,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "lib/text.h"
 #include "services/ingest/commit/columns.h"
@@ -30,30 +29,25 @@ enum {
 static const char *const terms[SCORE_TERMS] = {"harsh", "idle", "overspeed", "high_rpm",
                                                "cold_load"};
 
-static double number(const PGresult *rows, int row, int column)
-{
-    return strtod(PQgetvalue(rows, row, column), NULL);
-}
-
 static struct score_sums sums_of(const PGresult *rows, int row)
 {
     struct score_sums s = {
-        .km = number(rows, row, KM),
-        .idle_s = number(rows, row, IDLE_S),
-        .engine_s = number(rows, row, ENGINE_S),
-        .above_s = number(rows, row, ABOVE_S),
-        .moving_s = number(rows, row, MOVING_S),
-        .high_rpm_s = number(rows, row, HIGH_S),
-        .cold_s = number(rows, row, COLD_S),
+        .km = pg_text_float8(rows, row, KM),
+        .idle_s = pg_text_float8(rows, row, IDLE_S),
+        .engine_s = pg_text_float8(rows, row, ENGINE_S),
+        .above_s = pg_text_float8(rows, row, ABOVE_S),
+        .moving_s = pg_text_float8(rows, row, MOVING_S),
+        .high_rpm_s = pg_text_float8(rows, row, HIGH_S),
+        .cold_s = pg_text_float8(rows, row, COLD_S),
     };
 
     for (int i = 0; i < 3; i++)
-        s.bands[i] = (int)number(rows, row, BAND_1 + i);
+        s.bands[i] = (int)pg_text_float8(rows, row, BAND_1 + i);
     s.measured[SCORE_HARSH] = *PQgetvalue(rows, row, SLOPES) == 't';
     s.measured[SCORE_IDLE] = s.engine_s > 0;
     s.measured[SCORE_OVERSPEED] = s.moving_s > 0 && *PQgetvalue(rows, row, LIMITED) == 't';
-    s.measured[SCORE_RPM] = number(rows, row, RPM_S) > 0;
-    s.measured[SCORE_COLD] = number(rows, row, LOAD_S) > 0;
+    s.measured[SCORE_RPM] = pg_text_float8(rows, row, RPM_S) > 0;
+    s.measured[SCORE_COLD] = pg_text_float8(rows, row, LOAD_S) > 0;
     return s;
 }
 

@@ -53,11 +53,6 @@ const struct alert_change_message *silence_changes(const struct silence *s, size
 /* ---- rows */
 enum { VIN, SEEN, SLEEPING, DRIVING, CASE_MS, MISSING, HEARTBEAT, WAKE, LAT, LON, GONE };
 
-static int64_t whole(const PGresult *rows, int row, int column)
-{
-    return strtoll(PQgetvalue(rows, row, column), NULL, 10);
-}
-
 static enum status read_site(struct silence *s, struct fault *fault)
 {
     PGresult *rows = NULL;
@@ -68,8 +63,8 @@ static enum status read_site(struct silence *s, struct fault *fault)
 
     if (st != ST_OK)
         return st;
-    s->site.vehicles = (size_t)whole(rows, 0, 0);
-    s->site.heard_ms = whole(rows, 0, 1);
+    s->site.vehicles = (size_t)pg_text_int8(rows, 0, 0);
+    s->site.heard_ms = pg_text_int8(rows, 0, 1);
     PQclear(rows);
     return ST_OK;
 }
@@ -106,12 +101,12 @@ static enum status read_rows(struct silence *s, PGresult **rows, struct fault *f
 static struct presence_state state_of(const PGresult *rows, int row)
 {
     return (struct presence_state){
-        .heard_ms = whole(rows, row, SEEN),
+        .heard_ms = pg_text_int8(rows, row, SEEN),
         .sleeping = *PQgetvalue(rows, row, SLEEPING) == 't',
         .driving = *PQgetvalue(rows, row, DRIVING) == 't',
-        .heartbeat_ms = whole(rows, row, HEARTBEAT),
-        .wake_ms = whole(rows, row, WAKE),
-        .silent_since_ms = PQgetisnull(rows, row, CASE_MS) ? 0 : whole(rows, row, CASE_MS),
+        .heartbeat_ms = pg_text_int8(rows, row, HEARTBEAT),
+        .wake_ms = pg_text_int8(rows, row, WAKE),
+        .silent_since_ms = PQgetisnull(rows, row, CASE_MS) ? 0 : pg_text_int8(rows, row, CASE_MS),
     };
 }
 
@@ -188,7 +183,7 @@ static enum status tell_one(struct silence *s, const PGresult *rows, int row, bo
 
         take_place(&end[0], rows, row);
         (void)snprintf(end[0].data, sizeof end[0].data, "{\"until\":%lld,\"missing\":%lld}",
-                       (long long)p.heard_ms, (long long)whole(rows, row, MISSING));
+                       (long long)p.heard_ms, (long long)pg_text_int8(rows, row, MISSING));
         tell_found(s->tell, vin, end, 2, look->now_ms);
     } else if (presence_tick(&p, &s->set, ours, look->now_ms)) {
         struct found begun = about(p.silent_since_ms, FOUND_EVENT | FOUND_ALERT);

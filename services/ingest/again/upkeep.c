@@ -49,16 +49,11 @@ static const char *const works[] = {
     "d.vin = c.vin AND d.t_ms > c.t_ms AND d.t_ms / 86400000 = c.t_ms / 86400000) LIMIT 5000)",
 };
 
-static int64_t whole(const PGresult *rows, int row, int column)
-{
-    return strtoll(PQgetvalue(rows, row, column), NULL, 10);
-}
-
 static void scan(struct alert_change_message *m, const PGresult *rows, int row)
 {
-    *m = (struct alert_change_message){.occurred_ms = whole(rows, row, 5),
-                                       .detected_ms = whole(rows, row, 6),
-                                       .count = whole(rows, row, 7)};
+    *m = (struct alert_change_message){.occurred_ms = pg_text_int8(rows, row, 5),
+                                       .detected_ms = pg_text_int8(rows, row, 6),
+                                       .count = pg_text_int8(rows, row, 7)};
     text_copy(m->id, sizeof m->id, PQgetvalue(rows, row, 0));
     text_copy(m->vin, sizeof m->vin, PQgetvalue(rows, row, 1));
     text_copy(m->type, sizeof m->type, PQgetvalue(rows, row, 2));
@@ -79,7 +74,7 @@ static void tell(struct columns *told, const PGresult *rows, int row)
     const struct message m = {.alert = PQgetvalue(rows, row, 0),
                               .transition = "cleared",
                               .severity = PQgetvalue(rows, row, 3),
-                              .opening = whole(rows, row, 8)};
+                              .opening = pg_text_int8(rows, row, 8)};
 
     if (!PQgetisnull(rows, row, 8))
         messages_add(told, &m);

@@ -2,7 +2,6 @@
 #include "customers.h"
 
 #include <jansson.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,25 +73,19 @@ static bool is_wanted(void *self, const char *id, void *value)
 }
 
 /* ---- zones */
-static double number(const PGresult *rows, int row, int column)
-{
-    return PQgetisnull(rows, row, column) ? (double)NAN
-                                          : strtod(PQgetvalue(rows, row, column), NULL);
-}
-
 /* False: a shape that is none; it is left out. */
 static bool take_fence(const PGresult *rows, int row, struct fence *f)
 {
     const char *kind = PQgetvalue(rows, row, 2);
 
-    *f = (struct fence){.set = geofence_defaults, .limit_kmh = number(rows, row, 6)};
+    *f = (struct fence){.set = geofence_defaults, .limit_kmh = pg_text_float8(rows, row, 6)};
     text_copy(f->id, sizeof f->id, PQgetvalue(rows, row, 0));
     f->version = (int32_t)strtol(PQgetvalue(rows, row, 1), NULL, 10);
     f->zone.kind = !strcmp(kind, "circle")    ? ZONE_CIRCLE
                    : !strcmp(kind, "polygon") ? ZONE_POLYGON
                                               : ZONE_CORRIDOR;
-    f->zone.radius_m = number(rows, row, 3);
-    f->set.dwell_ms = 1000 * strtoll(PQgetvalue(rows, row, 5), NULL, 10);
+    f->zone.radius_m = pg_text_float8(rows, row, 3);
+    f->set.dwell_ms = 1000 * pg_text_int8(rows, row, 5);
     f->muted = *PQgetvalue(rows, row, 7) == 't';
     shape_schedule(&f->schedule, PQgetvalue(rows, row, 8));
     f->zone.points = shape_points(PQgetvalue(rows, row, 4), &f->zone.n);
@@ -171,7 +164,7 @@ static enum status compare(struct customers *c, struct customer *to, bool *same,
 
     *same = true;
     if (st == ST_OK && PQntuples(rows) == 1) {
-        to->limit_kmh = number(rows, 0, 0);
+        to->limit_kmh = pg_text_float8(rows, 0, 0);
         text_copy(to->zone, sizeof to->zone, PQgetvalue(rows, 0, 1));
         to->keep_days = (int)strtol(PQgetvalue(rows, 0, 2), NULL, 10);
         *same = !strcmp(to->fingerprint, PQgetvalue(rows, 0, 3));

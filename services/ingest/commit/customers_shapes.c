@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/store/postgres.h"
 #include "lib/text.h"
 #include "proto/json.h"
 #include "proto/signals.h"
@@ -111,9 +112,9 @@ bool shape_rule(const PGresult *rows, int row, const char *customer, struct rule
     r->test = (enum rule_test)find(PQgetvalue(rows, row, 4), tests);
     r->threshold = strtod(PQgetvalue(rows, row, 5), NULL);
     r->release = strtod(PQgetvalue(rows, row, 6), NULL);
-    r->duration_ms = 1000 * strtoll(PQgetvalue(rows, row, 7), NULL, 10);
+    r->duration_ms = 1000 * pg_text_int8(rows, row, 7);
     r->repeat = (int)strtol(PQgetvalue(rows, row, 8), NULL, 10);
-    r->repeat_ms = 1000 * strtoll(PQgetvalue(rows, row, 9), NULL, 10);
+    r->repeat_ms = 1000 * pg_text_int8(rows, row, 9);
     shape_schedule(&r->schedule, PQgetvalue(rows, row, 10));
     r->place = (enum rule_place)find(PQgetvalue(rows, row, 11), places);
     text_copy(r->customer, sizeof r->customer, customer);

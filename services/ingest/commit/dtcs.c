@@ -1,5 +1,4 @@
 /* services/ingest/commit/dtcs.c - one report at a time: a car sends few. */
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,11 +44,6 @@ void dtcs_begin(struct dtcs *d, const struct cleared *cleared)
 }
 
 /* ---- what was known */
-static int64_t whole(const PGresult *rows, int row, int column)
-{
-    return strtoll(PQgetvalue(rows, row, column), NULL, 10);
-}
-
 struct dtc dtcs_read_dtc(const PGresult *rows, int row)
 {
     int list = dtc_list_of(PQgetvalue(rows, row, 2));
@@ -81,10 +75,10 @@ static enum status read_codes(struct dtcs *d, const char *vin, struct fault *fau
     for (int i = 0; st == ST_OK && i < PQntuples(rows); i++)
         dtcs_read_code(&d->life,
                        (struct dtc_known){.there = *PQgetvalue(rows, i, 3) == 't',
-                                          .first_ms = whole(rows, i, 4),
-                                          .last_ms = whole(rows, i, 5),
-                                          .gone_ms = whole(rows, i, 6),
-                                          .count = (int)whole(rows, i, 7)},
+                                          .first_ms = pg_text_int8(rows, i, 4),
+                                          .last_ms = pg_text_int8(rows, i, 5),
+                                          .gone_ms = pg_text_int8(rows, i, 6),
+                                          .count = (int)pg_text_int8(rows, i, 7)},
                        rows, i);
     PQclear(rows);
     return st;
@@ -112,14 +106,14 @@ static enum status read_status(struct dtcs *d, const char *vin, struct cleared_v
                     1, params, &rows, fault);
     if (st != ST_OK)
         return st;
-    d->life.t_ms = whole(rows, 0, 0);
+    d->life.t_ms = pg_text_int8(rows, 0, 0);
     d->life.mil = *PQgetvalue(rows, 0, 1) == 't';
     d->life.readiness_known = *PQgetvalue(rows, 0, 2) == 't';
-    d->life.supported = (uint32_t)whole(rows, 0, 3);
-    d->life.incomplete = (uint32_t)whole(rows, 0, 4);
+    d->life.supported = (uint32_t)pg_text_int8(rows, 0, 3);
+    d->life.incomplete = (uint32_t)pg_text_int8(rows, 0, 4);
     d->life.cleared_known = !PQgetisnull(rows, 0, 5);
     d->life.cleared_km = strtod(PQgetvalue(rows, 0, 5), NULL);
-    *told = (struct cleared_value){whole(rows, 0, 7), strtod(PQgetvalue(rows, 0, 6), NULL)};
+    *told = (struct cleared_value){pg_text_int8(rows, 0, 7), strtod(PQgetvalue(rows, 0, 6), NULL)};
     PQclear(rows);
     return ST_OK;
 }

@@ -33,11 +33,6 @@ struct past {
     size_t found_before; /* entries of it that are not of this */
 };
 
-static int64_t whole(const PGresult *rows, int row, int column)
-{
-    return strtoll(PQgetvalue(rows, row, column), NULL, 10);
-}
-
 /* ---- what is stored */
 /* Those that are stepped again: at least one. */
 static int count_reports(const PGresult *reports)
@@ -65,8 +60,8 @@ static enum status read_reports(struct dtcs *d, struct past *p, struct fault *fa
         return st;
     p->n = count_reports(p->reports);
     p->older = p->n < PQntuples(p->reports);
-    if (p->older && p->from_ms <= whole(p->reports, p->n - 1, 0))
-        p->from_ms = whole(p->reports, p->n - 1, 0) + 1;
+    if (p->older && p->from_ms <= pg_text_int8(p->reports, p->n - 1, 0))
+        p->from_ms = pg_text_int8(p->reports, p->n - 1, 0) + 1;
     return ST_OK;
 }
 
@@ -147,8 +142,8 @@ static void begin_anew(struct dtcs *d, const struct past *p)
     dtc_life_clear(&d->life);
     for (int i = 0; i < PQntuples(p->codes); i++)
         dtcs_read_code(&d->life,
-                       (struct dtc_known){.first_ms = whole(p->codes, i, 3),
-                                          .count = (int)whole(p->codes, i, 4),
+                       (struct dtc_known){.first_ms = pg_text_int8(p->codes, i, 3),
+                                          .count = (int)pg_text_int8(p->codes, i, 4),
                                           .there = *PQgetvalue(p->codes, i, 5) == 't'},
                        p->codes, i);
 }
@@ -159,7 +154,7 @@ static void recount(struct dtcs *d, const struct past *p)
     for (int i = 0; i < PQntuples(p->codes); i++) {
         struct dtc code = dtcs_read_dtc(p->codes, i);
 
-        dtc_life_recount(&d->life, &code, (int)whole(p->codes, i, 4));
+        dtc_life_recount(&d->life, &code, (int)pg_text_int8(p->codes, i, 4));
     }
 }
 
@@ -168,7 +163,7 @@ static void recount(struct dtcs *d, const struct past *p)
 static bool distance_fell(const struct past *p, int64_t t_ms)
 {
     for (int i = 0; i < PQntuples(p->events) && *PQgetvalue(p->events, i, EVENT_FELL) == 't'; i++)
-        if (whole(p->events, i, EVENT_MS) == t_ms)
+        if (pg_text_int8(p->events, i, EVENT_MS) == t_ms)
             return true;
     for (size_t i = 0; i < p->found_before; i++) {
         const struct found *f = &p->found->found[i];
@@ -189,7 +184,7 @@ static enum status read_report(struct dtcs *d, const struct past *p, int i,
     json_t *message = NULL;
     enum status st;
 
-    *report = (struct dtc_report){.t_ms = whole(p->reports, row, 0)};
+    *report = (struct dtc_report){.t_ms = pg_text_int8(p->reports, row, 0)};
     report->cleared_km = cleared_km(d->cleared, report->t_ms);
     if ((st = json_read(&message, PQgetvalue(p->reports, row, 1), len, len, fault)) != ST_OK)
         return st;
@@ -207,7 +202,7 @@ static uint32_t *place_of(struct dtcs *d, const struct past *p, int64_t t_ms, co
     for (; *at; at = slots_next(&d->by_key, at)) {
         int row = (int)*at - 1;
 
-        if (whole(p->events, row, EVENT_MS) == t_ms &&
+        if (pg_text_int8(p->events, row, EVENT_MS) == t_ms &&
             !strcmp(PQgetvalue(p->events, row, EVENT_KEY), key))
             break;
     }
@@ -232,7 +227,7 @@ static bool sort_rows(struct dtcs *d, const struct past *p)
     if (!slots_begin(&d->by_key, (size_t)n) || !slots_begin(&d->waiting, (size_t)waiting_n))
         return false;
     for (int i = 0; i < n; i++)
-        *place_of(d, p, whole(p->events, i, EVENT_MS), PQgetvalue(p->events, i, EVENT_KEY)) =
+        *place_of(d, p, pg_text_int8(p->events, i, EVENT_MS), PQgetvalue(p->events, i, EVENT_KEY)) =
             (uint32_t)i + 1;
     for (int i = 0; i < waiting_n; i++)
         *place_waiting(d, p, PQgetvalue(p->waiting, i, 0)) = (uint32_t)i + 1;
@@ -461,7 +456,7 @@ static enum status withdraw(struct dtcs *d, const struct past *p, size_t *gone_n
         pg_array_text(&d->c.column[0], at, strlen(at));
         if (strncmp(key, cleared, len) != 0) /* and a space behind it */
             continue;
-        if (!add_gone(d, *gone_n, whole(p->events, i, EVENT_MS), cleared, key + len + 1))
+        if (!add_gone(d, *gone_n, pg_text_int8(p->events, i, EVENT_MS), cleared, key + len + 1))
             return fault_set(fault, ST_RETRY, "out of memory for trouble codes");
         (*gone_n)++;
     }

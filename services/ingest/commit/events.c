@@ -244,7 +244,7 @@ static enum status read_old(struct events *e, const char *vin, int64_t after_ms,
 
 static void scan_old(const PGresult *rows, int row, struct finding *f, struct found *gone)
 {
-    *f = (struct finding){.occurred_ms = strtoll(PQgetvalue(rows, row, 3), NULL, 10)};
+    *f = (struct finding){.occurred_ms = pg_text_int8(rows, row, 3)};
     text_copy(f->id, sizeof f->id, PQgetvalue(rows, row, 0));
     text_copy(f->type, sizeof f->type, PQgetvalue(rows, row, 1));
     text_copy(f->subject, sizeof f->subject, PQgetvalue(rows, row, 2));

@@ -153,7 +153,7 @@ enum status fact_layouts_learn(struct fact_layouts *l, struct fault *fault)
     if (st != ST_OK)
         return st;
     for (int i = 0; i < PQntuples(rows) && st == ST_OK; i++) {
-        int64_t number = strtoll(PQgetvalue(rows, i, 0), NULL, 10);
+        int64_t number = pg_text_int8(rows, i, 0);
 
         if (!knows(l, number) && !learn(l, number, PQgetvalue(rows, i, 1)))
             st = fault_set(fault, ST_RETRY, "out of memory for layouts");

@@ -1,8 +1,6 @@
 /* services/ingest/commit/fact_lost.c - two questions, once per vehicle and upgrade. */
 #include "fact_lost.h"
 
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "proto/envelope.h"
@@ -44,12 +42,6 @@ enum status fact_lost_read(struct fact_lost *l, struct pg *db, const struct pg_a
                &l->told, fault);
 }
 
-static double number(const PGresult *rows, int row, int column)
-{
-    return PQgetisnull(rows, row, column) ? (double)NAN
-                                          : strtod(PQgetvalue(rows, row, column), NULL);
-}
-
 static void resume(const PGresult *rows, int row, struct car *out)
 {
     const char *source = PQgetvalue(rows, row, 1);
@@ -57,16 +49,16 @@ static void resume(const PGresult *rows, int row, struct car *out)
         .source = !*source                     ? ODOMETER_UNKNOWN
                   : strcmp(source, "car") == 0 ? ODOMETER_CAR
                                                : ODOMETER_ESTIMATED,
-        .m = number(rows, row, 2),
-        .engine_h = number(rows, row, 3),
-        .idle_h = number(rows, row, 4),
-        .at_ms = strtoll(PQgetvalue(rows, row, 5), NULL, 10),
-        .factor = number(rows, row, 6),
+        .m = pg_text_float8(rows, row, 2),
+        .engine_h = pg_text_float8(rows, row, 3),
+        .idle_h = pg_text_float8(rows, row, 4),
+        .at_ms = pg_text_int8(rows, row, 5),
+        .factor = pg_text_float8(rows, row, 6),
     };
 
     odometer_resume(&out->odometer, &shown);
     (void)uuid_scan(out->stream, PQgetvalue(rows, row, 7));
-    out->passed_seq = strtoll(PQgetvalue(rows, row, 8), NULL, 10);
+    out->passed_seq = pg_text_int8(rows, row, 8);
 }
 
 void fact_lost_begin(const struct fact_lost *l, const char *vin, int64_t t_ms, struct car *out)
@@ -78,5 +70,5 @@ void fact_lost_begin(const struct fact_lost *l, const char *vin, int64_t t_ms, s
     for (int i = 0; i < PQntuples(l->told); i++)
         if (!strcmp(PQgetvalue(l->told, i, 0), vin))
             detect_told(&out->detect, PQgetvalue(l->told, i, 1), PQgetvalue(l->told, i, 2),
-                        strtoll(PQgetvalue(l->told, i, 3), NULL, 10));
+                        pg_text_int8(l->told, i, 3));
 }

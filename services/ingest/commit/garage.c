@@ -94,12 +94,6 @@ static bool is_wanted(void *self, const char *vin, void *value)
     return *now_ms - v->asked_ms < FORGET_MS;
 }
 
-static double number(const PGresult *rows, int row, int column)
-{
-    return PQgetisnull(rows, row, column) ? (double)NAN
-                                          : strtod(PQgetvalue(rows, row, column), NULL);
-}
-
 static const struct harsh_settings *harsh_of(const char *class)
 {
     if (!strcmp(class, "heavy"))
@@ -125,13 +119,13 @@ static enum status take_row(struct garage *g, const PGresult *rows, int row, int
         return st;
     v->read_ms = now_ms;
     v->stamped_ms = 0;
-    v->limit_kmh = number(rows, row, 8);
-    v->redline_rpm = number(rows, row, 11);
+    v->limit_kmh = pg_text_float8(rows, row, 8);
+    v->redline_rpm = pg_text_float8(rows, row, 11);
     text_copy(v->group, sizeof v->group, PQgetvalue(rows, row, 9));
     v->fuel = fuel_kind_of(PQgetvalue(rows, row, 1));
-    v->displacement_l = number(rows, row, 2);
-    v->tank_l = number(rows, row, 3);
-    v->co2_kg_l = number(rows, row, 4);
+    v->displacement_l = pg_text_float8(rows, row, 2);
+    v->tank_l = pg_text_float8(rows, row, 3);
+    v->co2_kg_l = pg_text_float8(rows, row, 4);
     v->detects = !strcmp(PQgetvalue(rows, row, 5), "ingest");
     v->harsh = harsh_of(PQgetvalue(rows, row, 6));
     v->nominal_v = (int)strtol(PQgetvalue(rows, row, 7), NULL, 10);

@@ -182,17 +182,6 @@ static const char *reason_name(int i)
     return end_reason_word((enum end_reason)i);
 }
 
-static double number(const PGresult *rows, int row, int column)
-{
-    return PQgetisnull(rows, row, column) ? (double)NAN
-                                          : strtod(PQgetvalue(rows, row, column), NULL);
-}
-
-static int64_t whole(const PGresult *rows, int row, int column)
-{
-    return strtoll(PQgetvalue(rows, row, column), NULL, 10);
-}
-
 static void scan_fuel(const PGresult *rows, int row, struct fuel_sum *sum)
 {
     const char *litres = PQgetvalue(rows, row, 21), *by_ms = PQgetvalue(rows, row, 22);
@@ -205,7 +194,7 @@ static void scan_fuel(const PGresult *rows, int row, struct fuel_sum *sum)
         sum->by_ms[i] = strtoll(by_ms + 1, &end, 10);
         by_ms = end;
     }
-    sum->expected_ms = whole(rows, row, 23);
+    sum->expected_ms = pg_text_int8(rows, row, 23);
 }
 
 static void scan_sums(const PGresult *rows, int row, struct segment *s)
@@ -214,23 +203,23 @@ static void scan_sums(const PGresult *rows, int row, struct segment *s)
     int64_t *const times[] = {&sum->moving_ms,  &sum->engine_ms,   &sum->idle_ms,
                               &sum->covered_ms, &sum->expected_ms, &s->pause_ms};
 
-    s->start = (struct place){number(rows, row, 8), number(rows, row, 9)};
-    s->end = (struct place){number(rows, row, 10), number(rows, row, 11)};
-    sum->distance_m = number(rows, row, 12);
-    sum->estimated_m = number(rows, row, 13);
-    sum->max_kmh = number(rows, row, 14);
+    s->start = (struct place){pg_text_float8(rows, row, 8), pg_text_float8(rows, row, 9)};
+    s->end = (struct place){pg_text_float8(rows, row, 10), pg_text_float8(rows, row, 11)};
+    sum->distance_m = pg_text_float8(rows, row, 12);
+    sum->estimated_m = pg_text_float8(rows, row, 13);
+    sum->max_kmh = pg_text_float8(rows, row, 14);
     for (int i = 0; i < 6; i++)
-        *times[i] = whole(rows, row, 15 + i);
+        *times[i] = pg_text_int8(rows, row, 15 + i);
     scan_fuel(rows, row, &sum->fuel);
-    s->odometer_start_m = number(rows, row, 24);
-    s->odometer_end_m = number(rows, row, 25);
-    s->level_start_percent = number(rows, row, 26);
-    s->level_end_percent = number(rows, row, 27);
-    sum->high_rpm_ms = whole(rows, row, 29);
-    sum->rpm_ms = whole(rows, row, 30);
-    sum->cold_load_ms = whole(rows, row, 31);
-    sum->load_ms = whole(rows, row, 32);
-    sum->slope_ms = whole(rows, row, 33);
+    s->odometer_start_m = pg_text_float8(rows, row, 24);
+    s->odometer_end_m = pg_text_float8(rows, row, 25);
+    s->level_start_percent = pg_text_float8(rows, row, 26);
+    s->level_end_percent = pg_text_float8(rows, row, 27);
+    sum->high_rpm_ms = pg_text_int8(rows, row, 29);
+    sum->rpm_ms = pg_text_int8(rows, row, 30);
+    sum->cold_load_ms = pg_text_int8(rows, row, 31);
+    sum->load_ms = pg_text_int8(rows, row, 32);
+    sum->slope_ms = pg_text_int8(rows, row, 33);
 }
 
 bool segment_scan(const PGresult *rows, int row, struct segment *out)
@@ -241,12 +230,12 @@ bool segment_scan(const PGresult *rows, int row, struct segment *out)
 
     if (kind < 0 || state < 0 || reason < 0)
         return false;
-    segment_init(out, (enum segment_kind)kind, whole(rows, row, 6));
+    segment_init(out, (enum segment_kind)kind, pg_text_int8(rows, row, 6));
     text_copy(out->id, sizeof out->id, PQgetvalue(rows, row, 1));
     out->state = (enum segment_state)state;
     out->provisional = *PQgetvalue(rows, row, 4) == 't';
-    out->version = (int)whole(rows, row, 5);
-    out->end_ms = whole(rows, row, 7);
+    out->version = (int)pg_text_int8(rows, row, 5);
+    out->end_ms = pg_text_int8(rows, row, 7);
     out->reason = (enum end_reason)reason;
     scan_sums(rows, row, out);
     return true;

@@ -88,7 +88,7 @@ enum status told_list(struct pg *db, const char *vin, int64_t after_ms, struct t
         return st;
     list = calloc((size_t)PQntuples(rows) + 1, sizeof *list);
     for (int i = 0; list && i < PQntuples(rows); i++) {
-        list[i] = (struct told){.t_ms = strtoll(PQgetvalue(rows, i, 0), NULL, 10),
+        list[i] = (struct told){.t_ms = pg_text_int8(rows, i, 0),
                                 .is_switch = *PQgetvalue(rows, i, 1) == 't',
                                 .on = *PQgetvalue(rows, i, 2) == 't'};
         (void)uuid_scan(list[i].id, PQgetvalue(rows, i, 3));

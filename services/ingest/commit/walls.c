@@ -64,7 +64,7 @@ static enum status read_wall(struct walls *w, const char *zone, struct wall *out
         return st;
     out->n = n;
     for (int i = 0; i < n; i++) { /* newest first */
-        out->from_ms[n - 1 - i] = strtoll(PQgetvalue(rows, i, 0), NULL, 10);
+        out->from_ms[n - 1 - i] = pg_text_int8(rows, i, 0);
         out->ahead_min[n - 1 - i] = (int32_t)strtol(PQgetvalue(rows, i, 1), NULL, 10);
     }
     PQclear(rows);

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <setjmp.h>
 #include <cmocka.h>
+#include <math.h>
 #include <string.h>
 
 #include "lib/store/postgres.h"
@@ -137,6 +138,24 @@ static void every_element_type_has_its_array_type(void **state)
     }
 }
 
+static void numbers_of_a_row_that_came_as_text_are_read_and_its_nulls_told_apart(void **state)
+{
+    PGresAttDesc columns[3] = {
+        {.name = (char[]){"n"}}, {.name = (char[]){"x"}}, {.name = (char[]){"y"}}};
+    PGresult *rows = PQmakeEmptyPGresult(NULL, PGRES_TUPLES_OK);
+
+    (void)state;
+    assert_int_equal(PQsetResultAttrs(rows, 3, columns), 1);
+    assert_int_equal(PQsetvalue(rows, 0, 0, (char[]){"-9007199254740993"}, 17), 1);
+    assert_int_equal(PQsetvalue(rows, 0, 1, (char[]){"48.25"}, 5), 1);
+    assert_int_equal(PQsetvalue(rows, 0, 2, NULL, -1), 1);
+    assert_int_equal(pg_text_int8(rows, 0, 0), -9007199254740993);
+    assert_int_equal(pg_text_int8(rows, 0, 2), 0);
+    assert_true(pg_text_float8(rows, 0, 1) == 48.25);
+    assert_true(isnan(pg_text_float8(rows, 0, 2)));
+    PQclear(rows);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -148,6 +167,7 @@ int main(void)
         cmocka_unit_test(what_is_no_uuid_fails_the_array),
         cmocka_unit_test(it_grows_as_needed),
         cmocka_unit_test(every_element_type_has_its_array_type),
+        cmocka_unit_test(numbers_of_a_row_that_came_as_text_are_read_and_its_nulls_told_apart),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
