@@ -116,6 +116,17 @@ static enum status look_at(struct again *a, struct due_again *due, int *failed, 
     return ST_OK;
 }
 
+/* One whose history takes long does not have this thread for itself. */
+static enum status take_turn(struct again *a, struct due_again *due, int *failed,
+                             struct fault *fault)
+{
+    int64_t from_ms = clock_boot_ms();
+    enum status st = look_at(a, due, failed, fault);
+
+    setbacks_rest(a->setbacks, due->vin, clock_boot_ms() - from_ms, clock_boot_ms());
+    return st;
+}
+
 static bool is_mine(struct again *a, struct due_again *due)
 {
     due->owner = is_ours(a, due->vin);
@@ -135,7 +146,7 @@ static enum status look(struct again *a, struct fault *fault)
             (stop_asked() || failed == FAILED_MAX || clock_boot_ms() > a->silent_ms + SILENT_MS))
             break;
         if (is_mine(a, &a->due[i]) && setbacks_allow(a->setbacks, a->due[i].vin, clock_boot_ms()))
-            st = look_at(a, &a->due[i], &failed, fault);
+            st = take_turn(a, &a->due[i], &failed, fault);
     }
     text_copy(a->after, sizeof a->after, i == n && n < DUE_MAX ? "" : a->due[i - 1].vin);
     return st;

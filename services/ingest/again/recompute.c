@@ -94,8 +94,9 @@ static void step(void *self, int64_t t_ms, const struct reading *readings, size_
 enum status recompute_step_until(struct recompute *r, const char *vin, int64_t after_ms,
                                  int64_t until_ms, struct fault *fault)
 {
-    enum status st = reread_each(r->influx, vin, after_ms, until_ms, step, r, fault);
+    enum status st = reread_each(r->influx, vin, after_ms, until_ms, &r->left, step, r, fault);
 
+    r->hopeless |= st == ST_REJECT && r->left <= 0;
     if (st == ST_OK && (r->failed || r->out.failed))
         st = fault_set(fault, ST_RETRY, "out of memory for what was found");
     return st;
@@ -316,20 +317,34 @@ static bool lacks(const struct recompute *r, const struct fact_row *row)
            (r->steps_count && r->car.steps < row->car.steps);
 }
 
-static enum status refuse(struct recompute *r, const struct fact_row *row, struct fault *fault)
+static enum status step_over(struct recompute *r, const struct due_again *due,
+                             const struct fact_row *row, int64_t after_ms, struct fault *fault)
 {
-    enum status st = recompute_forget_late(r, row, fault);
+    int64_t stood_ms = car_t_ms(&row->car);
+    enum status st = ST_OK;
 
-    return st != ST_OK ? st
-                       : fault_set(fault, ST_REJECT,
-                                   "the history lacks samples that were stepped over: late ones "
-                                   "change nothing");
+    if (r->run_up_ms > 0)
+        st = recompute_run_up(r, due, row, &after_ms, fault);
+    if (st == ST_OK)
+        st = recompute_step_until(r, due->vin, after_ms, stood_ms, fault);
+    if (st != ST_OK)
+        return st;
+    if (due->late && lacks(r, row)) {
+        r->hopeless = true;
+        return fault_set(fault, ST_REJECT,
+                         "the history lacks samples that were stepped over: late ones change "
+                         "nothing");
+    }
+    if (after_ms < stood_ms)
+        after_ms = stood_ms;
+    return recompute_step_until(r, due->vin, after_ms, r->until_ms, fault);
 }
 
 enum status recompute_vehicle(struct recompute *r, struct due_again *due, int64_t now_ms,
                               struct fault *fault)
 {
     struct fact_row row;
+    struct fault later;
     int64_t after_ms = 0;
     enum status st;
 
@@ -347,15 +362,11 @@ enum status recompute_vehicle(struct recompute *r, struct due_again *due, int64_
     r->until_ms = car_t_ms(&row.car);
     if (due->waited && row.wait_ms > r->until_ms)
         r->until_ms = row.wait_ms;
-    if (r->run_up_ms > 0 && (st = recompute_run_up(r, due, &row, &after_ms, fault)) != ST_OK)
-        return st;
-    if ((st = recompute_step_until(r, due->vin, after_ms, car_t_ms(&row.car), fault)) != ST_OK)
-        return st;
-    if (due->late && lacks(r, &row))
-        return refuse(r, &row, fault);
-    if (car_t_ms(&row.car) > after_ms)
-        after_ms = car_t_ms(&row.car);
-    if ((st = recompute_step_until(r, due->vin, after_ms, r->until_ms, fault)) != ST_OK)
+    st = step_over(r, due, &row, after_ms, fault);
+    if (st == ST_REJECT && due->late && r->hopeless &&
+        recompute_forget_late(r, &row, &later) != ST_OK)
+        return fault_set(fault, ST_RETRY, "%s", later.text);
+    if (st != ST_OK)
         return st;
     return finish(r, due, &row, now_ms, fault);
 }

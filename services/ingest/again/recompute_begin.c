@@ -6,6 +6,7 @@
 
 #include "gone.h"
 #include "recompute_inside.h"
+#include "reread.h"
 #include "services/ingest/facts/late.h"
 
 #define KEPT_ROOM 32 /* checkpoints; half a megabyte */
@@ -216,7 +217,8 @@ enum status recompute_begin(struct recompute *r, struct due_again *due, int64_t 
     r->judged = row->car.judged;
     judged_step(&r->judged, r->set.stamp, car_t_ms(&row->car));
     r->run_up_ms = 0;
-    r->steps_count = false;
+    r->left = REREAD_MOST;
+    r->steps_count = r->hopeless = false;
     r->forsaken = false;
     car_out_clear(&r->out);
     forget_kept(r);

@@ -31,6 +31,8 @@ struct recompute {
     int64_t oldest_ms; /* all samples since are there; INT64_MAX: nothing is late */
     int64_t base_ms;   /* newest sample of the state it began with */
     int64_t until_ms;  /* how far the history was read */
+    int64_t left;      /* samples that may still be read */
+    bool hopeless;     /* it will not be otherwise another time */
     bool steps_count;  /* car.steps goes on from the first sample, or from a state's */
     int64_t run_up_ms; /* samples up to here only tell how it stood then; 0: that was stored */
     bool forsaken; /* the history does not tell it either: rows that are open end where they are */

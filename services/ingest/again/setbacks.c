@@ -8,6 +8,8 @@
 #define VEHICLES_MAX 10000 /* more are tried again at once */
 #define SECOND_MS ((int64_t)1000)
 #define MINUTE_MS (60 * SECOND_MS)
+#define LONG_MS (10 * SECOND_MS)
+#define REST 9
 #define DOUBLED_MAX 16 /* times; beyond any longest pause */
 
 struct setback {
@@ -68,13 +70,18 @@ static bool still_waits(void *self, const char *vin, void *value)
     return one->until_ms > *now_ms;
 }
 
-int setbacks_add(struct setbacks *s, const char *vin, bool refused, int64_t now_ms)
+/* NULL: so many wait that it does not. */
+static struct setback *put(struct setbacks *s, const char *vin, int64_t now_ms)
 {
-    struct setback *one;
-
     if (map_count(s->vehicles) == VEHICLES_MAX && !map_get(s->vehicles, vin))
         map_each(s->vehicles, still_waits, &now_ms);
-    one = map_put(s->vehicles, vin);
+    return map_put(s->vehicles, vin);
+}
+
+int setbacks_add(struct setbacks *s, const char *vin, bool refused, int64_t now_ms)
+{
+    struct setback *one = put(s, vin, now_ms);
+
     if (!one)
         return 1;
     one->failures++;
@@ -85,4 +92,12 @@ int setbacks_add(struct setbacks *s, const char *vin, bool refused, int64_t now_
 void setbacks_end(struct setbacks *s, const char *vin)
 {
     map_remove(s->vehicles, vin);
+}
+
+void setbacks_rest(struct setbacks *s, const char *vin, int64_t took_ms, int64_t now_ms)
+{
+    struct setback *one = took_ms >= LONG_MS ? put(s, vin, now_ms) : NULL;
+
+    if (one && now_ms + REST * took_ms > one->until_ms)
+        one->until_ms = now_ms + REST * took_ms;
 }

@@ -22,6 +22,8 @@ bool setbacks_allow(struct setbacks *s, const char *vin, int64_t now_ms);
 /* It failed, for the n-th time in a row: n. */
 int setbacks_add(struct setbacks *s, const char *vin, bool refused, int64_t now_ms);
 void setbacks_end(struct setbacks *s, const char *vin); /* it went well */
-void setbacks_close(struct setbacks *s);                /* NULL is fine */
+/* It took so long.  Where that is long, it waits nine times as long: the others have the rest. */
+void setbacks_rest(struct setbacks *s, const char *vin, int64_t took_ms, int64_t now_ms);
+void setbacks_close(struct setbacks *s); /* NULL is fine */
 
 #endif

@@ -50,6 +50,23 @@ static void what_went_well_begins_anew(void **state)
     setbacks_close(s);
 }
 
+static void what_takes_long_leaves_most_of_the_time_to_others(void **state)
+{
+    struct setbacks *s = opened();
+
+    (void)state;
+    setbacks_rest(s, ONE, 9999, 10000);
+    assert_true(setbacks_allow(s, ONE, 10000));
+    setbacks_rest(s, ONE, 20000, 30000);
+    assert_false(setbacks_allow(s, ONE, 209999));
+    assert_true(setbacks_allow(s, OTHER, 30000));
+    assert_true(setbacks_allow(s, ONE, 210000));
+    assert_int_equal(setbacks_add(s, ONE, false, 210000), 1); /* that was no failure */
+    setbacks_rest(s, ONE, 10000, 210000);
+    assert_false(setbacks_allow(s, ONE, 299999));
+    setbacks_close(s);
+}
+
 static void pauses_double_up_to_a_longest(void **state)
 {
     (void)state;
@@ -85,6 +102,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_vehicle_that_failed_waits_and_no_other_does),
         cmocka_unit_test(what_went_well_begins_anew),
+        cmocka_unit_test(what_takes_long_leaves_most_of_the_time_to_others),
         cmocka_unit_test(pauses_double_up_to_a_longest),
         cmocka_unit_test(room_for_new_ones_is_made_of_those_that_wait_no_more),
     };
