@@ -12,6 +12,7 @@ import subprocess
 import pytest
 
 from ingest_site import BUILD, MISSING, PROGRAM, ROOT, RPM, SPEED, Ingest, Site, columnar, make, now_ms, wait_until
+from test_ingest_faults import Before
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
 NO_INSTRUCTION = {"x86_64": b"\x0f\x0b", "aarch64": bytes(4)}[platform.machine()]
@@ -176,6 +177,37 @@ def test_a_record_that_ends_it_at_its_group_s_first_line_is_found_out_as_well(si
             wait_until(lambda c=car, n=last: site.watermark(c.vin, c.stream) == (n, "{}"), why="all of them")
         assert [(r, s) for r, s, _ in site.dead_letters(poison.vin)] == [("poison", "1")]
         assert site.dead_letters(other.vin) == site.dead_letters(third.vin) == []
+
+
+def test_a_record_that_ends_it_where_a_group_is_sent_once_more_in_one_piece_is_found_out_as_well(site, tmp_path):
+    """As after no answer."""
+    site.ingest.stop()
+    with Before(site.influx.address) as before, site.car() as poison, site.car() as other, site.car() as third:
+        ingest = Ingest(site, state_dir=tmp_path / "state", influx=f"http://127.0.0.1:{before.server_port}").start()
+        sent = []
+        try:
+            before.open.clear()
+            other.one()
+            wait_until(lambda: ingest.metric("vigie_ingest_unacked_age_seconds") > 0, why="a group at the history")
+            for n, car in enumerate((poison, other, third), 2):  # the next group
+                sent.append((car, car.telemetry({now_ms(): {SPEED: 50.0}})))
+                wait_until(lambda n=n: ingest.metric("vigie_ingest_messages_total", 'kind="telemetry"') == n, why="it to wait")
+            before.says = 503, b""  # to that one, not to what is there already
+            before.open.set()
+            wait_until(lambda: "event=store.away store=influx " in ingest.log_text(), why="no answer")
+            break_function(ingest, "line_add")
+            wait_until(is_dead(ingest), why="its end")
+            before.says = None
+            ingest.start()
+            assert " event=suspects count=1 " in ingest.log_text()
+            for car, record in sent:
+                car.publish("telemetry", record)
+            for car, last in ((poison, 1), (other, 2), (third, 1)):
+                wait_until(lambda c=car, n=last: site.watermark(c.vin, c.stream) == (n, "{}"), why="all of them")
+            assert sum(len(site.dead_letters(car.vin)) for car in (poison, other, third)) == 1
+        finally:
+            before.open.set()
+            ingest.stop()
 
 
 def test_a_good_record_in_hand_while_it_is_killed_from_outside_is_never_suspected(site):
