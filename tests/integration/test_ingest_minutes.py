@@ -1,10 +1,12 @@
 """1-minute values: right after late data too, without positions, and not forgotten when ingest is killed."""
+import io
 import os
 import signal
 
 import pytest
 
-from ingest_site import DAY_MS, LAT, LON, MISSING, RPM, SPEED, Site, now_ms, wait_until
+from ingest_site import DAY_MS, LAT, LON, MISSING, RPM, SPEED, Ingest, Site, now_ms, wait_until
+from test_ingest_faults import Narrow, NarrowRequest
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
 MINUTE = 60_000
@@ -128,3 +130,42 @@ def test_live_samples_are_registered_rarely_and_counted_all(site):
             car.telemetry({t: {SPEED: float(n)}})
         car.wait_ack(60)
         settle(site, car, sent, (SPEED,))
+
+
+class Slow(NarrowRequest):
+    """What is asked of the minutes of one vehicle takes too long."""
+
+    def do_POST(self):
+        if "/query" not in self.path:
+            self.pass_on()
+            return
+        connection, body = self.rfile, self.rfile.read(int(self.headers["Content-Length"]))
+        if self.server.vin and self.server.vin.encode() in body and b"1m" in body:
+            self.server.asked += 1
+            self.answer(503, b'{"error":"timeout"}')
+            return
+        self.rfile = io.BytesIO(body)
+        self.pass_on()
+        self.rfile = connection
+
+
+def test_a_vehicle_whose_minutes_cannot_be_asked_holds_up_no_other(site):
+    start = now_ms() // MINUTE * MINUTE - 40 * MINUTE
+    site.ingest.stop()
+    with Narrow(site.influx.address, 1 << 30) as between, site.car() as first, site.car() as second:
+        between.RequestHandlerClass, between.asked, between.vin = Slow, 0, first.vin
+        behind = Ingest(site, "behind", influx=f"http://127.0.0.1:{between.server_port}", minute_wait="500ms").start()
+        try:
+            assert first.vin < second.vin
+            for car in (first, second):
+                car.telemetry(drive(start, 1500))
+                car.wait_ack(1)
+            settle(site, second, drive(start, 1500))
+            wait_until(lambda: f"minutes.later vehicle={first.vin}" in behind.log_text(), why="it to be said")
+            assert between.asked > 0 and minutes(site, first.vin) == {}
+            between.vin = None
+            settle(site, first, drive(start, 1500))
+        finally:
+            behind.stop()
+            between.shutdown()
+    site.ingest.start()

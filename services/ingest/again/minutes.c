@@ -22,12 +22,14 @@
 #include "services/ingest/record/pace.h"
 #include "services/ingest/record/record.h"
 #include "services/ingest/record/session.h"
+#include "setbacks.h"
 
 #define ANSWER_MS 10000
 #define LOOK_MS 1000
 #define AWAY_MS 5000
 #define JOIN_SPANS 6 /* an hour in one question */
-#define ROWS "240"
+#define ROWS 240
+#define FAILED_MAX 3 /* vehicles in a row: it is the database then */
 
 static const char *const functions[] = {"min", "max", "mean", "count", "last"};
 #define FUNCTIONS (sizeof functions / sizeof *functions)
@@ -38,6 +40,9 @@ struct minutes {
     struct influx *influx;
     unsigned connections; /* when we last asked for the lock */
     bool ours, prepared, away;
+    struct setbacks *setbacks;
+    char after_vin[VIN_LEN + 1]; /* where the look goes on; "": from the first */
+    int64_t after_span;
     struct text statement, lines;
     pthread_t thread;
     bool running;
@@ -63,14 +68,16 @@ static enum status take_turn(struct minutes *m, struct fault *fault)
     return ST_OK;
 }
 
-/* What has rested long enough.  `keep`: is the whole span within what is kept of its vehicle?  What
- * is not would be computed from what a purge left of it. */
+/* What has rested long enough, after where the last look ended.  `keep`: is the whole span within
+ * what is kept of its vehicle?  What is not would be computed from what a purge left of it. */
 static enum status find_due(struct minutes *m, PGresult **rows, struct fault *fault)
 {
-    char wait[24];
-    const char *params[] = {m->set.site, wait};
+    char wait[24], span[24], most[12];
+    const char *params[] = {m->set.site, wait, m->after_vin, span, most};
 
     snprintf(wait, sizeof wait, "%lld", (long long)m->set.wait_ms);
+    snprintf(span, sizeof span, "%lld", (long long)m->after_span);
+    snprintf(most, sizeof most, "%d", ROWS);
     return pg_run(m->db,
                   "SELECT t.vin, t.span, t.touched_at, "
                   "coalesce(t.span > extract(epoch FROM now() - interval '1 day' * coalesce("
@@ -80,8 +87,8 @@ static enum status find_due(struct minutes *m, PGresult **rows, struct fault *fa
                   "FROM touched t LEFT JOIN vehicle v ON v.vin = t.vin LEFT JOIN customer c "
                   "ON c.id = v.customer_id LEFT JOIN vehicle_state s ON s.vin = t.vin "
                   "WHERE t.site = $1 AND t.touched_at < now() - interval '1 ms' * $2::bigint "
-                  "ORDER BY t.vin, t.span LIMIT " ROWS,
-                  2, params, rows, fault);
+                  "AND (t.vin, t.span) > ($3, $4::bigint) ORDER BY t.vin, t.span LIMIT $5::int",
+                  5, params, rows, fault);
 }
 
 /* ---- one question */
@@ -202,27 +209,68 @@ static int neighbours(const PGresult *rows, int row)
     return n;
 }
 
+/* Those from `row` on, *n of them; fewer where so many take too long.  It is this vehicle's fault
+ * where the database answers others: ST_NONE, it waits. */
+static enum status ask(struct minutes *m, const PGresult *rows, int row, int *n, int *failed,
+                       struct fault *fault)
+{
+    const char *vin = PQgetvalue(rows, row, 0), *signals = PQgetvalue(rows, row, 4);
+    int64_t from_ms = clock_boot_ms();
+    struct fault away;
+    enum status st =
+        compute(m, vin, signals, span_of(rows, row), span_of(rows, row + *n - 1), fault);
+
+    if (st == ST_RETRY && *n > 1 && !stop_asked()) {
+        *n = 1;
+        st = compute(m, vin, signals, span_of(rows, row), span_of(rows, row), fault);
+    }
+    if (st == ST_REJECT) { /* it would be refused again, and hold up the others */
+        log_warn("minutes.refused", "vehicle=%s reason=\"%s\"", vin, fault->text);
+        st = ST_OK;
+    } else if (st == ST_RETRY && !stop_asked() && influx_ping(m->influx, &away) == ST_OK) {
+        if (setbacks_add(m->setbacks, vin, false, clock_boot_ms()) == 1)
+            log_warn("minutes.later", "vehicle=%s reason=\"%s\"", vin, fault->text);
+        return ++*failed < FAILED_MAX ? ST_NONE : ST_RETRY;
+    }
+    if (st == ST_OK)
+        setbacks_end(m->setbacks, vin);
+    setbacks_rest(m->setbacks, vin, clock_boot_ms() - from_ms, clock_boot_ms());
+    return st;
+}
+
+/* All rows of that vehicle, and those that did not fit here. */
+static int pass_over(struct minutes *m, const PGresult *rows, int row)
+{
+    int n = 1;
+
+    while (row + n < PQntuples(rows) &&
+           strcmp(PQgetvalue(rows, row + n, 0), PQgetvalue(rows, row, 0)) == 0)
+        n++;
+    m->after_span = INT64_MAX;
+    return n;
+}
+
 static enum status compute_rows(struct minutes *m, const PGresult *rows, struct fault *fault)
 {
     enum status st = ST_OK;
+    int failed = 0;
 
     for (int i = 0; i < PQntuples(rows) && st == ST_OK && !stop_asked();) {
+        const char *vin = PQgetvalue(rows, i, 0);
         int n = is_kept(rows, i) ? neighbours(rows, i) : 1;
         int64_t began_ms = clock_boot_ms();
 
         if (is_kept(rows, i))
-            st = compute(m, PQgetvalue(rows, i, 0), PQgetvalue(rows, i, 4), span_of(rows, i),
-                         span_of(rows, i + n - 1), fault);
-        if (st == ST_REJECT) { /* it would be refused again, and hold up the others */
-            log_warn("minutes.refused", "vehicle=%s reason=\"%s\"", PQgetvalue(rows, i, 0),
-                     fault->text);
-            st = ST_OK;
-        }
+            st = setbacks_allow(m->setbacks, vin, began_ms) ? ask(m, rows, i, &n, &failed, fault)
+                                                            : ST_NONE;
+        text_copy(m->after_vin, sizeof m->after_vin, vin);
+        m->after_span = span_of(rows, i + n - 1);
         for (int k = 0; k < n && st == ST_OK; k++)
             st = strike_out(m, rows, i + k, fault);
-        i += n;
         if (st == ST_OK)
             stop_pause(pace_minutes_ms(clock_boot_ms() - began_ms, records_held_bytes()));
+        i += st == ST_NONE ? pass_over(m, rows, i) : n;
+        st = st == ST_NONE ? ST_OK : st;
     }
     return st;
 }
@@ -244,6 +292,10 @@ static enum status step(struct minutes *m, int *n, struct fault *fault)
     *n = PQntuples(rows);
     st = compute_rows(m, rows, fault);
     PQclear(rows);
+    if (st == ST_OK && *n < ROWS) { /* from the first again */
+        m->after_vin[0] = '\0';
+        *n = 0;
+    }
     if (st == ST_FATAL)
         m->prepared = false; /* perhaps the database was dropped */
     return st;
@@ -281,7 +333,8 @@ enum status minutes_start(struct minutes **out, const struct minutes_options *op
     text_init(&m->statement);
     text_init(&m->lines);
     if ((st = session_open(&m->db, options->pg, "minutes", fault)) == ST_OK &&
-        (st = influx_open(&m->influx, options->influx, "fleet", fault)) == ST_OK) {
+        (st = influx_open(&m->influx, options->influx, "fleet", fault)) == ST_OK &&
+        (st = setbacks_open(&m->setbacks, fault)) == ST_OK) {
         pg_set_patience(m->db, ANSWER_MS);
         m->running = pthread_create(&m->thread, NULL, minutes_run, m) == 0;
         if (!m->running)
@@ -304,6 +357,7 @@ void minutes_join(struct minutes *m)
         pthread_join(m->thread, NULL);
     text_done(&m->statement);
     text_done(&m->lines);
+    setbacks_close(m->setbacks);
     influx_close(m->influx);
     pg_close(m->db);
     free(m);
