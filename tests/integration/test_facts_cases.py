@@ -1,4 +1,5 @@
 """Cases: whose they are, what ends them, and who is told, in whatever order their facts come."""
+import json
 import uuid
 
 import pytest
@@ -155,6 +156,98 @@ def test_a_fact_that_is_withdrawn_takes_its_case_with_it_though_that_was_over(si
     late(site, car, {t + ms: {**drive[t], SPEED: 40.0} for t in drive if 60000 <= t - start < 160000 for ms in (0, 200, 600)})
     assert events(site, car.vin) == []
     assert [(a.type, a.state, a.reason) for a in alerts(site, car.vin)] == [("overspeed", "cleared", "corrected")]
+
+
+# ---- the same case, though some of it comes late
+
+
+def in_hand(site, car, case, *comments, acknowledge=True):
+    """Somebody acknowledges a case, takes it, and says something of it."""
+    who = str(uuid.uuid4())
+    site.sql("INSERT INTO app_user (id, customer_id, username, role, password_hash) SELECT "
+             f"'{who}', customer_id, '{who}', 'dispatcher', '' FROM vehicle WHERE vin = '{car.vin}'")
+    if acknowledge:
+        site.sql(f"SELECT alert_acknowledge('{case.id}', '{who}'); UPDATE alert SET assigned_to = '{who}' WHERE id = '{case.id}'")
+    for text in comments:
+        site.sql(f"INSERT INTO alert_comment (id, alert_id, user_id, text) VALUES (gen_random_uuid(), '{case.id}', '{who}', '{text}')")
+    return who
+
+
+def work(site, case):
+    """Who has it, and what was said of it."""
+    return site.sql("SELECT a.acknowledged_by, a.assigned_to, (SELECT string_agg(c.text, '+' ORDER BY c.text) FROM alert_comment c "
+                    f"WHERE c.alert_id = a.id) FROM alert a WHERE a.id = '{case.id}'").strip()
+
+
+def standing(site, car):
+    return [a for a in alerts(site, car.vin) if a.reason != "corrected"]
+
+
+def test_a_case_whose_beginning_comes_late_stays_in_the_hands_it_is_in(site, cars):
+    car, start = cars(), now_ms() - 3 * HOUR_MS
+    drive = drives.north(start, [(60, 0), (200, 90)])
+    send(car, {t: s for t, s in drive.items() if t >= start + 120000})
+    (case,) = alerts(site, car.vin)
+    who, heard = in_hand(site, car, case, "on it"), told(site, car.vin)
+    late(site, car, {t: s for t, s in drive.items() if t < start + 120000})
+    (after,) = alerts(site, car.vin)
+    assert (after.id, after.state, after.count) == (case.id, "acknowledged", "1")
+    assert int(case.occurred) - int(after.occurred) in range(55000, 65000)
+    assert work(site, after) == f"{who}|{who}|on it" and told(site, car.vin) == heard
+    send(car, {max(drive) + n * 1000: {SPEED: 0.0} for n in range(1, 30)})
+    assert [(a.id, a.state) for a in alerts(site, car.vin)] == [(case.id, "cleared")]
+
+
+def test_two_cases_that_turn_out_to_be_one_go_on_as_that_which_people_work_on(site, cars):
+    car, start = cars(), now_ms() - 3 * HOUR_MS
+    drive = drives.north(start, [(60, 0), (1000, 90)])
+    hidden = {t for t in drive if start + 120000 <= t < start + 960000}
+    send(car, {t: s for t, s in drive.items() if t not in hidden})
+    first, second = alerts(site, car.vin)
+    in_hand(site, car, first, "who drove", acknowledge=False)
+    who, heard = in_hand(site, car, second, "on it"), told(site, car.vin)
+    late(site, car, {t: drive[t] for t in hidden})
+    (case,) = standing(site, car)
+    assert (case.id, case.state, case.occurred, case.count) == (second.id, "acknowledged", first.occurred, "1")
+    assert work(site, case) == f"{who}|{who}|on it+who drove" and told(site, car.vin) == heard
+    send(car, {t + 300: {SPEED: 90.0} for t in drive if start + 61000 < t < start + 120000})
+    wait_until(lambda: settled(site, car.vin), why="a further recompute, which finds the same")
+    assert standing(site, car) == [case]
+
+
+def test_a_repeat_counts_whenever_it_comes(site, cars):
+    car, t = cars(), now_ms() - 600000
+    for minutes, count in ((0, 1), (4, 2), (2, 3), (2, 3), (3, 4), (-1, 5)):
+        low_battery(car, t + minutes * 60000)
+        assert [(a.state, a.count) for a in alerts(site, car.vin)] == [("open", str(count))], minutes
+    (case,) = alerts(site, car.vin)
+    assert int(case.occurred) == t - 60000 and told(site, car.vin) == [("low_battery", "opened", "minor")]
+
+
+def test_what_grows_in_the_database_can_be_told_again(site, cars):
+    car, data = cars(), {"kind": "low", "volts": [1e300] * 12}
+    for n in range(2):
+        car.event("low_battery", data, leaf="alert", severity="minor", t=now_ms())
+        car.wait_ack(car.seq)
+    (case,) = alerts(site, car.vin)
+    assert case.count == "2" and site.sql(f"SELECT jsonb_array_length(data -> 'volts') FROM alert WHERE id = '{case.id}'").strip() == "12"
+    assert site.sql(f"SELECT count(*) FROM dead_letter WHERE vin = '{car.vin}'").strip() == "0"
+
+
+def test_the_evidence_of_a_case_is_that_of_its_event_though_half_of_it_came_late(site, cars):
+    start, found = now_ms() - HOUR_MS, []
+    drive = drives.braking(start)
+    for is_late in (False, True):
+        car = cars()
+        site.sql(f"UPDATE vehicle SET detects = 'ingest' WHERE vin = '{car.vin}'")
+        times = sorted(drive)
+        send(car, {t: drive[t] for t in (times[::2] if is_late else times)})
+        if is_late:
+            late(site, car, {t: drive[t] for t in times[1::2]})
+        cases = [a for a in standing(site, car) if a.type == "harsh_braking"]
+        assert [json.loads(a.data) for a in cases] == [e[3] for e in events(site, car.vin) if e[0] == "harsh_braking"]
+        found.append([(a.severity, a.occurred, a.data) for a in cases])
+    assert found[0] == found[1] and found[0]
 
 
 # ---- told by the car, ended by its samples

@@ -153,6 +153,23 @@ static void keep_order(struct recompute *r, const struct due_again *due, struct 
     row->car = *car;
 }
 
+/* Its cases are found again, but those of settings that were others in that time, and those the car
+ * tells itself. */
+static void find_cases_again(struct recompute *r, const char *vin, const struct judged_past *past,
+                             int64_t after_ms)
+{
+    static const char *const found[] = {"overspeed", "rule",        "geofence_dwell",
+                                        "fuel_drop", "crash",       "low_battery",
+                                        "tow",       "overheating", "gps_lost"};
+    const char *types[sizeof found / sizeof *found];
+    size_t n = 0;
+
+    for (size_t i = 0; i < sizeof found / sizeof *found; i++)
+        if (!judged_is_past(past, found[i], after_ms + 1) && (i < 4 || r->set.detect.here))
+            types[n++] = found[i];
+    tell_again(r->tell, vin, types, n, after_ms);
+}
+
 static enum status write_found(struct recompute *r, const char *vin, int64_t now_ms,
                                struct fault *fault)
 {
@@ -169,6 +186,7 @@ static enum status write_found(struct recompute *r, const char *vin, int64_t now
         if (st != ST_OK)
             return st;
         tell_gone(r->tell, vin, gone, gone_n);
+        find_cases_again(r, vin, &past, after_ms);
     }
     for (size_t i = 0; i < r->out.found_n; i++) {
         const struct found *f = &r->out.found[i];

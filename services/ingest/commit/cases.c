@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "cases_inside.h"
-#include "proto/hash.h"
+#include "proto/json.h"
 
 enum status cases_open(struct cases **out, struct pg *db, struct fault *fault)
 {
@@ -74,6 +74,7 @@ void cases_raise(struct cases *c, const struct alert_raise *raise, const struct 
     if (raise->id)
         text_copy(step->id, sizeof step->id, raise->id);
     step->raise.id = NULL;
+    step->found = about->found;
     step->lat = about->lat;
     step->lon = about->lon;
     if (strlen(about->data) < sizeof step->data) /* the event has what is too long for the case */
@@ -100,136 +101,50 @@ void cases_correct(struct cases *c, const struct alert_key *key, int64_t occurre
     step->raise.occurred_ms = occurred_ms;
 }
 
-/* ---- the cases they are about */
-static bool same_key(const struct alert_key *a, const struct alert_key *b)
+void cases_again(struct cases *c, const char *vin, const char *const *types, size_t n,
+                 int64_t after_ms)
 {
-    return !strcmp(a->vin, b->vin) && !strcmp(a->type, b->type) && !strcmp(a->subject, b->subject);
+    c->again = (struct case_again){.after_ms = after_ms};
+    text_copy(c->again.vin, sizeof c->again.vin, vin);
+    while (c->again.types_n < n && c->again.types_n < CASE_TYPES_MAX) {
+        c->again.types[c->again.types_n] = types[c->again.types_n];
+        c->again.types_n++;
+    }
 }
 
-static bool is_point(const struct case_step *step)
+/* ---- which steps are taken */
+/* Corrections apart from the others: both may be about one row, which is written once at a time. */
+enum pass { CORRECTIONS, IN_ORDER, AS_EVER };
+
+static bool is_of(const struct case_step *step, enum pass pass)
 {
-    return step->verb == CASE_RAISE && step->raise.ending == ALERT_POINT;
+    return (step->verb == CASE_CORRECT) == (pass == CORRECTIONS) &&
+           step->way == (pass == AS_EVER ? CASE_AS_EVER : CASE_IN_ORDER);
 }
 
-/* A point is a case of its own, and so is what is corrected. */
-static int64_t time_of(const struct case_step *step)
+/* What a car tells after something later of the same key: where did it belong? */
+static void put_off_late(struct cases *c)
 {
-    return step->verb == CASE_CORRECT || is_point(step) ? step->raise.occurred_ms : 0;
-}
+    for (size_t i = 0; i < c->steps_n; i++) {
+        const struct case_step *step = &c->steps[i];
+        struct case_now *first;
 
-static const char *id_of(const struct case_step *step)
-{
-    return is_point(step) ? step->id : "";
-}
-
-static uint64_t hash_of(const struct case_step *step)
-{
-    const struct alert_key *key = &step->raise.key;
-    const char *id = id_of(step);
-    uint64_t hash = hash_bytes(*id ? 0 : (uint64_t)time_of(step), key->vin, strlen(key->vin));
-
-    if (*id) /* a vehicle says it once, of whatever type and time */
-        return hash_bytes(hash, id, strlen(id));
-    hash = hash_bytes(hash, key->type, strlen(key->type));
-    return hash_bytes(hash, key->subject, strlen(key->subject));
-}
-
-static bool is_about(const struct case_now *now, const struct case_step *step)
-{
-    const char *id = id_of(step);
-
-    if (*id)
-        return !strcmp(now->told_id, id) && !strcmp(now->key.vin, step->raise.key.vin);
-    return !now->told_id[0] && now->correct_ms == time_of(step) &&
-           same_key(&now->key, &step->raise.key);
-}
-
-static struct case_now *add_case(struct cases *c, const struct alert_key *key)
-{
-    if (!cases_grow((void **)&c->now, sizeof *c->now, c->now_n + 1, &c->now_room))
-        return NULL;
-    c->now[c->now_n] = (struct case_now){.key = *key, .lat = NAN, .lon = NAN};
-    return &c->now[c->now_n++];
-}
-
-/* The first of its chain.  There is room in by_key for one of each step. */
-static struct case_now *case_of(struct cases *c, const struct case_step *step)
-{
-    uint32_t *at = slots_first(&c->by_key, hash_of(step));
-    struct case_now *now;
-
-    for (; *at; at = slots_next(&c->by_key, at))
-        if (is_about(&c->now[*at - 1], step))
-            return &c->now[*at - 1];
-    if (!(now = add_case(c, &step->raise.key)))
-        return NULL;
-    now->correct_ms = time_of(step);
-    text_copy(now->told_id, sizeof now->told_id, id_of(step));
-    *at = (uint32_t)c->now_n;
-    return now;
-}
-
-/* ---- the cases of one key */
-static struct case_now *next_of(const struct cases *c, const struct case_now *now)
-{
-    return now->next ? &c->now[now->next - 1] : NULL;
-}
-
-static bool is_case(const struct case_now *now)
-{
-    return now->alert.state != ALERT_NONE;
-}
-
-static bool is_open(const struct case_now *now)
-{
-    return is_case(now) && now->alert.state != ALERT_CLEARED;
-}
-
-/* Of what never was, nothing follows but that it may come back. */
-static bool was(const struct case_now *now)
-{
-    return is_open(now) || (is_case(now) && now->alert.reason != ALERT_CORRECTED);
-}
-
-/* The newest that began until t_ms; NULL: none did. */
-static struct case_now *until(const struct cases *c, struct case_now *first, int64_t t_ms)
-{
-    struct case_now *best = NULL;
-
-    for (struct case_now *n = first; n; n = next_of(c, n))
-        if (is_case(n) && n->alert.occurred_ms <= t_ms &&
-            (!best || was(n) > was(best) ||
-             (was(n) == was(best) && n->alert.occurred_ms > best->alert.occurred_ms)))
-            best = n;
-    return best;
-}
-
-/* The next that began after t_ms, and was; NULL: none did. */
-static struct case_now *after(const struct cases *c, struct case_now *first, int64_t t_ms)
-{
-    struct case_now *best = NULL;
-
-    for (struct case_now *n = first; n; n = next_of(c, n))
-        if (was(n) && n->alert.occurred_ms > t_ms &&
-            (!best || n->alert.occurred_ms < best->alert.occurred_ms))
-            best = n;
-    return best;
-}
-
-/* The case a step of a condition is about; NULL: there is none yet.  What a newer case of its key
- * has followed is a case of its own, unless one that nobody sees end waits for a person anyway. */
-static struct case_now *subject_of(const struct cases *c, struct case_now *first,
-                                   const struct case_step *step)
-{
-    if (step->verb == CASE_RAISE && !step->raise.ends)
-        for (struct case_now *n = first; n; n = next_of(c, n))
-            if (is_open(n))
-                return n;
-    return until(c, first, step->raise.occurred_ms);
+        if (!is_of(step, IN_ORDER) || step->verb != CASE_RAISE || case_is_point(step))
+            continue;
+        first = case_of_step(c, step); /* there since before */
+        if (first->newest_ms == 0 && case_was(first))
+            first->newest_ms = first->alert.last_ms;
+        first->late |= !step->found && step->raise.occurred_ms < first->newest_ms;
+        if (step->raise.occurred_ms > first->newest_ms)
+            first->newest_ms = step->raise.occurred_ms;
+    }
+    for (size_t i = 0; i < c->steps_n; i++)
+        if (is_of(&c->steps[i], IN_ORDER) && case_of_step(c, &c->steps[i])->late)
+            c->steps[i].way = CASE_LATE;
 }
 
 /* What came late may belong to a case before the newest: read those, too. */
-static enum status read_earlier(struct cases *c, struct fault *fault)
+static enum status read_earlier(struct cases *c, enum pass pass, struct fault *fault)
 {
     size_t from = c->now_n;
     enum status st;
@@ -238,12 +153,12 @@ static enum status read_earlier(struct cases *c, struct fault *fault)
         const struct case_step *step = &c->steps[i];
         struct case_now *first, *earlier;
 
-        if (step->verb != CASE_RAISE || is_point(step))
+        if (!is_of(step, pass) || step->verb != CASE_RAISE || case_is_point(step))
             continue;
-        first = case_of(c, step); /* there since before */
-        if (!was(first) || step->raise.occurred_ms >= first->alert.occurred_ms)
+        first = case_of_step(c, step); /* there since before */
+        if (!case_was(first) || step->raise.occurred_ms >= first->alert.occurred_ms)
             continue;
-        if (!(earlier = add_case(c, &step->raise.key)))
+        if (!(earlier = cases_add(c, &step->raise.key)))
             return fault_set(fault, ST_RETRY, "out of memory for alerts");
         earlier->until_ms = step->raise.occurred_ms;
     }
@@ -253,9 +168,9 @@ static enum status read_earlier(struct cases *c, struct fault *fault)
         struct case_now *first, *n;
 
         of.raise.ending = ALERT_CONDITION;
-        first = n = case_of(c, &of);
+        first = n = case_of_step(c, &of);
         while (n && strcmp(n->alert.id, c->now[i].alert.id) != 0)
-            n = next_of(c, n);
+            n = case_next(c, n);
         if (n) { /* it is in the chain already */
             c->now[i].alert.state = ALERT_NONE;
         } else {
@@ -301,9 +216,8 @@ static enum status add_message(struct cases *c, struct case_now *now, const char
     return ST_OK;
 }
 
-/* `told_ms`: since when it could be known. */
-static enum status note_change(struct cases *c, struct case_now *now, enum alert_change change,
-                               int64_t told_ms, int64_t now_ms, struct fault *fault)
+enum status cases_note(struct cases *c, struct case_now *now, enum alert_change change,
+                       int64_t told_ms, int64_t now_ms, struct fault *fault)
 {
     const char *transition = transition_of(change);
     bool late = alert_is_late(&alert_defaults, told_ms, now_ms);
@@ -336,26 +250,53 @@ static struct case_now *place_of(struct cases *c, struct case_now *first, struct
 
     if (change != ALERT_OPENED)
         return about;
-    if (!is_case(first))
+    if (!case_is_one(first))
         return first;
-    if (!(now = add_case(c, &step->raise.key)))
+    if (!(now = cases_add(c, &step->raise.key)))
         return NULL;
     now->next = c->now[head].next;
     c->now[head].next = (uint32_t)c->now_n;
     return now;
 }
 
+bool cases_same_data(const char *a, const char *b)
+{
+    json_t *x = json_loads(a, JSON_ALLOW_NUL, NULL), *y = json_loads(b, JSON_ALLOW_NUL, NULL);
+    bool same = x && y && json_equal(x, y);
+
+    json_decref(x);
+    json_decref(y);
+    return same;
+}
+
+/* Found again, it is the same; but more may be known of it by now. */
+static enum alert_change learn_more(struct case_now *now, const struct case_step *step)
+{
+    enum alert_severity before = now->alert.severity;
+    bool point = case_is_point(step);
+
+    if (!step->found || step->verb != CASE_RAISE || !case_was(now) ||
+        (!point && step->raise.occurred_ms != now->alert.last_ms) ||
+        ((!point || step->raise.severity == before) && cases_same_data(now->data, step->data)))
+        return ALERT_SAME;
+    if (strcmp(step->data, "{}") != 0)
+        text_copy(now->data, sizeof now->data, step->data);
+    if (point)
+        now->alert.severity = step->raise.severity;
+    return case_is_open(now) && now->alert.severity > before ? ALERT_WORSENED : ALERT_REPEATED;
+}
+
 static enum status take_step(struct cases *c, struct case_step *step, int64_t now_ms,
                              struct fault *fault)
 {
-    struct case_now *first = case_of(c, step), *now;
+    struct case_now *first = case_of_step(c, step), *now;
     struct alert alert = {0};
     enum alert_change change;
     bool held;
 
     if (!first)
         return fault_set(fault, ST_RETRY, "out of memory for an alert");
-    now = time_of(step) ? first : subject_of(c, first, step);
+    now = case_time(step) ? first : case_subject(c, first, step);
     if (now)
         alert = now->alert;
     held = alert.held_down;
@@ -365,7 +306,9 @@ static enum status take_step(struct cases *c, struct case_step *step, int64_t no
             now->alert = alert;
             now->changed = true;
         }
-        return ST_OK;
+        if (!now || (change = learn_more(now, step)) == ALERT_SAME)
+            return ST_OK;
+        return cases_note(c, now, change, step->raise.told_ms, now_ms, fault);
     }
     if (!(now = place_of(c, first, now, step, change)))
         return fault_set(fault, ST_RETRY, "out of memory for an alert");
@@ -378,9 +321,9 @@ static enum status take_step(struct cases *c, struct case_step *step, int64_t no
     }
     if (step->verb == CASE_RAISE && strcmp(step->data, "{}") != 0)
         text_copy(now->data, sizeof now->data, step->data);
-    return note_change(c, now, change,
-                       step->verb == CASE_RAISE ? step->raise.told_ms : step->raise.occurred_ms,
-                       now_ms, fault);
+    return cases_note(c, now, change,
+                      step->verb == CASE_RAISE ? step->raise.told_ms : step->raise.occurred_ms,
+                      now_ms, fault);
 }
 
 /* What a newer case has followed was over before that: of one key one case is open at most. */
@@ -391,25 +334,24 @@ static enum status end_overtaken(struct cases *c, int64_t now_ms, struct fault *
     for (size_t i = 0; i < c->now_n && st == ST_OK; i++) {
         struct case_now *first = &c->now[i], *n, *newer;
 
-        for (n = first->next ? first : NULL; n && st == ST_OK; n = next_of(c, n)) {
+        for (n = first->next ? first : NULL; n && st == ST_OK; n = case_next(c, n)) {
             enum alert_change change;
 
-            if (!is_open(n) || !(newer = after(c, first, n->alert.occurred_ms)))
+            if (!case_is_open(n) || !(newer = case_after(c, first, n->alert.occurred_ms)))
                 continue;
-            change = is_open(newer) ? alert_overtake(&n->alert, newer->alert.occurred_ms)
+            change = case_is_open(newer) ? alert_overtake(&n->alert, newer->alert.occurred_ms)
                      : n->alert.ending == ALERT_CONDITION
                          ? alert_end(&n->alert, newer->alert.occurred_ms)
                          : ALERT_SAME;
             if (change != ALERT_SAME)
-                st = note_change(c, n, change, newer->alert.occurred_ms, now_ms, fault);
+                st = cases_note(c, n, change, newer->alert.occurred_ms, now_ms, fault);
         }
     }
     return st;
 }
 
 /* ---- a group */
-/* Corrections apart from the others: both may be about one row, which is written once at a time. */
-static enum status take_all(struct cases *c, bool corrections, int64_t now_ms, struct fault *fault)
+static enum status take_all(struct cases *c, enum pass pass, int64_t now_ms, struct fault *fault)
 {
     enum status st;
 
@@ -417,18 +359,53 @@ static enum status take_all(struct cases *c, bool corrections, int64_t now_ms, s
     if (!slots_begin(&c->by_key, c->steps_n))
         return fault_set(fault, ST_RETRY, "out of memory for alerts");
     for (size_t i = 0; i < c->steps_n; i++)
-        if ((c->steps[i].verb == CASE_CORRECT) == corrections && !case_of(c, &c->steps[i]))
+        if (is_of(&c->steps[i], pass) && !case_of_step(c, &c->steps[i]))
             return fault_set(fault, ST_RETRY, "out of memory for alerts");
-    if ((st = case_rows_read(&c->c, c->db, c->now, c->now_n, fault)) != ST_OK ||
-        (!corrections && (st = read_earlier(c, fault)) != ST_OK))
+    if ((st = case_rows_read(&c->c, c->db, c->now, c->now_n, fault)) != ST_OK)
+        return st;
+    if (pass == IN_ORDER)
+        put_off_late(c);
+    if (pass != CORRECTIONS && (st = read_earlier(c, pass, fault)) != ST_OK)
         return st;
     for (size_t i = 0; i < c->steps_n; i++)
-        if ((c->steps[i].verb == CASE_CORRECT) == corrections &&
-            (st = take_step(c, &c->steps[i], now_ms, fault)) != ST_OK)
+        if (is_of(&c->steps[i], pass) && (st = take_step(c, &c->steps[i], now_ms, fault)) != ST_OK)
             return st;
     if ((st = end_overtaken(c, now_ms, fault)) != ST_OK)
         return st;
     return cases_write_changed(c, fault);
+}
+
+/* What was put off, key by key. */
+static enum status take_late(struct cases *c, int64_t now_ms, struct fault *fault)
+{
+    enum status st = ST_OK;
+    bool any = false;
+
+    for (size_t i = 0; i < c->steps_n && st == ST_OK; i++) {
+        const struct alert_key key = c->steps[i].raise.key;
+        struct case_again again = {
+            .types = {key.type}, .types_n = 1, .subject = key.subject, .told = true};
+
+        if (c->steps[i].way != CASE_LATE)
+            continue;
+        text_copy(again.vin, sizeof again.vin, key.vin);
+        again.after_ms = INT64_MAX;
+        for (size_t k = i; k < c->steps_n; k++)
+            if (c->steps[k].way == CASE_LATE && c->steps[k].verb == CASE_RAISE &&
+                case_same_key(&c->steps[k].raise.key, &key) &&
+                c->steps[k].raise.occurred_ms <= again.after_ms)
+                again.after_ms = c->steps[k].raise.occurred_ms - 1;
+        st = cases_recast(c, &again, now_ms, fault);
+        any = true;
+    }
+    return st == ST_OK && any ? take_all(c, AS_EVER, now_ms, fault) : st;
+}
+
+static void clear(struct cases *c)
+{
+    c->steps_n = 0;
+    c->again.vin[0] = '\0';
+    c->failed = false;
 }
 
 enum status cases_write(struct cases *c, int64_t now_ms, struct fault *fault)
@@ -440,19 +417,22 @@ enum status cases_write(struct cases *c, int64_t now_ms, struct fault *fault)
     c->cursors = NULL;
     if (c->failed)
         st = fault_set(fault, ST_RETRY, "out of memory for alerts");
+    if (st == ST_OK && c->again.vin[0])
+        st = cases_recast(c, &c->again, now_ms, fault);
     if (st == ST_OK && c->steps_n)
-        st = take_all(c, true, now_ms, fault);
+        st = take_all(c, CORRECTIONS, now_ms, fault);
     if (st == ST_OK && c->steps_n)
-        st = take_all(c, false, now_ms, fault);
+        st = take_all(c, IN_ORDER, now_ms, fault);
+    if (st == ST_OK)
+        st = take_late(c, now_ms, fault);
     if (st == ST_OK)
         st = cases_ask_cursors(c, fault);
-    c->steps_n = 0;
-    c->failed = false;
+    clear(c);
     return st;
 }
 
 void cases_forget(struct cases *c)
 {
-    c->steps_n = c->changes_n = 0;
-    c->failed = false;
+    c->changes_n = 0;
+    clear(c);
 }

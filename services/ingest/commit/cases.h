@@ -16,6 +16,7 @@ enum status cases_open(struct cases **out, struct pg *db, struct fault *fault) M
 struct case_about {
     double lat, lon;
     const char *data; /* a JSON object */
+    bool found;       /* by us, who say it again when more of it is known; else told by the car */
 };
 
 /* Steps of this group, in the order they are given. */
@@ -23,6 +24,12 @@ void cases_raise(struct cases *c, const struct alert_raise *raise, const struct 
 void cases_end(struct cases *c, const struct alert_key *key, int64_t t_ms);
 /* It never was so: the case that began then is cleared as corrected. */
 void cases_correct(struct cases *c, const struct alert_key *key, int64_t occurred_ms);
+
+/* Their events are written, and those of a vehicle and of these types, n of them, that samples
+ * after `after_ms` told were all found again, with their ends: its cases are what they would be had
+ * all come in order.  Once a group; `types` live as long as it. */
+void cases_again(struct cases *c, const char *vin, const char *const *types, size_t n,
+                 int64_t after_ms);
 
 void cases_forget(struct cases *c); /* steps not taken yet, and what was changed */
 /* Take them, and forget them. */

@@ -5,7 +5,7 @@
 
 #include "cases_inside.h"
 
-#define COLUMNS 21
+#define COLUMNS 22
 
 /* ---- in */
 static int64_t whole(const PGresult *rows, int row, int column)
@@ -43,20 +43,22 @@ static const char *ending_name(int i)
     return word[i];
 }
 
-static void scan_changes(struct alert *a, const char *text)
+static int scan_times(int64_t *times, int most, const char *text)
 {
     char *end;
+    int n = 0;
 
-    for (text++; a->changes < ALERT_CHANGES; text = end + 1) { /* {1,2,3} */
+    for (text++; n < most; text = end + 1) { /* {1,2,3} */
         int64_t t_ms = strtoll(text, &end, 10);
 
         if (end == text)
-            return;
-        a->changes_ms[a->changes++] = t_ms;
+            break;
+        times[n++] = t_ms;
     }
+    return n;
 }
 
-static void scan(const PGresult *rows, int row, struct case_now *now)
+void case_rows_scan(const PGresult *rows, int row, struct case_now *now)
 {
     struct alert *a = &now->alert;
     bool known = !PQgetisnull(rows, row, 15);
@@ -75,12 +77,14 @@ static void scan(const PGresult *rows, int row, struct case_now *now)
     a->cleared_ms = whole(rows, row, 10);
     a->count = (int)whole(rows, row, 11);
     a->held_down = *PQgetvalue(rows, row, 12) == 't';
-    scan_changes(a, PQgetvalue(rows, row, 13));
+    a->changes = scan_times(a->changes_ms, ALERT_CHANGES, PQgetvalue(rows, row, 13));
     a->messaged_ms = whole(rows, row, 14);
     now->lat = known ? strtod(PQgetvalue(rows, row, 15), NULL) : (double)NAN;
     now->lon = known ? strtod(PQgetvalue(rows, row, 16), NULL) : (double)NAN;
-    text_copy(now->data, sizeof now->data, PQgetvalue(rows, row, 17));
+    if (!text_copy(now->data, sizeof now->data, PQgetvalue(rows, row, 17)))
+        text_copy(now->data, sizeof now->data, CASE_DATA_KEPT);
     now->openings = (int)whole(rows, row, 18);
+    a->ends = scan_times(a->ends_ms, ALERT_ENDS, PQgetvalue(rows, row, 19));
 }
 
 /* A plan may be older than the rows: it is made while tables are empty, where every index that
@@ -109,10 +113,8 @@ enum status case_rows_read(struct columns *c, struct pg *db, struct case_now *no
     }
     st = columns_run(
         c, db, 7,
-        "SELECT k.i, a.id, a.ending, a.state, a.severity, a.reason, ms(a.occurred_at), "
-        "ms(a.detected_at), ms(a.last_at), ms(a.ended_at), ms(a.cleared_at), a.count, a.held_down, "
-        "a.changes, ms(a.messaged_at), a.lat, a.lon, a.data, a.openings "
-        "FROM unnest($1, $2, $3, $4, $5, $6, $7) AS k (i, v, t, s, o, u, d) CROSS JOIN LATERAL "
+        "SELECT k.i, " CASE_COLUMNS
+        " FROM unnest($1, $2, $3, $4, $5, $6, $7) AS k (i, v, t, s, o, u, d) CROSS JOIN LATERAL "
         "(SELECT * FROM alert b WHERE b.vin = k.v COLLATE \"C\" AND b.type = k.t COLLATE \"C\" AND "
         "b.subject = k.s COLLATE \"C\" AND b.occurred_at BETWEEN "
         "coalesce(to_timestamp(nullif(k.o, 0) / 1000.0), '-infinity') AND "
@@ -123,7 +125,7 @@ enum status case_rows_read(struct columns *c, struct pg *db, struct case_now *no
         "FOR UPDATE) a",
         &rows, fault);
     for (int i = 0; st == ST_OK && i < PQntuples(rows); i++)
-        scan(rows, i, &now[whole(rows, i, 0)]);
+        case_rows_scan(rows, i, &now[whole(rows, i, 0)]);
     PQclear(rows);
     return st;
 }
@@ -136,12 +138,22 @@ static void add_word(struct pg_array *a, const char *word)
 
 void case_rows_begin(struct columns *c)
 {
-    static const Oid types[COLUMNS] = {PG_UUID,   PG_TEXT,   PG_TEXT, PG_TEXT, PG_TEXT, PG_TEXT,
-                                       PG_TEXT,   PG_TEXT,   PG_INT8, PG_INT8, PG_INT8, PG_INT8,
-                                       PG_INT8,   PG_INT8,   PG_INT2, PG_TEXT, PG_INT8, PG_INT8,
-                                       PG_FLOAT8, PG_FLOAT8, PG_JSONB};
+    static const Oid types[COLUMNS] = {PG_UUID,   PG_TEXT,   PG_TEXT,  PG_TEXT, PG_TEXT, PG_TEXT,
+                                       PG_TEXT,   PG_TEXT,   PG_INT8,  PG_INT8, PG_INT8, PG_INT8,
+                                       PG_INT8,   PG_INT8,   PG_INT2,  PG_TEXT, PG_INT8, PG_INT8,
+                                       PG_FLOAT8, PG_FLOAT8, PG_JSONB, PG_TEXT};
 
     columns_begin(c, COLUMNS, types);
+}
+
+static void add_times(struct pg_array *at, struct text *text, const int64_t *times, int n)
+{
+    text_clear(text);
+    text_add(text, "{", 1);
+    for (int i = 0; i < n; i++)
+        text_print(text, "%s%lld", i ? "," : "", (long long)times[i]);
+    text_add(text, "}", 1);
+    pg_array_text(at, text->bytes, text->len);
 }
 
 static void add_life(struct pg_array *at, struct text *text, const struct alert *a)
@@ -153,12 +165,7 @@ static void add_life(struct pg_array *at, struct text *text, const struct alert 
     pg_array_int8(&at[4], a->cleared_ms);
     pg_array_int8(&at[5], a->count);
     pg_array_int2(&at[6], a->held_down);
-    text_clear(text);
-    text_add(text, "{", 1);
-    for (int i = 0; i < a->changes; i++)
-        text_print(text, "%s%lld", i ? "," : "", (long long)a->changes_ms[i]);
-    text_add(text, "}", 1);
-    pg_array_text(&at[7], text->bytes, text->len);
+    add_times(&at[7], text, a->changes_ms, a->changes);
     pg_array_int8(&at[8], a->messaged_ms);
 }
 
@@ -180,6 +187,7 @@ void case_rows_add(struct columns *c, struct text *text, const struct case_now *
     columns_add_double(&at[18], isfinite(now->lat), now->lat);
     columns_add_double(&at[19], isfinite(now->lon), now->lon);
     pg_array_jsonb(&at[20], now->data, strlen(now->data));
+    add_times(&at[21], text, a->ends_ms, a->ends);
 }
 
 /* A point that is there already changes nothing, and is not told again; unless it was taken back.
@@ -190,21 +198,24 @@ enum status case_rows_write(struct columns *c, struct pg *db, PGresult **rows, s
         c, db, COLUMNS,
         "WITH written AS (INSERT INTO alert AS old (id, vin, type, subject, ending, state, "
         "severity, reason, occurred_at, detected_at, last_at, ended_at, cleared_at, count, "
-        "held_down, changes, messaged_at, openings, lat, lon, data) "
+        "held_down, changes, messaged_at, openings, lat, lon, data, ends) "
         "SELECT i, v, t, s, e, st, se, re, to_timestamp(oc / 1000.0), to_timestamp(de / 1000.0), "
         "to_timestamp(la / 1000.0), to_timestamp(nullif(en, 0) / 1000.0), "
         "to_timestamp(nullif(cl, 0) / 1000.0), co, he <> 0, ch::bigint[], "
-        "to_timestamp(nullif(me, 0) / 1000.0), op, lat, lon, da "
+        "to_timestamp(nullif(me, 0) / 1000.0), op, lat, lon, da, ens::bigint[] "
         "FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, "
-        "$18, $19, $20, $21) AS f (i, v, t, s, e, st, se, re, oc, de, la, en, cl, co, he, ch, me, "
-        "op, lat, lon, da) "
+        "$18, $19, $20, $21, $22) AS f (i, v, t, s, e, st, se, re, oc, de, la, en, cl, co, he, ch, "
+        "me, op, lat, lon, da, ens) "
         "ON CONFLICT (id) DO UPDATE SET state = excluded.state, severity = excluded.severity, "
-        "reason = excluded.reason, last_at = excluded.last_at, ended_at = excluded.ended_at, "
+        "reason = excluded.reason, occurred_at = excluded.occurred_at, last_at = excluded.last_at, "
+        "ended_at = excluded.ended_at, "
         "cleared_at = excluded.cleared_at, count = excluded.count, held_down = excluded.held_down, "
         "changes = excluded.changes, messaged_at = excluded.messaged_at, "
-        "openings = excluded.openings, data = excluded.data, version = old.version + 1 "
+        "openings = excluded.openings, ends = excluded.ends, data = CASE WHEN excluded.data = "
+        "'" CASE_DATA_KEPT "' THEN old.data ELSE excluded.data END, version = old.version + 1 "
         "WHERE old.vin = excluded.vin AND (old.ending = 'point') = (excluded.ending = 'point') "
-        "AND (old.ending <> 'point' OR excluded.state = 'cleared' OR old.reason = 'corrected') "
+        "AND (old.ending <> 'point' OR excluded.state = 'cleared' OR old.reason = 'corrected' OR "
+        "(old.severity, old.data) IS DISTINCT FROM (excluded.severity, excluded.data)) "
         "RETURNING id) SELECT id FROM written ORDER BY id",
         rows, fault);
 }

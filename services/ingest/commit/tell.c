@@ -70,7 +70,7 @@ static void raise_found(struct tell *t, const char *vin, const struct found *f, 
                                 .occurred_ms = f->occurred_ms,
                                 .detected_ms = now_ms,
                                 .told_ms = told_ms(f)};
-    struct case_about about = {f->lat, f->lon, f->data};
+    struct case_about about = {f->lat, f->lon, f->data, f->told_ms > 0};
     enum alert_severity usual;
     struct finding id;
 
@@ -102,6 +102,12 @@ void tell_found(struct tell *t, const char *vin, const struct found *found, size
         if (f->parts & FOUND_END)
             cases_end(t->cases, &key, f->occurred_ms);
     }
+}
+
+void tell_again(struct tell *t, const char *vin, const char *const *types, size_t n,
+                int64_t after_ms)
+{
+    cases_again(t->cases, vin, types, n, after_ms);
 }
 
 void tell_gone(struct tell *t, const char *vin, const struct found *gone, size_t n)
@@ -150,7 +156,7 @@ static void raise_told(struct tell *t, const struct record *r, const json_t *mes
 void tell_told(struct tell *t, const struct record *r, double lat, double lon, int64_t now_ms,
                char *subject)
 {
-    struct case_about about = {lat, lon, "{}"};
+    struct case_about about = {lat, lon, "{}", false};
     json_t *message = NULL;
     const char *kind;
 

@@ -24,6 +24,8 @@ void tell_found_places(struct tell *t, const char *vin, const struct found *foun
 void tell_places(struct tell *t, const char *vin, const struct found_place *places, size_t n);
 /* What events_withdraw found to be gone. */
 void tell_gone(struct tell *t, const char *vin, const struct found *gone, size_t n);
+void tell_again(struct tell *t, const char *vin, const char *const *types, size_t n,
+                int64_t after_ms); /* cases_again */
 struct events *tell_events(struct tell *t);
 
 void tell_forget(struct tell *t); /* what was not written yet, and what was changed */

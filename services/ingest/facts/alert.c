@@ -74,11 +74,19 @@ const char *alert_reason_word(enum alert_reason r)
     return word[r];
 }
 
-static void note(struct alert *a, int64_t t_ms)
+void alert_note(struct alert *a, int64_t t_ms)
 {
     if (a->changes == ALERT_CHANGES)
         memmove(a->changes_ms, a->changes_ms + 1, (size_t)--a->changes * sizeof *a->changes_ms);
     a->changes_ms[a->changes++] = t_ms;
+}
+
+static void note_end(struct alert *a, int64_t t_ms)
+{
+    if (a->ends == ALERT_ENDS)
+        memmove(a->ends_ms, a->ends_ms + 1, (size_t)--a->ends * sizeof *a->ends_ms);
+    a->ends_ms[a->ends++] = t_ms;
+    a->ended_ms = t_ms;
 }
 
 static enum alert_change close_case(struct alert *a, int64_t t_ms, enum alert_reason reason)
@@ -86,7 +94,7 @@ static enum alert_change close_case(struct alert *a, int64_t t_ms, enum alert_re
     a->state = ALERT_CLEARED;
     a->reason = reason;
     a->cleared_ms = t_ms;
-    note(a, t_ms);
+    alert_note(a, t_ms);
     return ALERT_CLOSED;
 }
 
@@ -118,7 +126,7 @@ static enum alert_change open_case(struct alert *a, const struct alert_raise *r)
         a->changes = old.changes;
         a->messaged_ms = old.messaged_ms;
     }
-    note(a, r->detected_ms);
+    alert_note(a, r->detected_ms);
     return ALERT_OPENED;
 }
 
@@ -132,7 +140,7 @@ static enum alert_change reopen(struct alert *a, const struct alert_raise *r)
     a->count += again;
     a->last_ms = again ? r->occurred_ms : a->last_ms;
     a->severity = r->severity > a->severity ? r->severity : a->severity;
-    note(a, r->detected_ms);
+    alert_note(a, r->detected_ms);
     return ALERT_REOPENED;
 }
 
@@ -193,9 +201,9 @@ enum alert_change alert_end(struct alert *a, int64_t t_ms)
     a->held_down = false;
     if (a->state == ALERT_CLEARED || a->ended_ms > 0)
         return ALERT_SAME;
-    a->ended_ms = t_ms;
+    note_end(a, t_ms);
     if (a->ending == ALERT_PERSON || a->severity == ALERT_CRITICAL) {
-        note(a, t_ms);
+        alert_note(a, t_ms);
         return ALERT_ENDED;
     }
     return close_case(a, t_ms, ALERT_BY_ITSELF);

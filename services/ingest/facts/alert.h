@@ -51,6 +51,7 @@ extern const struct alert_settings alert_defaults;
 /* A point of minor and below expires after a day: `upkeep` sees to that, many rows at a time. */
 #define ALERT_SUBJECT_MAX 79
 #define ALERT_CHANGES 8
+#define ALERT_ENDS 16
 struct alert_key {
     char vin[18];
     char type[32];
@@ -73,6 +74,8 @@ struct alert {
     int64_t changes_ms[ALERT_CHANGES]; /* newest last */
     int changes;
     int64_t messaged_ms;
+    int64_t ends_ms[ALERT_ENDS]; /* when it was over each time, newest last */
+    int ends;
 };
 
 struct alert_raise {
@@ -98,6 +101,7 @@ enum alert_change alert_overtake(struct alert *a, int64_t t_ms);
  * cleared stays as the person left it. */
 enum alert_change alert_correct(struct alert *a, int64_t now_ms);
 
+void alert_note(struct alert *a, int64_t t_ms); /* another change, for the next */
 bool alert_is_flapping(const struct alert *a, const struct alert_settings *set, int64_t now_ms);
 /* Could it have been known so long before? */
 bool alert_is_late(const struct alert_settings *set, int64_t told_ms, int64_t now_ms);

@@ -1,0 +1,204 @@
+/* services/ingest/commit/cases_recast_write.c - which rows the cases of a key are now, what people
+ * hear of that, and what they did with those that are no more. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "recast_inside.h"
+
+static void data_of(const struct recasting *r, const struct recast_case *from, struct case_now *now)
+{
+    const char *data = "{}";
+
+    if (from->began || from->raised)
+        data = PQgetvalue(r->events, (int)from->last, EVENT_DATA);
+    else
+        return;
+    if (strcmp(data, "{}") != 0 && !cases_same_data(data, now->data) &&
+        strlen(data) < sizeof now->data) {
+        text_copy(now->data, sizeof now->data, data);
+        now->changed = true;
+    }
+}
+
+static bool same_life(const struct alert *a, const struct alert *b)
+{
+    return a->state == b->state && a->severity == b->severity && a->reason == b->reason &&
+           a->occurred_ms == b->occurred_ms && a->last_ms == b->last_ms &&
+           a->ended_ms == b->ended_ms && a->cleared_ms == b->cleared_ms && a->count == b->count &&
+           a->held_down == b->held_down && a->ends == b->ends &&
+           !memcmp(a->ends_ms, b->ends_ms, (size_t)a->ends * sizeof *a->ends_ms);
+}
+
+static struct case_now *push(struct recasting *r, const struct case_now *from)
+{
+    struct case_now *now = cases_add(r->c, &from->key);
+
+    if (now) {
+        *now = *from;
+        now->next = 0;
+    }
+    return now;
+}
+
+static enum status write_gone(struct recasting *r, size_t j, struct fault *fault)
+{
+    struct case_now *now;
+    struct alert a = r->row[j].alert;
+    enum alert_change change = alert_correct(&a, r->now_ms);
+
+    if (change == ALERT_SAME)
+        return ST_OK;
+    if (!(now = push(r, &r->stored[j])))
+        return fault_set(fault, ST_RETRY, "out of memory for an alert");
+    now->alert = a;
+    return cases_note(r->c, now, change, a.occurred_ms, r->now_ms, fault);
+}
+
+/* Its comments and who has it go on with the other. */
+static void merge(struct recasting *r, size_t j, size_t into)
+{
+    r->merges = true;
+    pg_array_uuid(&r->merged.column[0], r->stored[j].alert.id);
+    pg_array_uuid(&r->merged.column[1], r->stored[into].alert.id);
+}
+
+/* What people hear of a case that goes on as another than it was. */
+static enum status tell_change(struct recasting *r, struct case_now *now, const struct alert *old,
+                               struct fault *fault)
+{
+    bool was_open = old->state != ALERT_CLEARED, open = now->alert.state != ALERT_CLEARED;
+    bool back = old->reason == ALERT_CORRECTED;
+    enum status st = ST_OK;
+
+    if (back || (!was_open && now->alert.state == ALERT_OPEN)) {
+        alert_note(&now->alert, r->now_ms);
+        st = cases_note(r->c, now, ALERT_REOPENED, now->alert.last_ms, r->now_ms, fault);
+    } else if (now->alert.severity > old->severity) {
+        st = cases_note(r->c, now, ALERT_WORSENED, now->alert.last_ms, r->now_ms, fault);
+    }
+    if (st == ST_OK && !open && (was_open || back)) {
+        alert_note(&now->alert, now->alert.cleared_ms);
+        st = cases_note(r->c, now, ALERT_CLOSED, now->alert.cleared_ms, r->now_ms, fault);
+    }
+    return st == ST_OK ? cases_note(r->c, now, ALERT_REPEATED, 0, r->now_ms, fault) : st;
+}
+
+static enum status write_moved(struct recasting *r, size_t i, struct fault *fault)
+{
+    size_t j = r->row_of[i];
+    const struct alert old = r->row[j].alert;
+    struct alert a = r->cases[i].alert;
+    struct case_now *now;
+
+    memcpy(a.id, old.id, sizeof a.id);
+    memcpy(a.changes_ms, old.changes_ms, sizeof a.changes_ms);
+    a.changes = old.changes;
+    a.detected_ms = old.detected_ms;
+    a.messaged_ms = old.messaged_ms;
+    if (a.state == ALERT_OPEN && old.state != ALERT_OPEN && r->row[j].handled >= 2)
+        a.state = ALERT_ACKNOWLEDGED;
+    if (!(now = push(r, &r->stored[j])))
+        return fault_set(fault, ST_RETRY, "out of memory for an alert");
+    data_of(r, &r->cases[i], now);
+    if (same_life(&a, &old) && !now->changed) {
+        r->c->now_n--;
+        return ST_OK;
+    }
+    now->alert = a;
+    return tell_change(r, now, &old, fault);
+}
+
+static void tell_new(void *self, size_t which, enum alert_change change, const struct alert *a,
+                     const struct recast_step *step)
+{
+    struct recasting *r = self;
+    struct case_now *now = &r->c->now[r->now_at];
+    int64_t messaged_ms = now->alert.messaged_ms;
+
+    if (which != r->which || r->st != ST_OK)
+        return;
+    now->alert = *a;
+    now->alert.messaged_ms = messaged_ms;
+    r->st =
+        cases_note(r->c, now, change, step->ends ? step->t_ms : step->told_ms, r->now_ms, r->fault);
+}
+
+/* Its id may be that of a case that has moved away from there. */
+static enum status name_new(struct recasting *r, struct alert *a, struct fault *fault)
+{
+    const char *params[] = {a->id};
+    char text[2 * ALERT_SUBJECT_MAX + 64];
+    enum status st = pg_finds(r->c->db, "SELECT 1 FROM alert WHERE id = $1", 1, params, fault);
+
+    if (st != ST_OK)
+        return st == ST_NONE ? ST_OK : st;
+    (void)snprintf(text, sizeof text, "alert %s %s %s %lld found %lld", a->key.vin, a->key.type,
+                   a->key.subject, (long long)a->occurred_ms, (long long)r->now_ms);
+    uuid_of_text(a->id, text);
+    return ST_OK;
+}
+
+static enum status write_new(struct recasting *r, size_t i, const struct alert *begin,
+                             const struct alert_raise *raise, struct fault *fault)
+{
+    const struct recast_case *from = &r->cases[i];
+    struct case_now *now = cases_add(r->c, &raise->key);
+    struct alert a = from->alert;
+    int event = (int)from->first;
+    enum status st;
+
+    if (!now)
+        return fault_set(fault, ST_RETRY, "out of memory for an alert");
+    text_copy(now->data, sizeof now->data, "{}");
+    if (!PQgetisnull(r->events, event, EVENT_LAT) && !PQgetisnull(r->events, event, EVENT_LON)) {
+        now->lat = strtod(PQgetvalue(r->events, event, EVENT_LAT), NULL);
+        now->lon = strtod(PQgetvalue(r->events, event, EVENT_LON), NULL);
+    }
+    data_of(r, from, now);
+    r->now_at = (size_t)(now - r->c->now);
+    r->which = i;
+    r->st = ST_OK;
+    r->fault = fault;
+    (void)recast(begin, raise, r->steps, r->steps_n, r->cases, tell_new, r);
+    if (r->st != ST_OK || (st = name_new(r, &a, fault)) != ST_OK)
+        return r->st != ST_OK ? r->st : st;
+    memcpy(now->alert.id, a.id, sizeof a.id);
+    return ST_OK;
+}
+
+enum status recast_write_key(struct recasting *r, const struct alert *begin,
+                             const struct alert_raise *raise, struct fault *fault)
+{
+    enum status st = ST_OK;
+
+    for (size_t j = 0; j < r->stored_n && st == ST_OK; j++) {
+        size_t i = r->row[j].of;
+
+        if (i != RECAST_NONE && r->row_of[i] == j)
+            continue;
+        if (i != RECAST_NONE)
+            merge(r, j, r->row_of[i]);
+        st = write_gone(r, j, fault);
+    }
+    for (size_t i = 0; i < r->cases_n && st == ST_OK; i++)
+        st = r->row_of[i] != RECAST_NONE ? write_moved(r, i, fault)
+                                         : write_new(r, i, begin, raise, fault);
+    return st;
+}
+
+enum status recast_write_merged(struct recasting *r, struct fault *fault)
+{
+    if (!r->merges)
+        return ST_OK;
+    return columns_run(
+        &r->merged, r->c->db, 2,
+        "WITH m AS (SELECT * FROM unnest($1, $2) AS m (part, whole)), said AS (UPDATE "
+        "alert_comment t SET alert_id = m.whole FROM m WHERE t.alert_id = m.part), best AS (SELECT "
+        "DISTINCT ON (m.whole) m.whole, p.* FROM m JOIN alert p ON p.id = m.part ORDER BY m.whole, "
+        "p.acknowledged_at, p.assigned_to) UPDATE alert a SET "
+        "acknowledged_by = CASE WHEN a.acknowledged_at IS NULL THEN b.acknowledged_by ELSE "
+        "a.acknowledged_by END, acknowledged_at = coalesce(a.acknowledged_at, b.acknowledged_at), "
+        "assigned_to = coalesce(a.assigned_to, b.assigned_to) FROM best b WHERE a.id = b.whole",
+        NULL, fault);
+}

@@ -1,0 +1,157 @@
+/* services/ingest/facts/recast.c - steps in order, and who goes on as what. */
+#include "recast.h"
+
+#include <stdlib.h>
+
+#define LAG_MS 60000 /* an end may be told so long after it */
+
+/* ---- in order */
+static int in_time(const void *a, const void *b)
+{
+    const struct recast_step *x = a, *y = b;
+
+    if (x->t_ms != y->t_ms)
+        return x->t_ms < y->t_ms ? -1 : 1;
+    if (x->ends != y->ends)
+        return x->ends ? -1 : 1; /* what begins with the end of another */
+    return (x->about > y->about) - (x->about < y->about);
+}
+
+/* The ends from `at` on that have no raise between them; is one of them new? */
+static size_t run_of(const struct recast_step *steps, size_t n, size_t at, bool *any)
+{
+    size_t to = at;
+
+    *any = false;
+    for (; to < n && steps[to].ends; to++)
+        *any |= !steps[to].kept;
+    return to;
+}
+
+size_t recast_sort(struct recast_step *steps, size_t n, int64_t after_ms)
+{
+    size_t left = 0;
+
+    qsort(steps, n, sizeof *steps, in_time);
+    for (size_t at = 0; at < n;) {
+        bool found;
+        size_t to = run_of(steps, n, at, &found);
+
+        if (to == at) {
+            steps[left++] = steps[at++];
+            continue;
+        }
+        for (; at < to; at++)
+            if (!steps[at].kept || !found || steps[at].t_ms <= after_ms - LAG_MS)
+                steps[left++] = steps[at];
+    }
+    return left;
+}
+
+/* ---- the cases */
+static enum alert_change take(struct alert *a, const struct alert_raise *like,
+                              const struct recast_step *step)
+{
+    struct alert_raise raise = *like;
+
+    if (step->ends)
+        return alert_end(a, step->t_ms);
+    raise.severity = step->severity;
+    raise.occurred_ms = step->t_ms;
+    raise.told_ms = step->told_ms;
+    return alert_raise(a, &alert_defaults, &raise);
+}
+
+size_t recast(const struct alert *begin, const struct alert_raise *like,
+              const struct recast_step *steps, size_t n, struct recast_case *out, recast_told *told,
+              void *self)
+{
+    size_t cases = 0;
+
+    if (begin->state != ALERT_NONE)
+        out[cases++] = (struct recast_case){.alert = *begin};
+    for (size_t i = 0; i < n; i++) {
+        const struct recast_step *step = &steps[i];
+        struct alert a = cases ? out[cases - 1].alert : (struct alert){.state = ALERT_NONE};
+        enum alert_change change = take(&a, like, step);
+
+        if (change == ALERT_OPENED)
+            out[cases++] = (struct recast_case){.began = true, .first = step->about};
+        if (cases == 0)
+            continue;
+        out[cases - 1].alert = a;
+        if (!step->ends && change != ALERT_SAME) {
+            out[cases - 1].raised = true;
+            out[cases - 1].last = step->about;
+        }
+        if (told && change != ALERT_SAME)
+            told(self, cases - 1, change, &a, step);
+    }
+    return cases;
+}
+
+/* ---- which is which */
+static bool is_over(const struct alert *a)
+{
+    return a->state == ALERT_CLEARED;
+}
+
+static int64_t until(const struct alert *a)
+{
+    if (!is_over(a))
+        return INT64_MAX;
+    return a->ended_ms > a->last_ms ? a->ended_ms : a->last_ms;
+}
+
+static bool share_time(const struct alert *a, const struct alert *b)
+{
+    return a->occurred_ms <= until(b) && b->occurred_ms <= until(a);
+}
+
+static size_t case_of(const struct recast_case *cases, size_t n, const struct recast_row *row)
+{
+    size_t best = RECAST_NONE;
+
+    if (row->alert.reason == ALERT_CORRECTED)
+        return RECAST_NONE;
+    for (size_t i = n; i-- > 0;) {
+        const struct alert *a = &cases[i].alert;
+
+        if (!share_time(a, &row->alert))
+            continue;
+        if (row->handled && !is_over(&row->alert) && !is_over(a))
+            return i;
+        if (best == RECAST_NONE || cases[best].alert.occurred_ms != row->alert.occurred_ms)
+            best = i;
+    }
+    return best;
+}
+
+/* Does row `a` rather go on than row `b`? */
+static bool goes_before(const struct recast_row *a, const struct recast_row *b)
+{
+    if (a->handled != b->handled)
+        return a->handled > b->handled;
+    return a->alert.occurred_ms < b->alert.occurred_ms;
+}
+
+void recast_match(const struct recast_case *cases, size_t n, struct recast_row *rows, size_t rows_n,
+                  size_t *row_of)
+{
+    for (size_t i = 0; i < n; i++)
+        row_of[i] = RECAST_NONE;
+    for (size_t j = 0; j < rows_n; j++) {
+        size_t i = rows[j].of = case_of(cases, n, &rows[j]);
+
+        if (i != RECAST_NONE &&
+            (row_of[i] == RECAST_NONE || goes_before(&rows[j], &rows[row_of[i]])))
+            row_of[i] = j;
+    }
+    for (size_t j = 0; j < rows_n; j++)
+        for (size_t i = 0; i < n && rows[j].alert.reason == ALERT_CORRECTED; i++)
+            if (row_of[i] == RECAST_NONE &&
+                cases[i].alert.occurred_ms == rows[j].alert.occurred_ms) {
+                rows[j].of = i;
+                row_of[i] = j;
+            }
+}
