@@ -140,22 +140,23 @@ static enum status explain_refusal(struct pg *db, struct fault *fault)
     return pg_complain(db, st, fault);
 }
 
-/* By settings of the session, those the server knows: tcp_user_timeout came with version 12.
- * Keepalives find a silent peer, the timeout one that still owes a receipt.  That is also one whose
- * kernel has no room left because it reads nothing: whoever waits for an answer here reads all of
- * it before anything is made of it (no cursor, no COPY, no row by row), so only a process that is
- * stopped is cut off.  Statements and not options of the connection, which a pooler may refuse. */
+/* By settings of the session, those the server knows: tcp_user_timeout came with version 12, the
+ * check of the client with 14, and other systems refuse it.  Keepalives find a silent peer, the
+ * timeout one that still owes a receipt.  That is also one whose kernel has no room left because it
+ * reads nothing: whoever waits for an answer here reads all of it before anything is made of it (no
+ * cursor, no COPY, no row by row), so only a process that is stopped is cut off.  And a statement
+ * that nobody waits for any more ends, with its locks, instead of running beside its own
+ * repetition.  On a Unix socket the first four change nothing.  Statements and not options of the
+ * connection, which a pooler may refuse. */
 static enum status be_missed(struct pg *db, struct fault *fault)
 {
-    const char *host = PQhost(db->conn);
-
-    if (!host || host[0] == '/' || host[0] == '@') /* a Unix socket */
-        return ST_OK;
     return pg_run(db,
                   "SELECT set_config(s.name, v.value, false) FROM (VALUES "
                   "('tcp_keepalives_idle', '1'), ('tcp_keepalives_interval', '1'), "
-                  "('tcp_keepalives_count', '3'), ('tcp_user_timeout', '4000')) AS v (name, value) "
-                  "JOIN pg_settings s ON s.name = v.name",
+                  "('tcp_keepalives_count', '3'), ('tcp_user_timeout', '4000'), "
+                  "('client_connection_check_interval', '2000')) AS v (name, value) "
+                  "JOIN pg_settings s ON s.name = v.name "
+                  "WHERE v.name NOT LIKE 'client%' OR version() LIKE '%linux%'",
                   0, NULL, NULL, fault);
 }
 

@@ -356,6 +356,37 @@ static void without_a_connection_nothing_is_queued(void **state)
     pg_close(db);
 }
 
+static bool is_there(struct pg *db, const char *const *pid)
+{
+    PGresult *r = NULL;
+    bool there;
+
+    assert_int_equal(
+        pg_run(db, "SELECT FROM pg_stat_activity WHERE pid = $1::int", 1, pid, &r, NULL), ST_OK);
+    there = PQntuples(r) > 0;
+    PQclear(r);
+    return there;
+}
+
+static void a_statement_nobody_waits_for_any_more_ends_at_the_server(void **state)
+{
+    struct pg *db = open_ready(), *other = open_ready();
+    const char *pid[1];
+    PGresult *r = NULL;
+
+    (void)state;
+    assert_int_equal(pg_run(db, "SELECT pg_backend_pid()", 0, NULL, &r, NULL), ST_OK);
+    pid[0] = PQgetvalue(r, 0, 0);
+    assert_true(is_there(other, pid));
+    pg_set_patience(db, 300);
+    assert_int_equal(queue_for(db, "SELECT pg_sleep(600)", NULL), ST_OK);
+    assert_int_equal(pg_settle(db, NULL), ST_RETRY);
+    WAIT_FOR(!is_there(other, pid));
+    PQclear(r);
+    pg_close(db);
+    pg_close(other);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest with_server[] = {
@@ -374,6 +405,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_notify_comes_through_between_answers),
         cmocka_unit_test(rows_may_come_in_binary),
         cmocka_unit_test(a_time_in_binary_is_what_the_server_rounds_it_to),
+        cmocka_unit_test(a_statement_nobody_waits_for_any_more_ends_at_the_server),
     };
     const struct CMUnitTest alone[] = {
         cmocka_unit_test(without_a_connection_nothing_is_queued),
