@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "columns.h"
+#include "lib/room.h"
 #include "lib/text.h"
 #include "services/ingest/facts/finding.h"
 
@@ -207,24 +208,13 @@ enum status events_write_places(struct events *e, struct fault *fault)
 }
 
 /* ---- not so after all */
-static bool grow(void **items, size_t size, size_t wanted, size_t *room)
-{
-    void *more = wanted > *room ? realloc(*items, wanted * size) : *items;
-
-    if (wanted > *room && more) {
-        *items = more;
-        *room = wanted;
-    }
-    return wanted <= *room;
-}
-
 static bool make_room(struct events *e, size_t fresh_n, size_t old_n)
 {
-    return grow((void **)&e->fresh, sizeof *e->fresh, fresh_n + 1, &e->fresh_room) &&
-           grow((void **)&e->is_new, sizeof *e->is_new, fresh_n + 1, &e->new_room) &&
-           grow((void **)&e->old, sizeof *e->old, old_n + 1, &e->old_room) &&
-           grow((void **)&e->is_gone, sizeof *e->is_gone, old_n + 1, &e->gone_room) &&
-           grow((void **)&e->gone, sizeof *e->gone, old_n + 1, &e->rows_room);
+    return room_grow((void **)&e->fresh, sizeof *e->fresh, fresh_n + 1, &e->fresh_room) &&
+           room_grow((void **)&e->is_new, sizeof *e->is_new, fresh_n + 1, &e->new_room) &&
+           room_grow((void **)&e->old, sizeof *e->old, old_n + 1, &e->old_room) &&
+           room_grow((void **)&e->is_gone, sizeof *e->is_gone, old_n + 1, &e->gone_room) &&
+           room_grow((void **)&e->gone, sizeof *e->gone, old_n + 1, &e->rows_room);
 }
 
 static enum status read_old(struct events *e, const char *vin, int64_t after_ms, int64_t until_ms,

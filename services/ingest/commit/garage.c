@@ -9,6 +9,7 @@
 #include "columns.h"
 #include "customers.h"
 #include "lib/map.h"
+#include "lib/room.h"
 #include "lib/text.h"
 #include "proto/hash.h"
 #include "proto/vin.h"
@@ -185,17 +186,6 @@ enum status garage_fetch(struct garage *g, const char *const *vins, size_t n, in
     return garage_take(g, now_ms, fault);
 }
 
-static bool grow(void **list, size_t wanted, size_t *room)
-{
-    void *more = wanted > *room ? realloc(*list, wanted * sizeof(void *)) : *list;
-
-    if (wanted > *room && more) {
-        *list = more;
-        *room = wanted;
-    }
-    return wanted <= *room;
-}
-
 static uint64_t mix(uint64_t stamp, const void *bytes, size_t n)
 {
     return hash_bytes(stamp, bytes, n);
@@ -250,11 +240,11 @@ static void choose(struct garage *g, const char *vin, const struct vehicle *v,
     const struct customer *c = v->customer;
     size_t fences = 0, rules = 0;
 
-    if (grow((void **)&g->fences, c->fences_n, &g->fences_room))
+    if (room_grow((void **)&g->fences, sizeof *g->fences, c->fences_n, &g->fences_room))
         for (size_t i = 0; i < c->fences_n; i++)
             if (!c->fence_groups[i][0] || !strcmp(c->fence_groups[i], v->group))
                 g->fences[fences++] = &c->fences[i];
-    if (grow((void **)&g->rules, c->rules_n, &g->rules_room))
+    if (room_grow((void **)&g->rules, sizeof *g->rules, c->rules_n, &g->rules_room))
         for (size_t i = 0; i < c->rules_n; i++)
             if (rule_covers(&c->rules[i].rule, c->id, v->group, vin))
                 g->rules[rules++] = &c->rules[i];

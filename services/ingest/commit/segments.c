@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/room.h"
 #include "proto/vin.h"
 #include "segments_inside.h"
 
@@ -53,21 +54,6 @@ void segments_close(struct segments *s)
     free(s);
 }
 
-static bool grow(void **items, size_t size, size_t wanted, size_t *room)
-{
-    void *more;
-
-    if (wanted <= *room)
-        return true;
-    wanted += wanted / 2 + 16;
-    more = realloc(*items, wanted * size);
-    if (!more)
-        return false;
-    *items = more;
-    *room = wanted;
-    return true;
-}
-
 void segments_add(struct segments *s, const char *vin, const struct fuel_settings *fuel,
                   const struct segment *settled, size_t settled_n, const struct segment *open,
                   size_t open_n, int64_t again_ms, int64_t base_ms)
@@ -75,8 +61,8 @@ void segments_add(struct segments *s, const char *vin, const struct fuel_setting
     size_t n = settled_n + open_n;
     struct car_rows *car;
 
-    if (!grow((void **)&s->cars, sizeof *s->cars, s->cars_n + 1, &s->cars_room) ||
-        !grow((void **)&s->fresh, sizeof *s->fresh, s->fresh_n + n, &s->fresh_room)) {
+    if (!room_grow((void **)&s->cars, sizeof *s->cars, s->cars_n + 1, &s->cars_room) ||
+        !room_grow((void **)&s->fresh, sizeof *s->fresh, s->fresh_n + n, &s->fresh_room)) {
         s->failed = true;
         return;
     }
@@ -101,7 +87,7 @@ static enum status take_rows(struct segments *s, PGresult *rows, struct fault *f
     int n = PQntuples(rows);
 
     s->old_n = 0;
-    if (!grow((void **)&s->old, sizeof *s->old, (size_t)n, &s->old_room)) {
+    if (!room_grow((void **)&s->old, sizeof *s->old, (size_t)n, &s->old_room)) {
         PQclear(rows);
         return fault_set(fault, ST_RETRY, "out of memory for %d rows", n);
     }
@@ -202,7 +188,8 @@ static enum status write_rows(struct segments *s, struct fault *fault)
     enum status st;
     bool known;
 
-    if (s->failed || !grow((void **)&s->changed, sizeof *s->changed, s->fresh_n, &s->changed_room))
+    if (s->failed ||
+        !room_grow((void **)&s->changed, sizeof *s->changed, s->fresh_n, &s->changed_room))
         return fault_set(fault, ST_RETRY, "out of memory for rows of time");
     qsort(s->cars, s->cars_n, sizeof *s->cars, by_vin);
     if ((st = read_old(s, &rows, fault)) != ST_OK || (st = take_rows(s, rows, fault)) != ST_OK)
