@@ -189,7 +189,7 @@ static enum status probe_values(struct link *link, const struct support *support
 
         if (!ask[pid])
             continue;
-        if ((st = survey_ask(link, request, sizeof request, 0, &answer, fault)) != ST_OK)
+        if ((st = survey_insist(link, request, sizeof request, &answer, fault)) != ST_OK)
             return st;
         if (answer.outcome != LINK_ANSWERED)
             printf("  %02X  %s\n", pid, link_outcome_name(answer.outcome));
@@ -239,6 +239,8 @@ enum status probe_print(const struct vehicle_settings *set, struct fault *fault)
     if ((st = link->voltage(link, &volts, fault)) == ST_OK)
         printf("supply     %.1f V\n", volts);
     if (st == ST_OK || st == ST_REJECT) /* it cannot say */
+        st = survey_support(link, &support, fault);
+    if (st == ST_OK && support.count == 0) /* an answer that was lost is no sleeping car */
         st = survey_support(link, &support, fault);
     if (st == ST_OK && support.count == 0)
         printf("car        does not answer: ignition off?\n");

@@ -91,6 +91,16 @@ def test_a_passing_fault_is_recovered_from(plugged, fault):
     assert values(text)["Vehicle.Powertrain.CombustionEngine.Speed"] < 7000
 
 
+@pytest.mark.parametrize("request_lost", ("0100", "0120", "010D", "03"))
+def test_an_answer_that_is_lost_is_asked_for_once_more(plugged, request_lost):
+    car = plugged("--dtc", "P0301")
+    car.order(f"fault unheard {request_lost}")
+    text = car.probe()
+    assert "P0301 stored 7E8" in text and "Vehicle.Speed" in values(text), text
+    offers = re.search(r"7E8 offers((?: [0-9A-F]{2})+)", text)[1].split()
+    assert any(pid > "20" for pid in offers) and len(values(text)) >= 13, text
+
+
 def test_a_lying_length_is_no_vin_and_stops_nothing(plugged):
     car = plugged()
     car.order("fault lying-length 2000 on")

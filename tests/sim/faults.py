@@ -27,6 +27,7 @@ REPLY = {
     "lost-ack": "SLCAN: a command is not answered",
     "lost-cr": "SLCAN: a frame's CR is missing",
     "bad-byte": "SLCAN: a byte of a frame is no hex digit",
+    "unheard": "SLCAN, REQUEST: the answer to this request (hex) is lost",
     "lying-length": "N: a first frame promises N bytes more than come (negative: fewer)",
 }
 STATE = {
@@ -40,7 +41,7 @@ STATE = {
 }
 DEFAULT_ARGUMENT = {"cut": "4", "garbage": "64", "slow": "1500", "pending": "400",
                     "negative": "22", "error": "CAN ERROR", "lost-line": "1", "double-line": "1",
-                    "lying-length": "50", "short-line": "2", "mid-reset": "6"}
+                    "lying-length": "50", "short-line": "2", "unheard": "0100", "mid-reset": "6"}
 FOREVER = -1
 
 
@@ -69,7 +70,7 @@ class Faults:
         if name in ("cut", "garbage", "slow", "pending", "lost-line", "double-line",
                     "lying-length", "short-line", "mid-reset"):
             int(argument)
-        elif name == "negative":
+        elif name in ("negative", "unheard"):
             int(argument, 16)
         self.active[name] = [count, argument]
 
@@ -78,6 +79,10 @@ class Faults:
 
     def on(self, name):
         return name in self.active
+
+    def argument(self, name):
+        """What it would hit with, or None; uses none up."""
+        return self.active.get(name, (0, None))[1]
 
     def take(self, name):
         """The argument if this fault hits the current reply (uses one up), else None."""

@@ -265,6 +265,8 @@ class Line:
         code, wait = adapter.faults.take("negative"), adapter.faults.take_number("pending")
         if adapter.faults.take("no-data") is not None:
             return
+        if adapter.faults.argument("unheard") == data.hex().upper() and adapter.faults.take("unheard"):
+            return
         answers = adapter.car.request(data, index)
         if code is not None:
             answers = [(ecu, [bytes([0x7F, data[0], int(code, 16)])]) for ecu, _ in answers]

@@ -25,6 +25,16 @@ enum status survey_ask(struct link *link, const uint8_t *bytes, size_t len, int 
     return survey_request(link, &request, answer, fault);
 }
 
+enum status survey_insist(struct link *link, const uint8_t *bytes, size_t len,
+                          struct link_answer *answer, struct fault *fault)
+{
+    enum status st = survey_ask(link, bytes, len, 0, answer, fault);
+
+    return st == ST_OK && answer->outcome == LINK_NO_DATA
+               ? survey_ask(link, bytes, len, 0, answer, fault)
+               : st;
+}
+
 enum status survey_request(struct link *link, const struct link_request *request,
                            struct link_answer *answer, struct fault *fault)
 {
@@ -66,7 +76,7 @@ enum status survey_support(struct link *link, struct support *support, struct fa
     for (unsigned base = 0x20; base <= 0xE0 && more; base += 0x20) {
         const uint8_t request[] = {0x01, (uint8_t)base};
 
-        if ((st = survey_ask(link, request, sizeof request, 0, &answer, fault)) != ST_OK)
+        if ((st = survey_insist(link, request, sizeof request, &answer, fault)) != ST_OK)
             return st;
         more =
             answer.outcome == LINK_ANSWERED && survey_take_bitmap(support, &answer, (uint8_t)base);
@@ -182,8 +192,9 @@ static enum status survey_list(struct link *link, enum dtc_state state,
         if (answer.outcome == LINK_ANSWERED && !answer.cut &&
             survey_all_told(before, &answer, state))
             break;
-        if (before->ecu_count[state] == 0 && answer.outcome != LINK_DAMAGED && !answer.cut)
-            break; /* nobody ever gave this list */
+        if (before->ecu_count[state] == 0 && answer.outcome != LINK_DAMAGED && !answer.cut &&
+            !(state == DTC_STORED && answer.outcome == LINK_NO_DATA && link_is_can(link->protocol)))
+            break; /* nobody ever gave this list; the stored codes, on CAN, somebody has to */
     }
     dtc_take(out, state, &answer, survey_is_can(link, &answer));
     if (out->lists[state] == DTC_LIST_FULL && !survey_all_told(before, &answer, state))

@@ -13,6 +13,10 @@ void survey_init(void); /* makes the metric; main, once (without it nothing is c
 enum status survey_ask(struct link *link, const uint8_t *bytes, size_t len, int wait_ms,
                        struct link_answer *answer, struct fault *fault) MUST_CHECK;
 
+/* The same for what somebody has said is there: if nobody answers, once more; it was lost. */
+enum status survey_insist(struct link *link, const uint8_t *bytes, size_t len,
+                          struct link_answer *answer, struct fault *fault) MUST_CHECK;
+
 /* The same with everything a request can say. */
 enum status survey_request(struct link *link, const struct link_request *request,
                            struct link_answer *answer, struct fault *fault) MUST_CHECK;
