@@ -9,13 +9,13 @@ import pytest
 
 sys.path[:0] = [str(Path(__file__).resolve().parent)]
 
+from stack.process import sanitized  # noqa: E402
 from test_vehicle_agent import RECORDED, assert_as_recorded, obd_state, rounds  # noqa: E402
 from vehicle_bench import BUILD, GPSD, MOSQUITTO, ROOT, VIN, Service, VehicleBench, free_port, wait_for  # noqa: E402
 
 pytestmark = pytest.mark.skipif(not GPSD or not MOSQUITTO, reason="gpsd or mosquitto is not installed")
 
-# freed memory stays in a sanitizer's quarantine
-SANITIZED = any(word in (ROOT / BUILD / "bin/vigie-vehicle").read_bytes() for word in (b"__asan_init", b"__tsan_init"))
+SANITIZED = sanitized(ROOT / BUILD / "bin/vigie-vehicle")
 OFTEN = ["--obd-period=200ms", "--record=250ms", "--obd-codes=3s"]
 CODES = {("P0301", "stored"), ("P0420", "stored"), ("P0133", "stored"), ("U0100", "pending")}
 LINES = {"pty": ["--baud", "115200"], "tcp": ["--baud", "40000000"], "29-bit": ["--baud", "115200", "--protocol", "7"],
