@@ -1,11 +1,13 @@
 """One running system for all tests that only look at it; those that break things start their own."""
 import os
+from pathlib import Path
 
 import pytest
 from stack.ports import Ports
 from stack.stack import Stack
 
 BUILD = os.environ.get("VIGIE_BUILD") or "build"
+os.environ["TSAN_OPTIONS"] = os.environ.get("TSAN_OPTIONS", "") + f":suppressions={Path(__file__).parents[1] / 'tsan.supp'}"
 
 
 @pytest.fixture(scope="session")
