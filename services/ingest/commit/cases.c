@@ -35,27 +35,12 @@ void cases_close(struct cases *c)
     free(c);
 }
 
-bool cases_grow(void **items, size_t size, size_t wanted, size_t *room)
-{
-    void *more;
-
-    if (wanted <= *room)
-        return true;
-    wanted += wanted / 2 + 8;
-    more = realloc(*items, wanted * size);
-    if (!more)
-        return false;
-    *items = more;
-    *room = wanted;
-    return true;
-}
-
 /* ---- steps */
 static struct case_step *add_step(struct cases *c, enum case_verb verb)
 {
     struct case_step *step;
 
-    if (!cases_grow((void **)&c->steps, sizeof *c->steps, c->steps_n + 1, &c->steps_room)) {
+    if (!room_grow((void **)&c->steps, sizeof *c->steps, c->steps_n + 1, &c->steps_room)) {
         c->failed = true;
         return NULL;
     }
@@ -201,8 +186,8 @@ static const char *transition_of(enum alert_change change)
 static enum status add_message(struct cases *c, struct case_now *now, const char *transition,
                                bool late, struct fault *fault)
 {
-    if (!cases_grow((void **)&c->messages, sizeof *c->messages, c->messages_n + 1,
-                    &c->messages_room))
+    if (!room_grow((void **)&c->messages, sizeof *c->messages, c->messages_n + 1,
+                   &c->messages_room))
         return fault_set(fault, ST_RETRY, "out of memory for messages");
     c->messages[c->messages_n++] = (struct case_message){.transition = transition,
                                                          .severity = now->alert.severity,

@@ -51,7 +51,7 @@ static bool is_about(const struct case_now *now, const struct case_step *step)
 
 struct case_now *cases_add(struct cases *c, const struct alert_key *key)
 {
-    if (!cases_grow((void **)&c->now, sizeof *c->now, c->now_n + 1, &c->now_room))
+    if (!room_grow((void **)&c->now, sizeof *c->now, c->now_n + 1, &c->now_room))
         return NULL;
     c->now[c->now_n] = (struct case_now){.key = *key, .lat = NAN, .lon = NAN};
     return &c->now[c->now_n++];

@@ -5,6 +5,7 @@
 
 #include "cases.h"
 #include "columns.h"
+#include "lib/room.h"
 #include "lib/text.h"
 #include "slots.h"
 
@@ -83,8 +84,6 @@ struct cases {
     bool failed;
 };
 
-/* Room for `wanted` items; false: no memory. */
-bool cases_grow(void **items, size_t size, size_t wanted, size_t *room);
 /* ---- which cases the steps are about (cases_chain.c) */
 bool case_same_key(const struct alert_key *a, const struct alert_key *b);
 bool case_is_point(const struct case_step *step);

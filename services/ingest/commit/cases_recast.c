@@ -8,11 +8,6 @@
 
 enum { ROW_TYPE = 20, ROW_SUBJECT, ROW_HANDLED }; /* after CASE_COLUMNS */
 #define TYPES_TEXT (CASE_TYPES_MAX * 33 + 3)
-static int64_t whole(const PGresult *rows, int row, int column)
-{
-    return strtoll(PQgetvalue(rows, row, column), NULL, 10);
-}
-
 /* ---- what there is */
 static bool is_about(const struct case_again *again, const struct case_step *step)
 {
@@ -99,7 +94,7 @@ static struct key_now *key_of(struct recasting *r, const char *type, const char 
     for (size_t i = 0; i < r->keys_n; i++)
         if (same_key(&r->keys[i].key, type, subject))
             return &r->keys[i];
-    if (!cases_grow((void **)&r->keys, sizeof *r->keys, r->keys_n + 1, &r->keys_room))
+    if (!room_grow((void **)&r->keys, sizeof *r->keys, r->keys_n + 1, &r->keys_room))
         return NULL;
     k = &r->keys[r->keys_n++];
     *k = (struct key_now){.since_ms = r->again->after_ms + 1};
@@ -126,9 +121,9 @@ static bool find_keys(struct recasting *r)
         k->as_ever |= !strcmp(reason, "person") || !strcmp(reason, "retired");
         if (!strcmp(reason, "corrected"))
             continue;
-        look_since(k, whole(r->rows, i, 6));
+        look_since(k, pg_text_int8(r->rows, i, 6));
         if (k->case_ms == 0) /* they are in order */
-            k->case_ms = whole(r->rows, i, 6);
+            k->case_ms = pg_text_int8(r->rows, i, 6);
     }
     for (size_t i = 0; i < r->c->steps_n; i++) {
         const struct case_step *step = &r->c->steps[i];
@@ -173,8 +168,8 @@ static void take_stored(struct recasting *r, const struct key_now *k, struct cas
             continue;
         *now = (struct case_now){.key = k->key};
         case_rows_scan(r->rows, i, now);
-        r->row[r->stored_n++] = (struct recast_row){.alert = now->alert,
-                                                    .handled = (int)whole(r->rows, i, ROW_HANDLED)};
+        r->row[r->stored_n++] = (struct recast_row){
+            .alert = now->alert, .handled = (int)pg_text_int8(r->rows, i, ROW_HANDLED)};
     }
 }
 
@@ -198,11 +193,11 @@ static enum alert_severity severity_of(const char *word)
 /* Nobody is late for a stay that time alone told. */
 static int64_t told_ms(const PGresult *events, int i)
 {
-    int64_t told = whole(events, i, EVENT_TOLD);
+    int64_t told = pg_text_int8(events, i, EVENT_TOLD);
 
     if (told > 0 || !strcmp(PQgetvalue(events, i, EVENT_TYPE), "geofence_dwell"))
         return told;
-    return whole(events, i, EVENT_AT);
+    return pg_text_int8(events, i, EVENT_AT);
 }
 
 static void take_raises(struct recasting *r, struct key_now *k)
@@ -210,7 +205,7 @@ static void take_raises(struct recasting *r, struct key_now *k)
     bool began = k->case_ms == 0;
 
     for (int i = 0; i < PQntuples(r->events); i++) {
-        int64_t at_ms = whole(r->events, i, EVENT_AT);
+        int64_t at_ms = pg_text_int8(r->events, i, EVENT_AT);
         struct recast_step *s;
 
         if (at_ms < k->since_ms || !same_key(&k->key, PQgetvalue(r->events, i, EVENT_TYPE),

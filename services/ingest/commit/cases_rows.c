@@ -8,11 +8,6 @@
 #define COLUMNS 22
 
 /* ---- in */
-static int64_t whole(const PGresult *rows, int row, int column)
-{
-    return strtoll(PQgetvalue(rows, row, column), NULL, 10);
-}
-
 static int find(const char *word, const char *(*name)(int), int n)
 {
     for (int i = 0; i < n; i++)
@@ -70,20 +65,20 @@ void case_rows_scan(const PGresult *rows, int row, struct case_now *now)
     a->severity =
         (enum alert_severity)find(PQgetvalue(rows, row, 4), severity_name, ALERT_CRITICAL + 1);
     a->reason = (enum alert_reason)find(PQgetvalue(rows, row, 5), reason_name, ALERT_RETIRED + 1);
-    a->occurred_ms = whole(rows, row, 6);
-    a->detected_ms = whole(rows, row, 7);
-    a->last_ms = whole(rows, row, 8);
-    a->ended_ms = whole(rows, row, 9);
-    a->cleared_ms = whole(rows, row, 10);
-    a->count = (int)whole(rows, row, 11);
+    a->occurred_ms = pg_text_int8(rows, row, 6);
+    a->detected_ms = pg_text_int8(rows, row, 7);
+    a->last_ms = pg_text_int8(rows, row, 8);
+    a->ended_ms = pg_text_int8(rows, row, 9);
+    a->cleared_ms = pg_text_int8(rows, row, 10);
+    a->count = (int)pg_text_int8(rows, row, 11);
     a->held_down = *PQgetvalue(rows, row, 12) == 't';
     a->changes = scan_times(a->changes_ms, ALERT_CHANGES, PQgetvalue(rows, row, 13));
-    a->messaged_ms = whole(rows, row, 14);
+    a->messaged_ms = pg_text_int8(rows, row, 14);
     now->lat = known ? strtod(PQgetvalue(rows, row, 15), NULL) : (double)NAN;
     now->lon = known ? strtod(PQgetvalue(rows, row, 16), NULL) : (double)NAN;
     if (!text_copy(now->data, sizeof now->data, PQgetvalue(rows, row, 17)))
         text_copy(now->data, sizeof now->data, CASE_DATA_KEPT);
-    now->openings = (int)whole(rows, row, 18);
+    now->openings = (int)pg_text_int8(rows, row, 18);
     a->ends = scan_times(a->ends_ms, ALERT_ENDS, PQgetvalue(rows, row, 19));
 }
 
@@ -125,7 +120,7 @@ enum status case_rows_read(struct columns *c, struct pg *db, struct case_now *no
         "FOR UPDATE) a",
         &rows, fault);
     for (int i = 0; st == ST_OK && i < PQntuples(rows); i++)
-        case_rows_scan(rows, i, &now[whole(rows, i, 0)]);
+        case_rows_scan(rows, i, &now[pg_text_int8(rows, i, 0)]);
     PQclear(rows);
     return st;
 }

@@ -69,8 +69,8 @@ static enum status write_rows(struct cases *c, struct fault *fault)
             case_rows_add(&c->c, &c->text, &c->now[i]);
     if ((st = case_rows_write(&c->c, c->db, &rows, fault)) != ST_OK)
         return st;
-    if (!cases_grow((void **)&c->changes, sizeof *c->changes,
-                    c->changes_n + (size_t)PQntuples(rows), &c->changes_room)) {
+    if (!room_grow((void **)&c->changes, sizeof *c->changes, c->changes_n + (size_t)PQntuples(rows),
+                   &c->changes_room)) {
         PQclear(rows);
         return fault_set(fault, ST_RETRY, "out of memory for changes");
     }

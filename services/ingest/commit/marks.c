@@ -178,7 +178,7 @@ static struct watermark *mark_of(struct marks *m, const PGresult *rows, int row,
 static enum status read_mark(struct watermark *w, const PGresult *rows, int row, int column,
                              struct fault *fault)
 {
-    w->upto = strtoll(PQgetvalue(rows, row, column), NULL, 10);
+    w->upto = pg_text_int8(rows, row, column);
     w->gap_count = 0;
     return marks_read_gaps(w, PQgetvalue(rows, row, column + 1), fault);
 }
@@ -275,7 +275,7 @@ enum status marks_peek(struct marks *m, struct pg *db, struct fault *fault)
         if (!w)
             continue;
         st = read_mark(w, rows, i, 3, fault);
-        of->facts_age_ms = strtoll(PQgetvalue(rows, i, 5), NULL, 10);
+        of->facts_age_ms = pg_text_int8(rows, i, 5);
     }
     PQclear(rows);
     return st;
