@@ -153,7 +153,8 @@ static enum status read_earlier(struct cases *c, enum pass pass, struct fault *f
         struct case_now *first, *n;
 
         of.raise.ending = ALERT_CONDITION;
-        first = n = case_of_step(c, &of);
+        if (!(first = n = case_of_step(c, &of)))
+            return fault_set(fault, ST_RETRY, "out of memory for alerts");
         while (n && strcmp(n->alert.id, c->now[i].alert.id) != 0)
             n = case_next(c, n);
         if (n) { /* it is in the chain already */
