@@ -51,7 +51,7 @@ def unit(tally, logs, word):
         began = time.monotonic()
         with open(log, "wb") as out:
             try:
-                code = subprocess.run([program], stdout=out, stderr=out, cwd=ROOT, timeout=600, env={
+                code = subprocess.run([program], stdout=out, stderr=out, cwd=ROOT, timeout=300, env={
                     **os.environ, "CMOCKA_MESSAGE_OUTPUT": "XML", "CMOCKA_XML_FILE": str(report)}).returncode
             except subprocess.TimeoutExpired:
                 code = "a time-out"
