@@ -119,20 +119,22 @@ def test_live_moves_on_the_websocket(fleet_of_three):
     feed = websocket.create_connection(stack.env["VIGIE_WS"], origin=stack.env["VIGIE_URL"], timeout=60,
                                        subprotocols=["fleet.v1", "ticket." + ticket])
     try:
+        began = time.monotonic()  # before the first frame can be made: what waits in the socket is no faster for it
         feed.send(json.dumps({"type": "subscribe", "vehicles": ["*"]}))
         snapshot = json.loads(feed.recv())
         assert snapshot["type"] == "snapshot"
         assert {v["vin"] for v in snapshot["vehicles"]} == {c.vin for c in stack.cars}
-        places, frames, began = {}, 0, time.monotonic()
+        places, frames = {}, 0
         while time.monotonic() - began < 60 and not any(len(p) > 3 for p in places.values()):
             frame = json.loads(feed.recv())
+            if frame["type"] != "live":  # an alert or a trip may fall into these seconds
+                continue
             frames += 1
-            assert frame["type"] == "live"
             for v in frame["vehicles"]:
                 if "lat" in v:
                     places.setdefault(v["vin"], set()).add((v["lat"], v["lon"]))
         assert any(len(p) > 3 for p in places.values())
-        assert frames <= 4 * (time.monotonic() - began) + 2
+        assert frames <= 4 * (time.monotonic() - began) + 1
     finally:
         feed.close()
 
