@@ -30,7 +30,7 @@ def pytest_runtest_makereport(item, call):
     log = Path(os.environ.get("VIGIE_TEST_LOGS", ".")) / "pytest.log"
     if report.failed:
         log = log.with_name(f"failed-{item.name[:80].replace('/', '_')}.log")
-        log.write_text(str(report.longrepr) + "".join(f"\n--- {title}\n{text}" for title, text in report.sections))
+        log.write_text("".join(f"--- {title}\n{text}\n" for title, text in report.sections) + str(report.longrepr))  # last: why
     line = {"outcome": report.outcome, "name": item.nodeid.removeprefix("tests/"), "seconds": call.duration, "log": str(log)}
     with open(path, "a", encoding="utf-8") as out:
         out.write(json.dumps(line) + "\n")

@@ -1,7 +1,8 @@
 """`make test`: unit tests, integration tests, dashboard tests; each test's name and time, a count last.
 
     tests/run.py [--only unit|python|dashboard] [WORD]     WORD: only tests whose name has it
-Exits 1 when one failed, and says at the first failure which log to read."""
+Exits 1 when one failed, and says at the first failure which log to read.  The ends of the first logs stand before the
+count: where it ran on somebody else's machine, the logs are gone with it."""
 import argparse
 import json
 import os
@@ -18,27 +19,38 @@ ROOT = Path(__file__).resolve().parents[1]
 BUILD = Path(os.environ.get("VIGIE_BUILD") or "build")
 PYTHON = "/usr/bin/python3"
 WORKERS = 4  # files at once: most of them wait for servers, clocks and time-outs
+SHOWN_LOGS, SHOWN_LINES = 3, 60
 
 
 class Tally:
     def __init__(self):
         self.passed = self.failed = self.skipped = 0
-        self.first = None
+        self.failures = []  # (name, log)
 
     def add(self, outcome, name, seconds, log=None):
         setattr(self, outcome, getattr(self, outcome) + 1)
         word = {"passed": "ok    ", "failed": "FAILED", "skipped": "skip  "}[outcome]
         print(f"{word} {name}  {seconds:.2f} s", flush=True)
-        if outcome == "failed" and not self.first:
-            self.first = (name, log)
-            print(f"       first failure: read {log}", flush=True)
+        if outcome == "failed":
+            self.failures.append((name, log))
+            if self.failed == 1:
+                print(f"       first failure: read {log}", flush=True)
 
     def close(self):
-        if self.first:
-            print(f"first failure: {self.first[0]}, read {self.first[1]}")
+        for log in list(dict.fromkeys(log for _, log in self.failures))[:SHOWN_LOGS]:
+            print(f"--- the end of {log}\n{end_of(log)}\n---")
+        if self.failures:
+            print("first failure: {}, read {}".format(*self.failures[0]))
         tail = f", {self.skipped} skipped" if self.skipped else ""
         print(f"{self.passed} passed, {self.failed} failed{tail}", flush=True)
         return 1 if self.failed or not self.passed else 0
+
+
+def end_of(log):
+    try:
+        return "\n".join(Path(log).read_text(errors="replace").splitlines()[-SHOWN_LINES:])
+    except (OSError, TypeError) as error:
+        return f"cannot be read: {error}"
 
 
 def unit(tally, logs, word):

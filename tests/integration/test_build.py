@@ -32,6 +32,7 @@ def test_the_count_comes_even_when_a_tool_is_missing(tmp_path):
                           text=True, timeout=60)
     assert done.returncode == 1 and done.stdout.splitlines()[-1] == "0 passed, 3 failed", done.stderr
     assert "npx" in (tmp_path / "logs/vitest.log").read_text()
+    assert f"--- the end of {tmp_path}/logs/vitest.log\n[Errno 2] No such file or directory: 'npx'" in done.stdout
 
 
 def test_a_line_that_is_seen_half_written_is_read_when_it_is_whole(tmp_path):
