@@ -648,8 +648,9 @@ def test_it_starts_without_stores_or_broker_and_waits_for_them(site):
     late = Ingest(site, "late")
     late.spawn()
     try:
-        wait_until(lambda: "store.away" in late.log_text())
+        wait_until(lambda: "store.away" in late.log_text() and "shards.unknown" in late.log_text())
         assert not late.is_ready() and late.process.poll() is None
+        assert "event=broker." not in late.log_text()  # whose name it has nobody can tell yet: it does not dial
         site.influx.start()
         site.postgres.start()
         late.wait_ready()
