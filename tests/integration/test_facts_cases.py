@@ -9,6 +9,7 @@ from ingest_site import LAT, LON, MISSING, SPEED, now_ms, running, wait_until
 from test_facts import HOUR_MS, OTHER, alerts, events, send, settled
 from test_facts_late import named
 
+LEVEL = "Vehicle.Powertrain.FuelSystem.RelativeLevel"
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
 
 
@@ -248,6 +249,29 @@ def test_the_evidence_of_a_case_is_that_of_its_event_though_part_of_it_came_late
         assert [json.loads(case.data)] == [e[3] for e in events(site, car.vin) if e[0] == "harsh_braking"]
         found.append((case.severity, case.occurred, case.data))
     assert found[0] == found[1] and early.data != case.data
+
+
+def rule(site, car, **columns):
+    columns = {"id": str(uuid.uuid4()), "name": "Rule", "signal": LEVEL, "test": "below", "threshold": 10, **columns}
+    site.sql(f"INSERT INTO rule (customer_id, {', '.join(columns)}) SELECT customer_id, {', '.join(repr(v) for v in columns.values())} "
+             f"FROM vehicle WHERE vin = '{car.vin}'")
+
+
+def test_a_case_that_began_before_what_is_stepped_again_is_withdrawn_with_its_event(site, cars):
+    car, start, minute = cars(), now_ms() - 8 * HOUR_MS, 60000
+    rule(site, car, duration_s=3600)
+    drive = drives.north(start, [(7800, 0), (1200, 50), (300, 0), (1200, 50), (600, 0)], step_ms=20000)
+    for t, sample in drive.items():
+        sample[LEVEL] = 50.0 if t < start + 100 * minute else 5.0
+    for before, until in ((-1, 0), (0, 125), (125, 186)):  # its state is kept two hours after the first record
+        send(car, {t: s for t, s in drive.items() if before * minute < t - start <= until * minute})
+        assert until > 125 or alerts(site, car.vin) == []
+    (case,) = alerts(site, car.vin)
+    assert (case.type, case.state, int(case.occurred)) == ("rule", "open", start + 100 * minute)
+    assert int(site.sql(f"SELECT max(t_ms) FROM fact_checkpoint WHERE vin = '{car.vin}' AND t_ms < {start + 150 * minute}")) > start + 100 * minute
+    late(site, car, {start + 157 * minute + 500: {SPEED: 50.0, drives.RPM: 2000.0, LEVEL: 50.0}})
+    assert [e for e in events(site, car.vin) if e[0] == "rule"] == []
+    assert [(a.id, a.state, a.reason) for a in alerts(site, car.vin)] == [(case.id, "cleared", "corrected")]
 
 
 # ---- told by the car, ended by its samples

@@ -21,7 +21,7 @@ static bool is_about(const struct case_again *again, const struct case_step *ste
            (!again->subject || !strcmp(again->subject, key->subject));
 }
 
-/* What was told after after_ms may have begun before. */
+/* What was told, or taken back, after after_ms may have begun before. */
 static int64_t begins_after(const struct recasting *r)
 {
     int64_t after_ms = r->again->after_ms;
@@ -29,7 +29,7 @@ static int64_t begins_after(const struct recasting *r)
     for (size_t i = 0; i < r->c->steps_n; i++) {
         const struct case_step *step = &r->c->steps[i];
 
-        if (step->verb == CASE_RAISE && is_about(r->again, step) &&
+        if (step->verb != CASE_END && is_about(r->again, step) &&
             step->raise.occurred_ms <= after_ms)
             after_ms = step->raise.occurred_ms - 1;
     }
@@ -133,7 +133,7 @@ static bool find_keys(struct recasting *r)
             continue;
         if (!(k = key_of(r, step->raise.key.type, step->raise.key.subject)))
             return false;
-        if (step->verb == CASE_RAISE)
+        if (step->verb != CASE_END)
             look_since(k, step->raise.occurred_ms);
     }
     return true;
