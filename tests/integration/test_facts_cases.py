@@ -274,6 +274,26 @@ def test_a_case_that_began_before_what_is_stepped_again_is_withdrawn_with_its_ev
     assert [(a.id, a.state, a.reason) for a in alerts(site, car.vin)] == [(case.id, "cleared", "corrected")]
 
 
+def test_a_stay_that_is_over_as_soon_as_it_is_long_enough_is_over_though_some_of_the_drive_came_late(site, cars):
+    start, dwell_s, found = now_ms() - HOUR_MS, 0, []
+    drive = drives.north(start, [(60, 0), (250, 50), (300, 0)])
+    for is_late in (False, False, True):
+        car, customer = cars(), str(uuid.uuid4())
+        points = json.dumps([[7.7, 48.5 + 1500 * drives.METRE]])
+        site.sql(f"INSERT INTO customer (id, name) VALUES ('{customer}', 'Of one car'); UPDATE vehicle SET customer_id = '{customer}' "
+                 f"WHERE vin = '{car.vin}'; INSERT INTO geofence (id, customer_id, name, kind, radius_m, points, dwell_s) VALUES "
+                 f"(gen_random_uuid(), '{customer}', 'Zone', 'circle', 500, '{points}', {dwell_s})")
+        hidden = {t: s for t, s in drive.items() if is_late and 500000 < t - start < 520000}
+        send(car, {t: s for t, s in drive.items() if t not in hidden})
+        if is_late:
+            late(site, car, hidden)
+        entered, left = (at for kind, _, at, _ in events(site, car.vin) if kind in ("geofence_enter", "geofence_exit"))
+        dwell_s = (left - entered) // 1000
+        found.append([(a.type, a.state, a.reason, a.occurred) for a in alerts(site, car.vin)])
+    assert [a[:3] for a in found[1] if a[0] == "geofence_dwell"] == [("geofence_dwell", "cleared", "ended")]
+    assert found[2] == found[1]
+
+
 # ---- told by the car, ended by its samples
 
 

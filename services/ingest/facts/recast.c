@@ -62,32 +62,66 @@ static enum alert_change take(struct alert *a, const struct alert_raise *like,
     return alert_raise(a, &alert_defaults, &raise);
 }
 
+struct recasting_cases {
+    struct recast_case *out;
+    size_t n;
+    recast_told *told;
+    void *self;
+};
+
+static void take_one(struct recasting_cases *r, const struct alert_raise *like,
+                     const struct recast_step *step)
+{
+    struct alert a = r->n ? r->out[r->n - 1].alert : (struct alert){.state = ALERT_NONE};
+    enum alert_change change = take(&a, like, step);
+
+    if (change == ALERT_OPENED)
+        r->out[r->n++] = (struct recast_case){.began = true, .first = step->about};
+    if (r->n == 0)
+        return;
+    r->out[r->n - 1].alert = a;
+    if (!step->ends && change != ALERT_SAME) {
+        r->out[r->n - 1].raised = true;
+        r->out[r->n - 1].last = step->about;
+    }
+    if (r->told && change != ALERT_SAME)
+        r->told(r->self, r->n - 1, change, &a, step);
+}
+
+static bool goes_on(const struct alert *a)
+{
+    return a->state != ALERT_NONE && a->state != ALERT_CLEARED && a->ended_ms == 0;
+}
+
+/* Steps of one time, of which the ends stand first: they end what goes on.  Where nothing does,
+ * they end what begins then: a stay that was over as soon as it was long enough. */
+static void take_moment(struct recasting_cases *r, const struct alert_raise *like,
+                        const struct recast_step *steps, size_t n)
+{
+    size_t ends = 0, first;
+
+    while (ends < n && steps[ends].ends)
+        ends++;
+    first = r->n && goes_on(&r->out[r->n - 1].alert) ? 0 : ends;
+    for (size_t i = 0; i < n; i++)
+        take_one(r, like, &steps[(first + i) % n]);
+}
+
 size_t recast(const struct alert *begin, const struct alert_raise *like,
               const struct recast_step *steps, size_t n, struct recast_case *out, recast_told *told,
               void *self)
 {
-    size_t cases = 0;
+    struct recasting_cases r = {.out = out, .told = told, .self = self};
+    size_t to;
 
     if (begin->state != ALERT_NONE)
-        out[cases++] = (struct recast_case){.alert = *begin};
-    for (size_t i = 0; i < n; i++) {
-        const struct recast_step *step = &steps[i];
-        struct alert a = cases ? out[cases - 1].alert : (struct alert){.state = ALERT_NONE};
-        enum alert_change change = take(&a, like, step);
-
-        if (change == ALERT_OPENED)
-            out[cases++] = (struct recast_case){.began = true, .first = step->about};
-        if (cases == 0)
-            continue;
-        out[cases - 1].alert = a;
-        if (!step->ends && change != ALERT_SAME) {
-            out[cases - 1].raised = true;
-            out[cases - 1].last = step->about;
-        }
-        if (told && change != ALERT_SAME)
-            told(self, cases - 1, change, &a, step);
+        out[r.n++] = (struct recast_case){.alert = *begin};
+    for (size_t from = 0; from < n; from = to) {
+        for (to = from + 1; to < n && steps[to].t_ms == steps[from].t_ms;)
+            to++;
+        take_moment(&r, like, steps + from, to - from);
     }
-    return cases;
+    return r.n;
 }
 
 /* ---- which is which */

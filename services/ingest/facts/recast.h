@@ -26,8 +26,8 @@ struct recast_case {
 };
 
 /* In the order of time; returns how many are left.  Of what ends one stretch of time an end that
- * was `kept` counts only where no other was found, unless it is `apart_ms` before the window that
- * was looked at, which begins after `after_ms`. */
+ * was `kept` counts only where no other was found, unless it is a minute before the window that was
+ * looked at, which begins after `after_ms`. */
 size_t recast_sort(struct recast_step *steps, size_t n, int64_t after_ms);
 
 /* Each change as in order: of out[which], as it is then. */
@@ -35,7 +35,8 @@ typedef void recast_told(void *self, size_t which, enum alert_change change, con
                          const struct recast_step *step);
 
 /* From `begin` on, the newest case before all that (NONE: there was none; else it is out[0]).
- * `like` has what all raises have in common.  `out` has room for n + 1; `told` may be NULL. */
+ * `like` has what all raises have in common.  `out` has room for one more than there are raises;
+ * `told` may be NULL. */
 size_t recast(const struct alert *begin, const struct alert_raise *like,
               const struct recast_step *steps, size_t n, struct recast_case *out, recast_told *told,
               void *self);

@@ -129,6 +129,21 @@ static void an_end_that_was_known_gives_way_to_the_one_that_is_found(void **stat
     assert_int_equal(recast_sort(other, 4, NOW + 2 * MIN + 2000), 4);
 }
 
+static void what_is_over_as_soon_as_it_is_so_is_over(void **state)
+{
+    struct recast_case cases[3];
+    struct recast_step stay[] = {so(NOW), over(NOW)};
+    struct recast_step next[] = {so(NOW), over(NOW + MIN), so(NOW + MIN)};
+
+    (void)state;
+    assert_int_equal(recast_sort(stay, 2, INT64_MAX), 2);
+    assert_int_equal(recast(&none, &like, stay, 2, cases, NULL, NULL), 1);
+    assert_true(cases[0].alert.state == ALERT_CLEARED && cases[0].alert.ended_ms == NOW);
+    assert_int_equal(recast_sort(next, 3, INT64_MAX), 3);
+    assert_int_equal(recast(&none, &like, next, 3, cases, NULL, NULL), 1);
+    assert_true(cases[0].alert.state == ALERT_OPEN && cases[0].alert.count == 2);
+}
+
 /* ---- which is which */
 static struct recast_case from_to(int64_t from_ms, int64_t to_ms)
 {
@@ -210,6 +225,7 @@ int main(void)
         cmocka_unit_test(whatever_the_order_the_cases_are_those_of_the_order_of_time),
         cmocka_unit_test(it_goes_on_from_the_case_before),
         cmocka_unit_test(an_end_that_was_known_gives_way_to_the_one_that_is_found),
+        cmocka_unit_test(what_is_over_as_soon_as_it_is_so_is_over),
         cmocka_unit_test(a_case_whose_beginning_comes_late_is_the_same_case),
         cmocka_unit_test(of_two_that_are_one_the_one_people_work_on_goes_on),
         cmocka_unit_test(of_one_that_is_two_people_keep_the_one_that_is_not_over),
