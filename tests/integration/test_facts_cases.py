@@ -294,6 +294,19 @@ def test_a_stay_that_is_over_as_soon_as_it_is_long_enough_is_over_though_some_of
     assert found[2] == found[1]
 
 
+def test_for_a_late_one_of_thousands_of_repeats_not_all_are_gone_through(site, cars):
+    """Others' records would wait meanwhile, and thousands may come late."""
+    car, t = cars(), now_ms() - 60000
+    low_battery(car, t - 7200000)
+    site.sql("INSERT INTO event (vin, id, type, source, severity, occurred_at, detected_at, data) SELECT "
+             f"'{car.vin}', gen_random_uuid(), 'low_battery', 'agent', 'minor', to_timestamp(({t} - n * 1000) / 1000.0), now(), "
+             "'{\"kind\": \"low\"}' FROM generate_series(1, 1100) n")
+    low_battery(car, t)
+    low_battery(car, t - 2000000)  # an event like all of them, but of its case it is not counted
+    assert [(a.state, a.count) for a in alerts(site, car.vin)] == [("open", "2")]
+    assert site.sql(f"SELECT count(*) FROM event WHERE vin = '{car.vin}'").strip() == "1103"
+
+
 # ---- told by the car, ended by its samples
 
 

@@ -135,6 +135,9 @@ void case_rows_add(struct columns *c, struct text *text, const struct case_now *
 enum status case_rows_write(struct columns *c, struct pg *db, PGresult **rows,
                             struct fault *fault) MUST_CHECK;
 
+/* Of rows that are in the order of their first column, an id; -1: it is in none. */
+int case_rows_find(const PGresult *rows, const char *id);
+
 /* Of cases that were not written those whose id is taken: *rows tells their numbers, and since when
  * there is a vehicle, in us, which no other vehicle knows. */
 void case_taken_begin(struct columns *c);

@@ -7,6 +7,9 @@
 #include "recast_inside.h"
 
 enum { ROW_TYPE = 20, ROW_SUBJECT, ROW_HANDLED }; /* after CASE_COLUMNS */
+/* Of what a car tells itself: others' records wait for that, and it may come each time. */
+#define TOLD_MOST 1000
+#define TOLD_LIMIT "1001"
 #define TYPES_TEXT (CASE_TYPES_MAX * 33 + 3)
 /* ---- what there is */
 static bool is_about(const struct case_again *again, const struct case_step *step)
@@ -48,38 +51,42 @@ static void list_types(const struct case_again *again, char *out, size_t size)
 static enum status read_rows(struct recasting *r, struct fault *fault)
 {
     char after[24], types[TYPES_TEXT];
-    const char *params[] = {r->again->vin, types, r->again->subject, after};
+    const char *params[] = {r->again->vin, types, r->again->subject, after,
+                            r->again->told ? TOLD_LIMIT : NULL};
 
     list_types(r->again, types, sizeof types);
     (void)snprintf(after, sizeof after, "%lld", (long long)begins_after(r));
-    return pg_run(r->c->db,
-                  "SELECT 0, " CASE_COLUMNS
-                  ", a.type, a.subject, CASE WHEN a.state = 'acknowledged' THEN 3 "
-                  "WHEN a.acknowledged_at IS NOT NULL THEN 2 "
-                  "WHEN a.assigned_to IS NOT NULL OR EXISTS (SELECT FROM alert_comment t WHERE "
-                  "t.alert_id = a.id) THEN 1 ELSE 0 END FROM alert a WHERE a.vin = $1 AND "
-                  "a.ending <> 'point' AND a.type = ANY ($2::text[]) AND a.subject = coalesce($3, "
-                  "a.subject) AND greatest(a.occurred_at, a.last_at, a.ended_at) > "
-                  "to_timestamp($4::bigint / 1000.0) ORDER BY a.occurred_at, a.id FOR UPDATE OF a",
-                  4, params, &r->rows, fault);
+    return pg_run(
+        r->c->db,
+        "SELECT 0, " CASE_COLUMNS ", a.type, a.subject, CASE WHEN a.state = 'acknowledged' THEN 3 "
+        "WHEN a.acknowledged_at IS NOT NULL THEN 2 "
+        "WHEN a.assigned_to IS NOT NULL OR EXISTS (SELECT FROM alert_comment t WHERE "
+        "t.alert_id = a.id) THEN 1 ELSE 0 END FROM alert a WHERE a.vin = $1 AND "
+        "a.ending <> 'point' AND a.type = ANY ($2::text[]) AND a.subject = coalesce($3, "
+        "a.subject) AND greatest(a.occurred_at, a.last_at, a.ended_at) > "
+        "to_timestamp($4::bigint / 1000.0) ORDER BY a.occurred_at, a.id LIMIT $5::bigint FOR "
+        "UPDATE OF a",
+        5, params, &r->rows, fault);
 }
 
 /* A car tells no subject of an event; of its case it is the kind (tell_told). */
 static enum status read_events(struct recasting *r, int64_t since_ms, struct fault *fault)
 {
     char since[24], types[TYPES_TEXT];
-    const char *params[] = {r->again->vin, since, types};
+    const char *params[] = {r->again->vin, since, types, r->again->subject,
+                            r->again->told ? TOLD_LIMIT : NULL};
 
     list_types(r->again, types, sizeof types);
     (void)snprintf(since, sizeof since, "%lld", (long long)since_ms);
     return pg_run(r->c->db,
-                  "SELECT type, CASE WHEN source = 'ingest' THEN subject WHEN type = 'low_battery' "
-                  "THEN left(coalesce(data ->> 'kind', ''), 79) ELSE '' END, ms(occurred_at), "
-                  "severity, told_ms, source = 'ingest', withdrawn, data, lat, lon FROM event "
+                  "SELECT type, about, ms(occurred_at), severity, told_ms, source = 'ingest', "
+                  "withdrawn, data, lat, lon FROM event e, LATERAL (SELECT CASE WHEN source = "
+                  "'ingest' THEN subject WHEN type = 'low_battery' THEN left(coalesce(data ->> "
+                  "'kind', ''), 79) ELSE '' END AS about) x "
                   "WHERE vin = $1 AND severity IS NOT NULL AND occurred_at >= "
-                  "to_timestamp($2::bigint / 1000.0) AND type = ANY ($3::text[]) ORDER BY "
-                  "occurred_at, id",
-                  3, params, &r->events, fault);
+                  "to_timestamp($2::bigint / 1000.0) AND type = ANY ($3::text[]) AND "
+                  "about = coalesce($4, about) ORDER BY occurred_at, id LIMIT $5::bigint",
+                  5, params, &r->events, fault);
 }
 
 static bool same_key(const struct alert_key *a, const char *type, const char *subject)
@@ -265,15 +272,16 @@ static struct alert_raise like(const struct recasting *r, const struct key_now *
 /* Room for all that any key may have. */
 static bool make_room(struct recasting *r)
 {
-    size_t rows = (size_t)PQntuples(r->rows) + 1;
-    size_t steps = (size_t)PQntuples(r->events) + rows * (ALERT_ENDS + 1) + r->c->steps_n;
+    size_t rows = (size_t)PQntuples(r->rows) + 1, cases = (size_t)PQntuples(r->events) + 1;
+    size_t steps = cases + rows * (ALERT_ENDS + 1) + r->c->steps_n;
 
     r->stored = calloc(rows, sizeof *r->stored);
     r->row = calloc(rows, sizeof *r->row);
     r->steps = calloc(steps, sizeof *r->steps);
-    r->cases = calloc(steps + 1, sizeof *r->cases);
-    r->row_of = calloc(steps + 1, sizeof *r->row_of);
-    return r->stored && r->row && r->steps && r->cases && r->row_of;
+    r->cases = calloc(cases, sizeof *r->cases);
+    r->row_of = calloc(cases, sizeof *r->row_of);
+    r->new_at = calloc(cases, sizeof *r->new_at);
+    return r->stored && r->row && r->steps && r->cases && r->row_of && r->new_at;
 }
 
 static void mark_steps(struct recasting *r, const struct key_now *k)
@@ -312,6 +320,15 @@ static enum status recast_key(struct recasting *r, struct key_now *k, struct cas
 }
 
 /* ---- all of them */
+/* Then its keys are as ever. */
+static void leave_crowds(struct recasting *r)
+{
+    bool crowd = PQntuples(r->rows) > TOLD_MOST || PQntuples(r->events) > TOLD_MOST;
+
+    for (size_t i = 0; i < r->keys_n; i++)
+        r->keys[i].as_ever |= r->again->told && crowd;
+}
+
 static int open_last(const void *a, const void *b)
 {
     const struct case_now *x = a, *y = b;
@@ -336,6 +353,7 @@ static enum status recast_all(struct recasting *r, struct fault *fault)
         return ST_OK;
     if ((st = read_before(r, fault)) != ST_OK || (st = read_events(r, since_ms, fault)) != ST_OK)
         return st;
+    leave_crowds(r);
     if (!make_room(r))
         return fault_set(fault, ST_RETRY, "out of memory for alerts");
     columns_begin(&r->merged, 2, ids);
@@ -346,7 +364,8 @@ static enum status recast_all(struct recasting *r, struct fault *fault)
     }
     if (st != ST_OK)
         return st;
-    qsort(r->c->now, r->c->now_n, sizeof *r->c->now, open_last); /* of a key one is open at most */
+    if (r->c->now_n > 0) /* of a key one is open at most */
+        qsort(r->c->now, r->c->now_n, sizeof *r->c->now, open_last);
     return (st = cases_write_changed(r->c, fault)) == ST_OK ? recast_write_merged(r, fault) : st;
 }
 
@@ -368,5 +387,6 @@ enum status cases_recast(struct cases *c, const struct case_again *again, int64_
     free(r.steps);
     free(r.cases);
     free(r.row_of);
+    free(r.new_at);
     return st;
 }

@@ -109,44 +109,30 @@ static enum status write_moved(struct recasting *r, size_t i, struct fault *faul
     return tell_change(r, now, &old, fault);
 }
 
+/* ---- new ones */
 static void tell_new(void *self, size_t which, enum alert_change change, const struct alert *a,
                      const struct recast_step *step)
 {
     struct recasting *r = self;
-    struct case_now *now = &r->c->now[r->now_at];
-    int64_t messaged_ms = now->alert.messaged_ms;
+    struct case_now *now;
+    int64_t messaged_ms;
 
-    if (which != r->which || r->st != ST_OK)
+    if (r->new_at[which] == 0 || r->st != ST_OK)
         return;
+    now = &r->c->now[r->new_at[which] - 1];
+    messaged_ms = now->alert.messaged_ms;
     now->alert = *a;
     now->alert.messaged_ms = messaged_ms;
     r->st =
         cases_note(r->c, now, change, step->ends ? step->t_ms : step->told_ms, r->now_ms, r->fault);
 }
 
-/* Its id may be that of a case that has moved away from there. */
-static enum status name_new(struct recasting *r, struct alert *a, struct fault *fault)
-{
-    const char *params[] = {a->id};
-    char text[2 * ALERT_SUBJECT_MAX + 64];
-    enum status st = pg_finds(r->c->db, "SELECT 1 FROM alert WHERE id = $1", 1, params, fault);
-
-    if (st != ST_OK)
-        return st == ST_NONE ? ST_OK : st;
-    (void)snprintf(text, sizeof text, "alert %s %s %s %lld found %lld", a->key.vin, a->key.type,
-                   a->key.subject, (long long)a->occurred_ms, (long long)r->now_ms);
-    uuid_of_text(a->id, text);
-    return ST_OK;
-}
-
-static enum status write_new(struct recasting *r, size_t i, const struct alert *begin,
-                             const struct alert_raise *raise, struct fault *fault)
+static enum status add_new(struct recasting *r, size_t i, const struct alert_key *key,
+                           struct fault *fault)
 {
     const struct recast_case *from = &r->cases[i];
-    struct case_now *now = cases_add(r->c, &raise->key);
-    struct alert a = from->alert;
+    struct case_now *now = cases_add(r->c, key);
     int event = (int)from->first;
-    enum status st;
 
     if (!now)
         return fault_set(fault, ST_RETRY, "out of memory for an alert");
@@ -156,15 +142,63 @@ static enum status write_new(struct recasting *r, size_t i, const struct alert *
         now->lon = strtod(PQgetvalue(r->events, event, EVENT_LON), NULL);
     }
     data_of(r, from, now);
-    r->now_at = (size_t)(now - r->c->now);
-    r->which = i;
+    r->new_at[i] = r->c->now_n;
+    return ST_OK;
+}
+
+static void name_found(const struct recasting *r, struct alert *a)
+{
+    char text[2 * ALERT_SUBJECT_MAX + 64];
+
+    (void)snprintf(text, sizeof text, "alert %s %s %s %lld found %lld", a->key.vin, a->key.type,
+                   a->key.subject, (long long)a->occurred_ms, (long long)r->now_ms);
+    uuid_of_text(a->id, text);
+}
+
+/* An id may be that of a case that has moved away from there. */
+static enum status name_new(struct recasting *r, struct fault *fault)
+{
+    static const Oid types[] = {PG_UUID};
+    PGresult *taken = NULL;
+    enum status st;
+
+    columns_begin(&r->c->c, 1, types);
+    for (size_t i = 0; i < r->cases_n; i++)
+        if (r->new_at[i])
+            pg_array_uuid(&r->c->c.column[0], r->c->now[r->new_at[i] - 1].alert.id);
+    st = columns_run(&r->c->c, r->c->db, 1,
+                     "SELECT a.id FROM unnest($1) AS k (i) JOIN alert a ON a.id = k.i ORDER BY 1",
+                     &taken, fault);
+    for (size_t i = 0; st == ST_OK && i < r->cases_n; i++) {
+        struct alert *a = r->new_at[i] ? &r->c->now[r->new_at[i] - 1].alert : NULL;
+
+        if (a && case_rows_find(taken, a->id) >= 0)
+            name_found(r, a);
+    }
+    PQclear(taken);
+    return st;
+}
+
+/* All of them in one go. */
+static enum status write_new(struct recasting *r, const struct alert *begin,
+                             const struct alert_raise *raise, struct fault *fault)
+{
+    bool any = false;
+    enum status st = ST_OK;
+
+    for (size_t i = 0; i < r->cases_n && st == ST_OK; i++) {
+        r->new_at[i] = 0;
+        if (r->row_of[i] != RECAST_NONE)
+            continue;
+        st = add_new(r, i, &raise->key, fault);
+        any = true;
+    }
+    if (st != ST_OK || !any)
+        return st;
     r->st = ST_OK;
     r->fault = fault;
     (void)recast(begin, raise, r->steps, r->steps_n, r->cases, tell_new, r);
-    if (r->st != ST_OK || (st = name_new(r, &a, fault)) != ST_OK)
-        return r->st != ST_OK ? r->st : st;
-    memcpy(now->alert.id, a.id, sizeof a.id);
-    return ST_OK;
+    return r->st == ST_OK ? name_new(r, fault) : r->st;
 }
 
 enum status recast_write_key(struct recasting *r, const struct alert *begin,
@@ -182,9 +216,9 @@ enum status recast_write_key(struct recasting *r, const struct alert *begin,
         st = write_gone(r, j, fault);
     }
     for (size_t i = 0; i < r->cases_n && st == ST_OK; i++)
-        st = r->row_of[i] != RECAST_NONE ? write_moved(r, i, fault)
-                                         : write_new(r, i, begin, raise, fault);
-    return st;
+        if (r->row_of[i] != RECAST_NONE)
+            st = write_moved(r, i, fault);
+    return st == ST_OK ? write_new(r, begin, raise, fault) : st;
 }
 
 enum status recast_write_merged(struct recasting *r, struct fault *fault)

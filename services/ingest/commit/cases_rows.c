@@ -215,6 +215,23 @@ enum status case_rows_write(struct columns *c, struct pg *db, PGresult **rows, s
         rows, fault);
 }
 
+int case_rows_find(const PGresult *rows, const char *id)
+{
+    int low = 0, high = PQntuples(rows);
+
+    while (low < high) {
+        int middle = (low + high) / 2, order = strcmp(PQgetvalue(rows, middle, 0), id);
+
+        if (order == 0)
+            return middle;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return -1;
+}
+
 /* ---- taken ids */
 void case_taken_begin(struct columns *c)
 {

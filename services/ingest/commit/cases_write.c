@@ -8,24 +8,6 @@
 #include "messages.h"
 #include "proto/hash.h"
 
-/* Of rows that are in the order of their first column, an id; -1: it is in none. */
-static int row_of(const PGresult *rows, const char *id)
-{
-    int low = 0, high = PQntuples(rows);
-
-    while (low < high) {
-        int middle = (low + high) / 2, order = strcmp(PQgetvalue(rows, middle, 0), id);
-
-        if (order == 0)
-            return middle;
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return -1;
-}
-
 /* ---- what was written is told */
 static void note_messages(struct cases *c, const struct case_now *now)
 {
@@ -79,7 +61,7 @@ static enum status write_rows(struct cases *c, struct fault *fault)
 
         if (!is_to_write(now))
             continue;
-        now->writing = row_of(rows, now->alert.id) >= 0 ? CASE_WRITTEN : CASE_TO_NAME;
+        now->writing = case_rows_find(rows, now->alert.id) >= 0 ? CASE_WRITTEN : CASE_TO_NAME;
         if (now->writing == CASE_WRITTEN)
             note_change_of(c, now);
     }
@@ -172,7 +154,7 @@ enum status cases_ask_cursors(struct cases *c, struct fault *fault)
 const struct alert_change_message *cases_changes(struct cases *c, size_t *n)
 {
     for (size_t k = 0; k < c->changes_n; k++) {
-        int row = row_of(c->cursors, c->changes[k].id);
+        int row = case_rows_find(c->cursors, c->changes[k].id);
 
         if (row >= 0)
             text_copy(c->changes[k].cursor, sizeof c->changes[k].cursor,

@@ -32,8 +32,7 @@ struct recasting {
     size_t steps_n;
     struct recast_case *cases;
     size_t *row_of, cases_n;
-    size_t now_at; /* of the case whose changes are told, in c->now */
-    size_t which;
+    size_t *new_at;        /* of a case that no row was, its place in c->now + 1; 0: it is none */
     struct columns merged; /* ids of cases that are part of others, and of those */
     bool merges;
     enum status st;

@@ -137,28 +137,52 @@ static int64_t until(const struct alert *a)
     return a->ended_ms > a->last_ms ? a->ended_ms : a->last_ms;
 }
 
-static bool share_time(const struct alert *a, const struct alert *b)
+/* The first of those that are not over before `row` began.  Cases are one after the other. */
+static size_t first_of(const struct recast_case *cases, size_t n, const struct recast_row *row)
 {
-    return a->occurred_ms <= until(b) && b->occurred_ms <= until(a);
+    size_t from = 0, to = n;
+
+    while (from < to) {
+        size_t middle = from + (to - from) / 2;
+
+        if (until(&cases[middle].alert) < row->alert.occurred_ms)
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    return from;
 }
 
 static size_t case_of(const struct recast_case *cases, size_t n, const struct recast_row *row)
 {
+    int64_t until_ms = until(&row->alert);
     size_t best = RECAST_NONE;
 
-    if (row->alert.reason == ALERT_CORRECTED)
-        return RECAST_NONE;
-    for (size_t i = n; i-- > 0;) {
+    for (size_t i = first_of(cases, n, row); i < n && cases[i].alert.occurred_ms <= until_ms; i++) {
         const struct alert *a = &cases[i].alert;
 
-        if (!share_time(a, &row->alert))
-            continue;
         if (row->handled && !is_over(&row->alert) && !is_over(a))
             return i;
-        if (best == RECAST_NONE || cases[best].alert.occurred_ms != row->alert.occurred_ms)
+        if (best == RECAST_NONE || a->occurred_ms == row->alert.occurred_ms)
             best = i;
     }
     return best;
+}
+
+/* The one that began with `row`; RECAST_NONE: none did. */
+static size_t case_at(const struct recast_case *cases, size_t n, const struct recast_row *row)
+{
+    size_t from = 0, to = n;
+
+    while (from < to) {
+        size_t middle = from + (to - from) / 2;
+
+        if (cases[middle].alert.occurred_ms < row->alert.occurred_ms)
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    return from < n && cases[from].alert.occurred_ms == row->alert.occurred_ms ? from : RECAST_NONE;
 }
 
 /* Does row `a` rather go on than row `b`? */
@@ -169,23 +193,29 @@ static bool goes_before(const struct recast_row *a, const struct recast_row *b)
     return a->alert.occurred_ms < b->alert.occurred_ms;
 }
 
+static bool was_withdrawn(const struct recast_row *row)
+{
+    return row->alert.reason == ALERT_CORRECTED;
+}
+
 void recast_match(const struct recast_case *cases, size_t n, struct recast_row *rows, size_t rows_n,
                   size_t *row_of)
 {
     for (size_t i = 0; i < n; i++)
         row_of[i] = RECAST_NONE;
     for (size_t j = 0; j < rows_n; j++) {
-        size_t i = rows[j].of = case_of(cases, n, &rows[j]);
+        size_t i = rows[j].of = was_withdrawn(&rows[j]) ? RECAST_NONE : case_of(cases, n, &rows[j]);
 
         if (i != RECAST_NONE &&
             (row_of[i] == RECAST_NONE || goes_before(&rows[j], &rows[row_of[i]])))
             row_of[i] = j;
     }
-    for (size_t j = 0; j < rows_n; j++)
-        for (size_t i = 0; i < n && rows[j].alert.reason == ALERT_CORRECTED; i++)
-            if (row_of[i] == RECAST_NONE &&
-                cases[i].alert.occurred_ms == rows[j].alert.occurred_ms) {
-                rows[j].of = i;
-                row_of[i] = j;
-            }
+    for (size_t j = 0; j < rows_n; j++) {
+        size_t i = was_withdrawn(&rows[j]) ? case_at(cases, n, &rows[j]) : RECAST_NONE;
+
+        if (i == RECAST_NONE || row_of[i] != RECAST_NONE)
+            continue;
+        rows[j].of = i;
+        row_of[i] = j;
+    }
 }

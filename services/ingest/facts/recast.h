@@ -49,11 +49,11 @@ struct recast_row {
 };
 #define RECAST_NONE SIZE_MAX
 
-/* Which row goes on as each case: row_of[i] of cases[i], RECAST_NONE: it is new.  A row is the case
- * that it shares time with: of several, where people have it in hand and it is not over, the one
- * that is not over, else the one that began with it, else the earliest.  Of several rows of one
- * case the one goes on that people have done most with, of those the earliest.  A row that was
- * withdrawn comes back as the case that began with it. */
+/* Which row goes on as each case: row_of[i] of cases[i], RECAST_NONE: it is new.  Cases as recast()
+ * made them.  A row is the case that it shares time with: of several, where people have it in hand
+ * and it is not over, the one that is not over, else the one that began with it, else the earliest.
+ * Of several rows of one case the one goes on that people have done most with, of those the
+ * earliest.  A row that was withdrawn comes back as the case that began with it. */
 void recast_match(const struct recast_case *cases, size_t n, struct recast_row *rows, size_t rows_n,
                   size_t *row_of);
 

@@ -219,6 +219,54 @@ static void one_that_was_withdrawn_comes_back_where_it_began(void **state)
     assert_true(row_of[1] == RECAST_NONE && rows[0].of == RECAST_NONE);
 }
 
+/* Times of n cases or rows, one after the other; the last may not be over. */
+static size_t make_cases(struct recast_case *cases, size_t n)
+{
+    int64_t t_ms = NOW;
+
+    for (size_t i = 0; i < n; i++) {
+        int64_t from_ms = t_ms += (1 + rand() % 4) * MIN;
+
+        t_ms += rand() % 3 * MIN;
+        cases[i] = from_to(from_ms, i + 1 < n || rand() % 2 ? t_ms : 0);
+    }
+    return n;
+}
+
+static bool touch(const struct alert *a, const struct alert *b)
+{
+    return (b->state != ALERT_CLEARED || a->occurred_ms <= b->ended_ms) &&
+           (a->state != ALERT_CLEARED || b->occurred_ms <= a->ended_ms);
+}
+
+static void every_row_is_a_case_that_it_shares_time_with(void **state)
+{
+    (void)state;
+    srand(9);
+    for (int round = 0; round < 500; round++) {
+        struct recast_case cases[STEPS], old[STEPS];
+        struct recast_row rows[STEPS];
+        size_t row_of[STEPS], n = make_cases(cases, 1 + (size_t)rand() % STEPS);
+        size_t rows_n = make_cases(old, 1 + (size_t)rand() % STEPS);
+
+        for (size_t j = 0; j < rows_n; j++)
+            rows[j] = (struct recast_row){.alert = old[j].alert};
+        recast_match(cases, n, rows, rows_n, row_of);
+        for (size_t j = 0; j < rows_n; j++) {
+            size_t first = RECAST_NONE;
+
+            for (size_t i = n; i-- > 0;)
+                if (touch(&cases[i].alert, &rows[j].alert) &&
+                    (first == RECAST_NONE ||
+                     cases[first].alert.occurred_ms != rows[j].alert.occurred_ms))
+                    first = i;
+            assert_true(rows[j].of == first);
+        }
+        for (size_t i = 0; i < n; i++)
+            assert_true(row_of[i] == RECAST_NONE || rows[row_of[i]].of == i);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -230,6 +278,7 @@ int main(void)
         cmocka_unit_test(of_two_that_are_one_the_one_people_work_on_goes_on),
         cmocka_unit_test(of_one_that_is_two_people_keep_the_one_that_is_not_over),
         cmocka_unit_test(one_that_was_withdrawn_comes_back_where_it_began),
+        cmocka_unit_test(every_row_is_a_case_that_it_shares_time_with),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
