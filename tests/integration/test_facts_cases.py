@@ -307,6 +307,19 @@ def test_for_a_late_one_of_thousands_of_repeats_not_all_are_gone_through(site, c
     assert site.sql(f"SELECT count(*) FROM event WHERE vin = '{car.vin}'").strip() == "1103"
 
 
+def test_what_a_car_tells_twice_by_one_id_is_told_of_both_times(site, cars):
+    car, other, identity, t = cars(), cars(), str(uuid.uuid4()), now_ms() - 60000
+    site.freeze(site.postgres)  # so that what waits is one group
+    try:
+        low_battery_at = [other.event("low_battery", {"kind": "low"}, leaf="alert", severity="minor", t=t)["t"]]
+        for ago in (0, 1800000):
+            low_battery_at.append(car.event("low_battery", {"kind": "low"}, leaf="alert", severity="minor", t=t - ago, identity=identity)["t"])
+    finally:
+        site.go_on(site.postgres)
+    car.wait_ack(car.seq)
+    assert [int(a.occurred) for a in alerts(site, car.vin)] == sorted(low_battery_at[1:])
+
+
 # ---- told by the car, ended by its samples
 
 

@@ -207,6 +207,36 @@ static int64_t told_ms(const PGresult *events, int i)
     return pg_text_int8(events, i, EVENT_AT);
 }
 
+/* Events are in the order of time, and of the steps there are only raises as yet. */
+static bool has_raise(const struct recasting *r, int64_t t_ms)
+{
+    size_t from = 0, to = r->steps_n;
+
+    while (from < to) {
+        size_t middle = from + (to - from) / 2;
+
+        if (r->steps[middle].t_ms < t_ms)
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    return from < r->steps_n && r->steps[from].t_ms == t_ms;
+}
+
+/* A car may tell something by an id that an event of it has already, and then it is none. */
+static bool are_events(const struct recasting *r, const struct key_now *k)
+{
+    for (size_t i = 0; i < r->c->steps_n; i++) {
+        const struct case_step *step = &r->c->steps[i];
+
+        if (step->verb == CASE_RAISE && is_about(r->again, step) &&
+            same_key(&k->key, step->raise.key.type, step->raise.key.subject) &&
+            !has_raise(r, step->raise.occurred_ms))
+            return false;
+    }
+    return true;
+}
+
 static void take_raises(struct recasting *r, struct key_now *k)
 {
     bool began = k->case_ms == 0;
@@ -228,6 +258,7 @@ static void take_raises(struct recasting *r, struct key_now *k)
         s->about = (size_t)i;
     }
     k->as_ever |= !began; /* its events are not kept any more */
+    k->as_ever |= !are_events(r, k);
 }
 
 static void take_ends(struct recasting *r, const struct key_now *k)
