@@ -320,6 +320,21 @@ def test_what_a_car_tells_twice_by_one_id_is_told_of_both_times(site, cars):
     assert [int(a.occurred) for a in alerts(site, car.vin)] == sorted(low_battery_at[1:])
 
 
+def test_what_returns_after_it_was_over_is_open_and_told_though_the_time_before_was_acknowledged(site, cars):
+    car, start = cars(), now_ms() - 300000
+    rule(site, car)
+    stand = {t: {SPEED: 0.0} for t in range(start, start + 240000, 1000)}
+    send(car, stand | {start: {SPEED: 0.0, LEVEL: 5.0}})
+    (case,) = alerts(site, car.vin)
+    who = in_hand(site, car, case, "on it")
+    send(car, {start + 240000: {SPEED: 0.0, LEVEL: 50.0}, start + 280000: {SPEED: 0.0}})
+    assert [(a.id, a.state) for a in alerts(site, car.vin)] == [(case.id, "cleared")]
+    late(site, car, {start + 260000: {LEVEL: 5.0}})
+    (after,) = alerts(site, car.vin)
+    assert (after.id, after.state, after.count, work(site, after)) == (case.id, "open", "2", f"{who}|{who}|on it")
+    assert [t[1] for t in told(site, car.vin)] == ["opened", "cleared", "opened"]
+
+
 # ---- told by the car, ended by its samples
 
 

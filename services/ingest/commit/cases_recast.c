@@ -198,13 +198,13 @@ static enum alert_severity severity_of(const char *word)
 }
 
 /* Nobody is late for a stay that time alone told. */
-static int64_t told_ms(const PGresult *events, int i)
+int64_t recast_told_ms(const struct recasting *r, int event)
 {
-    int64_t told = pg_text_int8(events, i, EVENT_TOLD);
+    int64_t told = pg_text_int8(r->events, event, EVENT_TOLD);
 
-    if (told > 0 || !strcmp(PQgetvalue(events, i, EVENT_TYPE), "geofence_dwell"))
+    if (told > 0 || !strcmp(PQgetvalue(r->events, event, EVENT_TYPE), "geofence_dwell"))
         return told;
-    return pg_text_int8(events, i, EVENT_AT);
+    return pg_text_int8(r->events, event, EVENT_AT);
 }
 
 /* Events are in the order of time, and of the steps there are only raises as yet. */
@@ -254,7 +254,7 @@ static void take_raises(struct recasting *r, struct key_now *k)
             continue;
         s = add_step(r, at_ms, false, false);
         s->severity = severity_of(PQgetvalue(r->events, i, EVENT_SEVERITY));
-        s->told_ms = told_ms(r->events, i);
+        s->told_ms = recast_told_ms(r, i);
         s->about = (size_t)i;
     }
     k->as_ever |= !began; /* its events are not kept any more */

@@ -63,25 +63,40 @@ static void merge(struct recasting *r, size_t j, size_t into)
     pg_array_uuid(&r->merged.column[1], r->stored[into].alert.id);
 }
 
+static int64_t newest_told_ms(const struct recasting *r, const struct recast_case *from)
+{
+    return from->raised ? recast_told_ms(r, (int)from->last) : from->alert.last_ms;
+}
+
 /* What people hear of a case that goes on as another than it was. */
-static enum status tell_change(struct recasting *r, struct case_now *now, const struct alert *old,
-                               struct fault *fault)
+static enum status tell_change(struct recasting *r, const struct recast_case *from,
+                               struct case_now *now, const struct alert *old, struct fault *fault)
 {
     bool was_open = old->state != ALERT_CLEARED, open = now->alert.state != ALERT_CLEARED;
     bool back = old->reason == ALERT_CORRECTED;
+    int64_t told_ms = newest_told_ms(r, from);
     enum status st = ST_OK;
 
     if (back || (!was_open && now->alert.state == ALERT_OPEN)) {
         alert_note(&now->alert, r->now_ms);
-        st = cases_note(r->c, now, ALERT_REOPENED, now->alert.last_ms, r->now_ms, fault);
+        st = cases_note(r->c, now, ALERT_REOPENED, told_ms, r->now_ms, fault);
     } else if (now->alert.severity > old->severity) {
-        st = cases_note(r->c, now, ALERT_WORSENED, now->alert.last_ms, r->now_ms, fault);
+        st = cases_note(r->c, now, ALERT_WORSENED, told_ms, r->now_ms, fault);
     }
     if (st == ST_OK && !open && (was_open || back)) {
         alert_note(&now->alert, now->alert.cleared_ms);
         st = cases_note(r->c, now, ALERT_CLOSED, now->alert.cleared_ms, r->now_ms, fault);
     }
     return st == ST_OK ? cases_note(r->c, now, ALERT_REPEATED, 0, r->now_ms, fault) : st;
+}
+
+/* It was over, as before, and is so again: whoever had it in hand is done with that. */
+static bool has_returned(const struct alert *a, const struct alert *old)
+{
+    for (int i = 0; i < a->ends; i++)
+        if (old->reason == ALERT_BY_ITSELF && a->ends_ms[i] == old->ended_ms)
+            return true;
+    return false;
 }
 
 static enum status write_moved(struct recasting *r, size_t i, struct fault *fault)
@@ -96,7 +111,8 @@ static enum status write_moved(struct recasting *r, size_t i, struct fault *faul
     a.changes = old.changes;
     a.detected_ms = old.detected_ms;
     a.messaged_ms = old.messaged_ms;
-    if (a.state == ALERT_OPEN && old.state != ALERT_OPEN && r->row[j].handled >= 2)
+    if (a.state == ALERT_OPEN && old.state != ALERT_OPEN && r->row[j].handled >= 2 &&
+        !has_returned(&a, &old))
         a.state = ALERT_ACKNOWLEDGED;
     if (!(now = push(r, &r->stored[j])))
         return fault_set(fault, ST_RETRY, "out of memory for an alert");
@@ -106,7 +122,7 @@ static enum status write_moved(struct recasting *r, size_t i, struct fault *faul
         return ST_OK;
     }
     now->alert = a;
-    return tell_change(r, now, &old, fault);
+    return tell_change(r, &r->cases[i], now, &old, fault);
 }
 
 /* ---- new ones */

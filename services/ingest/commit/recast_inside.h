@@ -39,6 +39,9 @@ struct recasting {
     struct fault *fault;
 };
 
+/* Since when an event could be known; 0: it is not late. */
+int64_t recast_told_ms(const struct recasting *r, int event);
+
 /* Write what the key in hand has become, and who is told; `begin` and `raise` as recast() had them.
  */
 enum status recast_write_key(struct recasting *r, const struct alert *begin,
