@@ -113,3 +113,9 @@ bool due_again_take(struct due_again *due)
     due->waited &= due->waited_long;
     return due->late || due->waited;
 }
+
+void due_again_choose(struct due_again *due, bool lost)
+{
+    due->lost = lost;
+    due->late &= !lost && !due->waited;
+}

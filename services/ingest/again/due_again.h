@@ -44,6 +44,10 @@ enum status due_again_list(struct pg *db, const struct due_again_settings *set, 
  * the history, else another that has it; where nobody has, the owner waits, and in the end goes on
  * with what there is.  Pure. */
 bool due_again_take(struct due_again *due);
+/* What is done of it now; what came late has to wait for the rest.  Samples that fill a gap are
+ * stepped meanwhile, by the writer, below what waits: what waited may be gone on with only if
+ * nobody did, and what came late in any case.  Pure. */
+void due_again_choose(struct due_again *due, bool lost);
 /* With less than was stepped. */
 bool due_again_lacks(const struct due_again *due);
 

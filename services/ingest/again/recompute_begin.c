@@ -211,8 +211,7 @@ enum status recompute_begin(struct recompute *r, struct due_again *due, int64_t 
     if (!garage_settings(r->garage, due->vin, &r->set))
         return fault_set(fault, ST_REJECT, "vehicle %s is gone", due->vin);
     fact_states_get(r->states, 0, row);
-    due->lost = row->car.lost_ms > 0; /* what came late has to wait for that */
-    due->late &= !due->lost;
+    due_again_choose(due, row->car.lost_ms > 0);
     r->known = row->car.odometer;
     r->judged = row->car.judged;
     judged_step(&r->judged, r->set.stamp, car_t_ms(&row->car));

@@ -68,6 +68,21 @@ static void what_no_other_site_touches_waits_for_nobody(void **state)
     assert_true(d.late && d.waited && !due_again_lacks(&d));
 }
 
+static void what_waited_is_gone_on_with_before_what_came_late(void **state)
+{
+    struct due_again d = due(true, true, false);
+
+    (void)state;
+    due_again_choose(&d, false);
+    assert_true(d.waited && !d.late && !d.lost);
+    d = due(true, true, false);
+    d.waited = false;
+    due_again_choose(&d, false);
+    assert_true(d.late && !d.waited);
+    due_again_choose(&d, true);
+    assert_true(d.lost && !d.late && !d.waited);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -75,6 +90,7 @@ int main(void)
         cmocka_unit_test(where_the_owner_lacks_it_the_site_that_has_it_does_it),
         cmocka_unit_test(where_nobody_has_it_the_owner_waits_and_in_the_end_goes_on),
         cmocka_unit_test(what_no_other_site_touches_waits_for_nobody),
+        cmocka_unit_test(what_waited_is_gone_on_with_before_what_came_late),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
