@@ -131,6 +131,30 @@ def test_a_hole_in_the_trip_before_the_late_samples_stays(site):
         check(site, car, start, expected)
 
 
+def test_a_meter_falls_by_what_was_guessed_of_a_hole_in_which_the_car_was_on_a_ferry(site):
+    """Kilometres that were none, and with them hours that were: all or nothing of a meter is taken over."""
+    start = now_ms() - HOUR_MS
+    before, after = drives.north(start, [(60, 0), (60, 72)]), drives.north(start + 400000, [(60, 72), (60, 0)], lat=48.5 + 3400 * drives.METRE)
+    lat = max(s[drives.LAT] for s in before.values())
+    ferry = {t: {drives.LAT: lat + (48.5 + 3400 * drives.METRE - lat) * (t - start - 120000) / 280000, drives.LON: 7.7, drives.SPEED: 0.0,
+                 drives.RPM: 800.0} for t in range(start + 121000, start + 400000, 1000)}
+    meters = []
+    for is_late in (False, True):
+        with site.car() as car:
+            site.sql("INSERT INTO meter_entry (id, customer_id, vin, at, odometer_m) SELECT gen_random_uuid(), customer_id, vin, "
+                     f"to_timestamp({start / 1000 - 1}), 80000000 FROM vehicle WHERE vin = '{car.vin}'")
+            wait_until(lambda: site.sql("SELECT count(*) FROM meter_entry WHERE taken_at IS NULL") == "0", why="the entry")
+            send(car, before | after if is_late else before | ferry | after)
+            wait_until(lambda: settled(site, car.vin), why="the rows")
+            for seq, samples in enumerate(drives.records(ferry if is_late else {}, 20), 1):
+                car.telemetry(samples, seq=seq, stream=OTHER)
+                car.wait_ack(seq, stream=OTHER)
+            wait_until(lambda: settled(site, car.vin), why="what came late")
+            meters.append(site.sql("SELECT round(odometer_m), round(engine_h * 100000), round(idle_h * 100000) FROM vehicle_meter "
+                                   f"WHERE vin = '{car.vin}'"))
+    assert meters[0] == meters[1]
+
+
 def test_a_drive_sent_backwards_ends_as_the_same_rows(site, in_order):
     start, expected = in_order
     with site.car() as car:

@@ -116,6 +116,16 @@ static void note_lacking(const struct recompute *r, struct fact_row *row)
     row->late_now = true;
 }
 
+/* Where all samples that were counted were seen, what they say is so, though it is less than was
+ * shown: of a hole it was guessed. */
+static bool knows_meters(const struct recompute *r, const struct car *now)
+{
+    bool saw_all = r->steps_count && now->lost_ms == 0 && r->car.steps >= now->steps;
+
+    return saw_all ? odometer_same_entries(&r->car.odometer, &now->odometer)
+                   : odometer_knows_more(&r->car.odometer, &now->odometer);
+}
+
 /* What is no matter of samples stays as the writer has it. */
 static void keep_order(struct recompute *r, const struct due_again *due, struct fact_row *row)
 {
@@ -139,7 +149,7 @@ static void keep_order(struct recompute *r, const struct due_again *due, struct 
         detect_remember(&car->detect, &now->detect);
     else
         car->detect = now->detect;
-    if (!odometer_knows_more(&car->odometer, &now->odometer))
+    if (!knows_meters(r, now))
         car->odometer = now->odometer;
     if (due->waited) {
         if (!due->lost && (due_again_lacks(due) || car_t_ms(car) < row->wait_ms))

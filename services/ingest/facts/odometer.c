@@ -183,7 +183,7 @@ void odometer_go_on(struct odometer *o, const struct odometer *shown)
     o->run_time_ms = was.run_time_ms;
 }
 
-static bool same_entries(const struct odometer *a, const struct odometer *b)
+bool odometer_same_entries(const struct odometer *a, const struct odometer *b)
 {
     double hours_a = a->entered_h_ms > 0 ? a->entered_h : a->engine_base_h;
     double hours_b = b->entered_h_ms > 0 ? b->entered_h : b->engine_base_h;
@@ -195,7 +195,8 @@ static bool same_entries(const struct odometer *a, const struct odometer *b)
 
 bool odometer_knows_more(const struct odometer *again, const struct odometer *now)
 {
-    if (!same_entries(again, now) || (now->read && !again->read) || again->read_ms < now->read_ms)
+    if (!odometer_same_entries(again, now) || (now->read && !again->read) ||
+        again->read_ms < now->read_ms)
         return false;
     return again->computed_m >= now->computed_m - CORRECTED_M &&
            odometer_engine_h(again) >= odometer_engine_h(now) - CORRECTED_H &&

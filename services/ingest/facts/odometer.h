@@ -73,6 +73,8 @@ void odometer_resume(struct odometer *o, const struct odometer_shown *shown);
 /* `o` was stepped from anywhere up to where `shown` was resumed: it goes on as that from there. */
 void odometer_go_on(struct odometer *o, const struct odometer *shown);
 
+/* Is what somebody entered the same in both? */
+bool odometer_same_entries(const struct odometer *a, const struct odometer *b);
 /* Of two that stepped over the same samples, `again` some late ones, too: does it know all that
  * `now` does?  Not what somebody entered since it set out, nor what the history has not any more.
  * A little less is a correction: what lay between two samples was guessed before. */
