@@ -107,7 +107,7 @@ def main():
     if refuse_taken(ports):
         (folder / "run.pid").unlink()
         return 1
-    stack = Stack(folder, ports, options.vehicles, tell=say)
+    stack = Stack(folder, ports, options.vehicles, build=os.environ.get("VIGIE_BUILD") or "build", tell=say)
     try:
         for text, step in (("servers", stack.start_servers), ("services", stack.start_services)):
             say(f"starting {text} ...")
