@@ -216,6 +216,23 @@ def test_two_cases_that_turn_out_to_be_one_go_on_as_that_which_people_work_on(si
     assert standing(site, car) == [case]
 
 
+@pytest.mark.parametrize("state", ("open", "acknowledged"))
+def test_of_two_that_turn_out_to_be_one_the_open_one_goes_on_and_nobody_hears_of_it(site, cars, state):
+    car, start = cars(), now_ms() - 1100000
+    drive = drives.north(start, [(60, 0), (1000, 90)])
+    hidden = {t for t in drive if start + 120000 <= t < start + 960000}
+    send(car, {t: s for t, s in drive.items() if t not in hidden})
+    first, second = alerts(site, car.vin)
+    who = in_hand(site, car, first, "who drove", acknowledge=False)
+    if state == "acknowledged":  # before it was over
+        site.sql(f"UPDATE alert SET acknowledged_at = now(), acknowledged_by = '{who}' WHERE id = '{first.id}'")
+    heard = told(site, car.vin)
+    late(site, car, {t: drive[t] for t in hidden})
+    (case,) = standing(site, car)
+    assert (case.id, case.state, case.occurred, case.count) == (second.id, state, first.occurred, "1")
+    assert work(site, case) == f"{who if state == 'acknowledged' else ''}||who drove" and told(site, car.vin) == heard
+
+
 def test_a_repeat_counts_whenever_it_comes(site, cars):
     car, t = cars(), now_ms() - 600000
     for minutes, count in ((0, 1), (4, 2), (2, 3), (2, 3), (3, 4), (-1, 5)):

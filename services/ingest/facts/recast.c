@@ -188,6 +188,8 @@ static size_t case_at(const struct recast_case *cases, size_t n, const struct re
 /* Does row `a` rather go on than row `b`? */
 static bool goes_before(const struct recast_row *a, const struct recast_row *b)
 {
+    if (is_over(&a->alert) != is_over(&b->alert))
+        return !is_over(&a->alert);
     if (a->handled != b->handled)
         return a->handled > b->handled;
     return a->alert.occurred_ms < b->alert.occurred_ms;

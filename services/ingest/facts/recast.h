@@ -46,14 +46,16 @@ struct recast_row {
     struct alert alert;
     int handled; /* 3: acknowledged; 2: it was; 1: given to somebody, or commented; 0 */
     size_t of;   /* the case it is, or is part of; RECAST_NONE: it never was so */
+    bool joined; /* the caller's: a row that was acknowledged is part of it */
 };
 #define RECAST_NONE SIZE_MAX
 
 /* Which row goes on as each case: row_of[i] of cases[i], RECAST_NONE: it is new.  Cases as recast()
  * made them.  A row is the case that it shares time with: of several, where people have it in hand
  * and it is not over, the one that is not over, else the one that began with it, else the earliest.
- * Of several rows of one case the one goes on that people have done most with, of those the
- * earliest.  A row that was withdrawn comes back as the case that began with it. */
+ * Of several rows of one case the one goes on that is not over, so that nobody hears of an end that
+ * was none; else the one that people have done most with, of those the earliest.  A row that was
+ * withdrawn comes back as the case that began with it. */
 void recast_match(const struct recast_case *cases, size_t n, struct recast_row *rows, size_t rows_n,
                   size_t *row_of);
 

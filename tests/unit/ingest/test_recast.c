@@ -175,17 +175,29 @@ static void a_case_whose_beginning_comes_late_is_the_same_case(void **state)
     assert_true(row_of[0] == RECAST_NONE && rows[0].of == RECAST_NONE);
 }
 
-static void of_two_that_are_one_the_one_people_work_on_goes_on(void **state)
+static void of_two_that_are_one_the_one_that_is_not_over_goes_on(void **state)
 {
     struct recast_case cases[] = {from_to(NOW, 0)};
-    struct recast_row rows[] = {row(NOW, NOW + MIN, 1), row(NOW + 2 * MIN, 0, 3)};
+    struct recast_row rows[] = {row(NOW, NOW + MIN, 2), row(NOW + 2 * MIN, 0, 0)};
     size_t row_of[1];
 
     (void)state;
     recast_match(cases, 1, rows, 2, row_of);
     assert_int_equal(row_of[0], 1);
     assert_int_equal(rows[0].of, 0);
-    rows[0].handled = 3;
+}
+
+static void of_two_that_are_over_the_one_people_worked_on_goes_on(void **state)
+{
+    struct recast_case cases[] = {from_to(NOW, NOW + 5 * MIN)};
+    struct recast_row rows[] = {row(NOW, NOW + MIN, 1), row(NOW + 2 * MIN, NOW + 5 * MIN, 2)};
+    size_t row_of[1];
+
+    (void)state;
+    recast_match(cases, 1, rows, 2, row_of);
+    assert_int_equal(row_of[0], 1);
+    assert_int_equal(rows[0].of, 0);
+    rows[0].handled = 2;
     recast_match(cases, 1, rows, 2, row_of);
     assert_int_equal(row_of[0], 0); /* as much: the earlier */
 }
@@ -275,7 +287,8 @@ int main(void)
         cmocka_unit_test(an_end_that_was_known_gives_way_to_the_one_that_is_found),
         cmocka_unit_test(what_is_over_as_soon_as_it_is_so_is_over),
         cmocka_unit_test(a_case_whose_beginning_comes_late_is_the_same_case),
-        cmocka_unit_test(of_two_that_are_one_the_one_people_work_on_goes_on),
+        cmocka_unit_test(of_two_that_are_one_the_one_that_is_not_over_goes_on),
+        cmocka_unit_test(of_two_that_are_over_the_one_people_worked_on_goes_on),
         cmocka_unit_test(of_one_that_is_two_people_keep_the_one_that_is_not_over),
         cmocka_unit_test(one_that_was_withdrawn_comes_back_where_it_began),
         cmocka_unit_test(every_row_is_a_case_that_it_shares_time_with),
