@@ -14,9 +14,9 @@ def test_a_service_connects_anew_and_goes_on(fleet_of_three, service):
     wait_for("a new connection", lambda: member.log_text().count("event=broker.connected") > before)
     wait_for("it to be ready", member.ready)
     assert member.process.pid == pid and member.process.poll() is None
-    vin = stack.cars[0].vin
-    marks = Stores(stack).watermarks(vin)
-    wait_for("records to be stored again", lambda: Stores(stack).watermarks(vin) != marks)
+    marks = lambda: [Stores(stack).watermarks(car.vin) for car in stack.cars]  # each is parked for five minutes now and then
+    then = marks()
+    wait_for("records to be stored again", lambda: marks() != then)
 
 
 def test_with_a_certificate_that_cannot_be_used_the_connection_there_is_is_kept(fleet_of_three):
