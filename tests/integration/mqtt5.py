@@ -9,6 +9,7 @@ import ssl
 import struct
 import time
 
+KEEPALIVE_S = 300  # the most our brokers take: a client is silent for as long as its test looks elsewhere
 CONNECT, CONNACK, PUBLISH, PUBACK, SUBSCRIBE, SUBACK = 1, 2, 3, 4, 8, 9
 UNSUBSCRIBE, UNSUBACK, PINGREQ, PINGRESP, DISCONNECT = 10, 11, 12, 13, 14
 
@@ -86,7 +87,7 @@ class Client:
             flags |= 0x04 | 0x08 | (0x20 if retained else 0)  # QoS 1
             payload += b"\0" + text(topic) + text(message)
         properties = b"\x11" + struct.pack("!I", expiry_s)
-        self.send(CONNECT, 0, text("MQTT") + bytes([5, flags]) + struct.pack("!H", 60) +
+        self.send(CONNECT, 0, text("MQTT") + bytes([5, flags]) + struct.pack("!H", KEEPALIVE_S) +
                   varint(len(properties)) + properties + payload)
 
     def send(self, kind, flags, body):
