@@ -84,6 +84,11 @@ class Dashboard:
     def snapshot(self):
         return {v["vin"]: v for v in self.next("snapshot")["vehicles"]}
 
+    def shows(self, vins):
+        """Past the snapshots of what it subscribed to before, which may be under way: until one has these and no others."""
+        while set(self.snapshot()) != set(vins):
+            pass
+
     def until(self, vin, **wanted):
         """The first object of `vin` that has all this, in whatever frame."""
         while True:

@@ -593,7 +593,7 @@ def test_small_points_that_nobody_looks_at_clear_after_a_day(site):
         site.ingest.start()  # it looks once a minute, and when it starts
         wait_until(lambda: {a.id: (a.state, a.reason) for a in alerts(site, car.vin)} ==
                    {small["id"]: ("cleared", "expired"), large["id"]: ("open", ""), fresh["id"]: ("open", "")}, 90, why="the small one to clear")
-        while (told := json.loads(notify.receive(20).payload))["state"] == "open":
+        while (told := json.loads(notify.receive(90).payload))["state"] == "open":
             pass  # that they began may be told after it is acknowledged
         cursor = site.sql(f"SELECT change_cursor(c) FROM change c WHERE ref = '{small['id']}' ORDER BY xid DESC, id DESC LIMIT 1")
         assert (told["id"], told["state"], told["cursor"]) == (small["id"], "cleared", cursor)

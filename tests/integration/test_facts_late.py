@@ -414,7 +414,9 @@ def test_a_braking_that_comes_late_is_found_and_one_that_late_data_disproves_is_
         assert events(site, car.vin) == []
         for seq, samples in enumerate(late, 1):
             car.telemetry(samples, seq=seq, stream=OTHER)
-        (event,) = wait_until(lambda: [e for e in events(site, car.vin) if e[0] == "harsh_braking"], why="the late event")
+        car.wait_ack(len(late), stream=OTHER)
+        wait_until(lambda: settled(site, car.vin), why="all of it to be looked at")
+        (event,) = [e for e in events(site, car.vin) if e[0] == "harsh_braking"]
         lag = site.sql(f"SELECT detected_at - occurred_at > interval '50 min' FROM event WHERE vin = '{car.vin}'")
         assert event[3]["band"] == 3 and lag == "t"
         # it was no braking: between its steps the car went on at 77 km/h, says what comes now
