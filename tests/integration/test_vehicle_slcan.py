@@ -133,10 +133,10 @@ def test_what_is_published_over_slcan_is_what_the_recording_says(tmp_path):
     try:
         service = Service(b)
         b.start_agent()
-        service.wait("rounds", lambda s: len(rounds(s)) >= 20, 60)
+        service.wait("rounds, and every signal", lambda s: len(rounds(s)) >= 20 and set(RECORDED) <= {
+            path for sample in rounds(s).values() for path in sample})
         for t, sample in rounds(service).items():
             assert_as_recorded(b, t, sample)
-        assert set(RECORDED) <= {path for sample in rounds(service).values() for path in sample}
         for fault in ("bad-byte x3", "lost-cr x5", "bel x2", "garbage 200 x3", "lv-reset"):
             b.order("fault " + fault)
             seen = len(rounds(service.poll()))

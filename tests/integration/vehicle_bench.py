@@ -257,5 +257,9 @@ class VehicleBench:
         finally:
             db.close()
 
+    def told(self, pid):
+        """When the car was asked for it lately, as it knows itself."""
+        return control.told(str(self.control), pid)
+
     def state(self, when=None):
         return json.loads(self.order("state" if when is None else f"at {when}"))

@@ -15,6 +15,7 @@
     did HEX4 HEX|none [ECU]              bytes of a service 22 identifier
     state                                one JSON object: what the car really does now
     at UNIXTIME                          the same for another time
+    told PID                             when the car was asked for it lately, as unix times
 """
 import asyncio
 import contextlib
@@ -54,6 +55,20 @@ def ask(path, line, timeout_s=60.0):
                 break
             answer += part
     return answer.decode().rstrip("\n")
+
+
+def told(path, pid):
+    """When the car was asked for it lately."""
+    return json.loads(ask(path, f"told {pid:02X}"))
+
+
+def told_lately(path, replay, pid, t_s):
+    """What the car said in the round of questions that ended then and in the one before, however long
+    the machine took for them: every round asks for the engine's speed, a lost answer is asked for
+    once more."""
+    engine, asked = ([t for t in told(path, p) if t <= t_s] for p in (0x0C, pid))
+    return {v for t in asked if [t] > engine[-3:-2]
+            for v in replay.values_between(pid, t - 0.05, t + 0.05)}
 
 
 def as_json(moment):
@@ -178,6 +193,9 @@ class Control:
 
     def _at(self, unix_time):
         return json.dumps(as_json(self.sim.replay.at(float(unix_time))))
+
+    def _told(self, pid):
+        return json.dumps([when for when, asked in self.sim.car.told if asked == int(pid, 16)])
 
     def _state(self):
         sim = self.sim

@@ -4,6 +4,7 @@ Knows nothing of headers, frames or the adapter.  What the engine ECU reports is
 recording says at this instant; the transmission (second) and the third ECU are few and differ
 from it on purpose, as in real cars, so that a reader which mixes them up is found out.
 """
+import collections
 import time
 from dataclasses import dataclass, field
 
@@ -64,6 +65,7 @@ class Car:
         self.faults = faults or Faults()
         self.volts = None            # overrides the battery
         self.requests = 0
+        self.told = collections.deque(maxlen=50000)   # (when, PID) of the newest live answers
         self.clears = 0              # requests of service 04 that reached an ECU
         recorded = frozenset(replay.drive.pids)
         speed = recorded & {0x0D}
@@ -148,6 +150,9 @@ class Car:
             return []
         answers = []
         moment = self.moment()
+        if data[0] == 0x01:
+            now = self.clock()
+            self.told.extend((now, pid) for pid in data[1:7])
         for ecu in self.ecus:
             if index is not None and ecu.index != index:
                 continue

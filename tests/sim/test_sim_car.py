@@ -120,7 +120,7 @@ def test_two_commands_at_once_are_answered_in_turn(start):
 
 
 def test_writing_before_the_prompt_stops_the_request(start):
-    car = start("--delay-ecu", "2000")
+    car = start("--delay-ecu", "5000")  # longer than a machine stands still
     host = car.open()
     host.ask("ATE0")
     host.ask("ATSP6")
@@ -247,7 +247,7 @@ def test_a_bad_order_is_an_answer_not_a_crash(start, line):
 
 
 def test_over_tcp_too(start):
-    car = start("--tcp", "0")
+    car = start("--tcp", str(free_port()))
     with socket.create_connection(("127.0.0.1", car.ready["tcp"])) as link:
         host = Host(link.fileno())
         assert host.ask("ATI") == "ATI\rELM327 v2.1\r\r>"
@@ -271,6 +271,21 @@ def test_what_is_answered_is_what_the_car_does(start):
         assert min(before["0D"], after["0D"]) <= speed <= max(before["0D"], after["0D"])
     now = car.state()
     assert json.loads(car.order(f"at {now['time']}"))["lat"] == now["lat"]
+
+
+def test_it_knows_when_it_was_asked_for_what(start):
+    car = start()
+    host = car.open()
+    for command in ("ATE0", "ATSP6"):
+        host.ask(command)
+    began = time.time()
+    for command in ("010C", "010C0D", "03"):
+        host.ask(command)
+    ended = time.time()
+    speeds, engine = (json.loads(car.order(f"told {pid}")) for pid in ("0D", "0C"))
+    assert (len(speeds), len(engine)) == (1, 2) and engine[1] == speeds[0]
+    assert began <= engine[0] <= engine[1] <= ended
+    assert json.loads(car.order("told 05")) == []
 
 
 def test_the_socket_may_lie_deep_in_folders(tmp_path):
