@@ -17,7 +17,7 @@ from vehicle_bench import BUILD, CAPTURES, GPSD, MOSQUITTO, Service, VehicleBenc
 
 BRAKING = "kit_2017-08-07_RT_KA_Frei_Vollbremsung_540-840s.csv"
 RPM = "Vehicle.Powertrain.CombustionEngine.Speed"
-BEFORE_S = 90  # the car is this far into the drive 20 s before the bench starts; it brakes at 138 s
+BEFORE_S = 75  # the car is this far into the drive 20 s before the bench starts; it brakes at 138 s, and is to be asked well before
 
 
 def outbox(bench, statement):
