@@ -432,7 +432,7 @@ def test_another_client_sees_135_too(site):
     pub = subprocess.run(["mosquitto_pub", *base, "-t", tree(OTHER, "up/event"), "-m", "{}"],
                          capture_output=True, text=True, timeout=60)
     assert "RC:135" in pub.stdout + pub.stderr
-    sub = subprocess.run(["mosquitto_sub", *base, "-t", "#", "-W", "5"],
+    sub = subprocess.run(["mosquitto_sub", *base, "-t", "#", "-W", "50"],
                          capture_output=True, text=True, timeout=60)
     assert "135" in sub.stdout or "not authorised" in (sub.stdout + sub.stderr).lower()
 

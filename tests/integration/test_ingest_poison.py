@@ -253,7 +253,7 @@ def test_its_file_cut_short_under_it_ends_nothing(site, tmp_path):
 def test_a_folder_that_cannot_be_used_is_said_at_once(site, tmp_path):
     taken = Ingest(site, state_dir=tmp_path / "state")
     taken.spawn()
-    assert taken.process.wait(30) == 2 and "another ingest" in taken.log_text()
+    assert taken.process.wait(60) == 2 and "another ingest" in taken.log_text()
     nowhere = Ingest(site, "nowhere", state_dir=tmp_path / "nowhere")
     nowhere.spawn()
-    assert nowhere.process.wait(30) == 2 and "--state-dir" in nowhere.log_text()
+    assert nowhere.process.wait(60) == 2 and "--state-dir" in nowhere.log_text()

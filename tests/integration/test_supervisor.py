@@ -49,7 +49,7 @@ def test_who_fails_again_and_again_is_started_less_often_but_not_postgresql(supe
     program, server = Failing("program"), Failing("server", refuses_at_first=True)
     supervisor.start(program)
     supervisor.start(server)
-    wait_until(lambda: program.starts == 5)  # after 0.1, 0.2, 0.4 and 0.8 s
+    wait_until(lambda: program.starts >= 5)  # after 0.1, 0.2, 0.4 and 0.8 s
     assert server.starts > program.starts
 
 
