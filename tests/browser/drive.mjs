@@ -90,8 +90,10 @@ await step('opened, it shows its speed, and the speed changes', async () => {
   await page.waitForURL(`**/vehicles/${vin}`)
   const gauge = page.locator('[data-signal="Vehicle.Speed"]')
   await gauge.waitFor()
-  const text = await gauge.innerText()
-  assert(/km\/h/.test(text) && /OBD|GPS/.test(text), `a gauge without unit or source: ${text}`)
+  await until('its unit and its source', async () => {
+    const text = await gauge.innerText()
+    return /km\/h/.test(text) && /OBD|GPS/.test(text)
+  })
   const number = gauge.locator('b')
   const before = await number.innerText()
   await until('another speed', async () => (await number.innerText()) !== before, DRIVE_MS)

@@ -204,11 +204,7 @@ await test('a lost feed is told by the chip, and found again', () =>
     await until('connected', async () => !/connecting|offline/.test(await chip.innerText()))
     await page.context().setOffline(true)
     // An open socket may outlive the network in this browser: the silence of 35 s ends it.
-    await until(
-      'the chip says offline',
-      async () => /offline since/.test(await chip.innerText()),
-      60_000,
-    )
+    await until('the chip says offline', async () => /offline since/.test(await chip.innerText()))
     await page.context().setOffline(false)
     await until('connected again', async () => !/connecting|offline/.test(await chip.innerText()))
   }))
