@@ -157,7 +157,7 @@ tls_version tlsv1.2
     def start(self):
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(["mosquitto", "-c", os.path.join(self.folder, "conf")], stdout=log, stderr=log)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while True:
             with socket.socket() as s:
                 if s.connect_ex(("127.0.0.1", self.port)) == 0:

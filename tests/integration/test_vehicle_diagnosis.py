@@ -80,7 +80,9 @@ def test_codes_are_read_again_and_told_when_they_changed(bench):
     service.wait("a diagnosis", lambda s: newest(s), 60)
     asked = json.loads(b.order("state"))["ports"][0]["heard"].count("07")
     wait_for("more readings", lambda: json.loads(b.order("state"))["ports"][0]["heard"].count("07") >= asked + 3)
-    assert len(diagnoses(service.poll())) == 1, "nothing changed, nothing is told"
+    told = diagnoses(service.poll())
+    cut = [d for d in told if set(d["lists"].values()) != {"full"}]  # an answer too late for the adapter: that is told, and its end
+    assert len(told) <= 1 + 2 * len(cut), "nothing changed, nothing is told"
     b.order("dtc U0100 pending 1")  # neither the lamp nor the count knows of it
     service.wait("the pending code", lambda s: [c["code"] for c in newest(s)["dtcs"]] == ["U0100"])
     b.order("dtc clear U0100")

@@ -44,7 +44,7 @@ class Parked:
             self.service.poll()
         return self
 
-    def wait(self, what, condition, timeout_s=60):
+    def wait(self, what, condition, timeout_s=120):
         return wait_for(what, lambda: condition(self.poll()), timeout_s, 0.2)
 
     def mode(self):

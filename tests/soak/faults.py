@@ -28,7 +28,7 @@ def full(folder, restart=None):
         system.fill(folder)
         try:
             time.sleep(seconds)
-            wait_until(felt, 30, why=f"{folder} has no room left and does not notice")
+            wait_until(felt, why=f"{folder} has no room left and does not notice")
         finally:
             system.resize(folder, f"{ROOM_MB}m")
         if restart:
