@@ -324,6 +324,8 @@ def test_alerts_events_trips_and_commands_are_told_in_order_to_their_tenant_and_
         first, last = frames[0], frames[4]
         assert first["data"] == {"type": "harsh_braking", "state": "open", "severity": "major", "count": 1, "version": 1}
         assert first["object"]["data"] == {"peak_g": 0.5} and (last["data"]["state"], last["data"]["version"]) == ("acknowledged", 2)
+        assert " ".join(sorted(first["object"])) == ("count data detected_at ending held_down id last_at occurred_at reason severity state subject "
+                                                     "type version vin"), "and nothing that we keep for ourselves"
         assert frames[2]["object"]["kind"] == "trip" and frames[3]["object"]["type"] == "diagnostics.read"
         assert not [f for f in frames if "48.5" in str(f["object"])]
         theirs = bench.alert(foreign)
