@@ -203,3 +203,32 @@ def test_a_case_or_event_is_found_by_its_key_however_many_its_car_has_had(site):
         wait_until(told, why="the statistics")
         assert looks("alert", "idx_tup_read") - cases < 300 * 400
         assert looks("event", "idx_tup_read") - facts < 300 * 400
+
+
+def test_a_case_is_found_however_many_of_its_key_there_were(site):
+    start = now_ms() - 60000
+
+    def report(n, found):
+        car.publish("diagnostics", {**car.head("diagnostics"), "t": start + n, "lists": {"stored": "full"},
+                                    "dtcs": [{"code": "P0301", "state": "stored", "ecu": "7E8"}] if found else []})
+        car.wait_ack(car.seq)
+
+    def read():
+        return int(site.sql("SELECT sum(idx_tup_read) FROM pg_stat_user_indexes WHERE relname = 'alert'"))
+
+    def scanned():
+        return int(site.sql("SELECT sum(idx_scan) FROM pg_stat_user_indexes WHERE indexrelname = 'alert_going'"))
+
+    with site.car() as car:
+        report(1, False)
+        site.sql("INSERT INTO alert (id, vin, type, subject, ending, state, reason, severity, occurred_at, detected_at, last_at, "
+                 f"cleared_at) SELECT gen_random_uuid(), '{car.vin}', 'dtc_new', 'P0301', 'condition', 'cleared', "
+                 "CASE WHEN n < 10 THEN 'corrected' ELSE 'ended' END, 'minor', t, t, t, t FROM generate_series(1, 5000) n, "
+                 "LATERAL (SELECT now() - n * interval '1 h') AS x (t)")
+        before, scans = read(), scanned()
+        for n in range(2, 22):
+            report(n, n % 2 == 0)
+        wait_until(lambda: car.one() or car.wait_ack(car.seq) or scanned() >= scans + 20, why="the statistics")
+        assert read() - before < 5000
+    assert site.sql(f"SELECT count(*) FILTER (WHERE state <> 'cleared'), count(*) FROM alert WHERE vin = '{car.vin}' "
+                    "AND type = 'dtc_new' AND last_at > now() - interval '50 min'") == "0|1"

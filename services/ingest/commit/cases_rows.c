@@ -82,8 +82,19 @@ void case_rows_scan(const PGresult *rows, int row, struct case_now *now)
     a->ends = scan_times(a->ends_ms, ALERT_ENDS, PQgetvalue(rows, row, 19));
 }
 
-/* A plan may be older than the rows: it is made while tables are empty, where every index that
- * begins with the VIN costs the same.  The collation of alert_named is that of no other index. */
+#define OF_KEY(collation)                                                                          \
+    "(SELECT b.id FROM alert b WHERE b.vin = k.v COLLATE \"" collation "\" "                       \
+    "AND b.type = k.t COLLATE \"" collation "\" AND b.subject = k.s COLLATE \"" collation "\" "    \
+    "AND b.occurred_at BETWEEN k.since AND k.until "
+#define GOING OF_KEY("POSIX") "AND b.state <> 'cleared'"
+#define NOT_DENIED OF_KEY("C") "AND b.reason <> 'corrected'"
+#define ANY OF_KEY("C")
+#define NEWEST " ORDER BY b.occurred_at DESC LIMIT 1)"
+
+/* One that goes on, else the newest that was not denied, else the newest: each at the first row of
+ * an index, for a key may have thousands.  A plan may be older than the rows: it is made while
+ * tables are empty, where every index that begins with the VIN costs the same.  The collations of
+ * alert_going and alert_named are those of no other index. */
 enum status case_rows_read(struct columns *c, struct pg *db, struct case_now *now, size_t n,
                            struct fault *fault)
 {
@@ -106,19 +117,15 @@ enum status case_rows_read(struct columns *c, struct pg *db, struct case_now *no
         else
             pg_array_null(&c->column[6]);
     }
-    st = columns_run(
-        c, db, 7,
-        "SELECT k.i, " CASE_COLUMNS
-        " FROM unnest($1, $2, $3, $4, $5, $6, $7) AS k (i, v, t, s, o, u, d) CROSS JOIN LATERAL "
-        "(SELECT * FROM alert b WHERE b.vin = k.v COLLATE \"C\" AND b.type = k.t COLLATE \"C\" AND "
-        "b.subject = k.s COLLATE \"C\" AND b.occurred_at BETWEEN "
-        "coalesce(to_timestamp(nullif(k.o, 0) / 1000.0), '-infinity') AND "
-        "coalesce(to_timestamp(nullif(k.u, 0) / 1000.0), 'infinity') "
-        "AND (k.d IS NULL OR b.id = k.d) "
-        "ORDER BY b.state <> 'cleared' DESC, b.reason <> 'corrected' DESC, b.occurred_at DESC "
-        "LIMIT 1 "
-        "FOR UPDATE) a",
-        &rows, fault);
+    st = columns_run(c, db, 7,
+                     "SELECT k.i, " CASE_COLUMNS " FROM (SELECT i, v, t, s, d, "
+                     "coalesce(to_timestamp(nullif(o, 0) / 1000.0), '-infinity') AS since, "
+                     "coalesce(to_timestamp(nullif(u, 0) / 1000.0), 'infinity') AS until "
+                     "FROM unnest($1, $2, $3, $4, $5, $6, $7) AS k (i, v, t, s, o, u, d)) k "
+                     "CROSS JOIN LATERAL (SELECT * FROM alert a WHERE a.id = CASE WHEN k.d IS NULL "
+                     "THEN coalesce(" GOING NEWEST ", " NOT_DENIED NEWEST ", " ANY NEWEST ") "
+                     "ELSE " ANY "AND b.id = k.d) END LIMIT 1 FOR UPDATE) a",
+                     &rows, fault);
     for (int i = 0; st == ST_OK && i < PQntuples(rows); i++)
         case_rows_scan(rows, i, &now[pg_text_int8(rows, i, 0)]);
     PQclear(rows);
