@@ -163,6 +163,7 @@ static void facts_motion(struct facts *f, const struct moment *m, struct speed s
         idle_step(&s->idle, &idle_defaults, &idle) == IDLE_ENDED && f->here)
         facts_tell_idle(f, &s->idle.ended);
     meter.moving = s->motion.state == MOTION_MOVING;
+    meter.leaving = !meter.moving && s->motion.going > 0;
     meter_step(&s->meter, &meter_defaults, &meter);
 }
 

@@ -19,18 +19,43 @@ static void integrate(struct meter *m, const struct meter_settings *set,
     if (dt_ms <= set->hole_ms)
         m->covered_ms += dt_ms;
     m->moved = m->moved || moving;
-    if (!speed_valid(in->kmh) || !moving)
+    if (!speed_valid(in->kmh) || !(moving || in->leaving))
         return;
     if (m->kmh_ms > 0 && in->t_ms - m->kmh_ms <= set->hole_ms)
-        m->pending_m += (in->kmh + m->kmh) / 2 / 3.6 * (double)(in->t_ms - from_ms) / 1000;
+        *(moving ? &m->pending_m : &m->held_pending_m) +=
+            (in->kmh + m->kmh) / 2 / 3.6 * (double)(in->t_ms - from_ms) / 1000;
     else
-        m->broken = true;
+        m->broken = m->broken || moving;
+}
+
+/* It has left, or it never did. */
+static void decide(struct meter *m, const struct meter_input *in)
+{
+    if (in->leaving)
+        return;
+    if (in->moving) {
+        m->settled_m += m->held_m;
+        m->pending_m += m->held_pending_m;
+    }
+    m->held_m = m->held_pending_m = 0;
+}
+
+/* A good fix: so much of the way to it is not yet known to be one. */
+static void hold(struct meter *m, const struct meter_settings *set, const struct fix *fix,
+                 int64_t t_ms)
+{
+    if (m->fix_ms > 0 && t_ms - m->fix_ms <= set->hole_ms)
+        m->held_m += geo_distance_m(m->lat, m->lon, fix->lat, fix->lon);
+    else
+        m->held_m += m->held_pending_m;
 }
 
 /* A good fix: what lies between it and the last one is settled. */
 static void settle(struct meter *m, const struct meter_settings *set, const struct fix *fix,
-                   int64_t t_ms)
+                   int64_t t_ms, bool leaving)
 {
+    if (!m->moved && leaving)
+        hold(m, set, fix, t_ms);
     if (m->fix_ms == 0 || !m->moved) {
         m->settled_m += m->pending_m;
     } else if (t_ms - m->fix_ms <= set->hole_ms) {
@@ -41,7 +66,7 @@ static void settle(struct meter *m, const struct meter_settings *set, const stru
             m->estimated_m +=
                 fmax(0, geo_distance_m(m->lat, m->lon, fix->lat, fix->lon) - m->pending_m);
     }
-    m->pending_m = 0;
+    m->pending_m = m->held_pending_m = 0;
     m->moved = m->broken = false;
     m->fix_ms = t_ms;
     m->lat = fix->lat;
@@ -54,6 +79,7 @@ void meter_step(struct meter *m, const struct meter_settings *set, const struct 
         return;
     if (m->t_ms > 0)
         integrate(m, set, in);
+    decide(m, in);
     m->t_ms = in->t_ms;
     if (speed_valid(in->kmh)) {
         m->kmh = in->kmh;
@@ -61,7 +87,7 @@ void meter_step(struct meter *m, const struct meter_settings *set, const struct 
     }
     m->moving = in->moving;
     if (in->good && geo_valid(in->good->lat, in->good->lon))
-        settle(m, set, in->good, in->t_ms);
+        settle(m, set, in->good, in->t_ms, in->leaving);
 }
 
 double meter_distance_m(const struct meter *m, const struct meter_settings *set)

@@ -1,7 +1,8 @@
 /* lib/drive/meter.h - how far a car went.  Pure; {0} starts.  Metres, km/h.
  * The sum of legs while moving: great circle between good fixes at most 15 s apart, else the
  * integral of the speed, else a straight line, which is told apart as estimated.  Standing adds
- * nothing, so a parked car does not drift. */
+ * nothing, so a parked car does not drift; what lies between the last sample that stood and the one
+ * that is surely moving counts when that comes. */
 #ifndef LIB_DRIVE_METER_H
 #define LIB_DRIVE_METER_H
 
@@ -25,12 +26,14 @@ struct meter_input {
     bool moving;            /* motion.state == MOTION_MOVING */
     double kmh;             /* OBD, else GPS; NaN: none now */
     const struct fix *good; /* a good fix of now, or NULL */
+    bool leaving;           /* not moving, and perhaps no longer standing */
 };
 
 struct meter {
     double settled_m;                /* legs that will not change */
     double estimated_m;              /* straight lines over holes, not in settled_m */
     double pending_m;                /* integral of the speed since the last fix */
+    double held_m, held_pending_m;   /* the same while leaving: of whole legs, since the last fix */
     int64_t covered_ms, expected_ms; /* time in intervals of at most hole_ms, and all time */
     int64_t t_ms;                    /* newest sample */
     int64_t fix_ms;                  /* last good fix, 0: none */

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import drives
-from ingest_site import BUILD, MISSING, now_ms, running, topic, wait_until
+from ingest_site import BUILD, LAT, LON, MISSING, RPM, SPEED, now_ms, running, topic, wait_until
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
 HOUR_MS = 3600 * 1000
@@ -78,6 +78,19 @@ def test_the_caliber_drove_34_52_km_on_2_957_litres(site):
     assert abs(trip.distance_m - 34520) <= 0.02 * 34520
     assert abs(trip.fuel_l - 2.957) <= 0.01 * 2.957 and trip.fuel_method == "speed_density"
     assert abs(trip.co2_kg - 6.95) <= 0.01 * 6.95
+
+
+@pytest.mark.parametrize("told", ("fixes and speed", "speed", "fixes"))
+def test_stop_and_go_that_is_told_every_ten_seconds_is_as_long_as_it_was(site, told):
+    """Each start lies between two samples."""
+    start, hidden = now_ms() - HOUR_MS, {"speed": (LAT, LON), "fixes": (SPEED, RPM)}.get(told, ())
+    drive = drives.north(start, [(60, 0), *[(30, 30), (30, 0)] * 30], step_ms=10000)
+    truth = (max(s[LAT] for s in drive.values()) - 48.5) / drives.METRE
+    with site.car() as car:
+        send(car, {t: {path: v for path, v in s.items() if path not in hidden} for t, s in drive.items()}, size=60)
+        wait_until(lambda: settled(site, car.vin), why="the open rows")
+        (trip,) = [r for r in segments(site, car.vin, start) if r.kind == "trip"]
+    assert abs(trip.distance_m - truth) <= 0.05 * truth if told == "fixes" else abs(trip.distance_m - truth) <= 0.001 * truth
 
 
 # ---- events and alerts

@@ -57,10 +57,23 @@ static const struct layout_member of_hold[] = {
 };
 
 const struct layout_member fields_of_meter[] = {
-    ONE(meter, settled_m),   ONE(meter, estimated_m), ONE(meter, pending_m), ONE(meter, covered_ms),
-    ONE(meter, expected_ms), ONE(meter, t_ms),        ONE(meter, fix_ms),    ONE(meter, lat),
-    ONE(meter, lon),         ONE(meter, kmh_ms),      ONE(meter, kmh),       ONE(meter, moving),
-    ONE(meter, moved),       ONE(meter, broken),      END_OF_MEMBERS,
+    ONE(meter, settled_m),
+    ONE(meter, estimated_m),
+    ONE(meter, pending_m),
+    ONE(meter, held_m),
+    ONE(meter, held_pending_m),
+    ONE(meter, covered_ms),
+    ONE(meter, expected_ms),
+    ONE(meter, t_ms),
+    ONE(meter, fix_ms),
+    ONE(meter, lat),
+    ONE(meter, lon),
+    ONE(meter, kmh_ms),
+    ONE(meter, kmh),
+    ONE(meter, moving),
+    ONE(meter, moved),
+    ONE(meter, broken),
+    END_OF_MEMBERS,
 };
 
 static const struct layout_member of_idle_span[] = {

@@ -163,6 +163,14 @@ static double leg_speed(struct sight *s, const struct sight_settings *set, const
     return s->leg_kmh;
 }
 
+/* Between two looks at how far it came, where nothing else says whether it stands. */
+static bool leg_goes_on(const struct sight *s, const struct seen *seen)
+{
+    bool measured = seen->speed.source == SPEED_OBD || seen->speed.source == SPEED_GPS;
+
+    return !measured && seen->ignition != KNOWN_NO && s->leg.t_ms > 0 && s->leg.t_ms < seen->t_ms;
+}
+
 /* Ignition that was told off in a sample before. */
 static enum known still_off(struct sight *s, const struct sight_settings *set,
                             const struct moment *m)
@@ -223,6 +231,7 @@ bool sight_step(struct sight *s, const struct sight_settings *set, const struct 
     out->motion_since_ms = s->motion.since_ms;
     out->going = s->motion.going > 0;
     out->ignition = s->engine.ignition;
+    out->leaving = out->motion != MOTION_MOVING && (out->going || leg_goes_on(s, out));
     out->running = s->engine.running;
     if (!isfinite(m->v[MOMENT_RPM]) && isfinite(m->v[MOMENT_RUNNING]))
         out->running = m->v[MOMENT_RUNNING] != 0 ? KNOWN_YES : KNOWN_NO;

@@ -116,7 +116,8 @@ struct seen {
     struct speed speed;
     enum motion_state motion;
     int64_t motion_since_ms;
-    bool going; /* fast enough, not yet often enough to be moving */
+    bool going;   /* fast enough, not yet often enough to be moving */
+    bool leaving; /* going, or a leg is under way that may tell so */
     enum known running, ignition;
 };
 

@@ -14,6 +14,7 @@ static void measure_way(struct trip *t, const struct trip_settings *set, const s
     struct meter_input in = {
         .t_ms = seen->t_ms,
         .moving = seen->motion == MOTION_MOVING,
+        .leaving = seen->leaving,
         .kmh = measured ? seen->speed.kmh : (double)NAN,
         .good = seen->good ? &seen->fix : NULL,
     };

@@ -229,6 +229,7 @@ static double metres(const struct capture *c, bool fixes, bool speeds, double *c
             in.good = &fix;
         motion_step(&m, &motion_defaults, s->t_ms, v, false);
         in.moving = m.state == MOTION_MOVING;
+        in.leaving = !in.moving && m.going > 0;
         meter_step(&meter, &meter_defaults, &in);
         assert_true(meter_distance_m(&meter, &meter_defaults) >= last_m);
         last_m = meter_distance_m(&meter, &meter_defaults);

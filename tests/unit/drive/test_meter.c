@@ -15,7 +15,7 @@ static struct fix at(int64_t t_s, double north_m, double kmh, double accuracy_m)
 static void meter(struct meter *m, int64_t t_s, double kmh, double north_m)
 {
     struct fix fix = at(t_s, north_m, kmh, 5);
-    struct meter_input in = {t_s * 1000, kmh > 3, kmh, isfinite(north_m) ? &fix : NULL};
+    struct meter_input in = {t_s * 1000, kmh > 3, kmh, isfinite(north_m) ? &fix : NULL, false};
 
     meter_step(m, &meter_defaults, &in);
 }
@@ -33,6 +33,51 @@ static void standing_adds_no_metre(void **state)
     for (int64_t t_s = 1; t_s < 1000; t_s++)
         meter(&m, t_s, 0, t_s % 2 ? 0 : 15);
     NEAR(metres(&m), 0, 0);
+}
+
+static void leave(struct meter *m, int64_t t_s, double kmh, double north_m)
+{
+    struct fix fix = at(t_s, north_m, kmh, 5);
+    struct meter_input in = {t_s * 1000, false, kmh, isfinite(north_m) ? &fix : NULL, true};
+
+    meter_step(m, &meter_defaults, &in);
+}
+
+static void the_way_on_which_it_leaves_counts_once_it_moves(void **state)
+{
+    static const double kmh[] = {36, NOT_MEASURED, 36}, north[] = {1, 1, NOT_MEASURED};
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        struct meter m = {0};
+
+        meter(&m, 1, 0 * kmh[i], 0 * north[i]);
+        leave(&m, 11, kmh[i], 50 * north[i]);
+        NEAR(metres(&m), 0, 0);
+        leave(&m, 21, kmh[i], 150 * north[i]);
+        NEAR(metres(&m), 0, 0);
+        meter(&m, 31, 36, 250 * north[i]);
+        NEAR(metres(&m), 250, 0.1);
+        NEAR(m.estimated_m, 0, 0);
+    }
+}
+
+static void what_did_not_leave_adds_no_metre(void **state)
+{
+    struct meter m = {0};
+
+    (void)state;
+    for (int64_t t_s = 1; t_s < 1000; t_s += 2) {
+        meter(&m, t_s, 0, 0);
+        leave(&m, t_s + 1, 5, 15);
+    }
+    for (int64_t t_s = 1000; t_s < 1100; t_s += 2) {
+        meter(&m, t_s, 0, NOT_MEASURED);
+        leave(&m, t_s + 1, 5, NOT_MEASURED);
+    }
+    meter(&m, 1101, 0, 0);
+    meter(&m, 1102, 36, 10);
+    NEAR(metres(&m), 10, 0.1);
 }
 
 static void a_tunnel_is_the_integral_of_the_speed(void **state)
@@ -85,6 +130,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(standing_adds_no_metre),
+        cmocka_unit_test(the_way_on_which_it_leaves_counts_once_it_moves),
+        cmocka_unit_test(what_did_not_leave_adds_no_metre),
         cmocka_unit_test(a_tunnel_is_the_integral_of_the_speed),
         cmocka_unit_test(a_hole_is_a_straight_line_told_apart),
         cmocka_unit_test(without_any_fix_the_speed_is_integrated_up_to_15_s),
