@@ -23,13 +23,15 @@ void car_lose(struct car *c, int64_t t_ms)
         c->wait_from_ms = 1;
 }
 
-/* How far since the last step; the meter begins anew after a hole. */
-static double way(struct car *c)
+/* How far since the last step.  What is known of the way never falls, while a trip's metres may: by
+ * a fix a turn is shorter than by the speed.  The meter begins anew after a hole. */
+static double way(struct car *c, const struct car_settings *set)
 {
-    double before_m = c->metered_m;
+    bool begins = c->trip.meter.expected_ms == 0;
+    double before_m = begins ? 0 : c->metered_m;
 
-    c->metered_m = c->trip.metered_m;
-    return c->metered_m >= before_m ? c->metered_m - before_m : c->metered_m;
+    c->metered_m = fmax(before_m, meter_distance_m(&c->trip.meter, &set->trip.meter));
+    return c->metered_m - before_m;
 }
 
 static void place(struct found *f, const struct fix *fix)
@@ -74,12 +76,12 @@ static size_t step_trip(struct car *c, const struct car_settings *set, const str
     return n;
 }
 
-static void step_odometer(struct car *c, const struct moment *m, const struct seen *seen,
-                          struct car_out *out)
+static void step_odometer(struct car *c, const struct car_settings *set, const struct moment *m,
+                          const struct seen *seen, struct car_out *out)
 {
     struct found *f;
 
-    if (odometer_step(&c->odometer, &odometer_defaults, m, seen, way(c)) != ODOMETER_RESET)
+    if (odometer_step(&c->odometer, &odometer_defaults, m, seen, way(c, set)) != ODOMETER_RESET)
         return;
     f = car_out_add(out, FOUND_EVENT, "odometer_reset", seen->t_ms, seen->t_ms);
     if (!f)
@@ -198,7 +200,7 @@ void car_step_moment(struct car *c, const struct car_settings *set, struct momen
         car_out_row(out, &rows[i]);
     step_trail(c, &seen, out);
     tell_level(c, level, &seen, out);
-    step_odometer(c, m, &seen, out);
+    step_odometer(c, set, m, &seen, out);
     cleared_step(&c->cleared, seen.t_ms, m->v[MOMENT_CLEARED_KM]);
     detect_step(&c->detect, &set->detect, m, &seen, out);
     step_places(c, set, &seen, readings, n, out);

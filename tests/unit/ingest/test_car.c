@@ -141,6 +141,31 @@ static void a_sample_that_is_not_after_the_last_has_no_effect(void **state)
     car_out_done(&out);
 }
 
+/* A fix every 10 s and a corner between two of them, 50 s after the last: the way by the speed,
+ * which was shown until then, is longer than the line that it becomes. */
+static void a_meter_adds_no_metre_twice_where_a_corner_is_cut(void **state)
+{
+    struct car_settings set = settings();
+    static struct car c;
+    struct car_out out = {0};
+    double north_m = 0, east_m = 0;
+
+    (void)state;
+    for (int s = 0; s <= 1200; s++) {
+        struct reading r[] = {
+            {SIGNAL_SPEED, 36},
+            {SIGNAL_ENGINE_SPEED, 2000},
+            {SIGNAL_LATITUDE, 48.5 + north_m / 111195.08},
+            {SIGNAL_LONGITUDE, 7.7 + east_m / 111195.08 / cos(48.5 * M_PI / 180)}};
+
+        car_step(&c, &set, &map, 1000000 + 1000 * (int64_t)s, r, s % 10 ? 2 : 4, &out);
+        *((s + 25) / 50 % 2 ? &north_m : &east_m) += 10;
+    }
+    NEAR(c.odometer.computed_m, c.trip.metered_m, 100);
+    assert_in_range((int64_t)c.odometer.computed_m, 10500, 12000);
+    car_out_done(&out);
+}
+
 static void what_is_known_to_be_open_ends_though_the_state_is_another(void **state)
 {
     struct car_settings set = settings();
@@ -278,6 +303,7 @@ int main(void)
         cmocka_unit_test(packing_a_state_away_after_every_sample_changes_nothing),
         cmocka_unit_test(an_overspeed_however_long_tells_where_it_began),
         cmocka_unit_test(a_sample_that_is_not_after_the_last_has_no_effect),
+        cmocka_unit_test(a_meter_adds_no_metre_twice_where_a_corner_is_cut),
         cmocka_unit_test(what_is_known_to_be_open_ends_though_the_state_is_another),
         cmocka_unit_test(a_battery_the_car_said_is_low_is_over_when_it_charges),
         cmocka_unit_test(samples_alike_are_stepped_as_any_are),
