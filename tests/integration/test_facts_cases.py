@@ -352,6 +352,22 @@ def test_what_returns_after_it_was_over_is_open_and_told_though_the_time_before_
     assert [t[1] for t in told(site, car.vin)] == ["opened", "cleared", "opened"]
 
 
+def test_what_returns_is_open_though_it_goes_on_as_a_case_that_came_after_it(site, cars):
+    car, start = cars(), now_ms() - 1500000
+    rule(site, car)
+    low, high = {SPEED: 0.0, LEVEL: 5.0}, {SPEED: 0.0, LEVEL: 50.0}
+    send(car, {start: low})
+    (first,) = alerts(site, car.vin)
+    who = in_hand(site, car, first, "on it")
+    send(car, {start + 60000: high, start + 900000: {SPEED: 0.0}, start + 1260000: low})
+    assert [a.state for a in alerts(site, car.vin)] == ["cleared", "open"]
+    second = alerts(site, car.vin)[1]
+    late(site, car, {start + 540000: {LEVEL: 5.0}})
+    (case,) = standing(site, car)
+    assert (case.id, case.state, case.occurred) == (second.id, "open", first.occurred)
+    assert work(site, case).endswith("|on it") and who in work(site, case)
+
+
 # ---- told by the car, ended by its samples
 
 

@@ -55,11 +55,21 @@ static enum status write_gone(struct recasting *r, size_t j, struct fault *fault
     return cases_note(r->c, now, change, a.occurred_ms, r->now_ms, fault);
 }
 
+/* It was over, as before, and is so again: whoever had it in hand is done with that. */
+static bool has_returned(const struct alert *a, const struct alert *old)
+{
+    for (int i = 0; i < a->ends; i++)
+        if (old->reason == ALERT_BY_ITSELF && a->ends_ms[i] == old->ended_ms)
+            return true;
+    return false;
+}
+
 /* Its comments, who has it and that somebody knew of it go on with the other. */
 static void merge(struct recasting *r, size_t j, size_t into)
 {
     r->merges = true;
-    r->row[into].joined |= r->row[j].handled >= 2;
+    r->row[into].joined |=
+        r->row[j].handled >= 2 && !has_returned(&r->cases[r->row[j].of].alert, &r->row[j].alert);
     pg_array_uuid(&r->merged.column[0], r->stored[j].alert.id);
     pg_array_uuid(&r->merged.column[1], r->stored[into].alert.id);
 }
@@ -89,15 +99,6 @@ static enum status tell_change(struct recasting *r, const struct recast_case *fr
         st = cases_note(r->c, now, ALERT_CLOSED, now->alert.cleared_ms, r->now_ms, fault);
     }
     return st == ST_OK ? cases_note(r->c, now, ALERT_REPEATED, 0, r->now_ms, fault) : st;
-}
-
-/* It was over, as before, and is so again: whoever had it in hand is done with that. */
-static bool has_returned(const struct alert *a, const struct alert *old)
-{
-    for (int i = 0; i < a->ends; i++)
-        if (old->reason == ALERT_BY_ITSELF && a->ends_ms[i] == old->ended_ms)
-            return true;
-    return false;
 }
 
 /* Does somebody know of it, as it is now? */
