@@ -2,7 +2,7 @@
  * The sum of legs while moving: great circle between good fixes at most 15 s apart, else the
  * integral of the speed, else a straight line, which is told apart as estimated.  Standing adds
  * nothing, so a parked car does not drift; what lies between the last sample that stood and the one
- * that is surely moving counts when that comes. */
+ * that is surely moving counts when that comes, but for holes of more than 15 s. */
 #ifndef LIB_DRIVE_METER_H
 #define LIB_DRIVE_METER_H
 

@@ -35,7 +35,7 @@ struct car {
     struct sight sight;
     struct trip trip;
     struct odometer odometer;
-    double metered_m; /* of the trip's meter, at the last step */
+    double metered_m; /* of the trip's meter, known for certain at the last step */
     int64_t steps;    /* samples taken: as many at least are in the history */
     struct detect detect;
     struct overspeed overspeed;
