@@ -253,6 +253,15 @@ def test_a_rule_holds_in_its_zone_and_hours_only(site, car):
     assert [e[1] for e in found] == [inside] and 64 <= second(found[0][2], start) <= 70
 
 
+def test_of_a_zone_that_is_not_the_car_s_nobody_knows_whether_it_is_outside(site, car):
+    start = now_ms() - HOUR_MS
+    elsewhere, here = zone(site, car, 9000, group_name="trucks"), zone(site, car, 9000)
+    rule(site, car, signal="Vehicle.Speed", test="above", threshold=30, place="outside", geofence_id=elsewhere)
+    known = rule(site, car, signal="Vehicle.Speed", test="above", threshold=30, place="outside", geofence_id=here)
+    send(car, drives.north(start, [(20, 0), (60, 72)]))
+    assert [e[1] for e in events(site, car.vin) if e[0] == "rule"] == [known]
+
+
 def test_many_cases_are_looked_through_a_slice_at_a_time_and_then_anew(site):
     """Of 1,500 vehicles, each with a case of a rule that is there; the first and the last also have one of a rule that is not."""
     customer, known, gone = (str(uuid.uuid4()) for _ in range(3))

@@ -6,6 +6,16 @@
 
 #include "lib/text.h"
 
+bool rule_has_place(const struct rule_entry *rule, const struct fence_list *fences)
+{
+    if (rule->rule.place == RULE_ANYWHERE)
+        return true;
+    for (size_t i = 0; i < fences->n; i++)
+        if (!memcmp(fences->all[i]->key, rule->fence, sizeof rule->fence))
+            return true;
+    return false;
+}
+
 int64_t rules_reach_ms(const struct rule_list *list)
 {
     int64_t most_ms = 0;

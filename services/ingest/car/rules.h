@@ -19,6 +19,10 @@ struct rule_list {
     size_t n;
 };
 
+/* Is the zone it is about, if any, one of the vehicle's?  Of others nobody knows whether it is
+ * inside, and so not whether it is outside. */
+bool rule_has_place(const struct rule_entry *rule, const struct fence_list *fences);
+
 /* How far back what they count may reach. */
 int64_t rules_reach_ms(const struct rule_list *list);
 

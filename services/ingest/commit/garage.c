@@ -244,12 +244,13 @@ static void choose(struct garage *g, const char *vin, const struct vehicle *v,
         for (size_t i = 0; i < c->fences_n; i++)
             if (!c->fence_groups[i][0] || !strcmp(c->fence_groups[i], v->group))
                 g->fences[fences++] = &c->fences[i];
-    if (room_grow((void **)&g->rules, sizeof *g->rules, c->rules_n, &g->rules_room))
-        for (size_t i = 0; i < c->rules_n; i++)
-            if (rule_covers(&c->rules[i].rule, c->id, v->group, vin))
-                g->rules[rules++] = &c->rules[i];
     out->fences = (struct fence_list){g->fences, fences,
                                       fences ? mix(c->stamp, v->group, strlen(v->group)) : 0};
+    if (room_grow((void **)&g->rules, sizeof *g->rules, c->rules_n, &g->rules_room))
+        for (size_t i = 0; i < c->rules_n; i++)
+            if (rule_covers(&c->rules[i].rule, c->id, v->group, vin) &&
+                rule_has_place(&c->rules[i], &out->fences))
+                g->rules[rules++] = &c->rules[i];
     if (rules > RULES_MAX) { /* what the interface refuses came another way */
         metric_add(meters.rules_ignored, NULL, (double)(rules - RULES_MAX));
         rules = RULES_MAX;

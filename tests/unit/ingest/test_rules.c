@@ -101,6 +101,26 @@ static void as_many_rules_as_there_may_be_and_one_for_another(void **state)
     assert_found(1, FOUND_EVENT | FOUND_ALERT, &entries[RULES_MAX]);
 }
 
+static void a_rule_is_followed_where_the_vehicle_has_its_zone(void **state)
+{
+    struct fence depot = {.version = 1}, yard = {.version = 1};
+    const struct fence *ours[] = {&depot};
+    struct fence_list fences = {ours, 1, 0};
+    struct rule_entry *rule = &entries[0];
+
+    (void)state;
+    memset(depot.key, 1, sizeof depot.key);
+    memset(yard.key, 2, sizeof yard.key);
+    memcpy(rule->fence, yard.key, sizeof rule->fence);
+    assert_true(rule_has_place(rule, &fences));
+    rule->rule.place = RULE_OUTSIDE;
+    assert_false(rule_has_place(rule, &fences));
+    rule->rule.place = RULE_INSIDE;
+    assert_false(rule_has_place(rule, &fences));
+    memcpy(rule->fence, depot.key, sizeof rule->fence);
+    assert_true(rule_has_place(rule, &fences));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -108,6 +128,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_rule_that_raised_nothing_goes_without_a_word, set_up,
                                         clean_up),
         cmocka_unit_test_setup_teardown(a_changed_rule_ends_what_it_raised_and_begins_anew, set_up,
+                                        clean_up),
+        cmocka_unit_test_setup_teardown(a_rule_is_followed_where_the_vehicle_has_its_zone, set_up,
                                         clean_up),
         cmocka_unit_test_setup_teardown(as_many_rules_as_there_may_be_and_one_for_another, set_up,
                                         clean_up),
