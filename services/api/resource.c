@@ -273,15 +273,17 @@ enum status resource_change(struct worker *w, const struct request *r, struct an
 enum status resource_delete(struct worker *w, const struct request *r, struct answer *a,
                             struct fault *fault)
 {
+    const struct resource *what = r->route->resource;
     const char *params[] = {r->object};
     struct text sql;
     enum status st;
 
     text_init(&sql);
-    text_print(&sql, "DELETE FROM %s WHERE id = $1::uuid", r->route->resource->table);
+    text_print(&sql, "DELETE FROM %s WHERE id = $1::uuid", what->table);
     if ((st = tenant_begin(w, r, a, fault)) != ST_OK ||
         (st = idempotency_begin(w, r, a, fault)) != ST_OK ||
-        (st = lock_row(w, r, NULL, a, fault)) != ST_OK) {
+        (st = lock_row(w, r, NULL, a, fault)) != ST_OK ||
+        (what->leaves && (st = what->leaves(w, r, a, fault)) != ST_OK)) {
         text_done(&sql);
         return st;
     }

@@ -21,6 +21,9 @@ struct resource {
      * the answer is set, the transaction is over.  NULL: it does. */
     enum status (*settles)(struct worker *w, const struct request *r, const char *id,
                            const json_t *body, struct answer *a, struct fault *fault);
+    /* About to be deleted, its row locked: may it?  ST_NONE: no, as above.  NULL: it may. */
+    enum status (*leaves)(struct worker *w, const struct request *r, struct answer *a,
+                          struct fault *fault);
 };
 
 extern const struct resource geofence_resource, rule_resource, driver_resource, assignment_resource,

@@ -64,7 +64,8 @@ const struct resource geofence_resource = {
     geofence_fields,
     geofence_fits,
     false,
-    NULL,
+    geofence_settles,
+    geofence_leaves,
 };
 
 /* ---- rules */
@@ -118,6 +119,7 @@ const struct resource rule_resource = {
     rule_fits,
     true,
     rule_settles,
+    NULL,
 };
 
 /* ---- drivers, and who drives what */
@@ -139,6 +141,7 @@ const struct resource driver_resource = {
     driver_fields,
     NULL,
     false,
+    NULL,
     NULL,
 };
 
@@ -174,6 +177,7 @@ const struct resource assignment_resource = {
     assignment_fields,
     assignment_fits,
     true,
+    NULL,
     NULL,
 };
 
@@ -217,6 +221,7 @@ const struct resource contract_resource = {
     contract_fits,
     true,
     NULL,
+    NULL,
 };
 
 /* ---- maintenance */
@@ -252,6 +257,7 @@ const struct resource maintenance_resource = {
     maintenance_fits,
     true,
     NULL,
+    NULL,
 };
 
 /* ---- the customer itself, and its people: made by the operator's commands, so that no hand that
@@ -272,6 +278,7 @@ const struct resource customer_resource = {
     NULL,
     false,
     NULL,
+    NULL,
 };
 
 const struct resource user_resource = {
@@ -283,5 +290,6 @@ const struct resource user_resource = {
     NULL, /* read only */
     NULL,
     false,
+    NULL,
     NULL,
 };

@@ -153,6 +153,12 @@ void answer_field(struct answer *a, const struct request *r, int code, const cha
     char detail[256];
 
     (void)snprintf(detail, sizeof detail, "%.128s: %s.", pointer, sentence_of(what));
+    answer_member(a, r, code, pointer, what, detail);
+}
+
+void answer_member(struct answer *a, const struct request *r, int code, const char *pointer,
+                   const char *what, const char *detail)
+{
     begin_problem(a, r, code, "invalid", detail);
     text_print(&a->body, ",\"errors\":[{");
     render_key(&a->body, "pointer");

@@ -47,6 +47,9 @@ void answer_problem(struct answer *a, const struct request *r, int code, const c
  * `detail` says in words. */
 void answer_field(struct answer *a, const struct request *r, int code, const char *pointer,
                   const char *what);
+/* The same with words of its own. */
+void answer_member(struct answer *a, const struct request *r, int code, const char *pointer,
+                   const char *what, const char *detail);
 void answer_retry_after(struct answer *a, int seconds);
 
 const char *answer_title(int code); /* "Not Found" */

@@ -54,11 +54,11 @@ static enum status read_change(const struct request *r, bool making, json_t **bo
     return ST_NONE;
 }
 
-/* In another group it may have other rules, and too many of them. */
+/* In another group it may have other rules and geofences. */
 static enum status settles(struct worker *w, const struct request *r, const json_t *body,
                            struct answer *a, struct fault *fault)
 {
-    return json_object_get(body, "group_name") ? rules_fit(w, r, NULL, r->vin, a, fault) : ST_OK;
+    return json_object_get(body, "group_name") ? rules_follow(w, r, r->vin, a, fault) : ST_OK;
 }
 
 /* The vehicle as it is now, with its tag; then what every change ends with. */

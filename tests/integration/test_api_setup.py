@@ -153,6 +153,66 @@ def test_shapes_and_hours_go_in_and_come_out(s, token):
     assert refused.code == 422 and refused.json["errors"] == [{"pointer": "/geofence_id", "code": "unknown"}]
 
 
+class Placed:
+    """The first vehicle among the vans, a geofence of the vans, and who may be refused what about them."""
+
+    def __init__(self, s, token):
+        self.s, self.token = s, token
+        assert self.move("vans").code == 200
+        self.zone = make(s, token, "geofences", {**CIRCLE, "name": "Zone 3", "group_name": "vans"}).json["id"]
+        self.rule = {**RULE, "name": "Quai 7", "place": "inside", "geofence_id": self.zone}
+
+    def change(self, path, change):
+        tag = self.s.ask("GET", path, token=self.token).headers["etag"]
+        return self.s.ask("PATCH" if change else "DELETE", path, change, {"If-Match": tag}, self.token)
+
+    def move(self, group):
+        return self.change(f"vehicles/{OURS[0]}", {"group_name": group})
+
+    def geofence(self, change=None):
+        return self.change(f"geofences/{self.zone}", change)
+
+
+def names(answer, *names):
+    return "\n" not in answer.json["detail"] and all(f'"{name}"' in answer.json["detail"] for name in names)
+
+
+def is_astray(answer):
+    return answer.code == 422 and names(answer, "Quai 7", "Zone 3", "vans") and answer.json["errors"] == [{"pointer": "/geofence_id", "code": "group"}]
+
+
+def is_used(answer):
+    return answer.code == 409 and answer.json["type"] == "in-use" and names(answer, "Quai 7", "Zone 3")
+
+
+def test_a_rule_has_no_place_that_is_not_one_of_its_vehicles(s, token):
+    placed = Placed(s, token)
+    for scope in ({}, {"group_name": "trucks"}, {"vin": OURS[1]}, {"group_name": "trucks", "vin": OURS[0]}, {"place": "outside"}):
+        assert is_astray(s.ask("POST", "rules", {**placed.rule, **scope}, token=token)), scope
+    for scope in ({"group_name": "vans"}, {"vin": OURS[0]}, {"place": "anywhere"}, {"enabled": False}):
+        one = f"rules/{make(s, token, 'rules', {**placed.rule, **scope}).json['id']}"
+        for change in ({"group_name": "trucks", "place": "inside", "enabled": True},
+                       {"vin": OURS[1], "group_name": "", "place": "outside", "geofence_id": placed.zone, "enabled": True}):
+            assert is_astray(placed.change(one, change)), (scope, change)
+        assert placed.change(one, {"threshold": 99}).code == 200
+
+
+@pytest.mark.parametrize("scope", [{"group_name": "vans"}, {"vin": OURS[0]}, {"place": "anywhere"}, {"enabled": False}], ids=str)
+def test_a_place_goes_to_no_other_group_while_a_rule_that_is_on_is_about_it(s, token, scope):
+    placed = Placed(s, token)
+    make(s, token, "rules", {**placed.rule, **scope})
+    moves = [placed.geofence({"group_name": group}) for group in ("trucks", "", "depots", "vans")]
+    if {"place", "enabled"} & set(scope):
+        assert [m.code for m in moves] == [200] * 4
+    else:
+        assert is_used(moves[0]) and is_used(moves[2]) and (moves[1].code, moves[3].code) == (200, 200)
+    assert is_used(placed.geofence()) and placed.geofence({"dwell_s": 60}).code == 200
+    away = placed.move("")
+    assert is_used(away) if "vin" in scope else away.code == 200
+    s.sql("DELETE FROM rule")
+    assert placed.geofence().code == 204 and placed.move("").code == 200
+
+
 def test_a_vehicle_has_as_many_rules_as_are_followed_and_no_more(s, token):
     def refused(answer, vin):
         return answer.code == 422 and answer.json["type"].endswith("too-many") and vin in answer.json["detail"]
