@@ -365,7 +365,21 @@ def test_what_returns_is_open_though_it_goes_on_as_a_case_that_came_after_it(sit
     late(site, car, {start + 540000: {LEVEL: 5.0}})
     (case,) = standing(site, car)
     assert (case.id, case.state, case.occurred) == (second.id, "open", first.occurred)
-    assert work(site, case).endswith("|on it") and who in work(site, case)
+    assert work(site, case) == f"{who}|{who}|on it"
+
+
+def test_what_was_over_later_than_was_known_and_returned_is_open_though_its_first_part_was_acknowledged(site, cars):
+    car, start = cars(), now_ms() - 1100000
+    drive = drives.north(start, [(60, 0), (440, 90), (200, 0), (360, 90)])
+    hidden = {t for t in drive if start + 120000 <= t < start + 960000}
+    send(car, {t: s for t, s in drive.items() if t not in hidden})
+    first, second = alerts(site, car.vin)
+    who = in_hand(site, car, first, "who drove", acknowledge=False)
+    site.sql(f"UPDATE alert SET acknowledged_at = now(), acknowledged_by = '{who}' WHERE id = '{first.id}'")  # before it was over
+    late(site, car, {t: drive[t] for t in hidden})
+    (case,) = standing(site, car)
+    assert (case.id, case.state, case.occurred, case.count) == (second.id, "open", first.occurred, "2")
+    assert work(site, case) == f"{who}||who drove"
 
 
 # ---- told by the car, ended by its samples

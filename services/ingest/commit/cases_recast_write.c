@@ -55,21 +55,11 @@ static enum status write_gone(struct recasting *r, size_t j, struct fault *fault
     return cases_note(r->c, now, change, a.occurred_ms, r->now_ms, fault);
 }
 
-/* It was over, as before, and is so again: whoever had it in hand is done with that. */
-static bool has_returned(const struct alert *a, const struct alert *old)
-{
-    for (int i = 0; i < a->ends; i++)
-        if (old->reason == ALERT_BY_ITSELF && a->ends_ms[i] == old->ended_ms)
-            return true;
-    return false;
-}
-
 /* Its comments, who has it and that somebody knew of it go on with the other. */
 static void merge(struct recasting *r, size_t j, size_t into)
 {
     r->merges = true;
-    r->row[into].joined |=
-        r->row[j].handled >= 2 && !has_returned(&r->cases[r->row[j].of].alert, &r->row[j].alert);
+    r->row[into].joined |= recast_is_known(&r->row[j], &r->cases[r->row[j].of].alert);
     pg_array_uuid(&r->merged.column[0], r->stored[j].alert.id);
     pg_array_uuid(&r->merged.column[1], r->stored[into].alert.id);
 }
@@ -101,14 +91,6 @@ static enum status tell_change(struct recasting *r, const struct recast_case *fr
     return st == ST_OK ? cases_note(r->c, now, ALERT_REPEATED, 0, r->now_ms, fault) : st;
 }
 
-/* Does somebody know of it, as it is now? */
-static bool is_known(const struct recast_row *row, const struct alert *a)
-{
-    const struct alert *old = &row->alert;
-
-    return row->joined || (row->handled >= 2 && old->state != ALERT_OPEN && !has_returned(a, old));
-}
-
 static enum status write_moved(struct recasting *r, size_t i, struct fault *fault)
 {
     size_t j = r->row_of[i];
@@ -121,7 +103,7 @@ static enum status write_moved(struct recasting *r, size_t i, struct fault *faul
     a.changes = old.changes;
     a.detected_ms = old.detected_ms;
     a.messaged_ms = old.messaged_ms;
-    if (a.state == ALERT_OPEN && is_known(&r->row[j], &a))
+    if (a.state == ALERT_OPEN && (r->row[j].joined || recast_is_known(&r->row[j], &a)))
         a.state = ALERT_ACKNOWLEDGED;
     if (!(now = push(r, &r->stored[j])))
         return fault_set(fault, ST_RETRY, "out of memory for an alert");

@@ -221,3 +221,12 @@ void recast_match(const struct recast_case *cases, size_t n, struct recast_row *
         row_of[i] = j;
     }
 }
+
+bool recast_is_known(const struct recast_row *row, const struct alert *a)
+{
+    const struct alert *old = &row->alert;
+    bool over_since = is_over(old) && old->ended_ms > 0 && a->ends > 0 &&
+                      a->ends_ms[a->ends - 1] >= old->ended_ms;
+
+    return row->handled >= 2 && old->state != ALERT_OPEN && !over_since;
+}

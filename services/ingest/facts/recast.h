@@ -46,7 +46,7 @@ struct recast_row {
     struct alert alert;
     int handled; /* 3: acknowledged; 2: it was; 1: given to somebody, or commented; 0 */
     size_t of;   /* the case it is, or is part of; RECAST_NONE: it never was so */
-    bool joined; /* the caller's: a row that was acknowledged is part of it */
+    bool joined; /* the caller's: a row that somebody knows of is part of it */
 };
 #define RECAST_NONE SIZE_MAX
 
@@ -58,5 +58,9 @@ struct recast_row {
  * withdrawn comes back as the case that began with it. */
 void recast_match(const struct recast_case *cases, size_t n, struct recast_row *rows, size_t rows_n,
                   size_t *row_of);
+
+/* `row` goes on as `a`, or is part of it: does who acknowledged it know of `a` as it is now?  What
+ * was over since then, be it later than `row` had it, and is so again, they do not know of. */
+bool recast_is_known(const struct recast_row *row, const struct alert *a);
 
 #endif

@@ -279,6 +279,62 @@ static void every_row_is_a_case_that_it_shares_time_with(void **state)
     }
 }
 
+/* ---- who knows of it */
+static struct alert open_since_end_at(int64_t end_ms)
+{
+    struct alert a = {.state = ALERT_OPEN, .occurred_ms = NOW, .last_ms = NOW + 90 * MIN};
+
+    if (end_ms > 0)
+        a.ends_ms[a.ends++] = end_ms;
+    return a;
+}
+
+static bool is_known(enum alert_state state, enum alert_reason reason, int64_t ended_ms,
+                     int handled, int64_t end_ms)
+{
+    struct recast_row row = {.alert = {.occurred_ms = NOW}, .handled = handled};
+    struct alert a = open_since_end_at(end_ms);
+
+    row.alert.state = state;
+    row.alert.reason = reason;
+    row.alert.ended_ms = ended_ms;
+    return recast_is_known(&row, &a);
+}
+
+static void who_acknowledged_it_knows_of_it_unless_it_was_over_since(void **state)
+{
+    const int64_t end = NOW + 30 * MIN;
+
+    (void)state;
+    assert_true(is_known(ALERT_CLEARED, ALERT_BY_ITSELF, end, 2, 0));
+    assert_true(is_known(ALERT_CLEARED, ALERT_BY_ITSELF, end, 2, end - MIN));
+    assert_false(is_known(ALERT_CLEARED, ALERT_BY_ITSELF, end, 2, end));
+    assert_false(is_known(ALERT_CLEARED, ALERT_BY_ITSELF, end, 2, end + MIN));
+    assert_false(is_known(ALERT_CLEARED, ALERT_BY_ITSELF, end, 1, 0));
+    assert_false(is_known(ALERT_CLEARED, ALERT_CORRECTED, end, 2, end));
+    assert_true(is_known(ALERT_CLEARED, ALERT_CORRECTED, 0, 2, end));
+    assert_true(is_known(ALERT_ACKNOWLEDGED, ALERT_NOT, 0, 3, end));
+    assert_true(is_known(ALERT_ACKNOWLEDGED, ALERT_NOT, end, 3, end)); /* it waits for a person */
+    assert_false(is_known(ALERT_OPEN, ALERT_NOT, 0, 2, end)); /* it was over in between before */
+}
+
+static void it_was_over_since_though_of_its_many_ends_that_one_is_not_kept(void **state)
+{
+    struct recast_row row = {.handled = 2};
+    struct alert a = open_since_end_at(0);
+
+    (void)state;
+    row.alert = (struct alert){.state = ALERT_CLEARED,
+                               .reason = ALERT_BY_ITSELF,
+                               .occurred_ms = NOW,
+                               .ended_ms = NOW + MIN};
+    while (a.ends < ALERT_ENDS) {
+        a.ends_ms[a.ends] = NOW + (10 + a.ends) * MIN;
+        a.ends++;
+    }
+    assert_false(recast_is_known(&row, &a));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -292,6 +348,8 @@ int main(void)
         cmocka_unit_test(of_one_that_is_two_people_keep_the_one_that_is_not_over),
         cmocka_unit_test(one_that_was_withdrawn_comes_back_where_it_began),
         cmocka_unit_test(every_row_is_a_case_that_it_shares_time_with),
+        cmocka_unit_test(who_acknowledged_it_knows_of_it_unless_it_was_over_since),
+        cmocka_unit_test(it_was_over_since_though_of_its_many_ends_that_one_is_not_kept),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
