@@ -15,7 +15,7 @@ struct purge {
     struct pg *pg;
     struct influx *influx;
     const char *site;
-    bool dry; /* count, and change nothing */
+    bool dry; /* count, and change nothing: the proof says what it would have said */
 };
 
 /* One row of the proof.  `unit`: what `removed` counts, "rows", "values" or "places".  `oldest_ms`:

@@ -91,6 +91,8 @@ static const struct rule rules[] = {
     GOES("trips and stops", "1 year", "segment", "state <> 'open'", "end_at", "1 year"),
     /* How far a car went since its contract began is counted over clusters that were swapped. */
     GOES("events", "1 year", "event", "type <> 'odometer_reset'", "occurred_at", "1 year"),
+    /* Before the alerts that they go with, so that they are counted. */
+    GOES("notifications", "90 days", "notification", "state <> 'queued'", "created_at", "90 days"),
     GOES("alerts", "1 year", "alert", "state = 'cleared'", "last_at", "1 year"),
     GOES("messages of vehicles", "1 year", "fact", "kind <> 'diagnostics'", OCCURRED, "1 year"),
     /* Codes stay for the life of the vehicle: every report that says something new. */
@@ -111,7 +113,6 @@ static const struct rule rules[] = {
      .at = "at",
      .after = "1 year",
      .chain = "id"},
-    GOES("notifications", "90 days", "notification", "state <> 'queued'", "created_at", "90 days"),
     GOES("order of changes", "90 days", "change", "true", "at", "90 days"),
     GOES("dead letters", "14 days", "dead_letter", "true", "received_at", "14 days"),
     {.kind = "streams of vehicles",
@@ -187,11 +188,14 @@ static enum status count_due(struct purge *p, const struct rule *r, int64_t *n, 
 static enum status oldest_left(struct purge *p, const struct rule *r, int64_t *ms,
                                struct fault *fault)
 {
-    char sql[2048];
+    char sql[2048], due[1024];
 
+    print_due(due, sizeof due, r);
     snprintf(sql, sizeof sql,
-             "SELECT coalesce((extract(epoch FROM min(%s)) * 1000)::bigint, 0) FROM %s WHERE %s",
-             r->at, r->table, r->of);
+             "SELECT coalesce((extract(epoch FROM min(%s)) * 1000)::bigint, 0) FROM %s WHERE "
+             "%s%s%s%s",
+             r->at, r->table, r->of, p->dry ? " AND (" : "", p->dry ? due : "",
+             p->dry ? ") IS NOT TRUE" : "");
     return ask_number(p, sql, ms, fault);
 }
 

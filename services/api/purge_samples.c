@@ -55,27 +55,61 @@ static enum status count(struct purge *p, const char *from, const char *where, i
 static enum status oldest(struct purge *p, const char *from, const char *where, int64_t *ms,
                           struct fault *fault)
 {
-    char statement[512];
+    struct text statement;
     json_t *answer = NULL;
     enum status st;
 
-    snprintf(statement, sizeof statement, "SELECT * FROM %s%s%s ORDER BY time ASC LIMIT 1", from,
-             where[0] ? " WHERE " : "", where);
-    if ((st = ask(p, statement, &answer, fault)) != ST_OK)
+    text_init(&statement);
+    text_print(&statement, "SELECT * FROM %s%s%s ORDER BY time ASC LIMIT 1", from,
+               where[0] ? " WHERE " : "", where);
+    st = statement.failed ? fault_set(fault, ST_FATAL, "out of memory")
+                          : ask(p, statement.bytes, &answer, fault);
+    text_done(&statement);
+    if (st != ST_OK)
         return st;
     *ms = json_integer_value(json_array_get(first_row(answer), 0));
     json_decref(answer);
     return ST_OK;
 }
 
-/* What there is of it, and since when: its policy lets go of the rest. */
-static enum status report(struct purge *p, const char *kind, const char *kept, const char *from,
-                          struct fault *fault)
+/* Of a dry run: the vehicles whose oldest samples would be gone, and the oldest of their others. */
+struct spared {
+    struct text others; /* what no such vehicle is: "" or "vin !~ /^(A|B" */
+    int64_t oldest_ms;
+};
+
+static void add_older(int64_t *oldest_ms, int64_t ms)
+{
+    if (ms > 0 && (*oldest_ms == 0 || ms < *oldest_ms))
+        *oldest_ms = ms;
+}
+
+/* Since when there are samples: their policy lets go of the rest. */
+static enum status report_samples(struct purge *p, struct spared *spared, struct fault *fault)
 {
     int64_t oldest_ms = 0;
-    enum status st = oldest(p, from, "", &oldest_ms, fault);
+    enum status st;
 
-    return st == ST_OK ? purge_file(p, kind, kept, 0, "values", oldest_ms, fault) : st;
+    if (spared->others.len > 0)
+        text_print(&spared->others, ")$/");
+    if (spared->others.failed)
+        return fault_set(fault, ST_FATAL, "out of memory");
+    st = oldest(p, RAW, spared->others.len > 0 ? spared->others.bytes : "", &oldest_ms, fault);
+    if (st != ST_OK)
+        return st;
+    add_older(&oldest_ms, spared->oldest_ms);
+    return purge_file(p, "samples", "60 days, the database's own clock cuts at 61", 0, "values",
+                      oldest_ms, fault);
+}
+
+static enum status report_minutes(struct purge *p, struct fault *fault)
+{
+    int64_t oldest_ms = 0;
+    enum status st = oldest(p, MINUTES, "", &oldest_ms, fault);
+
+    return st == ST_OK ? purge_file(p, "minutes", "2 years, by the database's own clock", 0,
+                                    "values", oldest_ms, fault)
+                       : st;
 }
 
 /* ---- customers who keep less */
@@ -100,25 +134,39 @@ static enum status purge_slice(struct purge *p, const char *vin, int64_t from_ms
     return st;
 }
 
+/* A dry run sets its marks in a copy that hides the table from this connection alone. */
+static enum status copy_marks(struct purge *p, struct fault *fault)
+{
+    enum status st =
+        pg_run(p->pg, "CREATE TEMP TABLE samples_gone (LIKE samples_gone INCLUDING ALL)", 0, NULL,
+               NULL, fault);
+
+    return st == ST_OK
+               ? pg_run(p->pg, "INSERT INTO pg_temp.samples_gone SELECT * FROM public.samples_gone",
+                        0, NULL, NULL, fault)
+               : st;
+}
+
 /* Before anything is deleted: ingest computes nothing from what a purge left.  Never set back. */
 static enum status mark(struct purge *p, const char *vin, int64_t until_ms, struct fault *fault)
 {
-    char until[24];
+    char until[24], sql[256];
     const char *params[] = {vin, until};
 
     (void)snprintf(until, sizeof until, "%lld", (long long)until_ms);
-    return pg_run(
-        p->pg,
-        "INSERT INTO samples_gone AS g (vin, until_ms) SELECT vin, $2::bigint FROM vehicle "
-        "WHERE vin = $1 ON CONFLICT (vin) DO UPDATE SET until_ms = greatest(g.until_ms, "
-        "excluded.until_ms)",
-        2, params, NULL, fault);
+    (void)snprintf(sql, sizeof sql,
+                   "INSERT INTO %s.samples_gone AS g (vin, until_ms) SELECT vin, $2::bigint FROM "
+                   "vehicle WHERE vin = $1 ON CONFLICT (vin) DO UPDATE SET until_ms = "
+                   "greatest(g.until_ms, excluded.until_ms)",
+                   p->dry ? "pg_temp" : "public");
+    return pg_run(p->pg, sql, 2, params, NULL, fault);
 }
 
 /* What becomes of a customer's samples: how many values go, and how old the rest is, 0 for none. */
 struct sum {
     const char *kept;
     int64_t before_ms, removed, oldest_ms;
+    struct spared *spared;
 };
 
 static enum status add_vehicle(struct purge *p, struct sum *sum, const char *vin, int64_t removed,
@@ -127,12 +175,28 @@ static enum status add_vehicle(struct purge *p, struct sum *sum, const char *vin
     char kind[48];
 
     sum->removed += removed;
-    if (left_ms > 0 && (sum->oldest_ms == 0 || left_ms < sum->oldest_ms))
-        sum->oldest_ms = left_ms;
+    add_older(&sum->oldest_ms, left_ms);
     if (removed == 0)
         return ST_OK;
     snprintf(kind, sizeof kind, "samples of vehicle %s", vin);
     return purge_file(p, kind, sum->kept, removed, "values", left_ms, fault);
+}
+
+/* The oldest sample that is left of the vehicle, or would be. */
+static enum status oldest_left(struct purge *p, struct sum *sum, const char *vin, int64_t *left_ms,
+                               struct fault *fault)
+{
+    struct spared *spared = sum->spared;
+    char of[80];
+    enum status st;
+
+    (void)snprintf(of, sizeof of, "vin = '%s' AND time >= %lldms", vin,
+                   p->dry ? (long long)sum->before_ms : 0);
+    if ((st = oldest(p, RAW, of, left_ms, fault)) != ST_OK || !p->dry)
+        return st;
+    text_print(&spared->others, "%s%s", spared->others.len > 0 ? "|" : "vin !~ /^(", vin);
+    add_older(&spared->oldest_ms, *left_ms);
+    return ST_OK;
 }
 
 /* A day at a time: a question has seconds to be answered. */
@@ -148,23 +212,23 @@ static enum status purge_vehicle(struct purge *p, const char *vin, struct sum *s
     snprintf(of, sizeof of, "vin = '%s'", vin);
     if ((st = oldest(p, RAW, of, &left_ms, fault)) != ST_OK)
         return st;
-    if (left_ms > 0 && left_ms < before_ms && !p->dry &&
-        (st = mark(p, vin, before_ms, fault)) != ST_OK)
+    if (left_ms > 0 && left_ms < before_ms && (st = mark(p, vin, before_ms, fault)) != ST_OK)
         return st;
     for (int64_t at = left_ms; at > 0 && at < before_ms && st == ST_OK; at += DAY_MS)
         st = purge_slice(p, vin, at, at + DAY_MS < before_ms ? at + DAY_MS : before_ms, &removed,
                          fault);
-    if (st == ST_OK && (st = oldest(p, RAW, of, &left_ms, fault)) == ST_OK)
+    if (st == ST_OK && (st = oldest_left(p, sum, vin, &left_ms, fault)) == ST_OK)
         st = add_vehicle(p, sum, vin, removed, left_ms, fault);
     return st;
 }
 
 static enum status purge_customer(struct purge *p, const char *id, int days, int64_t now_ms,
-                                  struct fault *fault)
+                                  struct spared *spared, struct fault *fault)
 {
     const char *params[] = {id};
     char kind[64], kept[32];
-    struct sum sum = {.kept = kept, .before_ms = (now_ms - days * DAY_MS) / SPAN_MS * SPAN_MS};
+    struct sum sum = {
+        .kept = kept, .before_ms = (now_ms - days * DAY_MS) / SPAN_MS * SPAN_MS, .spared = spared};
     PGresult *rows = NULL;
     enum status st;
 
@@ -180,21 +244,32 @@ static enum status purge_customer(struct purge *p, const char *id, int days, int
     return purge_file(p, kind, kept, sum.removed, "values", sum.oldest_ms, fault);
 }
 
-enum status purge_samples(struct purge *p, int64_t now_ms, struct fault *fault)
+static enum status purge_customers(struct purge *p, int64_t now_ms, struct spared *spared,
+                                   struct fault *fault)
 {
     PGresult *rows = NULL;
+    enum status st = pg_run(p->pg,
+                            "SELECT id, retention_days FROM customer WHERE retention_days IS NOT "
+                            "NULL ORDER BY id",
+                            0, NULL, &rows, fault);
+
+    for (int i = 0; st == ST_OK && i < PQntuples(rows); i++)
+        st = purge_customer(p, PQgetvalue(rows, i, 0), atoi(PQgetvalue(rows, i, 1)), now_ms, spared,
+                            fault);
+    PQclear(rows);
+    return st;
+}
+
+enum status purge_samples(struct purge *p, int64_t now_ms, struct fault *fault)
+{
+    struct spared spared = {.oldest_ms = 0};
     enum status st;
 
-    st = pg_run(p->pg,
-                "SELECT id, retention_days FROM customer WHERE retention_days IS NOT NULL "
-                "ORDER BY id",
-                0, NULL, &rows, fault);
-    for (int i = 0; st == ST_OK && i < PQntuples(rows); i++)
-        st = purge_customer(p, PQgetvalue(rows, i, 0), atoi(PQgetvalue(rows, i, 1)), now_ms, fault);
-    PQclear(rows);
-    if (st == ST_OK)
-        st = report(p, "samples", "60 days, the database's own clock cuts at 61", RAW, fault);
-    return st == ST_OK
-               ? report(p, "minutes", "2 years, by the database's own clock", MINUTES, fault)
-               : st;
+    text_init(&spared.others);
+    if ((!p->dry || (st = copy_marks(p, fault)) == ST_OK) &&
+        (st = purge_customers(p, now_ms, &spared, fault)) == ST_OK &&
+        (st = report_samples(p, &spared, fault)) == ST_OK)
+        st = report_minutes(p, fault);
+    text_done(&spared.others);
+    return st;
 }

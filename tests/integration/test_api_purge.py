@@ -38,6 +38,7 @@ def segment(s, age, **more):
 
 
 def test_rows_go_with_their_time_and_places_grow_coarse_before(s):
+    insert(s, "purge_proof", site="illkirch", kind="x", kept="", removed=0, at=days(1))
     for age in (1, 59, 61, 364, 367):
         segment(s, age)
         for _ in range(2):
@@ -50,6 +51,9 @@ def test_rows_go_with_their_time_and_places_grow_coarse_before(s):
                body=json.dumps({"seq": 1, "data": {"lat": 48.528612, "lon": 7.711634, "peak_g": 0.5}}))
         insert(s, "fact", vin=OURS[0], id=uuid.uuid4(), kind="diagnostics", stream=uuid.uuid4(), seq=1, occurred_at=days(age),
                body=json.dumps({"seq": age, "mil": age < 365, "dtcs": []}))
+    insert(s, "recipient", id=uuid.uuid4(), customer_id=s.customers[0], channel="webhook", target="{}")
+    s.sql("INSERT INTO notification (id, alert_id, opening, transition, recipient_id, channel, state, severity, created_at) SELECT "
+          "gen_random_uuid(), a.id, 1, 'opened', r.id, r.channel, 'sent', a.severity, a.last_at FROM alert a, recipient r")
     segment(s, 400, state="open")
     insert(s, "alert", id=uuid.uuid4(), vin=OURS[0], type="mil_on", ending="condition", state="open", severity="minor",
            occurred_at=days(500), detected_at=days(500), last_at=days(500))
@@ -60,7 +64,8 @@ def test_rows_go_with_their_time_and_places_grow_coarse_before(s):
     dry = purge(s, "--dry-run")
     assert {t: s.sql(f"SELECT count(*) FROM {t}") for t in before} == before  # counted only
     proof = purge(s)
-    for kind, removed in {"trips and stops": 1, "events": 2, "alerts": 1, "messages of vehicles": 1, "dead letters": 2}.items():
+    assert dry == proof
+    for kind, removed in {"trips and stops": 1, "events": 2, "alerts": 1, "notifications": 2, "messages of vehicles": 1, "dead letters": 2}.items():
         assert proof[kind]["removed"] == removed == dry[kind]["removed"], (kind, proof[kind])
     assert proof["places of trips and stops"]["removed"] == 4  # 61, 364, 367 and the open one
     assert proof["places of events"]["removed"] == 6 == proof["places in events"]["removed"]
@@ -76,7 +81,7 @@ def test_rows_go_with_their_time_and_places_grow_coarse_before(s):
                  "AND occurred_at < now() - interval '60 days'") == "48.53|0.5|1"
     left = s.sql("SELECT to_char(min(received_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI') FROM dead_letter")
     assert proof["dead letters"]["oldest_left"].startswith(left)
-    assert "oldest_left" not in proof["notifications"]
+    assert "oldest_left" not in proof["tickets"]
     again = purge(s)
     assert {kind: row["removed"] for kind, row in again.items()} == dict.fromkeys(again, 0)
     filed = s.sql("SELECT count(DISTINCT at::date), sum(removed) FROM purge_proof WHERE kind = 'dead letters'")
@@ -109,8 +114,10 @@ def test_a_customer_who_keeps_less_has_its_samples_deleted_and_nobody_elses(s):
     for more in ({"score_terms": "{}"}, {"kind": "stop"}, {"kind": "stop", "settled": "false"}, {}, {"kind": "stop", "vin": THEIRS[0]}):
         segment(s, 8, state="closed", **more)
     segment(s, 6, state="closed", kind="stop")
-    assert purge(s, "--dry-run")[kind]["removed"] == 9 and count(s, OURS[0]) == 8
+    dry, marks = purge(s, "--dry-run"), s.sql("SELECT count(*) FROM samples_gone")
+    assert dry[kind]["removed"] == 9 and dry[final]["removed"] == 3 and count(s, OURS[0]) == 8 and marks == "0"
     proof = purge(s)
+    assert dry == proof
     assert proof[kind]["removed"] == 9 and proof[kind]["kept"] == "7 days" and proof[final]["removed"] == 3
     assert proof[of_vehicle] == {**proof[kind], "kind": of_vehicle} and proof[kind]["unit"] == "values"
     assert {row["unit"] for row in proof.values()} == {"rows", "values", "places"}
