@@ -446,6 +446,7 @@ def broken(head):
         "another schema": ("schema", json.dumps({**good, "schema": "telemetry/2"}).encode(), True),
         "a seq of 0": ("schema", json.dumps({**good, "seq": 0}).encode(), False),
         "no stream": ("schema", json.dumps({k: v for k, v in good.items() if k != "stream"}).encode(), False, "1"),
+        "a stream in capitals": ("schema", json.dumps({**good, "stream": good.get("stream", "").upper()}).encode(), False, "1"),
         "an array": ("json", b"[1]", False),
         "nothing": ("json", b"", False),
         "columnar": ("columnar", b"\xc1\x01\x07", False),
