@@ -382,6 +382,23 @@ def test_what_was_over_later_than_was_known_and_returned_is_open_though_its_firs
     assert work(site, case) == f"{who}||who drove"
 
 
+def test_a_case_from_before_what_is_stepped_again_goes_on_where_people_did_most_with_it(site, cars):
+    car, start = cars(), now_ms() - 1600000
+    rule(site, car)
+    drive = drives.north(start, [(120, 0), (120, 50), (1260, 0)])
+    for at, level in ((0, 5.0), (60, 50.0), (700, 5.0), (760, 50.0)):
+        drive[start + at * 1000][LEVEL] = level
+    send(car, drive)
+    first, second = alerts(site, car.vin)
+    in_hand(site, car, second, "again", acknowledge=False)
+    who = in_hand(site, car, first, "on it", acknowledge=False)
+    site.sql(f"UPDATE alert SET acknowledged_at = now(), acknowledged_by = '{who}' WHERE id = '{first.id}'")  # before it was over
+    late(site, car, {start + 500500: {LEVEL: 5.0}})
+    (case,) = standing(site, car)
+    assert (case.id, case.state, case.occurred, case.count) == (first.id, "cleared", first.occurred, "2")
+    assert work(site, case) == f"{who}||again+on it"
+
+
 # ---- told by the car, ended by its samples
 
 

@@ -10,6 +10,10 @@ enum { ROW_TYPE = 20, ROW_SUBJECT, ROW_HANDLED }; /* after CASE_COLUMNS */
 /* Of what a car tells itself: others' records wait for that, and it may come each time. */
 #define TOLD_MOST 1000
 #define TOLD_LIMIT "1001"
+#define HANDLED                                                                                    \
+    "CASE WHEN a.state = 'acknowledged' THEN 3 WHEN a.acknowledged_at IS NOT NULL THEN 2 "         \
+    "WHEN a.assigned_to IS NOT NULL OR EXISTS (SELECT FROM alert_comment t WHERE "                 \
+    "t.alert_id = a.id) THEN 1 ELSE 0 END"
 #define TYPES_TEXT (CASE_TYPES_MAX * 33 + 3)
 /* ---- what there is */
 static bool is_about(const struct case_again *again, const struct case_step *step)
@@ -58,10 +62,8 @@ static enum status read_rows(struct recasting *r, struct fault *fault)
     (void)snprintf(after, sizeof after, "%lld", (long long)begins_after(r));
     return pg_run(
         r->c->db,
-        "SELECT 0, " CASE_COLUMNS ", a.type, a.subject, CASE WHEN a.state = 'acknowledged' THEN 3 "
-        "WHEN a.acknowledged_at IS NOT NULL THEN 2 "
-        "WHEN a.assigned_to IS NOT NULL OR EXISTS (SELECT FROM alert_comment t WHERE "
-        "t.alert_id = a.id) THEN 1 ELSE 0 END FROM alert a WHERE a.vin = $1 AND "
+        "SELECT 0, " CASE_COLUMNS ", a.type, a.subject, " HANDLED
+        " FROM alert a WHERE a.vin = $1 AND "
         "a.ending <> 'point' AND a.type = ANY ($2::text[]) AND a.subject = coalesce($3, "
         "a.subject) AND greatest(a.occurred_at, a.last_at, a.ended_at) > "
         "to_timestamp($4::bigint / 1000.0) ORDER BY a.occurred_at, a.id LIMIT $5::bigint FOR "
@@ -146,8 +148,26 @@ static bool find_keys(struct recasting *r)
     return true;
 }
 
+/* How much of people's work is in those before. */
+static enum status read_handled(struct recasting *r, struct fault *fault)
+{
+    static const Oid types[] = {PG_UUID};
+
+    columns_begin(&r->c->c, 1, types);
+    for (size_t i = 0; i < r->keys_n; i++)
+        if (case_was(&r->before[i]))
+            pg_array_uuid(&r->c->c.column[0], r->before[i].alert.id);
+    return columns_run(&r->c->c, r->c->db, 1,
+                       "SELECT a.id, " HANDLED
+                       " FROM unnest($1) AS k (i) JOIN alert a ON a.id = k.i "
+                       "ORDER BY 1",
+                       &r->handled, fault);
+}
+
 static enum status read_before(struct recasting *r, struct fault *fault)
 {
+    enum status st;
+
     r->before = calloc(r->keys_n + 1, sizeof *r->before);
     if (!r->before)
         return fault_set(fault, ST_RETRY, "out of memory for alerts");
@@ -155,17 +175,20 @@ static enum status read_before(struct recasting *r, struct fault *fault)
         r->before[i].key = r->keys[i].key;
         r->before[i].until_ms = r->keys[i].since_ms - 1;
     }
-    return case_rows_read(&r->c->c, r->c->db, r->before, r->keys_n, fault);
+    st = case_rows_read(&r->c->c, r->c->db, r->before, r->keys_n, fault);
+    return st == ST_OK ? read_handled(r, fault) : st;
 }
 
 /* ---- a key: what is stored, and what happened */
 static void take_stored(struct recasting *r, const struct key_now *k, struct case_now *before)
 {
     r->stored_n = 0;
-    if (before->alert.state != ALERT_NONE && before->alert.reason != ALERT_CORRECTED) {
+    if (case_was(before)) {
+        int row = case_rows_find(r->handled, before->alert.id);
+
         r->stored[r->stored_n] = *before;
         r->row[r->stored_n++] = (struct recast_row){
-            .alert = before->alert, .handled = before->alert.state == ALERT_ACKNOWLEDGED ? 3 : 0};
+            .alert = before->alert, .handled = row < 0 ? 0 : (int)pg_text_int8(r->handled, row, 1)};
     }
     for (int i = 0; i < PQntuples(r->rows); i++) {
         struct case_now *now = &r->stored[r->stored_n];
@@ -343,7 +366,7 @@ static enum status recast_key(struct recasting *r, struct key_now *k, struct cas
         return ST_OK;
     take_ends(r, k);
     r->steps_n = recast_sort(r->steps, r->steps_n, r->again->told ? INT64_MAX : r->again->after_ms);
-    if (before->alert.state != ALERT_NONE && before->alert.reason != ALERT_CORRECTED)
+    if (case_was(before))
         begin = before->alert;
     r->cases_n = recast(&begin, &raise, r->steps, r->steps_n, r->cases, NULL, NULL);
     recast_match(r->cases, r->cases_n, r->row, r->stored_n, r->row_of);
@@ -410,6 +433,7 @@ enum status cases_recast(struct cases *c, const struct case_again *again, int64_
     st = recast_all(&r, fault);
     PQclear(r.rows);
     PQclear(r.events);
+    PQclear(r.handled);
     columns_done(&r.merged);
     free(r.keys);
     free(r.before);

@@ -24,6 +24,7 @@ struct recasting {
     struct key_now *keys;
     size_t keys_n, keys_room;
     struct case_now *before; /* the newest case of each key before `since_ms` */
+    PGresult *handled;       /* what people did with those, by id */
     /* ---- of the key in hand */
     struct case_now *stored; /* its cases */
     struct recast_row *row;
