@@ -1,4 +1,6 @@
 """The database holds its fences alone: tenants in row-level security, whatever the program above it does."""
+import uuid
+
 import psycopg2
 import pytest
 from api_site import OURS, THEIRS, site
@@ -171,3 +173,30 @@ def test_a_program_connected_as_owner_still_answers_as_a_tenant(tmp_path):
         assert vins == sorted(THEIRS) and own.ask("GET", f"vehicles/{OURS[0]}", token=token).code == 404
     finally:
         own.stop()
+
+
+ROWS = {"alert": "id, vin, type, ending, state, severity, occurred_at, detected_at, last_at) VALUES ('{id}', '{vin}', 'crash', 'point', 'open', "
+                 "'critical', now(), now(), now()",
+        "event": "id, vin, type, source, occurred_at, detected_at) VALUES ('{id}', '{vin}', 'idle', 'agent', now(), now()",
+        "command": "id, vin, type, expires_at) VALUES ('{id}', '{vin}', 'photo', now()",
+        "segment": "id, vin, kind, state, settled, start_at, end_at) VALUES ('{id}', '{vin}', 'trip', 'closed', true, now(), now()"}
+
+
+@pytest.mark.parametrize("table", ROWS)
+def test_a_column_that_is_new_is_not_told_by_itself(s, table):
+    identity = str(uuid.uuid4())
+    db = psycopg2.connect(s.postgres.conninfo())
+    try:
+        with db.cursor() as cursor:
+            def told():
+                cursor.execute("SELECT change_object(c) FROM change c WHERE ref = %s", [identity])
+                return cursor.fetchone()[0]
+
+            cursor.execute(f"INSERT INTO {table} ({ROWS[table].format(id=identity, vin=OURS[0])})")
+            before = told()
+            assert before["id"] == identity and before["vin"] == OURS[0]
+            cursor.execute(f"ALTER TABLE {table} ADD COLUMN secret text NOT NULL DEFAULT 'x'")
+            assert told() == before
+    finally:
+        db.rollback()
+        db.close()
