@@ -355,7 +355,9 @@ def test_a_slow_transaction_is_waited_for(bench):
         slow.cursor().execute(f"INSERT INTO alert {columns} VALUES ('{uuid.UUID(int=1)}', '{vin}', 'tow', 'point', 'open', 'major', now(), "
                               "now(), now())")
         fast = bench.alert(vin)
-        time.sleep(1)  # what must not be told yet cannot be waited for
+        committed = bench.sql("SELECT clock_timestamp()")
+        wait_until(lambda: bench.sql("SELECT count(*) FROM pg_stat_activity WHERE usename = 'vigie_notify' AND state = 'idle' AND "
+                                     f"query LIKE '%change_after(%' AND query_start > '{committed}'") != "0", why="notify to look, in vain")
         slow.commit()
         assert [f["id"] for f in client.changes(2)] == [str(uuid.UUID(int=1)), fast]
 
