@@ -3,6 +3,7 @@ import os
 import random
 import signal
 import subprocess
+import threading
 import time
 import uuid
 
@@ -10,7 +11,8 @@ import pytest
 
 import drives
 from ingest_site import BUILD, DAY_MS, MISSING, ROOT, Ingest, make, now_ms, running, wait_until
-from test_facts import HOUR_MS, events, is_partition, metres, places, segments, send, settled
+from test_facts import HOUR_MS, alerts, events, is_partition, metres, places, segments, send, settled
+from test_ingest_faults import Before, BeforeRequest
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
 SETTINGS = {"rate": 100000, "burst": 100000, "late_wait": "1s"}
@@ -445,3 +447,59 @@ def test_a_gap_without_progress_for_ten_minutes_is_passed_over(site, in_order):
         wait_until(lambda: settled(site, car.vin), why="facts to go on")
         rows = segments(site, car.vin, start)
     assert [r.kind for r in rows if r.kind == "trip"] == ["trip", "trip"]
+
+
+class Asked(Before):
+    """Stands before InfluxDB and keeps questions to itself unless it `answers`."""
+
+    def __init__(self, behind):
+        self.asked, self.answers = threading.Event(), threading.Event()
+        self.answers.set()
+        super().__init__(behind, AskedRequest)
+
+
+class AskedRequest(BeforeRequest):
+    def pass_on(self):
+        if "/query" in self.path and not self.server.answers.is_set():
+            self.server.asked.set()
+            self.server.answers.wait(60)
+        super().pass_on()
+
+    do_GET = do_HEAD = pass_on
+
+
+def test_what_is_found_by_settings_that_changed_while_late_data_is_computed_stays(site):
+    """And is over when it is over: the car goes on with what those settings began."""
+    start = now_ms() - 2 * HOUR_MS
+    drive = drives.north(start, [(60, 0), (4800, 50), (300, 0)])
+    hidden = {t for t in drive if 20000 < t - start < 30000}
+    site.ingest.stop()
+    with Asked(site.influx.address) as before, site.car() as car:
+        behind = Ingest(site, "behind", influx=f"http://127.0.0.1:{before.server_port}", **SETTINGS).start()
+        try:
+            site.sql(f"UPDATE vehicle SET speed_limit_kmh = 60 WHERE vin = '{car.vin}'")
+            send(car, {t: s for t, s in drive.items() if t < start + 120000 and t not in hidden})
+            time.sleep(4)  # so that the writer asks for settings soon, and whoever computes has asked just then
+            before.answers.clear()
+            car.telemetry({t: drive[t] for t in hidden}, seq=1, stream=OTHER)
+            assert before.asked.wait(60)
+            site.sql(f"UPDATE vehicle SET speed_limit_kmh = 30 WHERE vin = '{car.vin}'")
+            at = start + 120000
+            while not events(site, car.vin):  # what ingest has of settings is five seconds old at most
+                car.telemetry({t: s for t, s in drive.items() if at <= t < at + 10000})
+                at += 10000
+            car.wait_ack(car.seq)
+            found = events(site, car.vin), alerts(site, car.vin)
+            before.answers.set()
+            wait_until(lambda: settled(site, car.vin), why="what came late")
+            assert (events(site, car.vin), alerts(site, car.vin)) == found
+            send(car, {t: s for t, s in drive.items() if t >= at})
+            ((kind, _, occurred, data),) = events(site, car.vin)
+            assert (kind, occurred) == ("overspeed", found[0][0][2]) and data["above_ms"] > start + 4840000 - occurred
+            assert [(a.type, a.state) for a in alerts(site, car.vin)] == [("overspeed", "cleared")]
+        finally:
+            before.answers.set()
+            behind.stop()
+            before.shutdown()
+    assert behind.process.returncode == 0
+    site.ingest.start()

@@ -282,8 +282,8 @@ def test_what_postgresql_refuses_of_everybody_is_not_acknowledged_and_stored_onc
 class Before(http.server.ThreadingHTTPServer):
     """Stands before InfluxDB and, while `says` is something, answers that to every write."""
 
-    def __init__(self, behind):
-        super().__init__(("127.0.0.1", 0), BeforeRequest)
+    def __init__(self, behind, request=None):
+        super().__init__(("127.0.0.1", 0), request or BeforeRequest)
         self.behind, self.most, self.cut, self.says, self.open = behind, 1 << 30, 0, None, threading.Event()
         self.open.set()
         threading.Thread(target=self.serve_forever, daemon=True).start()

@@ -243,6 +243,8 @@ static enum status write_all(struct recompute *r, const struct due_again *due, s
     size_t n;
     enum status st;
 
+    r->judged = row->car.judged;
+    judged_step(&r->judged, r->set.stamp, car_t_ms(&row->car));
     keep_order(r, due, row);
     (void)car_shows(&row->car, now_ms);
     row->car.shown_ms = car_t_ms(&row->car);
@@ -271,7 +273,9 @@ static enum status compare(const struct recompute *r, const struct due_again *du
     int64_t t_ms = car_t_ms(&now->car);
 
     *tail_ms = 0;
-    if (due->lost) { /* its samples come in order, else they are late (take_telemetry) */
+    if (judged_anew(&now->car.judged, &before->car.judged, r->set.stamp))
+        return ST_NONE; /* what the writer found by them would be taken back */
+    if (due->lost) {    /* its samples come in order, else they are late (take_telemetry) */
         if (now->car.lost_ms != before->car.lost_ms)
             return ST_NONE;
         *tail_ms = now->wait_ms > r->until_ms ? now->wait_ms : 0;

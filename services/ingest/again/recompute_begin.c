@@ -198,23 +198,36 @@ static enum status store_lost(struct recompute *r, const struct fact_row *row, s
     return fact_states_write(r->states, fault);
 }
 
+/* What was read may be older than what the writer stepped by. */
+static enum status read_settings(struct recompute *r, const struct fact_row *row, int64_t now_ms,
+                                 struct fault *fault)
+{
+    const char *vins[] = {row->vin};
+    enum status st = garage_fetch(r->garage, vins, 1, now_ms, fault);
+    bool known = st == ST_OK && garage_settings(r->garage, row->vin, &r->set);
+
+    if (known && !judged_so(&row->car.judged, r->set.stamp)) {
+        garage_forget(r->garage, row->vin);
+        st = garage_fetch(r->garage, vins, 1, now_ms, fault);
+        known = st == ST_OK && garage_settings(r->garage, row->vin, &r->set);
+    }
+    return st == ST_OK && !known ? fault_set(fault, ST_REJECT, "vehicle %s is gone", row->vin) : st;
+}
+
 enum status recompute_begin(struct recompute *r, struct due_again *due, int64_t now_ms,
                             struct fact_row *row, int64_t *after_ms, struct fault *fault)
 {
     const char *vins[] = {due->vin};
     enum status st;
 
-    if ((st = garage_fetch(r->garage, vins, 1, now_ms, fault)) != ST_OK ||
-        (st = fact_states_lock(r->states, vins, 1, fault)) != ST_OK ||
+    if ((st = fact_states_lock(r->states, vins, 1, fault)) != ST_OK ||
         (st = is_still_due(r, due, fault)) != ST_OK)
         return st;
-    if (!garage_settings(r->garage, due->vin, &r->set))
-        return fault_set(fault, ST_REJECT, "vehicle %s is gone", due->vin);
     fact_states_get(r->states, 0, row);
+    if ((st = read_settings(r, row, now_ms, fault)) != ST_OK)
+        return st;
     due_again_choose(due, row->car.lost_ms > 0);
     r->known = row->car.odometer;
-    r->judged = row->car.judged;
-    judged_step(&r->judged, r->set.stamp, car_t_ms(&row->car));
     r->run_up_ms = 0;
     r->left = REREAD_MOST;
     r->steps_count = r->hopeless = false;

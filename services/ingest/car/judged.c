@@ -14,6 +14,21 @@ void judged_step(struct judged *j, const uint64_t stamp[JUDGED_KINDS], int64_t b
     }
 }
 
+bool judged_anew(const struct judged *now, const struct judged *before,
+                 const uint64_t stamp[JUDGED_KINDS])
+{
+    bool anew = false;
+
+    for (int k = 0; k < JUDGED_KINDS; k++)
+        anew |= now->stamp[k] != before->stamp[k] && now->stamp[k] != stamp[k];
+    return anew;
+}
+
+bool judged_so(const struct judged *j, const uint64_t stamp[JUDGED_KINDS])
+{
+    return !memcmp(j->stamp, stamp, sizeof j->stamp);
+}
+
 /* By which settings it was found; JUDGED_KINDS: by none that a person changes. */
 static enum judged_by kind_of(const char *type)
 {

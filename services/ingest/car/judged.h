@@ -17,6 +17,12 @@ struct judged {
 /* The next sample is stepped by settings of these stamps, the one before it was of `before_ms`. */
 void judged_step(struct judged *j, const uint64_t stamp[JUDGED_KINDS], int64_t before_ms);
 
+/* Were samples since `before` stepped by settings that are neither those of then nor these? */
+bool judged_anew(const struct judged *now, const struct judged *before,
+                 const uint64_t stamp[JUDGED_KINDS]);
+/* Was the newest sample stepped by these? */
+bool judged_so(const struct judged *j, const uint64_t stamp[JUDGED_KINDS]);
+
 struct judged_past {
     int64_t since_ms[JUDGED_KINDS];
     const struct found *found; /* by the settings of now, in order of time; borrowed */

@@ -186,6 +186,16 @@ enum status garage_fetch(struct garage *g, const char *const *vins, size_t n, in
     return garage_take(g, now_ms, fault);
 }
 
+void garage_forget(struct garage *g, const char *vin)
+{
+    struct vehicle *v = map_get(g->vehicles, vin);
+
+    if (!v || v->read_ms == 0)
+        return;
+    v->read_ms = 0;
+    v->customer->asked_ms = 0;
+}
+
 static uint64_t mix(uint64_t stamp, const void *bytes, size_t n)
 {
     return hash_bytes(stamp, bytes, n);

@@ -19,6 +19,9 @@ enum status garage_ask(struct garage *g, const char *const *vins, size_t n, int6
                        struct fault *fault) MUST_CHECK;
 enum status garage_take(struct garage *g, int64_t now_ms, struct fault *fault) MUST_CHECK;
 
+/* It is asked again the next time, however new it is, with what its customer has entered. */
+void garage_forget(struct garage *g, const char *vin);
+
 /* Fill in what holds for a vehicle.  What it points to stays until the next call.  False:
  * not fetched, or no such vehicle. */
 bool garage_settings(struct garage *g, const char *vin, struct car_settings *out);

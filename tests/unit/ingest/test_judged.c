@@ -78,12 +78,32 @@ static void what_lasts_from_the_past_has_another_beginning_then(void **state)
     assert_false(judged_spares(&past, "geofence_enter", "z", 1500)); /* a point does not last */
 }
 
+static void settings_that_are_neither_those_of_then_nor_of_now_are_others(void **state)
+{
+    const uint64_t now[JUDGED_KINDS] = {1, 4, 1, 1};
+    const struct judged then = {.stamp = {1, 2, 1, 1}};
+    struct judged since = then;
+
+    (void)state;
+    assert_false(judged_anew(&since, &then, now)); /* it stood still */
+    since.stamp[JUDGED_LIMITS] = 4;
+    assert_false(judged_anew(&since, &then, now));
+    since.stamp[JUDGED_LIMITS] = 6;
+    assert_true(judged_anew(&since, &then, now));
+    since = then;
+    since.stamp[JUDGED_DETECTS] = 3;
+    assert_true(judged_anew(&since, &then, now));
+    assert_true(judged_so(&then, then.stamp));
+    assert_false(judged_so(&then, now));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(settings_count_since_the_last_sample_of_others),
         cmocka_unit_test(each_kind_of_fact_has_its_own_settings),
         cmocka_unit_test(what_lasts_from_the_past_has_another_beginning_then),
+        cmocka_unit_test(settings_that_are_neither_those_of_then_nor_of_now_are_others),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
