@@ -47,11 +47,15 @@ static bool is_time(const char *text)
     return strspn(text, "0123456789") != strlen(text) && clock_read(text, &t_ms, &why) == ST_OK;
 }
 
+/* No file of its folder that is another's zone by a second name, the host's own, or none. */
 static bool is_zone_name(const char *text)
 {
+    static const char *const others[] = {"localtime", "posixrules", "Factory", NULL};
     static const char set[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+-/";
 
-    return *text && strlen(text) <= 40 && strspn(text, set) == strlen(text) && text[0] != '/';
+    return *text && strlen(text) <= 40 && strspn(text, set) == strlen(text) && text[0] != '/' &&
+           strncmp(text, "posix/", 6) != 0 && strncmp(text, "right/", 6) != 0 &&
+           !is_word(text, others);
 }
 
 /* What is wrong with a text; NULL: nothing. */

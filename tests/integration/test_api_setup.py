@@ -345,7 +345,7 @@ def test_the_customer_sets_its_own_limit_and_hours(s, token):
     assert changed.code == 200 and (changed.json["speed_limit_kmh"], changed.json["timezone"], changed.json["name"]) == (130, "Indian/Reunion", "Ours")
     back = s.ask("PATCH", one, {"speed_limit_kmh": None, "timezone": "Europe/Paris"}, {"If-Match": changed.headers["etag"]}, token)
     assert "speed_limit_kmh" not in back.json
-    for body, pointer in (({"timezone": "Mars/Base"}, "/timezone"), ({"timezone": None}, "/timezone"), ({"speed_limit_kmh": 301}, "/speed_limit_kmh"),
+    for body, pointer in (({"timezone": "Mars/Base"}, "/timezone"), ({"timezone": "right/Europe/Paris"}, "/timezone"), ({"timezone": None}, "/timezone"), ({"speed_limit_kmh": 301}, "/speed_limit_kmh"),
                           ({"name": ""}, "/name"), ({"name": " "}, "/name"), ({"id": "x"}, "/id")):
         answer = s.ask("PATCH", one, body, {"If-Match": back.headers["etag"]}, token)
         assert answer.code == 422 and answer.json["errors"][0]["pointer"] == pointer, body
