@@ -8,6 +8,7 @@
 #include "handlers.h"
 #include "idempotency.h"
 #include "lib/clock.h"
+#include "naming.h"
 #include "page.h"
 #include "tenant.h"
 
@@ -147,9 +148,9 @@ static enum status check_comment(const struct request *r, const char *key, const
 
     for (const char *at = h->comment; *at; at++)
         n += ((unsigned char)*at & 0xc0) != 0x80;
-    if (n <= COMMENT_MOST && (n || !needed))
+    if (n <= COMMENT_MOST && (n ? !naming_is_blank(h->comment) : !needed))
         return ST_OK;
-    body_fault(r, key, "length", a);
+    body_fault(r, key, n && n <= COMMENT_MOST ? "blank" : "length", a);
     return ST_NONE;
 }
 

@@ -220,7 +220,8 @@ def test_what_cannot_be_done_to_a_case(s, token):
             assert s.ask("POST", f"alerts/{missing}/{verb}", body, token=token).code == 404, verb
         assert s.ask("POST", f"alerts/{identity}/{verb}", body, token=s.token(s.fresh_user("auditor"))).code == 403
     for verb, body, pointer in (("assign", {"user_id": stranger}, "/user_id"), ("assign", {}, "/user_id"), ("assign", {"user_id": "x"}, "/user_id"),
-                                ("comments", {"text": ""}, "/text"), ("comments", {"text": "x" * 2001}, "/text"), ("comments", {}, "/text"),
+                                ("comments", {"text": ""}, "/text"), ("comments", {"text": " \n\u200b"}, "/text"), ("acknowledge", {"comment": " "}, "/comment"),
+                                ("comments", {"text": "x" * 2001}, "/text"), ("comments", {}, "/text"),
                                 ("acknowledge", {"comment": "x" * 2001}, "/comment"), ("clear", {"state": "open"}, "/state")):
         answer = s.ask("POST", f"alerts/{identity}/{verb}", body, token=token)
         assert answer.code == 422 and answer.json["errors"][0]["pointer"] == pointer, (verb, body)
