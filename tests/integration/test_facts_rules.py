@@ -229,12 +229,14 @@ def test_a_rule_that_counts_repeats_raises_at_the_last_of_them(site, car):
 def test_a_rule_of_a_group_or_of_one_vehicle_is_about_nobody_else(site, car):
     start = now_ms() - HOUR_MS
     above = {"signal": "Vehicle.Speed", "test": "above", "threshold": 30}
+    vans_of = "è" * 63  # as long as a name of a group may be
     with site.car() as other:
         site.sql(f"UPDATE vehicle SET customer_id = '{car.customer}' WHERE vin = '{other.vin}'; "
-                 f"UPDATE vehicle SET group_name = 'vans' WHERE vin = '{car.vin}'")
+                 f"UPDATE vehicle SET group_name = '{vans_of}' WHERE vin = '{car.vin}'")
         both = rule(site, car, **above)
-        vans, own = rule(site, car, group_name="vans", **above), rule(site, car, vin=other.vin, **above)
-        rule(site, car, group_name="vans", vin=other.vin, **above)
+        vans, own = rule(site, car, group_name=vans_of, **above), rule(site, car, vin=other.vin, **above)
+        rule(site, car, group_name=vans_of, vin=other.vin, **above)
+        rule(site, car, group_name=vans_of[:-1] + "é", **above)
         for each in (car, other):
             send(each, drives.north(start, [(10, 0), (20, 72)]))
         found = [{subject for kind, subject, _, _ in events(site, each.vin) if kind == "rule"} for each in (car, other)]

@@ -20,7 +20,7 @@ struct customer {
     char zone[64];        /* of its clocks, IANA */
     int keep_days;        /* its samples; 0: as long as everybody's */
     struct fence *fences;
-    char (*fence_groups)[RULE_SCOPE_MAX + 1]; /* "": all vehicles */
+    char (*fence_groups)[RULE_GROUP_MAX + 1]; /* "": all vehicles */
     size_t fences_n;
     struct rule_entry *rules;
     size_t rules_n;

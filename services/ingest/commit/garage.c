@@ -33,7 +33,7 @@ struct vehicle {
     double limit_kmh, redline_rpm;
     struct customer *customer;
     const struct wall *wall;
-    char group[RULE_SCOPE_MAX + 1];
+    char group[RULE_GROUP_MAX + 1];
     uint64_t stamp[JUDGED_KINDS]; /* of what it is judged by */
     int64_t stamped_ms;           /* the customer's asked_ms when that was made; 0: it was not */
 };

@@ -13,6 +13,7 @@ enum rule_test { RULE_ABOVE = 0, RULE_BELOW, RULE_EQUAL, RULE_OTHER };
 enum rule_place { RULE_ANYWHERE = 0, RULE_INSIDE, RULE_OUTSIDE };
 
 #define RULE_SCOPE_MAX 63
+#define RULE_GROUP_MAX (4 * 63) /* bytes of the characters that a group's name may have */
 struct rule {
     uint16_t signal;
     enum rule_test test;
@@ -25,7 +26,7 @@ struct rule {
     struct schedule schedule;
     enum rule_place place;             /* of the rule's zone */
     char customer[RULE_SCOPE_MAX + 1]; /* always */
-    char group[RULE_SCOPE_MAX + 1];    /* "": any */
+    char group[RULE_GROUP_MAX + 1];    /* "": any */
     char vin[18];                      /* "": any */
 };
 
