@@ -344,12 +344,12 @@ def test_a_build_that_cannot_read_the_states_goes_on_with_kilometres_and_hours(s
         assert site.sql(meter.format(car.vin)) == "80012|estimated|1200.2" and site.sql(meter.format(other.vin)) == "||700.2"
 
 
-def refuse_once_more(site, vin):
+def refuse_once_more(site, vin, column="late_from_ms", code="40001"):
     """Whoever clears what is late of this vehicle is told to come again."""
     site.sql("CREATE FUNCTION refuse_late() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-             "RAISE EXCEPTION 'not now' USING ERRCODE = '40001'; END $$; "
+             f"RAISE EXCEPTION 'not now' USING ERRCODE = '{code}'; END $$; "
              "CREATE TRIGGER refuse_late BEFORE UPDATE ON fact_state FOR EACH ROW "
-             f"WHEN (OLD.vin = '{vin}' AND OLD.late_from_ms > 0 AND NEW.late_from_ms = 0) EXECUTE FUNCTION refuse_late()")
+             f"WHEN (OLD.vin = '{vin}' AND OLD.{column} > 0 AND NEW.{column} = 0) EXECUTE FUNCTION refuse_late()")
 
 
 def test_a_vehicle_that_cannot_be_computed_again_holds_up_nobody(site):
@@ -374,6 +374,37 @@ def test_a_vehicle_that_cannot_be_computed_again_holds_up_nobody(site):
         finally:
             site.sql("DROP TRIGGER refuse_late ON fact_state; DROP FUNCTION refuse_late")
         wait_until(lambda: settled(site, one.vin), why="its turn to come")
+
+
+@pytest.mark.parametrize("refused, other", (("wait_ms", "late_from_ms"), ("late_from_ms", "wait_ms")))
+def test_of_what_waited_and_what_came_late_one_that_is_refused_does_not_hold_up_the_other(site, refused, other):
+    start = now_ms() - HOUR_MS
+    records = drives.records(drives.north(start, [(60, 0), (60, 50), (30, 0)]), 25)
+
+    def come(car, column):
+        if column == "wait_ms":
+            car.telemetry(records[-1], seq=len(records) + 1)  # the one before never comes
+            car.wait_ack(len(records) + 1, [(len(records), len(records))])
+            site.sql(f"UPDATE fact_state SET wait_since = wait_since - interval '600 s' WHERE vin = '{car.vin}'")
+        else:
+            car.telemetry({start + 30500: {drives.SPEED: 0.0}}, seq=1, stream=OTHER)
+            car.wait_ack(1, stream=OTHER)
+
+    with site.car() as car:
+        for samples in records[:-1]:
+            car.telemetry(samples)
+        car.wait_ack(car.seq)
+        failed = site.ingest.metric("vigie_ingest_recomputes_failed_total")
+        refuse_once_more(site, car.vin, refused, "23514")
+        try:
+            come(car, refused)
+            wait_until(lambda: site.ingest.metric("vigie_ingest_recomputes_failed_total") > failed, why="the first try")
+            come(car, other)
+            assert site.sql(f"SELECT {other} > 0 FROM fact_state WHERE vin = '{car.vin}'") == "t"
+            wait_until(lambda: site.sql(f"SELECT {other} FROM fact_state WHERE vin = '{car.vin}'") == "0", why="the other to be computed")
+            assert site.sql(f"SELECT {refused} > 0 FROM fact_state WHERE vin = '{car.vin}'") == "t"
+        finally:
+            site.sql("DROP TRIGGER refuse_late ON fact_state; DROP FUNCTION refuse_late")
 
 
 def test_private_mode_that_is_told_late_takes_the_places_away(site):

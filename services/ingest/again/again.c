@@ -41,7 +41,7 @@ struct again {
     struct recompute *recompute;
     struct silence *silence;
     struct dues *dues;
-    struct setbacks *setbacks;
+    struct setbacks *late, *waited; /* vehicles of which that does not go */
     struct due_again due[DUE_MAX];
     char after[VIN_LEN + 1];      /* whom the last look got to; "": to all */
     int64_t silent_ms, upkeep_ms; /* when to look next who has fallen silent, what is old */
@@ -88,16 +88,25 @@ static enum status ask_stores(struct again *a, struct fault *fault)
     return st == ST_OK ? influx_ping(a->influx, fault) : st;
 }
 
+/* Of a lost one nothing late is computed before what waits. */
+static bool is_held(const struct due_again *due)
+{
+    return due->lost && !due->waited && due->waited_rests;
+}
+
 /* ST_OK: done, or its own fault: it waits. */
 static enum status look_at(struct again *a, struct due_again *due, int *failed, struct fault *fault)
 {
     const struct alert_change_message *changes;
     size_t changed;
     enum status st = recompute_vehicle(a->recompute, due, clock_now_ms(), fault);
+    struct setbacks *of = due->waited ? a->waited : a->late;
     struct fault away;
 
-    if (st == ST_OK || st == ST_NONE)
-        setbacks_end(a->setbacks, due->vin);
+    if (st == ST_NONE && is_held(due))
+        (void)setbacks_add(of, due->vin, false, clock_boot_ms());
+    else if (st == ST_OK || st == ST_NONE)
+        setbacks_end(of, due->vin);
     if (st == ST_NONE)
         return ST_OK;
     if (st == ST_OK) {
@@ -110,7 +119,7 @@ static enum status look_at(struct again *a, struct due_again *due, int *failed, 
         return st;
     ++*failed;
     metric_add(meters.recomputes_failed, NULL, 1);
-    if (setbacks_add(a->setbacks, due->vin, st == ST_REJECT, clock_boot_ms()) == 1)
+    if (setbacks_add(of, due->vin, st == ST_REJECT, clock_boot_ms()) == 1)
         log_warn(st == ST_REJECT ? "again.refused" : "again.later", "vehicle=%s reason=\"%s\"",
                  due->vin, fault->text);
     return ST_OK;
@@ -123,7 +132,8 @@ static enum status take_turn(struct again *a, struct due_again *due, int *failed
     int64_t from_ms = clock_boot_ms();
     enum status st = look_at(a, due, failed, fault);
 
-    setbacks_rest(a->setbacks, due->vin, clock_boot_ms() - from_ms, clock_boot_ms());
+    setbacks_rest(a->late, due->vin, clock_boot_ms() - from_ms, clock_boot_ms());
+    setbacks_rest(a->waited, due->vin, clock_boot_ms() - from_ms, clock_boot_ms());
     return st;
 }
 
@@ -131,6 +141,8 @@ static bool is_mine(struct again *a, struct due_again *due)
 {
     due->owner = is_ours(a, due->vin);
     due->stores = atomic_load(&a->set.duty->others) && duty_has(&a->set.duty->history, due->vin);
+    due->late_rests = !setbacks_allow(a->late, due->vin, clock_boot_ms());
+    due->waited_rests = !setbacks_allow(a->waited, due->vin, clock_boot_ms());
     return due_again_take(due);
 }
 
@@ -145,7 +157,7 @@ static enum status look(struct again *a, struct fault *fault)
         if (i > 0 &&
             (stop_asked() || failed == FAILED_MAX || clock_boot_ms() > a->silent_ms + SILENT_MS))
             break;
-        if (is_mine(a, &a->due[i]) && setbacks_allow(a->setbacks, a->due[i].vin, clock_boot_ms()))
+        if (is_mine(a, &a->due[i]))
             st = take_turn(a, &a->due[i], &failed, fault);
     }
     text_copy(a->after, sizeof a->after, i == n && n < DUE_MAX ? "" : a->due[i - 1].vin);
@@ -292,7 +304,8 @@ enum status again_start(struct again **out, const struct again_options *options,
         (st = silence_open(&a->silence, a->db, clock_now_ms(), options->start_quiet_ms, fault)) ==
             ST_OK &&
         (st = dues_open(&a->dues, a->db, fault)) == ST_OK &&
-        (st = setbacks_open(&a->setbacks, fault)) == ST_OK) {
+        (st = setbacks_open(&a->late, fault)) == ST_OK &&
+        (st = setbacks_open(&a->waited, fault)) == ST_OK) {
         pg_set_patience(a->db, ANSWER_MS);
         a->running = pthread_create(&a->thread, NULL, again_run, a) == 0;
         if (!a->running)
@@ -315,7 +328,8 @@ void again_join(struct again *a)
     recompute_close(a->recompute);
     silence_close(a->silence);
     dues_close(a->dues);
-    setbacks_close(a->setbacks);
+    setbacks_close(a->late);
+    setbacks_close(a->waited);
     influx_close(a->influx);
     pg_close(a->db);
     free(a);

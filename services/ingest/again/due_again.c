@@ -105,6 +105,10 @@ bool due_again_lacks(const struct due_again *due)
 
 bool due_again_take(struct due_again *due)
 {
+    due->late &= !due->late_rests;
+    due->waited &= !due->waited_rests;
+    if (!due->late && !due->waited)
+        return false;
     if (!due->owner)
         return due->stores && due->here && !due->elsewhere;
     if (!due_again_lacks(due))

@@ -32,6 +32,7 @@ struct due_again {
     /* ---- told by the caller */
     bool owner;  /* its facts are ours to write */
     bool stores; /* ... or another site's, and we are those who store it at this one */
+    bool late_rests, waited_rests; /* not now: it failed, or took long (setbacks.h) */
 };
 
 /* At most `max`, *n of them, by VIN and after the VIN `after` ("": from the first); `vin` NULL: of

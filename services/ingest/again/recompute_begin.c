@@ -31,6 +31,8 @@ static enum status is_still_due(struct recompute *r, struct due_again *due, stru
 
     now.owner = due->owner;
     now.stores = due->stores;
+    now.late_rests = due->late_rests;
+    now.waited_rests = due->waited_rests;
     if (st != ST_OK || n == 0 || !due_again_take(&now))
         return st == ST_OK ? ST_NONE : st;
     *due = now;

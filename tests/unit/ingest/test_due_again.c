@@ -83,6 +83,26 @@ static void what_waited_is_gone_on_with_before_what_came_late(void **state)
     assert_true(d.lost && !d.late && !d.waited);
 }
 
+static void what_rests_holds_up_nothing_else_of_its_vehicle(void **state)
+{
+    struct due_again d = due(true, true, false);
+
+    (void)state;
+    d.waited_rests = true;
+    assert_true(due_again_take(&d));
+    due_again_choose(&d, false);
+    assert_true(d.late && !d.waited);
+    d = due(true, true, false);
+    d.late_rests = true;
+    assert_true(due_again_take(&d));
+    assert_true(d.waited && !d.late);
+    d.waited_rests = true;
+    assert_false(due_again_take(&d));
+    d = due(false, true, false); /* of another site's facts */
+    d.late_rests = d.waited_rests = true;
+    assert_false(due_again_take(&d));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -91,6 +111,7 @@ int main(void)
         cmocka_unit_test(where_nobody_has_it_the_owner_waits_and_in_the_end_goes_on),
         cmocka_unit_test(what_no_other_site_touches_waits_for_nobody),
         cmocka_unit_test(what_waited_is_gone_on_with_before_what_came_late),
+        cmocka_unit_test(what_rests_holds_up_nothing_else_of_its_vehicle),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
