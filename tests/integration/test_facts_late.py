@@ -407,6 +407,30 @@ def test_of_what_waited_and_what_came_late_one_that_is_refused_does_not_hold_up_
             site.sql("DROP TRIGGER refuse_late ON fact_state; DROP FUNCTION refuse_late")
 
 
+def test_late_data_of_a_car_with_very_many_facts_changes_none_of_them(site):
+    """To write them would hold up everybody's records, with each late one again."""
+    start = now_ms() - HOUR_MS
+    drive = drives.north(start, [(60, 0), (60, 50), (1200, 0)])
+    with site.car() as car:
+        send(car, drive)
+        wait_until(lambda: settled(site, car.vin), why="the rows")
+        site.sql("INSERT INTO event (vin, id, type, subject, source, severity, occurred_at, detected_at, data, told_ms) SELECT "
+                 f"'{car.vin}', gen_random_uuid(), 'overspeed', '', 'ingest', 'minor', to_timestamp((t) / 1000.0), now(), '{{}}', t "
+                 f"FROM generate_series({start + 300001}, {start + 1300000}, 50) t")
+        assert len(events(site, car.vin)) == 20000
+        site.sql("INSERT INTO event (vin, id, type, subject, source, severity, occurred_at, detected_at, data, told_ms) SELECT vin, "
+                 f"gen_random_uuid(), type, 's', source, severity, occurred_at, detected_at, data, told_ms FROM event WHERE vin = '{car.vin}' LIMIT 1")
+        car.telemetry({start + 30500: {drives.SPEED: 0.0}}, seq=1, stream=OTHER)
+        car.wait_ack(1, stream=OTHER)
+        wait_until(lambda: settled(site, car.vin), why="the late one to be looked at")
+        assert len(events(site, car.vin)) == 20001 and f"again.refused vehicle={car.vin}" in site.ingest.log_text()
+        site.sql(f"DELETE FROM event WHERE vin = '{car.vin}' AND subject = 's'")
+        site.ingest.stop()  # it would wait a minute by now
+        site.ingest.start()
+        car.telemetry({start + 31500: {drives.SPEED: 0.0}}, seq=2, stream=OTHER)
+        wait_until(lambda: events(site, car.vin) == [], why="those that are not so")
+
+
 def test_private_mode_that_is_told_late_takes_the_places_away(site):
     start = now_ms() - HOUR_MS
     drive = drives.north(start, [(60, 0), (120, 60), (300, 0)])

@@ -9,6 +9,10 @@
 #include "reread.h"
 
 #define TRIES 5 /* to catch up with a car that goes on sending */
+/* Facts of the time in question, found before or now: to write them takes seconds under the lock,
+ * and whoever's record is in one group with that vehicle's waits. */
+#define FACTS_MOST 20000
+#define FACTS_LIMIT "20001"
 
 enum status recompute_open(struct recompute **out, struct pg *db, struct influx *influx,
                            const struct due_again_settings *due, struct fault *fault)
@@ -180,13 +184,19 @@ static void find_cases_again(struct recompute *r, const char *vin, const struct 
     tell_again(r->tell, vin, types, n, after_ms);
 }
 
+/* Facts are found again after this: from the first sample on. */
+static int64_t found_after_ms(const struct recompute *r)
+{
+    return r->base_ms >= r->again_ms ? r->base_ms : r->again_ms - 1;
+}
+
 static enum status write_found(struct recompute *r, const char *vin, int64_t now_ms,
                                struct fault *fault)
 {
     struct judged_past past = {.found = r->out.found, .n = r->out.found_n};
     struct found *gone;
     size_t gone_n;
-    int64_t after_ms = r->base_ms >= r->again_ms ? r->base_ms : r->again_ms - 1; /* first sample */
+    int64_t after_ms = found_after_ms(r);
     enum status st = ST_OK;
 
     if (r->again_ms != INT64_MAX) {
@@ -349,6 +359,28 @@ static bool lacks(const struct recompute *r, const struct fact_row *row)
            (r->steps_count && r->car.steps < row->car.steps);
 }
 
+static enum status refuse_crowd(struct recompute *r, const char *vin, struct fault *fault)
+{
+    char after[24];
+    const char *params[] = {vin, after};
+    PGresult *rows = NULL;
+    bool crowd;
+    enum status st;
+
+    (void)snprintf(after, sizeof after, "%lld", (long long)found_after_ms(r));
+    st = pg_run(r->db,
+                "SELECT FROM event WHERE vin = $1 AND source = 'ingest' AND NOT withdrawn AND "
+                "told_ms > $2 LIMIT " FACTS_LIMIT,
+                2, params, &rows, fault);
+    crowd = st == ST_OK && (PQntuples(rows) > FACTS_MOST || r->out.found_n > FACTS_MOST);
+    PQclear(rows);
+    if (!crowd)
+        return st;
+    r->hopeless = true;
+    return fault_set(fault, ST_REJECT,
+                     "too many facts to be found again: late ones change nothing");
+}
+
 static enum status step_over(struct recompute *r, const struct due_again *due,
                              const struct fact_row *row, int64_t after_ms, struct fault *fault)
 {
@@ -367,6 +399,8 @@ static enum status step_over(struct recompute *r, const struct due_again *due,
                          "the history lacks samples that were stepped over: late ones change "
                          "nothing");
     }
+    if (due->late && (st = refuse_crowd(r, due->vin, fault)) != ST_OK)
+        return st;
     if (after_ms < stood_ms)
         after_ms = stood_ms;
     return recompute_step_until(r, due->vin, after_ms, r->until_ms, fault);
