@@ -9,7 +9,7 @@ import ssl
 import struct
 import time
 
-KEEPALIVE_S = 300  # the most our brokers take: a client is silent for as long as its test looks elsewhere
+KEEPALIVE_S = 300  # half of what our brokers take: a client is silent for as long as its test looks elsewhere
 CONNECT, CONNACK, PUBLISH, PUBACK, SUBSCRIBE, SUBACK = 1, 2, 3, 4, 8, 9
 UNSUBSCRIBE, UNSUBACK, PINGREQ, PINGRESP, DISCONNECT = 10, 11, 12, 13, 14
 

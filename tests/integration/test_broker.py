@@ -423,6 +423,17 @@ def test_a_flood_of_refusals_is_a_few_lines_that_tell_the_number(site):
     assert f'topic="{tree(OTHER, "up/event")}"' in lines[0] and " from=127.0.0.1 " in lines[0]
 
 
+def test_a_client_that_asks_for_five_minutes_of_keep_alive_is_kept_while_it_speaks(site):
+    """Mosquitto 2.0.21 drops the one that asks for as much as it may, whenever a look at its clock comes late."""
+    clients = [site.car(f"WVWZZZ1KZAW1000{n:02}") for n in range(5)]
+    until = time.monotonic() + 3  # the hands of its clock are seconds
+    while time.monotonic() < until:
+        for client in clients:
+            client.ping()
+    for client in clients:
+        client.close()
+
+
 def test_another_client_sees_135_too(site):
     if not shutil.which("mosquitto_pub"):
         pytest.skip("mosquitto_pub is not installed")
