@@ -40,21 +40,22 @@ static void decide(struct meter *m, const struct meter_input *in)
     m->held_m = m->held_pending_m = 0;
 }
 
-/* A good fix: so much of the way to it is not yet known to be one. */
+/* A good fix: so much of the way to it is not yet known to be one.  A line from where it moved is
+ * settled, with what it left on. */
 static void hold(struct meter *m, const struct meter_settings *set, const struct fix *fix,
                  int64_t t_ms)
 {
-    if (m->fix_ms > 0 && t_ms - m->fix_ms <= set->hole_ms)
+    if (m->fix_ms == 0 || t_ms - m->fix_ms > set->hole_ms)
+        m->held_m += m->broken ? 0 : m->held_pending_m;
+    else if (!m->moved)
         m->held_m += geo_distance_m(m->lat, m->lon, fix->lat, fix->lon);
-    else
-        m->held_m += m->held_pending_m;
 }
 
 /* A good fix: what lies between it and the last one is settled. */
 static void settle(struct meter *m, const struct meter_settings *set, const struct fix *fix,
                    int64_t t_ms, bool leaving)
 {
-    if (!m->moved && leaving)
+    if (leaving)
         hold(m, set, fix, t_ms);
     if (m->fix_ms == 0 || !m->moved) {
         m->settled_m += m->pending_m;

@@ -62,6 +62,22 @@ static void the_way_on_which_it_leaves_counts_once_it_moves(void **state)
     }
 }
 
+static void the_way_on_which_it_leaves_counts_though_it_moved_since_the_last_fix(void **state)
+{
+    struct meter m = {0};
+
+    (void)state;
+    meter(&m, 1, 36, 0);
+    meter(&m, 11, 36, NOT_MEASURED);
+    meter(&m, 16, 0, NOT_MEASURED);
+    leave(&m, 21, 36, NOT_MEASURED);
+    leave(&m, 26, 36, 200);
+    NEAR(metres(&m), 125, 0.1);
+    meter(&m, 31, 36, 250);
+    NEAR(metres(&m), 250, 0.1);
+    NEAR(m.estimated_m, 0, 0);
+}
+
 static void what_did_not_leave_adds_no_metre(void **state)
 {
     struct meter m = {0};
@@ -131,6 +147,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(standing_adds_no_metre),
         cmocka_unit_test(the_way_on_which_it_leaves_counts_once_it_moves),
+        cmocka_unit_test(the_way_on_which_it_leaves_counts_though_it_moved_since_the_last_fix),
         cmocka_unit_test(what_did_not_leave_adds_no_metre),
         cmocka_unit_test(a_tunnel_is_the_integral_of_the_speed),
         cmocka_unit_test(a_hole_is_a_straight_line_told_apart),
