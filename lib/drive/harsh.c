@@ -194,8 +194,7 @@ size_t harsh_speed(struct harsh *h, const struct harsh_settings *set, int64_t t_
     enum harsh_source as = source == SPEED_OBD ? HARSH_OBD : HARSH_GPS;
     bool imu = h->source_ms[HARSH_IMU] > 0;
 
-    if ((source != SPEED_OBD && source != SPEED_GPS) || !speed_valid(kmh) ||
-        t_ms <= h->source_ms[as])
+    if (!speed_measured(source) || !speed_valid(kmh) || t_ms <= h->source_ms[as])
         return 0;
     runs_close(h, set, t_ms);
     /* beside an IMU the speed is still needed, for the limits below which nothing is harsh */

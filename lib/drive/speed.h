@@ -30,6 +30,12 @@ static inline bool speed_valid(double kmh)
     return kmh >= 0 && kmh <= SPEED_MAX_KMH;
 }
 
+/* Told by the car or by its receiver, not worked out from a way. */
+static inline bool speed_measured(enum speed_source source)
+{
+    return source == SPEED_OBD || source == SPEED_GPS;
+}
+
 /* The best there is: OBD, else GPS, else leg.  What is not valid (NaN: not measured) is absent. */
 struct speed speed_choose(double obd_kmh, double gps_kmh, double leg_kmh);
 

@@ -166,9 +166,8 @@ static double leg_speed(struct sight *s, const struct sight_settings *set, const
 /* Between two looks at how far it came, where nothing else says whether it stands. */
 static bool leg_goes_on(const struct sight *s, const struct seen *seen)
 {
-    bool measured = seen->speed.source == SPEED_OBD || seen->speed.source == SPEED_GPS;
-
-    return !measured && seen->ignition != KNOWN_NO && s->leg.t_ms > 0 && s->leg.t_ms < seen->t_ms;
+    return !speed_measured(seen->speed.source) && seen->ignition != KNOWN_NO && s->leg.t_ms > 0 &&
+           s->leg.t_ms < seen->t_ms;
 }
 
 /* Ignition that was told off in a sample before. */

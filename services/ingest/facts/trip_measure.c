@@ -10,7 +10,7 @@
 static void measure_way(struct trip *t, const struct trip_settings *set, const struct seen *seen,
                         struct tally *delta)
 {
-    bool measured = seen->speed.source == SPEED_OBD || seen->speed.source == SPEED_GPS;
+    bool measured = speed_measured(seen->speed.source);
     struct meter_input in = {
         .t_ms = seen->t_ms,
         .moving = seen->motion == MOTION_MOVING,
@@ -98,7 +98,7 @@ static void measure_strain(const struct trip_settings *set, const struct moment 
 static void measure_slope(struct trip *t, const struct trip_settings *set, const struct seen *seen,
                           struct tally *delta)
 {
-    if (seen->speed.source != SPEED_OBD && seen->speed.source != SPEED_GPS)
+    if (!speed_measured(seen->speed.source))
         return;
     if (t->told_ms[1] > 0 && seen->t_ms - t->told_ms[1] <= set->slope_ms)
         delta->slope_ms = delta->moving_ms;

@@ -15,6 +15,13 @@ static void the_cars_own_speed_goes_before_gps_and_gps_before_legs(void **state)
     assert_int_equal(speed_choose(NOT_MEASURED, (double)INFINITY, NOT_MEASURED).source, SPEED_NONE);
 }
 
+static void what_a_way_tells_was_not_measured(void **state)
+{
+    (void)state;
+    assert_true(speed_measured(SPEED_OBD) && speed_measured(SPEED_GPS));
+    assert_false(speed_measured(SPEED_LEG) || speed_measured(SPEED_NONE));
+}
+
 static void a_speed_without_engine_speed_is_taken_for_gps(void **state)
 {
     (void)state;
@@ -177,6 +184,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_cars_own_speed_goes_before_gps_and_gps_before_legs),
+        cmocka_unit_test(what_a_way_tells_was_not_measured),
         cmocka_unit_test(a_speed_without_engine_speed_is_taken_for_gps),
         cmocka_unit_test(a_carried_repeat_is_no_reading_until_a_second_has_passed),
         cmocka_unit_test(what_is_invalid_or_not_newer_is_no_reading),
