@@ -10,6 +10,7 @@ static const struct layout_member of_sight[] = {
     IN(sight, motion, fields_of_motion),
     IN(sight, engine, fields_of_engine),
     IN(sight, leg, fields_of_fix),
+    IN(sight, left, fields_of_fix),
     ONE(sight, leg_kmh),
     ONE(sight, told_off_ms),
     ONE(sight, t_ms),

@@ -145,10 +145,20 @@ static bool look_at_fix(struct sight *s, const struct sight_settings *set, const
     return fix_step(&s->fix, &set->fix, &out->fix) == FIX_GOOD;
 }
 
-/* The way since the leg began, net of what the receiver may be wrong by. */
+/* Over the way from there, net of what the receiver may be wrong by. */
+static double net_kmh(const struct sight_settings *set, const struct fix *from,
+                      const struct seen *seen)
+{
+    double d_m = geo_distance_m(from->lat, from->lon, seen->fix.lat, seen->fix.lon) -
+                 fmax(seen->accuracy_m, fix_accuracy_m(&set->fix, from));
+
+    return fmax(0, d_m) * 3600 / (double)(seen->t_ms - from->t_ms);
+}
+
+/* A leg away and one back are a jump: what leaves is further off after the second one. */
 static double leg_speed(struct sight *s, const struct sight_settings *set, const struct seen *seen)
 {
-    double d_m;
+    bool leaves = s->motion.going > 0 && s->motion.going_ms == s->leg.t_ms && s->left.t_ms > 0;
 
     if (s->leg.t_ms == 0) {
         s->leg = seen->fix;
@@ -156,9 +166,10 @@ static double leg_speed(struct sight *s, const struct sight_settings *set, const
     }
     if (seen->t_ms - s->leg.t_ms < set->leg_ms)
         return s->leg_kmh;
-    d_m = geo_distance_m(s->leg.lat, s->leg.lon, seen->fix.lat, seen->fix.lon) -
-          fmax(seen->accuracy_m, fix_accuracy_m(&set->fix, &s->leg));
-    s->leg_kmh = fmax(0, d_m) * 3600 / (double)(seen->t_ms - s->leg.t_ms);
+    s->leg_kmh = net_kmh(set, &s->leg, seen);
+    if (leaves)
+        s->leg_kmh = fmin(s->leg_kmh, net_kmh(set, &s->left, seen));
+    s->left = s->leg;
     s->leg = seen->fix;
     return s->leg_kmh;
 }

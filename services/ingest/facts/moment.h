@@ -101,7 +101,8 @@ struct sight {
     struct fix_filter fix;
     struct motion motion;
     struct engine engine;
-    struct fix leg; /* where the present leg began */
+    struct fix leg;  /* where the present leg began */
+    struct fix left; /* where the one before did */
     double leg_kmh;
     int64_t told_off_ms; /* ignition told off, newest time, and nothing against it since; 0: no */
     int64_t t_ms;

@@ -190,6 +190,38 @@ static void without_any_speed_the_way_between_good_fixes_tells(void **state)
     drive_done(&c.d);
 }
 
+/* A place each minute, so many metres from the first; how often was it moving? */
+static int moved(const double *north_m, size_t n)
+{
+    struct sight s = {0};
+    int moving = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        struct moment m;
+        struct seen seen;
+
+        moment_init(&m, MONDAY + (int64_t)i * MINUTE);
+        m.v[MOMENT_LAT] = 48.5 + north_m[i] * METRE_DEGREES;
+        m.v[MOMENT_LON] = 7.7;
+        m.v[MOMENT_ACCURACY] = 4;
+        assert_true(sight_step(&s, &sight_defaults, &m, &seen));
+        moving += seen.motion == MOTION_MOVING;
+    }
+    return moving;
+}
+
+static void a_leg_away_and_one_back_are_a_jump_and_no_departure(void **state)
+{
+    static const double jumps[] = {0, 0, 200, 0, 0, 200, 10, 200, 0, 200, 0, -300, 0, 0};
+    static const double shifts[] = {0, 0, 200, 200, 200, 0, 0};
+    static const double leaves[] = {0, 0, 200, 500, 1000, 1000};
+
+    (void)state;
+    assert_int_equal(moved(jumps, sizeof jumps / sizeof *jumps), 0);
+    assert_int_equal(moved(shifts, sizeof shifts / sizeof *shifts), 0);
+    assert_int_equal(moved(leaves, sizeof leaves / sizeof *leaves), 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -202,6 +234,7 @@ int main(void)
         cmocka_unit_test(an_unplugged_dongle_leaves_the_ignition_unknown_not_off),
         cmocka_unit_test(speed_without_an_engine_speed_beside_it_is_gps),
         cmocka_unit_test(without_any_speed_the_way_between_good_fixes_tells),
+        cmocka_unit_test(a_leg_away_and_one_back_are_a_jump_and_no_departure),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
