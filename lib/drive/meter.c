@@ -25,7 +25,7 @@ static void integrate(struct meter *m, const struct meter_settings *set,
         *(moving ? &m->pending_m : &m->held_pending_m) +=
             (in->kmh + m->kmh) / 2 / 3.6 * (double)(in->t_ms - from_ms) / 1000;
     else
-        m->broken = m->broken || moving;
+        m->broken = true;
 }
 
 /* It has left, or it never did. */
@@ -36,19 +36,35 @@ static void decide(struct meter *m, const struct meter_input *in)
     if (in->moving) {
         m->settled_m += m->held_m;
         m->pending_m += m->held_pending_m;
+        m->estimated_m += m->held_estimated_m;
     }
-    m->held_m = m->held_pending_m = 0;
+    m->held_m = m->held_pending_m = m->held_estimated_m = 0;
+    m->broken = m->broken && m->moved;
+}
+
+/* What the speed does not tell of a hole that ends at this fix. */
+static double line_m(const struct meter *m, const struct meter_settings *set, const struct fix *fix,
+                     int64_t t_ms, double told_m)
+{
+    if (!m->broken && t_ms - m->kmh_ms <= set->hole_ms)
+        return 0;
+    return fmax(0, geo_distance_m(m->lat, m->lon, fix->lat, fix->lon) - told_m);
 }
 
 /* A good fix: so much of the way to it is not yet known to be one.  A line from where it moved is
- * settled, with what it left on. */
+ * settled, with what it left on; one from where it stood long ago says nothing. */
 static void hold(struct meter *m, const struct meter_settings *set, const struct fix *fix,
                  int64_t t_ms)
 {
-    if (m->fix_ms == 0 || t_ms - m->fix_ms > set->hole_ms)
-        m->held_m += m->broken ? 0 : m->held_pending_m;
-    else if (!m->moved)
-        m->held_m += geo_distance_m(m->lat, m->lon, fix->lat, fix->lon);
+    int64_t dt_ms = t_ms - m->fix_ms;
+
+    if (m->fix_ms > 0 && dt_ms <= set->hole_ms) {
+        m->held_m += m->moved ? 0 : geo_distance_m(m->lat, m->lon, fix->lat, fix->lon);
+        return;
+    }
+    m->held_m += m->moved && m->broken ? 0 : m->held_pending_m;
+    if (m->fix_ms > 0 && !m->moved && dt_ms <= set->line_ms)
+        m->held_estimated_m += line_m(m, set, fix, t_ms, m->held_pending_m);
 }
 
 /* A good fix: what lies between it and the last one is settled. */
@@ -63,9 +79,7 @@ static void settle(struct meter *m, const struct meter_settings *set, const stru
         m->settled_m += geo_distance_m(m->lat, m->lon, fix->lat, fix->lon);
     } else {
         m->settled_m += m->pending_m;
-        if (m->broken || t_ms - m->kmh_ms > set->hole_ms)
-            m->estimated_m +=
-                fmax(0, geo_distance_m(m->lat, m->lon, fix->lat, fix->lon) - m->pending_m);
+        m->estimated_m += line_m(m, set, fix, t_ms, m->pending_m);
     }
     m->pending_m = m->held_pending_m = 0;
     m->moved = m->broken = false;

@@ -2,7 +2,7 @@
  * The sum of legs while moving: great circle between good fixes at most 15 s apart, else the
  * integral of the speed, else a straight line, which is told apart as estimated.  Standing adds
  * nothing, so a parked car does not drift; what lies between the last sample that stood and the one
- * that is surely moving counts when that comes, but for holes of more than 15 s. */
+ * that is surely moving counts when that comes. */
 #ifndef LIB_DRIVE_METER_H
 #define LIB_DRIVE_METER_H
 
@@ -13,11 +13,12 @@
 
 struct meter_settings {
     int64_t hole_ms; /* 15,000: longer holes are not integrated over, but lower the coverage */
+    int64_t line_ms; /* 300,000: longer ago a fix does not tell from where it left */
 };
 /* An initialiser, for settings that hold these. */
 #define METER_DEFAULTS                                                                             \
     {                                                                                              \
-        .hole_ms = 15000,                                                                          \
+        .hole_ms = 15000, .line_ms = 300000,                                                       \
     }
 extern const struct meter_settings meter_defaults;
 
@@ -34,6 +35,7 @@ struct meter {
     double estimated_m;              /* straight lines over holes, not in settled_m */
     double pending_m;                /* integral of the speed since the last fix */
     double held_m, held_pending_m;   /* the same while leaving: of whole legs, since the last fix */
+    double held_estimated_m;         /* straight lines while leaving */
     int64_t covered_ms, expected_ms; /* time in intervals of at most hole_ms, and all time */
     int64_t t_ms;                    /* newest sample */
     int64_t fix_ms;                  /* last good fix, 0: none */

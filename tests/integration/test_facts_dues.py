@@ -186,7 +186,7 @@ def test_where_the_car_tells_no_odometer_somebody_reads_it(site):
         insert(site, "meter_entry", vin=car.vin, at=at, odometer_m=80000000, engine_h=1200)
         wait_until(lambda: meter(site, car.vin) == (80000, "estimated"), why="the entry")
         send(car, drives.north(start + 300000, [(300, 72), (30, 0)], lat=48.52))  # kept by the car until now: in what was read
-        send(car, drives.north(start + 900000, [(600, 72), (30, 0)], lat=48.58))
+        send(car, drives.north(start + 900000, [(600, 72), (30, 0)], lat=48.52 + 6000 * drives.METRE))
         wait_until(lambda: meter(site, car.vin) == (80012, "estimated"), why="the way since")
         assert site.sql(f"SELECT engine_h BETWEEN 1200.16 AND 1200.20 FROM vehicle_meter WHERE vin = '{car.vin}'") == "t"
         assert json.loads(site.sql("SELECT to_json(count(*)) FROM meter_entry WHERE taken_at IS NULL")) == 0

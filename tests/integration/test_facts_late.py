@@ -329,7 +329,7 @@ def test_a_build_that_cannot_read_the_states_goes_on_with_kilometres_and_hours(s
         wait_until(lambda: site.sql(meter.format(car.vin)) == "80000|estimated|1200.0", why="the entry")
         wait_until(lambda: site.sql(meter.format(other.vin)) == "||700.0", why="the hours")
         for c in (car, other):
-            send(c, drives.north(start + 200000, [(300, 72), (60, 0)], lat=48.52))
+            send(c, drives.north(start + 200000, [(300, 72), (60, 0)], lat=48.5 + 1200 * drives.METRE))
         wait_until(lambda: site.sql(meter.format(car.vin)) == "80006|estimated|1200.1", why="the way since")
         for c in (car, other):
             forget_layout(site, c.vin)

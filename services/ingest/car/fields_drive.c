@@ -62,6 +62,7 @@ const struct layout_member fields_of_meter[] = {
     ONE(meter, pending_m),
     ONE(meter, held_m),
     ONE(meter, held_pending_m),
+    ONE(meter, held_estimated_m),
     ONE(meter, covered_ms),
     ONE(meter, expected_ms),
     ONE(meter, t_ms),

@@ -78,6 +78,40 @@ static void the_way_on_which_it_leaves_counts_though_it_moved_since_the_last_fix
     NEAR(m.estimated_m, 0, 0);
 }
 
+static void a_hole_in_which_it_leaves_is_a_straight_line_told_apart(void **state)
+{
+    static const double kmh[] = {36, NOT_MEASURED};
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct meter m = {0};
+
+        meter(&m, 1, 0 * kmh[i], 0);
+        leave(&m, 61, kmh[i], 300);
+        NEAR(metres(&m), 0, 0);
+        meter(&m, 121, 36, 900);
+        NEAR(metres(&m), 900, 0.1);
+        NEAR(m.estimated_m, 900, 0.1);
+    }
+}
+
+static void a_hole_after_which_it_stands_or_whose_fix_is_old_adds_no_metre(void **state)
+{
+    struct meter m = {0};
+
+    (void)state;
+    for (int64_t t_s = 1; t_s < 6000; t_s += 120) {
+        meter(&m, t_s, 0, 0);
+        leave(&m, t_s + 60, 36, 300);
+    }
+    meter(&m, 6001, 0, 0);
+    for (int64_t t_s = 6060; t_s < 7200; t_s += 60)
+        meter(&m, t_s, 0, NOT_MEASURED);
+    leave(&m, 7200, 36, 9000);
+    meter(&m, 7210, 36, 9100);
+    NEAR(metres(&m), 100, 0.1);
+}
+
 static void what_did_not_leave_adds_no_metre(void **state)
 {
     struct meter m = {0};
@@ -148,6 +182,8 @@ int main(void)
         cmocka_unit_test(standing_adds_no_metre),
         cmocka_unit_test(the_way_on_which_it_leaves_counts_once_it_moves),
         cmocka_unit_test(the_way_on_which_it_leaves_counts_though_it_moved_since_the_last_fix),
+        cmocka_unit_test(a_hole_in_which_it_leaves_is_a_straight_line_told_apart),
+        cmocka_unit_test(a_hole_after_which_it_stands_or_whose_fix_is_old_adds_no_metre),
         cmocka_unit_test(what_did_not_leave_adds_no_metre),
         cmocka_unit_test(a_tunnel_is_the_integral_of_the_speed),
         cmocka_unit_test(a_hole_is_a_straight_line_told_apart),
