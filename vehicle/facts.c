@@ -154,6 +154,7 @@ static void facts_motion(struct facts *f, const struct moment *m, struct speed s
 
     (void)motion_step(&s->motion, &motion_defaults, m->t_ms, speed, s->engine.ignition == KNOWN_NO);
     idle.motion = s->motion.state;
+    idle.leaving = s->motion.going > 0;
     if (m->round != NULL) {
         idle.litres_h = m->round->litres_h;
         idle.pto = m->round->pto >= 1 ? KNOWN_YES : m->round->pto >= 0 ? KNOWN_NO : KNOWN_NOT;

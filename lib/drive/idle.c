@@ -38,7 +38,7 @@ enum idle_fact idle_step(struct idle *i, const struct idle_settings *set,
     bool hole = i->now.since_ms > 0 && in->t_ms - i->now.last_ms > set->hole_ms;
     enum idle_fact fact = IDLE_NONE;
 
-    if (in->t_ms <= i->t_ms)
+    if (in->t_ms <= i->t_ms || (idling && in->leaving))
         return IDLE_NONE;
     i->t_ms = in->t_ms;
     if ((!idling || hole) && finish(i))

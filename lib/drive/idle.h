@@ -28,6 +28,7 @@ struct idle_input {
     enum motion_state motion; /* unknown is not standing */
     enum known pto;           /* power take-off (PID 1E): yes means it works, which is no idling */
     double litres_h;          /* fuel rate; NaN: not known */
+    bool leaving;             /* perhaps no longer standing: what follows tells whether it idled */
 };
 
 enum idle_fact { IDLE_NONE = 0, IDLE_BEGAN, IDLE_ENDED };

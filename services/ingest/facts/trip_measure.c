@@ -62,6 +62,7 @@ static void measure_idle(struct trip *t, const struct trip_settings *set, const 
                : pto != 0 ? KNOWN_YES
                           : KNOWN_NO,
         .litres_h = t->fuel.rate.litres_h,
+        .leaving = seen->going,
     };
     enum idle_fact fact = idle_step(&t->idle, &set->idle, &in);
 

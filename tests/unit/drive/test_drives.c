@@ -168,7 +168,8 @@ static void the_stop_start_is_neither_ignition_off_nor_idle(void **state)
     for (size_t i = 0; i < c.n; i++) {
         const struct sample *s = &c.at[i];
         struct engine_input in = {s->t_ms, s->rpm, true, true, NOT_MEASURED, KNOWN_NOT};
-        struct idle_input lazy = {s->t_ms, KNOWN_NOT, MOTION_UNKNOWN, KNOWN_NOT, NOT_MEASURED};
+        struct idle_input lazy = {s->t_ms,   KNOWN_NOT,    MOTION_UNKNOWN,
+                                  KNOWN_NOT, NOT_MEASURED, false};
         unsigned fact = engine_step(&e, &engine_defaults, &in);
         bool inside = s->t_ms >= from_ms && s->t_ms <= to_ms;
         enum idle_fact idle_fact;

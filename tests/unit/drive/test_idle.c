@@ -6,7 +6,7 @@
 static enum idle_fact step(struct idle *i, int64_t t_s, enum known running,
                            enum motion_state motion, double litres_h)
 {
-    struct idle_input in = {t_s * 1000, running, motion, KNOWN_NOT, litres_h};
+    struct idle_input in = {t_s * 1000, running, motion, KNOWN_NOT, litres_h, false};
 
     return idle_step(i, &idle_defaults, &in);
 }
@@ -35,6 +35,30 @@ static void it_begins_after_120_s_and_is_stamped_at_its_start(void **state)
     NEAR(i.ended.litres, 0.9 * 300 / 3600, 1e-9);
     assert_int_equal(i.ended.measured_ms, 300000);
     assert_int_equal(step(&i, 402, KNOWN_YES, MOTION_MOVING, 3), IDLE_NONE);
+}
+
+static enum idle_fact leave(struct idle *i, int64_t t_s)
+{
+    struct idle_input in = {t_s * 1000, KNOWN_YES, MOTION_STANDING, KNOWN_NOT, 0.9, true};
+
+    return idle_step(i, &idle_defaults, &in);
+}
+
+static void it_ends_where_the_car_leaves_and_goes_on_where_it_does_not(void **state)
+{
+    struct idle i = {0};
+
+    (void)state;
+    assert_int_equal(stand(&i, 100, 219), IDLE_NONE);
+    assert_int_equal(leave(&i, 220), IDLE_NONE);
+    assert_int_equal(step(&i, 221, KNOWN_YES, MOTION_MOVING, 3), IDLE_NONE);
+    assert_int_equal(stand(&i, 300, 400), IDLE_NONE);
+    assert_int_equal(leave(&i, 401), IDLE_NONE);
+    assert_int_equal(stand(&i, 402, 420), IDLE_BEGAN);
+    assert_int_equal(leave(&i, 421), IDLE_NONE);
+    assert_int_equal(step(&i, 422, KNOWN_YES, MOTION_MOVING, 3), IDLE_ENDED);
+    assert_int_equal(i.ended.since_ms, 300000);
+    assert_int_equal(i.ended.last_ms, 420000);
 }
 
 static void a_short_one_is_never_told(void **state)
@@ -66,7 +90,7 @@ static void an_unknown_engine_a_working_pto_and_unknown_motion_are_no_idling(voi
 
     (void)state;
     for (int64_t t_s = 1; t_s < 1000; t_s++) {
-        struct idle_input in = {t_s * 1000, KNOWN_YES, MOTION_STANDING, KNOWN_YES, 0.9};
+        struct idle_input in = {t_s * 1000, KNOWN_YES, MOTION_STANDING, KNOWN_YES, 0.9, false};
 
         in.running = t_s % 3 == 0 ? KNOWN_NOT : KNOWN_YES;
         in.motion = t_s % 3 == 1 ? MOTION_UNKNOWN : MOTION_STANDING;
@@ -109,6 +133,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_begins_after_120_s_and_is_stamped_at_its_start),
+        cmocka_unit_test(it_ends_where_the_car_leaves_and_goes_on_where_it_does_not),
         cmocka_unit_test(a_short_one_is_never_told),
         cmocka_unit_test(a_stop_start_ends_it_and_the_wait_begins_anew),
         cmocka_unit_test(an_unknown_engine_a_working_pto_and_unknown_motion_are_no_idling),

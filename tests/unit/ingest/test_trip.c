@@ -186,6 +186,23 @@ static void idling_lies_over_the_trip_and_the_stop_it_happened_in(void **state)
     assert_int_equal(nth(rows, n, SEGMENT_IDLE, 1)->start_ms, trip->end_ms);
 }
 
+static void idling_before_a_trip_is_none_of_it(void **state)
+{
+    (void)state;
+    for (int64_t seconds = 118; seconds <= 124; seconds++) {
+        struct car c = car_new();
+        size_t n;
+
+        car_stand(&c, seconds);
+        car_go(&c, 60, 50);
+        car_stand(&c, 60);
+        n = run_car(&c);
+        assert_int_equal(nth(rows, n, SEGMENT_TRIP, 0)->sum.idle_ms, 0);
+        assert_int_equal(nth(rows, n, SEGMENT_STOP, 0)->sum.idle_ms,
+                         seconds > 120 ? (seconds - 1) * SECOND : 0);
+    }
+}
+
 static void harsh_manoeuvres_show_only_where_speeds_come_fast_enough(void **state)
 {
     for (int step_s = 1; step_s <= 10; step_s += 9) {
@@ -461,6 +478,7 @@ int main(void)
         cmocka_unit_test(ignition_off_for_a_minute_ends_it_sooner_and_a_flip_does_not),
         cmocka_unit_test(a_stop_start_is_neither_the_end_of_a_trip_nor_idling),
         cmocka_unit_test(idling_lies_over_the_trip_and_the_stop_it_happened_in),
+        cmocka_unit_test(idling_before_a_trip_is_none_of_it),
         cmocka_unit_test(harsh_manoeuvres_show_only_where_speeds_come_fast_enough),
         cmocka_unit_test(jitter_never_makes_a_trip),
         cmocka_unit_test(a_bad_receiver_that_goes_in_circles_makes_no_trip),
