@@ -16,8 +16,11 @@ static void integrate(struct meter *m, const struct meter_settings *set,
     bool moving = in->moving || m->moving;
 
     m->expected_ms += dt_ms;
-    if (dt_ms <= set->hole_ms)
+    if (dt_ms <= set->hole_ms) {
         m->covered_ms += dt_ms;
+        m->moving_ms += moving ? dt_ms : 0;
+        m->held_ms += moving ? 0 : dt_ms;
+    }
     m->moved = m->moved || moving;
     if (!speed_valid(in->kmh) || !(moving || in->leaving))
         return;
@@ -37,8 +40,10 @@ static void decide(struct meter *m, const struct meter_input *in)
         m->settled_m += m->held_m;
         m->pending_m += m->held_pending_m;
         m->estimated_m += m->held_estimated_m;
+        m->moving_ms += m->held_ms;
     }
     m->held_m = m->held_pending_m = m->held_estimated_m = 0;
+    m->held_ms = 0;
     m->broken = m->broken && m->moved;
 }
 

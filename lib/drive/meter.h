@@ -36,6 +36,7 @@ struct meter {
     double pending_m;                /* integral of the speed since the last fix */
     double held_m, held_pending_m;   /* the same while leaving: of whole legs, since the last fix */
     double held_estimated_m;         /* straight lines while leaving */
+    int64_t moving_ms, held_ms;      /* of covered_ms what is in the way, and what may yet be */
     int64_t covered_ms, expected_ms; /* time in intervals of at most hole_ms, and all time */
     int64_t t_ms;                    /* newest sample */
     int64_t fix_ms;                  /* last good fix, 0: none */

@@ -63,6 +63,8 @@ const struct layout_member fields_of_meter[] = {
     ONE(meter, held_m),
     ONE(meter, held_pending_m),
     ONE(meter, held_estimated_m),
+    ONE(meter, moving_ms),
+    ONE(meter, held_ms),
     ONE(meter, covered_ms),
     ONE(meter, expected_ms),
     ONE(meter, t_ms),

@@ -240,6 +240,8 @@ static void step_standing(struct trip *t, const struct trip_settings *set, const
         candidate_withdraw(t); /* a single fast sample */
     }
     tally_add(t->candidate ? &t->next.sum : &t->now.sum, delta);
+    if (t->candidate && t->next.sum.moving_ms > seen->t_ms - t->next.start_ms)
+        t->next.sum.moving_ms = seen->t_ms - t->next.start_ms; /* a leg began before the trip */
     if (!t->candidate) {
         t->now.sum.distance_m = t->now.sum.estimated_m = t->now.sum.max_kmh = 0;
         rest(t, set, seen, rows);

@@ -18,13 +18,16 @@ static void measure_way(struct trip *t, const struct trip_settings *set, const s
         .kmh = measured ? seen->speed.kmh : (double)NAN,
         .good = seen->good ? &seen->fix : NULL,
     };
+    int64_t moving_ms;
     double all_m;
 
     if (t->t_ms > 0 && seen->t_ms - t->t_ms > set->bridge_ms) {
         t->meter = (struct meter){0}; /* what lies in the hole is the gap's to tell */
         t->metered_m = t->metered_estimated_m = 0;
     }
+    moving_ms = t->meter.moving_ms;
     meter_step(&t->meter, &set->meter, &in);
+    delta->moving_ms = t->meter.moving_ms - moving_ms;
     all_m = t->meter.settled_m + t->meter.estimated_m + t->meter.pending_m;
     delta->distance_m = all_m - t->metered_m;
     delta->estimated_m = t->meter.estimated_m - t->metered_estimated_m;
@@ -119,8 +122,6 @@ void trip_measure(struct trip *t, const struct trip_settings *set, const struct 
     measure_idle(t, set, seen, m, delta, rows);
     delta->expected_ms = dt_ms;
     delta->covered_ms = whole ? dt_ms : 0;
-    if (whole && seen->motion == MOTION_MOVING)
-        delta->moving_ms = dt_ms;
     measure_slope(t, set, seen, delta);
     if (whole && seen->running == KNOWN_YES && t->running == KNOWN_YES) {
         delta->engine_ms = dt_ms;
