@@ -26,6 +26,7 @@ const struct trip_settings trip_defaults = {
     .carried_ms = 10000,
     .rest_kmh = 2,
     .slope_ms = 2500,
+    .gain_ms2 = 15,
     .cold_celsius = 60,
     .hard_percent = 70,
     .meter = METER_DEFAULTS,

@@ -51,6 +51,7 @@ struct trip_settings {
                              fixes, none nearer between: it was towed */
     double rest_kmh;      /* 2: then it is put down where it is no faster than this */
     int64_t slope_ms;     /* 2,500 for three speeds: else there is no slope (harsh.h) */
+    double gain_ms2; /* 15: a speed that rose faster is not the highest unless the next is, too */
     double cold_celsius, hard_percent; /* coolant below 60 and load above 70: not good for it */
     struct meter_settings meter;
     struct idle_settings idle;

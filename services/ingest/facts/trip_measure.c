@@ -7,6 +7,15 @@
 
 #include "lib/drive/geo.h"
 
+/* Faster than the reading before by more than a car gains: the next one tells. */
+static bool glitches(const struct trip *t, const struct trip_settings *set, const struct seen *seen)
+{
+    int64_t dt_ms = seen->t_ms - t->meter.kmh_ms;
+    double gain_kmh = set->gain_ms2 * 3.6 * fmax(1, (double)dt_ms / 1000); /* clocks are coarse */
+
+    return t->meter.kmh_ms > 0 && seen->speed.kmh - t->meter.kmh > gain_kmh;
+}
+
 static void measure_way(struct trip *t, const struct trip_settings *set, const struct seen *seen,
                         struct tally *delta)
 {
@@ -19,12 +28,14 @@ static void measure_way(struct trip *t, const struct trip_settings *set, const s
         .good = seen->good ? &seen->fix : NULL,
     };
     int64_t moving_ms;
+    bool glitch;
     double all_m;
 
     if (t->t_ms > 0 && seen->t_ms - t->t_ms > set->bridge_ms) {
         t->meter = (struct meter){0}; /* what lies in the hole is the gap's to tell */
         t->metered_m = t->metered_estimated_m = 0;
     }
+    glitch = glitches(t, set, seen);
     moving_ms = t->meter.moving_ms;
     meter_step(&t->meter, &set->meter, &in);
     delta->moving_ms = t->meter.moving_ms - moving_ms;
@@ -33,7 +44,7 @@ static void measure_way(struct trip *t, const struct trip_settings *set, const s
     delta->estimated_m = t->meter.estimated_m - t->metered_estimated_m;
     t->metered_m = all_m;
     t->metered_estimated_m = t->meter.estimated_m;
-    if (in.moving && measured)
+    if (in.moving && measured && !glitch)
         delta->max_kmh = seen->speed.kmh;
 }
 

@@ -47,10 +47,32 @@ static void a_trip_moves_as_long_as_its_way_took(void **state)
     }
 }
 
+static void one_speed_that_no_car_gains_is_not_the_highest_and_two_are(void **state)
+{
+    (void)state;
+    for (int fast = 1; fast <= 2; fast++) {
+        struct car c = car_new();
+        const struct segment *trip;
+        size_t n;
+
+        car_stand(&c, 60);
+        car_go(&c, 60, 50);
+        for (int i = 0; i < fast; i++) {
+            c.t_ms += SECOND;
+            car_tick(&c)->v[MOMENT_SPEED] = 300;
+        }
+        car_go(&c, 60, 51);
+        n = run_car(&c);
+        trip = nth(rows, n, SEGMENT_TRIP, 0);
+        NEAR(trip->sum.max_kmh, fast > 1 ? 300 : 51, 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_trip_moves_as_long_as_its_way_took),
+        cmocka_unit_test(one_speed_that_no_car_gains_is_not_the_highest_and_two_are),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
