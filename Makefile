@@ -166,7 +166,7 @@ test: packages-test
 fresh:
 	@sh tests/stack/fresh.sh
 
-# ---- style and rooms; CHECK="rooms tidy" runs a part, FILES="vehicle/*.c" limits format and tidy
+# ---- style and rooms; CHECK="house tidy" runs a part, FILES="vehicle/*.c" limits format and tidy
 lint: packages-lint
 	@CHECK='$(CHECK)' FILES='$(FILES)' sh tests/lint.sh
 
@@ -276,7 +276,7 @@ help:
 #?make clean-run      forgets what it has stored
 #?make test           every test; ONLY=unit|python|dashboard WORD=text a part; VIGIE_TEST_LOGS=folder keeps the logs
 #?make fresh          both of them in a bare Debian 12 and 13
-#?make lint           style, rooms, warnings of both compilers, clang-tidy; CHECK="rooms format" a part
+#?make lint           style, rooms, warnings of both compilers, clang-tidy; CHECK="house format" a part
 #?make format         lays out every C file as .clang-format says
 #?make fuzz           every fuzz target for FUZZ_SECONDS=60; WORD=text a part
 #?make bench          benchmarks, with a table; WORD=ingest a part
