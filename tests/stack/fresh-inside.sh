@@ -12,6 +12,7 @@ mount -t overlay overlay -o "lowerdir=$lower,upperdir=$work/upper,workdir=$work/
 }
 mount -t proc proc "$m/proc"
 mount --rbind /dev "$m/dev"
+mount --rbind /sys "$m/sys" # where an agent sees what keeps the time
 for folder in run tmp dev/shm; do mount -t tmpfs tmpfs "$m/$folder"; done
 chmod 1777 "$m/tmp" "$m/dev/shm"
 cp -L /etc/resolv.conf "$m/etc/resolv.conf"
