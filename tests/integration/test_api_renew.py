@@ -124,7 +124,7 @@ def test_an_old_certificate_that_was_revoked_does_not_come_back_with_the_car(s, 
 def test_an_expired_certificate_is_refused_in_the_handshake(s, car):
     key_and_request(car.folder, "old", f"/CN={car.vin}")
     openssl("x509", "-req", "-in", car.folder / "old.csr", "-CA", s.pki / "vehicle-intermediate.pem", "-CAkey",
-            s.pki / "vehicle-intermediate.key", "-set_serial", "1", "-days", "-1", "-out", car.folder / "old.pem")
+            s.pki / "vehicle-intermediate.key", "-set_serial", "1", "-days", "0", "-out", car.folder / "old.pem")
     refused_in_handshake(s, car.pair("old"))
 
 
